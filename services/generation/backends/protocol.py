@@ -1,0 +1,170 @@
+"""What a generation backend is: the one interface between the worker and everything that makes audio.
+
+A backend is found by the entry point group `musicgen.backends`; the entry point names a class that is constructed with
+`BackendEnvironment` and satisfies `Backend`. Nothing here imports torch or numpy at run time, so that the gRPC server can read
+descriptions without the heavy stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """One model that a backend offers; the wire form is `generation.v1.Model`.
+
+    `parameters` lists the optional request fields (by their API names) that the model takes beside prompt, duration, model,
+    seed, title and public; what is not listed is refused by name.
+    """
+
+    id: str
+    family: str
+    title: str
+    description: str
+    licence: str
+    commercial_use: bool
+    size_bytes: int
+    sample_rate_hz: int
+    channels: int
+    max_duration_seconds: float
+    default_duration_seconds: float
+    conditioning: tuple[str, ...]
+    outputs: tuple[str, ...]
+    parameters: tuple[str, ...]
+    revision: str
+    installed: bool = True
+    attributions: tuple[str, ...] = ()
+    cost: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of an asked form; exactly one of `seconds` and `bars` is set."""
+
+    section: str
+    seconds: float | None = None
+    bars: int | None = None
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """A checked request with every default filled in: the job's `request_json` decoded.
+
+    `seed` is always set (the server draws one when the caller gave none); `None` elsewhere means the model's default.
+    """
+
+    prompt: str
+    duration_seconds: float
+    model: str
+    seed: int
+    negative_prompt: str = ""
+    guidance_scale: float | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    lyrics: str = ""
+    structure: tuple[Section, ...] = ()
+    bpm: float | None = None
+    key: str = ""
+    title: str = ""
+    public: bool = False
+    spec: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StemFile:
+    """A finished stem on local disk: lossless, as long as the master, summing with its siblings to it."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedTrack:
+    """What a backend hands over when the song is whole; the worker uploads the files and completes the job.
+
+    `mastering_gain_db` is the static gain from the live audio to the master. Files lie below the context's scratch folder.
+    """
+
+    master_path: Path
+    duration_seconds: float
+    sample_rate_hz: int
+    channels: int
+    loudness_lufs: float
+    true_peak_dbtp: float
+    mastering_gain_db: float
+    title: str
+    runtime: str
+    precision: str
+    stems: Sequence[StemFile] = ()
+    midi_path: Path | None = None
+    bpm: float = 0.0
+    key: str = ""
+    tags: tuple[str, ...] = ()
+    spec: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+class GenerationCancelled(Exception):  # noqa: N818 — an outcome, not an error
+    """Raised by `GenerationContext.check` when the work has to stop now (cancel, lost lease, drain)."""
+
+
+class GenerationContext(Protocol):
+    """The worker's side of one running job. Every method may be called from any thread.
+
+    `start` is called once, before the first `audio`; `audio` takes float32 `[samples, channels]` in −1…1 and may block for back-pressure.
+    """
+
+    @property
+    def scratch(self) -> Path:
+        """An empty folder of this attempt; removed by the worker afterwards."""
+
+    def check(self) -> None:
+        """Raise `GenerationCancelled` when the work has to stop. Call it at least every 0.2 s of work."""
+
+    def progress(self, fraction: float, stage: str, eta_seconds: float | None = None) -> None:
+        """Report how far the song is (0–1), and what is being done in a musician's words. Cheap: call it often."""
+
+    def start(self, sample_rate_hz: int, channels: int, total_samples: int | None) -> None:
+        """Open the live channel. `total_samples` is None when the length is not known yet."""
+
+    def audio(self, samples: NDArray[np.float32]) -> None:
+        """Publish the next live samples, at most 0.5 s a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendEnvironment:
+    """What every backend is constructed with. `models_dir` and `assets_dir` are local folders that outlive the process."""
+
+    models_dir: Path
+    assets_dir: Path
+    device: str = "auto"
+    threads: int = 0
+
+
+class Backend(Protocol):
+    """A family of models. Constructing it is cheap; `load` is not."""
+
+    def describe(self) -> Sequence[ModelDescription]:
+        """The models on offer. Light: no weights are read."""
+
+    def load(self, model_id: str) -> None:
+        """Bring a model into memory and warm it up (kernels compiled). Idempotent; blocking."""
+
+    async def generate(self, request: GenerationRequest, context: GenerationContext) -> GeneratedTrack:
+        """Make one song. Several calls may run at once; the backend decides how they share the machine.
+
+        Raises `GenerationCancelled` when the context says so, `AppError` for what the caller can mend.
+        """
+
+    def close(self) -> None:
+        """Free memory and threads. Idempotent."""
