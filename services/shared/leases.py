@@ -13,7 +13,7 @@
 The thread does nothing but renew, so work that holds a core, or waits, never costs the lease. A renewal counts from the
 moment at which it was *sent*, by a clock that also runs while the machine or the process is stopped: when none has
 succeeded for `guard_seconds` (8), the lease counts as lost here, before it ends (10 s) in the ledger, and its holder
-must write nothing more. What `lost` answers is computed from the clock at that very moment; it needs no thread to have run.
+must write nothing more. What `lost` answers is computed from the clock at that moment; it needs no thread to have run.
 """
 
 from __future__ import annotations
@@ -214,8 +214,8 @@ class LeaseKeeper:
         """Keep a claimed job's lease until `Lease.drop`.
 
         `claimed_at` is this keeper's `clock()` from before the `ClaimNext` call (now, if not given). `on_stop` is
-        called once, from some thread, when the lease is lost or the job's end is asked for; a renewal that crosses `Complete`
-        may also call it when the job has just been completed.
+        called once, from some thread, when the lease is lost or the job's end is asked for; a renewal that crosses
+        `Complete` may also call it when the job has just been completed.
         """
         now = self.clock()
         lease = Lease(self, leased, now if claimed_at is None else claimed_at, on_stop)
