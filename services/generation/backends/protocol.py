@@ -1,8 +1,8 @@
 """What a generation backend is: the one interface between the worker and everything that makes audio.
 
 A backend is found by the entry point group `musicgen.backends`; the entry point names a class that is constructed with
-`BackendEnvironment` and satisfies `Backend`. Nothing here imports torch or numpy at run time, so that the gRPC server can read
-descriptions without the heavy stack.
+`BackendEnvironment` and satisfies `Backend`. Nothing here imports torch or numpy at run time, so that the gRPC server
+can read descriptions without the heavy stack.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class ModelDescription:
     """One model that a backend offers; the wire form is `generation.v1.Model`.
 
-    `parameters` lists the optional request fields (by their API names) that the model takes beside prompt, duration, model,
-    seed, title and public; what is not listed is refused by name.
+    `parameters` lists the optional request fields (by their API names) that the model takes beside prompt, duration,
+    model, seed, title and public; what is not listed is refused by name.
     """
 
     id: str
@@ -92,7 +92,8 @@ class StemFile:
 class GeneratedTrack:
     """What a backend hands over when the song is whole; the worker uploads the files and completes the job.
 
-    `mastering_gain_db` is the static gain from the live audio to the master. Files lie below the context's scratch folder.
+    `mastering_gain_db` is the static gain from the live audio to the master. Files lie below the context's scratch
+    folder.
     """
 
     master_path: Path
@@ -121,7 +122,8 @@ class GenerationCancelled(Exception):  # noqa: N818 — an outcome, not an error
 class GenerationContext(Protocol):
     """The worker's side of one running job. Every method may be called from any thread.
 
-    `start` is called once, before the first `audio`; `audio` takes float32 `[samples, channels]` in −1…1 and may block for back-pressure.
+    `start` is called once, before the first `audio`; `audio` takes float32 `[samples, channels]` in −1…1 and may block
+    for back-pressure.
     """
 
     @property
@@ -143,7 +145,10 @@ class GenerationContext(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BackendEnvironment:
-    """What every backend is constructed with. `models_dir` and `assets_dir` are local folders that outlive the process."""
+    """What every backend is constructed with.
+
+    `models_dir` and `assets_dir` are local folders that outlive the process.
+    """
 
     models_dir: Path
     assets_dir: Path
