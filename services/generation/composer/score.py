@@ -1,4 +1,4 @@
-"""The score: a whole song as notes, parts, sections and mix hints; what the composer hands to the renderer and to `midi.py`.
+"""The score: a song as notes, parts, sections and mix hints; what the composer hands to the renderer and to `midi.py`.
 
 Pure data: no numpy, no I/O, cheap to import. A beat is a quarter note, and the tempo is constant, so
 `seconds = beats * 60 / bpm`. Note times already hold swing and human timing; they lie on a grid of `TICKS_PER_BEAT`, so
@@ -21,7 +21,7 @@ DRUM_BANK = 128
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One sounding note. `pitch` is a MIDI number (0–127; the General MIDI drum map on drum parts), `velocity` 1–127."""
+    """One sounding note: MIDI `pitch` 0–127 (General MIDI drum map on drum parts), `velocity` 1–127."""
 
     start_beats: float
     duration_beats: float
@@ -55,9 +55,10 @@ class PitchBend:
 class Part:
     """One instrument's notes and its place in the mix. Names are unique in a score; several parts may share a stem.
 
-    `program` is a General MIDI program (0-based), `bank` a SoundFont bank (`DRUM_BANK` for drums). Levels are hints relative to
-    stems matched by loudness: `gain_db` is added after that, sends are relative to the dry part (−120: none). `pan` is −1 (left)
-    to 1. `low_cut_hz` and `high_cut_hz` bound the part's spectrum (0 and 20,000: open). `sidechain` parts are ducked by the kick.
+    `program` is a General MIDI program (0-based), `bank` a SoundFont bank (`DRUM_BANK` for drums). Levels are hints
+    relative to stems matched by loudness: `gain_db` is added after that, sends are relative to the dry part (−120: none).
+    `pan` is −1 (left) to 1. `low_cut_hz` and `high_cut_hz` bound the part's spectrum (0 and 20,000: open). `sidechain`
+    parts are ducked by the kick.
     """
 
     name: str
@@ -81,7 +82,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class SectionSpan:
-    """A section of the form. `energy` (0–1) already drives notes and velocities; `gain_db` is the section's level in the mix."""
+    """A section of the form. `energy` (0–1) already drives the notes; `gain_db` is the section's level in the mix."""
 
     name: str
     start_bar: int
@@ -121,7 +122,10 @@ class MixHints:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A finished composition. `duration_seconds` is the asked length, exact, including the ring-out after the last bar."""
+    """A finished composition. `duration_seconds` is the asked length, exact; the last bar holds the final chord.
+
+    The ring-out of that chord may be longer or shorter than its bar; no note lasts beyond `duration_seconds`.
+    """
 
     title: str
     bpm: float
@@ -147,7 +151,7 @@ class Score:
 
     @property
     def total_beats(self) -> float:
-        """Where the last bar ends; the ring-out may last longer."""
+        """Where the last bar ends; `duration_seconds` may lie before or after it."""
         return float(self.bars * self.beats_per_bar)
 
     def section_at(self, beat: float) -> SectionSpan:
