@@ -148,7 +148,7 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetLocalOwner(self, request, context):
-        """The local owner of a single-user install, created at the first call. Service token only; FAILED_PRECONDITION unless the mode is on.
+        """The local owner of a single-user install, created at the first call. Service token only; PERMISSION_DENIED unless the mode is on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

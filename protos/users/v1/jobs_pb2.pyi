@@ -294,6 +294,7 @@ class ClaimNextRequest(_message.Message):
     FREE_BUDGET_FIELD_NUMBER: _builtins.int
     WORKER_IDLE_FIELD_NUMBER: _builtins.int
     RESIDENT_MODELS_FIELD_NUMBER: _builtins.int
+    TOTAL_BUDGET_FIELD_NUMBER: _builtins.int
     queue: _builtins.str
     worker_id: _builtins.str
     """Unique to the worker process; a restarted worker has another."""
@@ -301,6 +302,10 @@ class ClaimNextRequest(_message.Message):
     """Jobs that cost more are not leased."""
     worker_idle: _builtins.bool
     """Whether the worker runs nothing now: only then a job that crashed before is leased, and it runs alone."""
+    total_budget: _builtins.int
+    """The worker's whole budget (slots). A job that is too dear for the free part is kept for a worker whose whole budget it
+    fits, which then gets nothing else until it fits. 0: not known.
+    """
     @_builtins.property
     def resident_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Models in memory; preferred within bounds."""
@@ -313,10 +318,11 @@ class ClaimNextRequest(_message.Message):
         free_budget: _builtins.int = ...,
         worker_idle: _builtins.bool = ...,
         resident_models: _abc.Iterable[_builtins.str] | None = ...,
+        total_budget: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["free_budget", b"free_budget", "queue", b"queue", "resident_models", b"resident_models", "worker_id", b"worker_id", "worker_idle", b"worker_idle"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["free_budget", b"free_budget", "queue", b"queue", "resident_models", b"resident_models", "total_budget", b"total_budget", "worker_id", b"worker_id", "worker_idle", b"worker_idle"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,26 @@
+"""Table `users`: who has an account."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import CheckConstraint, Column, Table, Text, func
+
+from services.user_management.metadata import ID, INSTANT, metadata
+
+# `email_folded` is what makes addresses unique without regard to case; `email` is as it was typed. Without a
+# `password_hash` nobody can sign in (the local owner of a single-user install).
+users: Final = Table(
+    "users",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("username", Text, nullable=False, unique=True),
+    Column("email", Text, nullable=False),
+    Column("email_folded", Text, nullable=False, unique=True),
+    Column("full_name", Text, nullable=False, server_default=""),
+    Column("role", Text, nullable=False, server_default="user"),
+    Column("password_hash", Text),
+    Column("created_at", INSTANT, nullable=False, server_default=func.now()),
+    CheckConstraint("username = lower(username)", name="username_lower"),
+    CheckConstraint("role IN ('user', 'moderator', 'admin')", name="role"),
+)

@@ -1,0 +1,37 @@
+"""Tables `sessions` and `refresh_tokens`: which devices are signed in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table, Text, func
+
+from services.user_management.metadata import ID, INSTANT, metadata
+
+# A session is a family of refresh tokens: the first is made at sign-in, each later one by using its predecessor.
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("user_id", ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("user_agent", Text, nullable=False, server_default=""),
+    Column("created_at", INSTANT, nullable=False, server_default=func.now()),
+    Column("last_used_at", INSTANT, nullable=False, server_default=func.now()),
+    Column("expires_at", INSTANT, nullable=False),
+    Column("revoked_at", INSTANT),
+    Index(None, "user_id", "id"),
+    Index(None, "expires_at"),
+)
+Index("sessions_revoked_at_idx", sessions.c.revoked_at, postgresql_where=sessions.c.revoked_at.is_not(None))
+
+# Only the SHA-256 of a token is kept: 256 random bits need no slow hash.
+refresh_tokens: Final = Table(
+    "refresh_tokens",
+    metadata,
+    Column("token_sha256", LargeBinary, primary_key=True),
+    Column("session_id", ID, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", INSTANT, nullable=False, server_default=func.now()),
+    Column("used_at", INSTANT),
+    Index(None, "session_id"),
+)

@@ -1,0 +1,43 @@
+"""What user_management is configured with: environment variables `MUSICGEN_USER_MANAGEMENT_…`."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.shared.settings import ServiceSettings
+
+
+class UserManagementSettings(ServiceSettings):
+    """Frozen; read once at the entry point. Durations are in the unit that the name ends with."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MUSICGEN_USER_MANAGEMENT_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    address: str = "127.0.0.1:50051"
+    database_url: str = "postgresql://musicgen@127.0.0.1:5432/musicgen"
+    database_connections: int = Field(default=20, ge=2, le=200)
+    # How long a start waits for PostgreSQL.
+    database_wait_seconds: float = Field(default=60.0, gt=0)
+
+    access_token_seconds: int = Field(default=900, ge=60, le=3600)
+    refresh_token_days: int = Field(default=30, ge=1, le=365)
+    refresh_grace_seconds: float = Field(default=10.0, ge=0, le=60)
+    # Threads that hash passwords, and how many more sign-ins may wait for one before they are turned away.
+    password_threads: int = Field(default=2, ge=1, le=32)
+    password_queue: int = Field(default=64, ge=1)
+
+    lease_seconds: float = Field(default=10.0, gt=0)
+    max_crashes: int = Field(default=3, ge=1)
+    queue_limit: int = Field(default=1000, ge=1)
+    queue_limit_per_user: int = Field(default=200, ge=1)
+    # What every new account may make, in seconds of audio.
+    quota_grant_seconds: float = Field(default=36_000.0, ge=0)
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres_url(cls, value: str) -> str:
+        if not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("must start with postgresql://")
+        return value

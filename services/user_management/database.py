@@ -1,0 +1,154 @@
+"""The connection to PostgreSQL: a pool that survives the server's death, and the two ways to use it.
+
+`read` runs one query function outside a transaction, `write` runs one inside. Both repeat it for up to a second while
+the server is away, where that is harmless: a write whose transaction was certainly rolled back, or that says that it
+may be repeated. What is still unreachable then becomes `AppError` (UNAVAILABLE).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import asyncpg
+import orjson
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from services.shared.errors import AppError, ErrorCode
+
+RETRY_SECONDS: Final = 1.0
+_FIRST_PAUSE_SECONDS: Final = 0.02
+_CONNECT_SECONDS: Final = 2.0
+_STATEMENT_SECONDS: Final = 5.0
+
+Found = TypeVar("Found")
+Work = Callable[[AsyncConnection], Awaitable[Found]]
+
+# SQLSTATEs (PostgreSQL 18, appendix A) after which a transaction is rolled back and may simply run again.
+_CONFLICTS: Final = frozenset({"40001", "40P01"})
+# Shutting down, crashed, starting up, too many connections.
+_AWAY: Final = frozenset({"57P01", "57P02", "57P03", "53300"})
+
+
+def async_url(database_url: str) -> URL:
+    """The settings' address in the form that SQLAlchemy's asyncpg dialect reads."""
+    return make_url(database_url).set(drivername="postgresql+asyncpg")
+
+
+def open_engine(
+    database_url: str, *, connections: int = 20, statement_seconds: float = _STATEMENT_SECONDS
+) -> AsyncEngine:
+    """A pool of at most `connections`. `statement_seconds` bounds each statement and each wait for a lock."""
+    timeout_ms = str(int(statement_seconds * 1000))
+    return create_async_engine(
+        async_url(database_url),
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=_CONNECT_SECONDS,
+        # A connection that died with the server is noticed when it is taken, not by the query.
+        pool_pre_ping=True,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        connect_args={
+            "timeout": _CONNECT_SECONDS,
+            "server_settings": {
+                "application_name": "musicgen-user-management",
+                "timezone": "UTC",
+                "statement_timeout": timeout_ms,
+                "lock_timeout": timeout_ms,
+                "idle_in_transaction_session_timeout": timeout_ms,
+            },
+        },
+    )
+
+
+class Database:
+    """The pool of one process. `engine` comes from `open_engine`."""
+
+    def __init__(self, engine: AsyncEngine, *, retry_seconds: float = RETRY_SECONDS) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._retry_seconds = retry_seconds
+
+    async def read(self, work: Work[Found]) -> Found:
+        """Run queries that change nothing; each sees the newest committed state."""
+
+        async def attempt() -> Found:
+            async with self._reading.connect() as connection:
+                return await work(connection)
+
+        return await self._repeated(attempt, lambda: True)
+
+    async def write(self, work: Work[Found], *, repeatable: bool = False) -> Found:
+        """Run `work` in one transaction: all of it is committed, or nothing.
+
+        `repeatable` says that running it twice is harmless, for when the server dies between commit and answer.
+        """
+        undecided = False
+
+        async def attempt() -> Found:
+            nonlocal undecided
+            async with self._engine.connect() as connection:
+                undecided = False
+                transaction = await connection.begin()
+                try:
+                    found = await work(connection)
+                except BaseException:
+                    await _roll_back(transaction.rollback)
+                    raise
+                undecided = True
+                await transaction.commit()
+                return found
+
+        return await self._repeated(attempt, lambda: repeatable or not undecided)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+    async def _repeated(self, attempt: Callable[[], Awaitable[Found]], may_repeat: Callable[[], bool]) -> Found:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._retry_seconds
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return await attempt()
+            except (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if not is_transient(error):
+                    raise
+                if loop.time() + pause > give_up_at or not may_repeat():
+                    raise AppError(
+                        ErrorCode.UNAVAILABLE,
+                        "The database is not reachable at the moment. Try again in a second.",
+                        retry_after_seconds=1.0,
+                    ) from error
+            await asyncio.sleep(pause)
+            pause *= 2
+
+
+async def _roll_back(rollback: Callable[[], Awaitable[None]]) -> None:
+    """Roll back; when the connection is gone, the server has done so."""
+    try:
+        await rollback()
+    except (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if not is_transient(error):
+            raise
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the database was away or in conflict, so that the same work may succeed a moment later."""
+    if isinstance(error, DBAPIError):
+        sqlstate = getattr(error.orig, "sqlstate", None) or ""
+        return error.connection_invalidated or _is_transient_state(sqlstate) or isinstance(error.orig, OSError)
+    if isinstance(error, asyncpg.PostgresError):
+        return _is_transient_state(str(error.sqlstate or ""))
+    # What is left of the tuple above: sockets that refuse or are missing, a full pool, a closed connection.
+    return isinstance(error, PoolTimeoutError | OSError | asyncpg.InterfaceError)
+
+
+def _is_transient_state(sqlstate: str) -> bool:
+    return sqlstate.startswith("08") or sqlstate in _CONFLICTS or sqlstate in _AWAY
