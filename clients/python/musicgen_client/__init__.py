@@ -1,0 +1,40 @@
+"""Python client for Music Gen AI: `Client` and `AsyncClient` over the HTTP API, and the `musicgen` command.
+
+Names are looked up when they are first used, so that the command line starts without importing what it does not need.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from musicgen_client.async_client import AsyncClient as AsyncClient
+    from musicgen_client.client import Client as Client
+    from musicgen_client.errors import ApiError as ApiError
+    from musicgen_client.errors import JobFailedError as JobFailedError
+    from musicgen_client.errors import MusicGenError as MusicGenError
+    from musicgen_client.errors import UnexpectedAnswerError as UnexpectedAnswerError
+    from musicgen_client.errors import UnreachableError as UnreachableError
+    from musicgen_client.tokens import FileTokenStore as FileTokenStore
+    from musicgen_client.tokens import MemoryTokenStore as MemoryTokenStore
+
+_HOMES = {
+    "AsyncClient": "async_client",
+    "Client": "client",
+    "ApiError": "errors",
+    "UnreachableError": "errors",
+    "JobFailedError": "errors",
+    "MusicGenError": "errors",
+    "UnexpectedAnswerError": "errors",
+    "FileTokenStore": "tokens",
+    "MemoryTokenStore": "tokens",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

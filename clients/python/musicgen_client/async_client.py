@@ -1,0 +1,212 @@
+"""The asynchronous client (asyncio): the methods of `client`, to await.
+
+async with AsyncClient("http://127.0.0.1:8000") as music:
+    job = await music.generate("calm piano, 70 bpm", duration=30)
+    async for event in music.events(job.id):
+        print(event.type, event.data)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, Final, ParamSpec, Self, TypeVar
+
+import httpx
+
+from musicgen_client import calls
+from musicgen_client.binding import bound
+from musicgen_client.calls import AudioFormat, Call, LiveFormat
+from musicgen_client.connection import Connection, Received
+from musicgen_client.downloads import CHUNK_BYTES, PartialFile
+from musicgen_client.errors import ApiError, JobFailedError
+from musicgen_client.models import Job, JobEvent
+from musicgen_client.retries import Repeats, failed_stream, unreachable
+from musicgen_client.sse import EventFeed
+from musicgen_client.tokens import TokenStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _method(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P], Awaitable[T]]:
+    """A coroutine method that sends the call that `build` makes of its arguments."""
+
+    async def send(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.send(build(*args, **kwargs))
+
+    return bound(send, build)
+
+
+class AsyncClient:
+    """Talks to one server from one event loop."""
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        tokens: TokenStore | None = None,
+        api_key: str | None = None,
+        timeout_seconds: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._connection: Final = Connection(url, tokens, api_key, timeout_seconds)
+        self._http: Final = httpx.AsyncClient(transport=transport, **self._connection.options())
+
+    register = _method(calls.register)
+    login = _method(calls.login)
+    refresh = _method(calls.refresh)
+    logout = _method(calls.logout)
+    sessions = _method(calls.sessions)
+    revoke_session = _method(calls.revoke_session)
+    me = _method(calls.me)
+    usage = _method(calls.usage)
+    models = _method(calls.models)
+    model = _method(calls.model)
+    generate = _method(calls.generate)
+    generate_batch = _method(calls.generate_batch)
+    jobs = _method(calls.jobs)
+    job = _method(calls.job)
+    cancel = _method(calls.cancel)
+    tracks = _method(calls.tracks)
+    track = _method(calls.track)
+    update_track = _method(calls.update_track)
+    delete_track = _method(calls.delete_track)
+    waveform = _method(calls.waveform)
+    version = _method(calls.version)
+
+    async def send(self, call: Call[T]) -> T:
+        """Send one call; broken connections and passing failures are tried again where that does no harm."""
+        repeats = Repeats(call)
+        while True:
+            try:
+                response = await self._http.send(
+                    self._connection.request(self._http, call), auth=self._connection.auth_of(call)
+                )
+            except httpx.TransportError as error:
+                pause = repeats.after_failure()
+                if pause is None:
+                    raise unreachable(self._connection.url, error) from error
+            else:
+                pause = repeats.after_answer(response)
+                if pause is None:
+                    return self._connection.finish(call, response)
+            await asyncio.sleep(pause)
+
+    async def wait(self, job_id: str, *, timeout_seconds: float | None = None) -> Job:
+        """Wait for a job's success. Raises `JobFailedError` when there is none, `TimeoutError` at the given time."""
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while True:
+            left = calls.LONGEST_WAIT_SECONDS if deadline is None else deadline - time.monotonic()
+            job = await self.job(job_id, wait_seconds=left)
+            if job.ended:
+                if job.status != "succeeded":
+                    raise JobFailedError(job)
+                return job
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"job {job_id} has not ended after {timeout_seconds:g} s")
+
+    async def events(self, job_id: str, *, last_event_id: str | None = None) -> AsyncIterator[JobEvent]:
+        """Follow a job until it ends, over as many connections as it takes."""
+        feed = EventFeed(last_event_id)
+        while True:
+            failure: httpx.TransportError | None = None
+            try:
+                async with self._http.stream("GET", calls.events_path(job_id), headers=feed.connect()) as response:
+                    if response.is_error:
+                        await response.aread()
+                        raise failed_stream(response)
+                    async for data in response.aiter_bytes():
+                        for event in feed.take(data):
+                            yield event
+                        if feed.ended:
+                            return
+            except httpx.TransportError as error:
+                failure = error
+            if failure is None and (await self.job(job_id)).ended:
+                return  # its last event is no longer kept
+            pause = feed.dropped()
+            if pause is None:
+                raise unreachable(self._connection.url, failure or httpx.ReadError("no events arrive"))
+            await asyncio.sleep(pause)
+
+    async def stream(self, job_id: str, *, format: LiveFormat = "wav") -> AsyncIterator[bytes]:  # noqa: A002
+        """The audio of a job while it is made, from its first sample."""
+        params = {"format": format}
+        try:
+            async with self._http.stream("GET", calls.live_path(job_id), params=params) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise ApiError.from_response(response)
+                async for data in response.aiter_raw():
+                    yield data
+        except httpx.TransportError as error:
+            raise unreachable(self._connection.url, error) from error
+
+    async def download(
+        self,
+        track_id: str,
+        path: Path,
+        *,
+        format: AudioFormat = "wav",  # noqa: A002
+        received: Received | None = None,
+    ) -> Path:
+        """Fetch a track. `received` is told bytes so far, and bytes in all where they are known."""
+        return await self._fetch(calls.audio_path(track_id), {"format": format}, path, received)
+
+    async def download_stem(
+        self,
+        track_id: str,
+        name: str,
+        path: Path,
+        *,
+        format: AudioFormat = "wav",  # noqa: A002
+        received: Received | None = None,
+    ) -> Path:
+        """Fetch one stem."""
+        return await self._fetch(calls.stem_path(track_id, name), {"format": format}, path, received)
+
+    async def download_stems(self, track_id: str, folder: Path, *, format: AudioFormat = "wav") -> list[Path]:  # noqa: A002
+        """Fetch every stem into a folder, each under its name."""
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        names = self._connection.stem_names(await self.track(track_id))
+        return [await self.download_stem(track_id, name, folder / f"{name}.{format}", format=format) for name in names]
+
+    async def download_midi(self, track_id: str, path: Path) -> Path:
+        """Fetch a track's MIDI file."""
+        return await self._fetch(calls.midi_path(track_id), {}, path, None)
+
+    async def _fetch(self, address: str, params: dict[str, str], path: Path, received: Received | None) -> Path:
+        with PartialFile(path) as partial:
+            while True:
+                failure: httpx.TransportError | None = None
+                try:
+                    async with self._http.stream("GET", address, params=params, headers=partial.headers()) as response:
+                        if response.is_error:
+                            await response.aread()
+                            raise failed_stream(response)
+                        partial.begin(response)
+                        async for data in response.aiter_raw(CHUNK_BYTES):
+                            partial.write(data)
+                            if received is not None:
+                                received(partial.received, partial.expected)
+                except httpx.TransportError as error:
+                    failure = error
+                if failure is None and partial.whole():
+                    return await asyncio.to_thread(partial.commit)
+                await asyncio.sleep(partial.dropped(failure))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,327 @@
+"""The calls of the HTTP API, as data: how each is asked, and how its answer is read. Both clients send them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, Literal, Required, TypedDict, TypeVar, Unpack
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from musicgen_client.errors import UnexpectedAnswerError
+from musicgen_client.models import (
+    Job,
+    JobList,
+    JobStatus,
+    Model,
+    Page,
+    Session,
+    TokenPair,
+    Track,
+    Usage,
+    User,
+    Version,
+    Waveform,
+)
+from musicgen_client.tokens import Tokens, TokenStore
+
+T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+API: Final = "/api/v1"
+LONGEST_WAIT_SECONDS: Final = 60.0
+
+AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus"]
+LiveFormat = Literal["wav", "mp3", "opus"]
+
+
+class Section(TypedDict, total=False):
+    """One part of an asked form: its name, and `seconds` or `bars`."""
+
+    section: Required[str]
+    seconds: float
+    bars: int
+    prompt: str
+
+
+class GenerateOptions(TypedDict, total=False):
+    """What may be asked for beside the prompt; what is left out is the model's choice. `duration` is in seconds."""
+
+    duration: float
+    model: str
+    seed: int
+    negative_prompt: str
+    guidance_scale: float
+    temperature: float
+    top_k: int
+    top_p: float
+    lyrics: str
+    structure: Sequence[Section]
+    bpm: float
+    key: str
+    title: str
+    public: bool
+    spec: Mapping[str, Any]
+    melody_id: str
+    continue_from_id: str
+    continue_at: float
+    count: int
+    webhook_url: str
+
+
+class GenerateRequest(GenerateOptions, total=False):
+    """One song of a batch."""
+
+    prompt: Required[str]
+
+
+def _no_effect(_store: TokenStore, _answer: Any) -> None:
+    """Most answers change nothing here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request of the API and the reading of its answer."""
+
+    method: str
+    path: str
+    read: Callable[[httpx.Response], T]
+    params: Mapping[str, str | int | float] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    signed: bool = True
+    wait_seconds: float = 0.0
+    effect: Callable[[TokenStore, T], None] = _no_effect
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it twice does no harm."""
+        return self.method in ("GET", "PUT", "DELETE") or "Idempotency-Key" in self.headers
+
+
+def _read(model: type[ModelT]) -> Callable[[httpx.Response], ModelT]:
+    return _read_adapted(TypeAdapter(model))
+
+
+def _read_adapted(adapter: TypeAdapter[T]) -> Callable[[httpx.Response], T]:
+    def read(response: httpx.Response) -> T:
+        try:
+            return adapter.validate_json(response.content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the document"
+            raise UnexpectedAnswerError(
+                f"{response.request.url} answered what this client does not understand ({where}: {first['msg']})"
+            ) from error
+
+    return read
+
+
+def _read_models(response: httpx.Response) -> list[Model]:
+    return _MODELS(response).items
+
+
+def _read_nothing(_response: httpx.Response) -> None:
+    return None
+
+
+_MODELS: Final = _read(Page[Model])
+_JOB: Final = _read(Job)
+_JOBS: Final = _read(Page[Job])
+_TRACK: Final = _read(Track)
+_TRACKS: Final = _read(Page[Track])
+_TOKENS: Final = _read(TokenPair)
+
+
+def _sign_in(store: TokenStore, pair: TokenPair) -> None:
+    store.save(Tokens.from_pair(pair))
+
+
+def _sign_out(store: TokenStore, _answer: None) -> None:
+    store.clear()
+
+
+def _path(*segments: str) -> str:
+    return API + "".join("/" + quote(segment, safe="") for segment in segments)
+
+
+def _given(**values: T | None) -> dict[str, T]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _once(key: str | None) -> dict[str, str]:
+    """Makes a POST safe to repeat."""
+    return {"Idempotency-Key": key or secrets.token_hex(16)}
+
+
+# Accounts
+
+
+def register(username: str, email: str, password: str, full_name: str | None = None) -> Call[TokenPair]:
+    """Create an account and sign in; the tokens are kept."""
+    body = _given(username=username, email=email, password=password, full_name=full_name)
+    return Call("POST", _path("auth", "register"), _TOKENS, body=body, signed=False, effect=_sign_in)
+
+
+def login(identifier: str, password: str, totp: str | None = None) -> Call[TokenPair]:
+    """Sign in by username or e-mail address; the tokens are kept."""
+    body = _given(identifier=identifier, password=password, totp=totp)
+    return Call("POST", _path("auth", "login"), _TOKENS, body=body, signed=False, effect=_sign_in)
+
+
+def refresh(refresh_token: str) -> Call[TokenPair]:
+    """Exchange a refresh token by hand; the clients do it by themselves."""
+    return Call(
+        "POST",
+        _path("auth", "refresh"),
+        _TOKENS,
+        body={"refresh_token": refresh_token},
+        signed=False,
+        effect=_sign_in,
+    )
+
+
+def logout() -> Call[None]:
+    """End this session at the server and forget the tokens."""
+    return Call("POST", _path("auth", "logout"), _read_nothing, effect=_sign_out)
+
+
+def sessions() -> Call[Page[Session]]:
+    """The devices that are signed in."""
+    return Call("GET", _path("auth", "sessions"), _read(Page[Session]))
+
+
+def revoke_session(session_id: str) -> Call[None]:
+    """Sign one device out."""
+    return Call("DELETE", _path("auth", "sessions", session_id), _read_nothing)
+
+
+def me() -> Call[User]:
+    """The account that is signed in."""
+    return Call("GET", _path("users", "me"), _read(User))
+
+
+def usage() -> Call[Usage]:
+    """How many seconds of audio were made, are held, and may still be asked for."""
+    return Call("GET", _path("users", "me", "usage"), _read(Usage))
+
+
+# Making music
+
+
+def models() -> Call[list[Model]]:
+    """The models of the catalogue."""
+    return Call("GET", _path("models"), _read_models)
+
+
+def model(model_id: str) -> Call[Model]:
+    """One model."""
+    return Call("GET", _path("models", model_id), _read(Model))
+
+
+def generate(prompt: str, *, idempotency_key: str | None = None, **options: Unpack[GenerateOptions]) -> Call[Job]:
+    """Ask for a song. The same `idempotency_key` again answers the first job; one is drawn when none is given."""
+    return Call(
+        "POST", _path("generate"), _JOB, body={"prompt": prompt, **_set(options)}, headers=_once(idempotency_key)
+    )
+
+
+def _set(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def generate_batch(requests: Sequence[GenerateRequest], *, idempotency_key: str | None = None) -> Call[list[Job]]:
+    """Ask for up to 32 songs at once."""
+    reader = _read(JobList)
+    return Call(
+        "POST",
+        _path("generate", "batch"),
+        lambda response: reader(response).jobs,
+        body={"requests": [_set(request) for request in requests]},
+        headers=_once(idempotency_key),
+    )
+
+
+def jobs(*, limit: int = 20, cursor: str | None = None, status: JobStatus | None = None) -> Call[Page[Job]]:
+    """The caller's jobs, newest first."""
+    params = _given(limit=str(limit), cursor=cursor, status=status)
+    return Call("GET", _path("jobs"), _JOBS, params=params)
+
+
+def job(job_id: str, *, wait_seconds: float = 0.0) -> Call[Job]:
+    """One job; with `wait_seconds` (at most 60) the answer comes when the job ends, or at that time."""
+    wait = max(0.0, min(LONGEST_WAIT_SECONDS, wait_seconds))
+    params = {"wait": f"{wait:g}"} if wait else {}
+    return Call("GET", _path("jobs", job_id), _JOB, params=params, wait_seconds=wait)
+
+
+def cancel(job_id: str) -> Call[Job]:
+    """Ask for the end of a job."""
+    return Call("POST", _path("jobs", job_id, "cancel"), _JOB, headers=_once(None))
+
+
+def events_path(job_id: str) -> str:
+    """Where a job's server-sent events are."""
+    return _path("jobs", job_id, "events")
+
+
+def live_path(job_id: str) -> str:
+    """Where a job's audio is while it is made."""
+    return _path("stream", job_id)
+
+
+# The library
+
+
+def tracks(*, limit: int = 20, cursor: str | None = None) -> Call[Page[Track]]:
+    """The caller's tracks, newest first."""
+    return Call("GET", _path("tracks"), _TRACKS, params=_given(limit=str(limit), cursor=cursor))
+
+
+def track(track_id: str) -> Call[Track]:
+    """One track."""
+    return Call("GET", _path("tracks", track_id), _TRACK)
+
+
+def update_track(
+    track_id: str, *, title: str | None = None, tags: Sequence[str] | None = None, public: bool | None = None
+) -> Call[Track]:
+    """Change a track's title, tags or publicity."""
+    body: dict[str, Any] = _set({"title": title, "tags": tags, "public": public})
+    return Call("PATCH", _path("tracks", track_id), _TRACK, body=body)
+
+
+def delete_track(track_id: str) -> Call[None]:
+    """Remove a track."""
+    return Call("DELETE", _path("tracks", track_id), _read_nothing)
+
+
+def waveform(track_id: str, *, points: int = 1000) -> Call[Waveform]:
+    """The outline of a track, for drawing; 16 to 8,192 points."""
+    return Call("GET", _path("tracks", track_id, "waveform"), _read(Waveform), params={"points": points})
+
+
+def audio_path(track_id: str) -> str:
+    """Where a track's audio is."""
+    return _path("tracks", track_id, "audio")
+
+
+def stem_path(track_id: str, name: str) -> str:
+    """Where the audio of one stem is."""
+    return _path("tracks", track_id, "stems", name, "audio")
+
+
+def midi_path(track_id: str) -> str:
+    """Where a track's MIDI file is."""
+    return _path("tracks", track_id, "midi")
+
+
+# Operations
+
+
+def version() -> Call[Version]:
+    """What the server runs."""
+    return Call("GET", "/version", _read(Version), signed=False)

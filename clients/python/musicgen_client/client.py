@@ -1,0 +1,219 @@
+"""The synchronous client.
+
+    with Client("http://127.0.0.1:8000") as music:
+        music.login("ada", "…")
+        job = music.wait(music.generate("calm piano, 70 bpm", duration=30).id)
+        music.download(job.track_ids[0], Path("song.flac"))
+
+Its methods that are assigned from `calls` send the call of that name; `async_client` has the same ones to await.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, Final, ParamSpec, Self, TypeVar
+
+import httpx
+
+from musicgen_client import calls
+from musicgen_client.binding import bound
+from musicgen_client.calls import AudioFormat, Call, LiveFormat
+from musicgen_client.connection import Connection, Received
+from musicgen_client.downloads import CHUNK_BYTES, PartialFile
+from musicgen_client.errors import ApiError, JobFailedError
+from musicgen_client.models import Job, JobEvent
+from musicgen_client.retries import Repeats, failed_stream, unreachable
+from musicgen_client.sse import EventFeed
+from musicgen_client.tokens import TokenStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _method(build: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
+    """A method that sends the call that `build` makes of its arguments."""
+
+    def send(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.send(build(*args, **kwargs))
+
+    return bound(send, build)
+
+
+class Client:
+    """Talks to one server. Not safe to share between threads while somebody signs in or out."""
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        tokens: TokenStore | None = None,
+        api_key: str | None = None,
+        timeout_seconds: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._connection: Final = Connection(url, tokens, api_key, timeout_seconds)
+        self._http: Final = httpx.Client(transport=transport, **self._connection.options())
+
+    register = _method(calls.register)
+    login = _method(calls.login)
+    refresh = _method(calls.refresh)
+    logout = _method(calls.logout)
+    sessions = _method(calls.sessions)
+    revoke_session = _method(calls.revoke_session)
+    me = _method(calls.me)
+    usage = _method(calls.usage)
+    models = _method(calls.models)
+    model = _method(calls.model)
+    generate = _method(calls.generate)
+    generate_batch = _method(calls.generate_batch)
+    jobs = _method(calls.jobs)
+    job = _method(calls.job)
+    cancel = _method(calls.cancel)
+    tracks = _method(calls.tracks)
+    track = _method(calls.track)
+    update_track = _method(calls.update_track)
+    delete_track = _method(calls.delete_track)
+    waveform = _method(calls.waveform)
+    version = _method(calls.version)
+
+    def send(self, call: Call[T]) -> T:
+        """Send one call; broken connections and passing failures are tried again where that does no harm."""
+        repeats = Repeats(call)
+        while True:
+            try:
+                response = self._http.send(
+                    self._connection.request(self._http, call), auth=self._connection.auth_of(call)
+                )
+            except httpx.TransportError as error:
+                pause = repeats.after_failure()
+                if pause is None:
+                    raise unreachable(self._connection.url, error) from error
+            else:
+                pause = repeats.after_answer(response)
+                if pause is None:
+                    return self._connection.finish(call, response)
+            time.sleep(pause)
+
+    def wait(self, job_id: str, *, timeout_seconds: float | None = None) -> Job:
+        """Wait for a job's success. Raises `JobFailedError` when there is none, `TimeoutError` at the given time."""
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while True:
+            left = calls.LONGEST_WAIT_SECONDS if deadline is None else deadline - time.monotonic()
+            job = self.job(job_id, wait_seconds=left)
+            if job.ended:
+                if job.status != "succeeded":
+                    raise JobFailedError(job)
+                return job
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"job {job_id} has not ended after {timeout_seconds:g} s")
+
+    def events(self, job_id: str, *, last_event_id: str | None = None) -> Iterator[JobEvent]:
+        """Follow a job until it ends, over as many connections as it takes."""
+        feed = EventFeed(last_event_id)
+        while True:
+            failure: httpx.TransportError | None = None
+            try:
+                with self._http.stream("GET", calls.events_path(job_id), headers=feed.connect()) as response:
+                    if response.is_error:
+                        response.read()
+                        raise failed_stream(response)
+                    for data in response.iter_bytes():
+                        yield from feed.take(data)
+                        if feed.ended:
+                            return
+            except httpx.TransportError as error:
+                failure = error
+            if failure is None and self.job(job_id).ended:
+                return  # its last event is no longer kept
+            pause = feed.dropped()
+            if pause is None:
+                raise unreachable(self._connection.url, failure or httpx.ReadError("no events arrive"))
+            time.sleep(pause)
+
+    def stream(self, job_id: str, *, format: LiveFormat = "wav") -> Iterator[bytes]:  # noqa: A002 — the API's word
+        """The audio of a job while it is made, from its first sample."""
+        params = {"format": format}
+        try:
+            with self._http.stream("GET", calls.live_path(job_id), params=params) as response:
+                if response.is_error:
+                    response.read()
+                    raise ApiError.from_response(response)
+                yield from response.iter_raw()
+        except httpx.TransportError as error:
+            raise unreachable(self._connection.url, error) from error
+
+    def stream_to_file(self, job_id: str, path: Path, *, format: LiveFormat = "wav") -> Path:  # noqa: A002
+        """Write a job's live audio to a file as it comes, so that a player can follow it."""
+        with path.open("wb") as file:
+            for data in self.stream(job_id, format=format):
+                file.write(data)
+                file.flush()
+        return path
+
+    def download(
+        self,
+        track_id: str,
+        path: Path,
+        *,
+        format: AudioFormat = "wav",  # noqa: A002
+        received: Received | None = None,
+    ) -> Path:
+        """Fetch a track. `received` is told bytes so far, and bytes in all where they are known."""
+        return self._fetch(calls.audio_path(track_id), {"format": format}, path, received)
+
+    def download_stem(
+        self,
+        track_id: str,
+        name: str,
+        path: Path,
+        *,
+        format: AudioFormat = "wav",  # noqa: A002
+        received: Received | None = None,
+    ) -> Path:
+        """Fetch one stem."""
+        return self._fetch(calls.stem_path(track_id, name), {"format": format}, path, received)
+
+    def download_stems(self, track_id: str, folder: Path, *, format: AudioFormat = "wav") -> list[Path]:  # noqa: A002
+        """Fetch every stem into a folder, each under its name."""
+        folder.mkdir(parents=True, exist_ok=True)
+        names = self._connection.stem_names(self.track(track_id))
+        return [self.download_stem(track_id, name, folder / f"{name}.{format}", format=format) for name in names]
+
+    def download_midi(self, track_id: str, path: Path) -> Path:
+        """Fetch a track's MIDI file."""
+        return self._fetch(calls.midi_path(track_id), {}, path, None)
+
+    def _fetch(self, address: str, params: dict[str, str], path: Path, received: Received | None) -> Path:
+        with PartialFile(path) as partial:
+            while True:
+                failure: httpx.TransportError | None = None
+                try:
+                    with self._http.stream("GET", address, params=params, headers=partial.headers()) as response:
+                        if response.is_error:
+                            response.read()
+                            raise failed_stream(response)
+                        partial.begin(response)
+                        for data in response.iter_raw(CHUNK_BYTES):
+                            partial.write(data)
+                            if received is not None:
+                                received(partial.received, partial.expected)
+                except httpx.TransportError as error:
+                    failure = error
+                if failure is None and partial.whole():
+                    return partial.commit()
+                time.sleep(partial.dropped(failure))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,98 @@
+"""What both clients know about their server: its address, who is signed in, how calls become requests and answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final, TypedDict, TypeVar
+
+import httpx
+
+from musicgen_client.auth import ApiKeyAuth, TokenAuth
+from musicgen_client.calls import API, Call
+from musicgen_client.errors import ApiError, UnexpectedAnswerError
+from musicgen_client.models import Track
+from musicgen_client.tokens import MemoryTokenStore, TokenStore
+
+T = TypeVar("T")
+
+Received = Callable[[int, int | None], None]
+
+_STEM_NAME: Final = re.compile(r"[\w][\w .+-]{0,63}")
+
+
+class HttpOptions(TypedDict):
+    """The options that the two kinds of httpx client share."""
+
+    base_url: str
+    auth: httpx.Auth
+    headers: dict[str, str]
+    timeout: httpx.Timeout
+    follow_redirects: bool
+
+
+class Connection:
+    """Address, credentials and defaults; sends nothing by itself."""
+
+    def __init__(self, url: str, tokens: TokenStore | None, api_key: str | None, timeout_seconds: float) -> None:
+        self.url: Final = url.rstrip("/")
+        self.tokens: Final[TokenStore] = tokens or MemoryTokenStore()
+        self._timeout_seconds = timeout_seconds
+        self._auth: httpx.Auth = (
+            ApiKeyAuth(api_key) if api_key else TokenAuth(self.tokens, f"{self.url}{API}/auth/refresh")
+        )
+
+    def options(self) -> HttpOptions:
+        """What the httpx client is made with. Redirects are not followed: they would carry credentials elsewhere."""
+        return HttpOptions(
+            base_url=self.url,
+            auth=self._auth,
+            headers={"User-Agent": f"musicgen-client/{client_version()}", "Accept": "application/json"},
+            timeout=httpx.Timeout(self._timeout_seconds, connect=5.0),
+            follow_redirects=False,
+        )
+
+    def auth_of(self, call: Call[Any]) -> httpx.Auth | None:
+        """Who signs a call."""
+        return self._auth if call.signed else None
+
+    def request(self, http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
+        """A call as a request."""
+        return http.build_request(
+            call.method,
+            call.path,
+            params=call.params or None,
+            content=None if call.body is None else json.dumps(call.body, allow_nan=False).encode(),
+            headers={**call.headers, **({} if call.body is None else {"Content-Type": "application/json"})},
+            timeout=httpx.Timeout(self._timeout_seconds + call.wait_seconds, connect=5.0),
+        )
+
+    def finish(self, call: Call[T], response: httpx.Response) -> T:
+        """An answer as a value, or as an exception."""
+        if response.is_error:
+            raise ApiError.from_response(response)
+        if not response.is_success:
+            raise UnexpectedAnswerError(
+                f"{response.request.url} answered {response.status_code}: is the address right?"
+            )
+        answer = call.read(response)
+        call.effect(self.tokens, answer)
+        return answer
+
+    @staticmethod
+    def stem_names(track: Track) -> list[str]:
+        """The stems of a track, refused when a name would not be safe as a file's."""
+        for stem in track.stems:
+            if _STEM_NAME.fullmatch(stem.name) is None:
+                raise UnexpectedAnswerError(f"the stem name {stem.name!r} cannot be used as a file name")
+        return [stem.name for stem in track.stems]
+
+
+def client_version() -> str:
+    """The version of this package."""
+    try:
+        return version("music-gen-ai")
+    except PackageNotFoundError:
+        return "0+unknown"

@@ -1,0 +1,92 @@
+"""What can go wrong, each with a sentence for people."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from musicgen_client.models import FieldError, Job, Problem
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class MusicGenError(Exception):
+    """Base of everything that this package raises by itself; `str()` is one readable line."""
+
+
+class ApiError(MusicGenError):
+    """The server refused: a problem document (RFC 9457) as an exception."""
+
+    def __init__(self, problem: Problem, *, retry_after_seconds: float | None = None) -> None:
+        self.status = problem.status
+        self.type = problem.type
+        self.title = problem.title
+        self.detail = problem.detail
+        self.errors: list[FieldError] = list(problem.errors)
+        self.request_id = problem.request_id
+        self.retry_after_seconds = retry_after_seconds
+        self.problem = problem
+        super().__init__(self._sentence())
+
+    @property
+    def code(self) -> str:
+        """The last segment of the problem type, for example "quota-exceeded"."""
+        return self.type.rstrip("/").rsplit("/", 1)[-1]
+
+    @classmethod
+    def from_response(cls, response: httpx.Response) -> ApiError:
+        """Read a problem document; whatever else stands in front of the server may answer in other ways."""
+        try:
+            document = json.loads(response.content)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            document = {}
+        known = {**document, "status": response.status_code}
+        try:
+            problem = Problem.model_validate(known)
+        except ValueError:
+            problem = Problem(status=response.status_code)
+        if not problem.title:
+            problem = problem.model_copy(update={"title": response.reason_phrase or f"HTTP {response.status_code}"})
+        if not problem.request_id:
+            problem = problem.model_copy(update={"request_id": response.headers.get("x-request-id", "")})
+        return cls(problem, retry_after_seconds=retry_after(response))
+
+    def _sentence(self) -> str:
+        text = self.detail or self.title
+        named = [f"{error.pointer.lstrip('/') or 'request'}: {error.detail}" for error in self.errors]
+        if named:
+            text = f"{text.rstrip('.')} ({'; '.join(part.rstrip('.') for part in named)})"
+        return " ".join(text.split())
+
+
+class UnreachableError(MusicGenError):
+    """The server could not be reached, or the connection broke."""
+
+
+class UnexpectedAnswerError(MusicGenError):
+    """The server answered with something that is not part of its contract."""
+
+
+class JobFailedError(MusicGenError):
+    """A job that was waited for ended without a result."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        if job.status == "cancelled":
+            text = f"job {job.id} was cancelled"
+        else:
+            reason = (job.error.detail or job.error.title) if job.error else ""
+            text = f"job {job.id} failed: {reason or 'the server gives no reason'}"
+        super().__init__(" ".join(text.split()))
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds of a `Retry-After` header; None when there is none, or when it is a date."""
+    try:
+        seconds = float(response.headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return max(0.0, seconds)

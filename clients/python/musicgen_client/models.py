@@ -1,0 +1,247 @@
+"""What the server answers, typed. Fields that this version does not know are ignored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+ItemT = TypeVar("ItemT")
+
+JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class Answer(BaseModel):
+    """Base of every answer: immutable, tolerant of what a newer server adds, and of null where nothing is known."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_absent(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: item for name, item in value.items() if item is not None}
+        return value
+
+
+class FieldError(Answer):
+    """One thing that is wrong with one field of a request."""
+
+    pointer: str = ""
+    detail: str = ""
+
+
+class Problem(Answer):
+    """An RFC 9457 problem document."""
+
+    type: str = "about:blank"
+    title: str = ""
+    status: int = 0
+    detail: str = ""
+    instance: str = ""
+    request_id: str = ""
+    errors: list[FieldError] = Field(default_factory=list)
+
+
+class User(Answer):
+    """An account, as its owner sees it."""
+
+    id: str
+    username: str
+    email: str = ""
+    full_name: str | None = None
+    role: str = "user"
+    created_at: datetime | None = None
+
+
+class TokenPair(Answer):
+    """What signing in answers."""
+
+    access_token: str
+    token_type: str = "bearer"  # noqa: S105 — the scheme's name, not a secret
+    expires_in: float
+    refresh_token: str
+    user: User
+
+
+class Usage(Answer):
+    """Seconds of audio: what may still be asked for, what is held for running jobs, what was made."""
+
+    balance_seconds: float = 0.0
+    reserved_seconds: float = 0.0
+    used_seconds: float = 0.0
+
+
+class Session(Answer):
+    """A device that is signed in."""
+
+    id: str
+    address: str = ""
+    user_agent: str = ""
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
+    current: bool = False
+
+
+class Model(Answer):
+    """A model of the catalogue. `max_duration` is in seconds."""
+
+    id: str
+    family: str = ""
+    title: str = ""
+    description: str = ""
+    licence: str = ""
+    commercial_use: bool = False
+    installed: bool = False
+    loaded: bool = False
+    size_bytes: int = 0
+    sample_rate: int = 0
+    channels: int = 0
+    max_duration: float = 0.0
+    conditioning: list[str] = Field(default_factory=list)
+    outputs: list[str] = Field(default_factory=list)
+    parameters: list[str] = Field(default_factory=list)
+    default: bool = False
+
+
+class JobResult(Answer):
+    """What a job made."""
+
+    track_ids: list[str] = Field(default_factory=list)
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Job(Answer):
+    """A job. `progress` runs from 0 to 1; `eta_seconds` is an estimate."""
+
+    id: str
+    kind: str = ""
+    status: JobStatus
+    progress: float = 0.0
+    stage: str | None = None
+    queue_position: int | None = None
+    eta_seconds: float | None = None
+    attempts: int = 0
+    error: Problem | None = None
+    request: dict[str, Any] | None = None
+    result: JobResult | None = None
+    metrics: dict[str, Any] | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in ("succeeded", "failed", "cancelled")
+
+    @property
+    def track_ids(self) -> list[str]:
+        """The tracks that it made."""
+        return self.result.track_ids if self.result else []
+
+
+class JobEvent(Answer):
+    """One server-sent event of a job: `status`, `progress`, `preview`, `done` or `error`."""
+
+    id: str
+    type: str
+    data: dict[str, Any]
+
+    @property
+    def last(self) -> bool:
+        """Whether no event follows: the job has succeeded, failed or been cancelled."""
+        return self.type in ("done", "error") or (self.type == "status" and self.data.get("status") == "cancelled")
+
+
+class Stem(Answer):
+    """A separate part of a track."""
+
+    name: str
+    links: dict[str, str] = Field(default_factory=dict)
+
+
+class Licence(Answer):
+    """Who may do what with a track."""
+
+    name: str = ""
+    commercial_use: bool = False
+    attributions: list[str] = Field(default_factory=list)
+
+
+class Owner(Answer):
+    """Whose track it is."""
+
+    id: str = ""
+    username: str = ""
+
+
+class Track(Answer):
+    """A finished piece. `duration` is in seconds."""
+
+    id: str
+    owner: Owner | None = None
+    title: str = ""
+    prompt: str = ""
+    model: str = ""
+    seed: int | None = None
+    duration: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    loudness_lufs: float | None = None
+    true_peak_dbtp: float | None = None
+    bpm: float | None = None
+    key: str | None = None
+    tags: list[str] = Field(default_factory=list)
+    public: bool = False
+    stems: list[Stem] = Field(default_factory=list)
+    has_midi: bool = False
+    parent_id: str | None = None
+    licence: Licence = Field(default_factory=Licence)
+    model_revision: str = ""
+    engine_version: str = ""
+    runtime: str = ""
+    precision: str = ""
+    spec: dict[str, Any] | None = None
+    created_at: datetime | None = None
+    links: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("stems", mode="before")
+    @classmethod
+    def _stems_may_be_names(cls, value: Any) -> Any:
+        return [{"name": item} if isinstance(item, str) else item for item in value] if value else []
+
+    @field_validator("owner", mode="before")
+    @classmethod
+    def _owner_may_be_a_name(cls, value: Any) -> Any:
+        return {"username": value} if isinstance(value, str) else value
+
+
+class Waveform(Answer):
+    """Minimum and maximum, −1 to 1, of each of n equal parts of a track."""
+
+    minima: list[float]
+    maxima: list[float]
+    duration: float = 0.0
+
+
+class Version(Answer):
+    """What runs at the other end."""
+
+    version: str
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Page(Answer, Generic[ItemT]):
+    """One page of a list; `next_cursor` asks for the following one."""
+
+    items: list[ItemT]
+    next_cursor: str | None = None
+
+
+class JobList(Answer):
+    """The jobs of one batch."""
+
+    jobs: list[Job]
