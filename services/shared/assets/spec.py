@@ -88,8 +88,9 @@ class AssetSpec:
 
 
 def default_catalogue_path() -> Path:
-    """`configs/assets.yaml` of the checkout or image that this code lies in."""
-    return Path(__file__).resolve().parents[3] / "configs" / "assets.yaml"
+    """`configs/assets.yaml` of the checkout that this code lies in, else (in an image) of the working directory."""
+    checkout = Path(__file__).resolve().parents[3] / "configs" / "assets.yaml"
+    return checkout if checkout.exists() else Path.cwd() / "configs" / "assets.yaml"
 
 
 def read_catalogue(path: Path) -> dict[str, AssetSpec]:

@@ -1,0 +1,214 @@
+"""One run of the platform: open the data directory, start, tell the person, supervise, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+
+from services.shared.assets.errors import AssetError
+from services.shared.assets.store import AssetStore
+from services.shared.secrets import create_missing
+from services.standalone.banner import banner, take_first_admin
+from services.standalone.child import wait_until
+from services.standalone.errors import StandaloneError
+from services.standalone.home import DataDirectory, private_run_directory
+from services.standalone.log_sink import Console
+from services.standalone.plan import Addresses, compose
+from services.standalone.ports import is_free
+from services.standalone.postgres import PostgresServer
+from services.standalone.program import Program, PythonService
+from services.standalone.settings import StandaloneSettings
+from services.standalone.supervisor import Supervisor
+from services.standalone.valkey import ValkeyServer
+
+# In the environment of everything that we start: whose it is.
+HOME_MARK = "MUSICGEN_STANDALONE_HOME"
+_HEALTHY_SECONDS = 60.0
+_SPACE_CHECK_SECONDS = 30.0
+_SECOND_SIGNAL_STATUS = 130
+
+
+async def run(settings: StandaloneSettings) -> int:
+    """Run the platform until SIGINT or SIGTERM. Raises `StandaloneError` when it cannot start or go on."""
+    started = time.monotonic()
+    directory = DataDirectory(settings.home)
+    directory.open(settings.min_free_mb)
+    try:
+        end_leftovers(settings.home)
+        if not is_free(settings.port, settings.host):
+            raise StandaloneError(
+                f"Port {settings.port} on {settings.host} is in use: end the program that listens there, or set "
+                "MUSICGEN_PORT to another one."
+            )
+        fetch_assets(settings.home)
+        create_missing(directory.folder("secrets"))
+        return await Instance(settings, directory, Console(settings.log)).serve(started)
+    finally:
+        directory.close()
+
+
+def fetch_assets(home: Path) -> None:
+    """Make sure that the files are there without which nothing can be heard."""
+    store = AssetStore(home / "assets")
+    try:
+        for name in store.names(required=True):
+            store.fetch(name)
+    except AssetError as error:
+        raise StandaloneError(error.message) from error
+
+
+def end_leftovers(home: Path) -> None:
+    """Kill what an earlier run on this home left behind. The caller holds the home's lock, so nobody else owns it."""
+    leftovers = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(HOME_MARK) == str(home):
+                process.kill()
+                leftovers.append(process)
+    psutil.wait_procs(leftovers, timeout=5)
+
+
+def client_command() -> str:
+    """How the command line tool beside this interpreter is called from the current folder."""
+    tool = Path(sys.executable).with_name("musicgen")
+    return shlex.quote(os.path.relpath(tool) if tool.is_relative_to(Path.cwd()) else str(tool))
+
+
+class Instance:
+    """The running platform over an opened data directory."""
+
+    def __init__(self, settings: StandaloneSettings, directory: DataDirectory, console: Console) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._console = console
+        self._signals = 0
+        self._stop_asked = asyncio.Event()
+        self._reports: set[asyncio.Task[None]] = set()
+        run_directory = private_run_directory(settings.home)
+        home = settings.home
+        postgres = (
+            None if settings.database_url else PostgresServer(home / "postgres" / "data", run_directory / "postgres")
+        )
+        valkey = None if settings.redis_url else ValkeyServer(home / "valkey")
+        self._addresses = Addresses(
+            run=run_directory,
+            database_url=postgres.url() if postgres else settings.database_url,
+            redis_url=valkey.url() if valkey else settings.redis_url,
+        )
+        specs = compose(
+            settings,
+            self._addresses,
+            {**os.environ, HOME_MARK: str(home)},
+            (postgres, valkey),
+            self._report_worker_death,
+        )
+        self._supervisor = Supervisor(specs, directory.folder("logs"), console, directory.lock_descriptor)
+
+    async def serve(self, started: float) -> int:
+        """Start, stay, stop. 0 when somebody asked for the stop, 130 when they had to ask twice."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._on_signal)
+        tasks = {asyncio.create_task(self._start(started)), asyncio.create_task(self._stop_asked.wait())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            if not self._stop_asked.is_set():
+                await self._stay()
+        finally:
+            for task in tasks:
+                task.cancel()
+            if self._stop_asked.is_set():
+                self._console.say("\nStopping (once more to stop at once) …")
+            await self._supervisor.stop()
+            for report in self._reports:
+                report.cancel()
+        if self._signals > 1:
+            return _SECOND_SIGNAL_STATUS
+        self._console.say("Stopped.")
+        return 0
+
+    def _on_signal(self) -> None:
+        self._signals += 1
+        self._stop_asked.set()
+        if self._signals > 1:
+            self._supervisor.kill()
+
+    async def _start(self, started: float) -> None:
+        self._console.say(f"Starting on {self._settings.home} …")
+        await self._supervisor.start()
+        if not await wait_until(self._is_healthy, _HEALTHY_SECONDS, 0.1):
+            raise StandaloneError(
+                f"{self._settings.url}/health/ready does not answer well: see {self._settings.home}/logs."
+            )
+        self._supervisor.mark_started()
+        self._console.say(
+            banner(
+                self._settings.url,
+                seconds=time.monotonic() - started,
+                admin=take_first_admin(self._directory.folder("secrets")),
+                single_user=self._settings.single_user,
+                command=f"{client_command()} --url {self._settings.url}",
+                logs=self._directory.folder("logs"),
+            )
+        )
+
+    def _is_healthy(self) -> bool:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"{self._settings.url}/health/ready", timeout=5) as response:
+                return bool(response.status == 200)
+        except (OSError, ValueError):
+            return False
+
+    async def _stay(self) -> None:
+        """Until somebody asks for the stop; look at the disk meanwhile."""
+        warned = False
+        failure = asyncio.ensure_future(self._supervisor.failure())
+        while not self._stop_asked.is_set():
+            stop = asyncio.ensure_future(self._stop_asked.wait())
+            await asyncio.wait({stop, failure}, timeout=_SPACE_CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            if failure.done():
+                failure.result()
+            low = self._directory.free_mb() < self._settings.min_free_mb
+            if low and not warned:
+                free = self._directory.free_mb()
+                self._console.log("standalone", 30, f"only {free} MB are free below {self._settings.home}: make room")
+            warned = low
+        failure.cancel()
+
+    def _report_worker_death(self, program: Program) -> None:
+        """Tell user_management in the background, so that the dead worker's jobs go on at once."""
+        if isinstance(program, PythonService) and program.worker_id:
+            report = asyncio.get_running_loop().create_task(self._run_report(program.worker_id))
+            self._reports.add(report)
+            report.add_done_callback(self._reports.discard)
+
+    async def _run_report(self, worker_id: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "services.standalone.worker_death",
+            worker_id,
+            self._addresses.grpc("users"),
+            str(self._directory.folder("secrets")),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, HOME_MARK: str(self._settings.home)},
+        )
+        said, _ = await process.communicate()
+        level = 20 if process.returncode == 0 else 30
+        text = said.decode(errors="replace").strip()
+        self._console.log("standalone", level, f"reported the death of {worker_id}: {text}")
