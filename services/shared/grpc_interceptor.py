@@ -151,7 +151,9 @@ class _Call:
         try:
             yield
         except (asyncio.CancelledError, GeneratorExit):
-            self._code = grpc.StatusCode.CANCELLED
+            left = self._context.time_remaining()
+            late = left is not None and left <= 0
+            self._code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
             raise
         finally:
             self._finish()

@@ -114,7 +114,7 @@ class TokenVerifier:
             raise _refused()
         try:
             claims, principal = self._check(token)
-        except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise _refused() from error
         with self._lock:
             self._verified[token] = (float(claims["exp"]) + CLOCK_LEEWAY_SECONDS, principal)

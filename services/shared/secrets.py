@@ -5,6 +5,7 @@ Files have mode 0600 and appear whole or not at all; several processes may call 
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets as random_secrets
 from pathlib import Path
@@ -74,7 +75,20 @@ class Secrets:
 
 
 def create_missing(folder: Path) -> None:
-    """Make the folder (0700) and each key file that is missing. Idempotent; several processes may do it at once."""
+    """Make the folder (0700) and each key file that is missing. Idempotent; several processes may do it at once.
+
+    Raises `AppError` when the folder cannot be written.
+    """
+    try:
+        _create_missing(folder)
+    except OSError as error:
+        raise AppError(
+            ErrorCode.STORAGE_FULL if error.errno == errno.ENOSPC else ErrorCode.INTERNAL,
+            f"The secrets folder {folder} cannot be written ({error.strerror}). Free or unlock it.",
+        ) from error
+
+
+def _create_missing(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in (ACCESS_TOKEN_PRIVATE_KEY, INTERNAL_TOKEN_PRIVATE_KEY):
         if not (folder / name).exists():

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 
@@ -76,3 +76,5 @@ class ServiceSettings(BaseSettings):
             )
             sentence = "; ".join(f"{violation.pointer}: {violation.detail}" for violation in violations)
             raise AppError(ErrorCode.VALIDATION, f"Settings are wrong: {sentence}", violations=violations) from None
+        except SettingsError as error:
+            raise AppError(ErrorCode.VALIDATION, f"Settings are wrong: {error}") from None

@@ -105,42 +105,18 @@ class ObjectStore:
 
     async def get_range(self, key: str, start: int, end: int) -> bytes:
         """Bytes `start` (inclusive) to `end` (exclusive), cut at the object's end."""
-        _check_range(start, end)
-        try:
-            if start == end:
-                await self._check_start(key, start)
-                return b""
-            return bytes(
-                await _guarded(key, obstore.get_range_async(self._backend, _checked(key), start=start, end=end))
-            )
-        except AppError as error:
-            if error.code is ErrorCode.UNAVAILABLE:
-                await self._check_start(key, start)
-            raise
+        result = await self._open(key, start, end)
+        return bytes(await _guarded(key, result.bytes_async())) if result is not None else b""
 
     async def stream(
         self, key: str, start: int = 0, end: int | None = None, chunk_bytes: int = 262_144
     ) -> AsyncIterator[bytes]:
-        """Bytes `start` to `end` (exclusive; None: the object's end) in chunks of about `chunk_bytes`."""
-        if end is not None:
-            _check_range(start, end)
-        if start > 0 or end is not None:
-            await self._check_start(key, start)
-        if end == start:
-            return
-        if end is not None:
-            result = await _guarded(
-                key, obstore.get_async(self._backend, _checked(key), options={"range": (start, end)})
-            )
-        elif start > 0:
-            result = await _guarded(
-                key, obstore.get_async(self._backend, _checked(key), options={"range": {"offset": start}})
-            )
-        else:
-            result = await _guarded(key, obstore.get_async(self._backend, _checked(key)))
-        with _translated(key):
-            async for chunk in result.stream(min_chunk_size=chunk_bytes):
-                yield bytes(chunk)
+        """Bytes `start` to `end` (exclusive; None: the object's end) in chunks of `chunk_bytes` or somewhat more."""
+        result = await self._open(key, start, end)
+        if result is not None:
+            with _translated(key):
+                async for chunk in result.stream(min_chunk_size=chunk_bytes):
+                    yield bytes(chunk)
 
     async def head(self, key: str) -> ObjectInfo:
         """Size and time of an object."""
@@ -196,9 +172,29 @@ class ObjectStore:
         finally:
             await asyncio.to_thread(draft.unlink, missing_ok=True)
 
+    async def _open(self, key: str, start: int, end: int | None) -> obstore.GetResult | None:
+        """Begin to read; None when the range is empty."""
+        if start < 0 or (end is not None and end < start):
+            raise AppError(ErrorCode.RANGE_NOT_SATISFIABLE, "The range is not valid.", start=start, end=end)
+        options: obstore.GetOptions = {}
+        if end is not None:
+            options["range"] = (start, end)
+        elif start > 0:
+            options["range"] = {"offset": start}
+        try:
+            if start == end:
+                await self._check_start(key, start)
+                return None
+            return await _guarded(key, obstore.get_async(self._backend, _checked(key), options=options))
+        except AppError as error:
+            # Backends say "range beyond the end" in different words, mixed with other failures.
+            if error.code is ErrorCode.UNAVAILABLE and options:
+                await self._check_start(key, start)
+            raise
+
     async def _check_start(self, key: str, start: int) -> None:
         size = (await self.head(key)).size_bytes
-        if start > size or (start == size and start > 0):
+        if start > size or start == size > 0:
             raise AppError(
                 ErrorCode.RANGE_NOT_SATISFIABLE, f"The range begins beyond the end ({size} bytes).", size_bytes=size
             )
@@ -209,11 +205,6 @@ def _checked(key: str) -> str:
     if len(key) > _LONGEST_KEY or not all(_KEY_SEGMENT.fullmatch(part) and part.strip(".") for part in segments):
         raise AppError(ErrorCode.VALIDATION, "The storage key is not valid.", key=key[:100])
     return key
-
-
-def _check_range(start: int, end: int) -> None:
-    if not 0 <= start <= end:
-        raise AppError(ErrorCode.RANGE_NOT_SATISFIABLE, "The range is not valid.", start=start, end=end)
 
 
 async def _guarded(key: str, operation: Awaitable[ResultT]) -> ResultT:

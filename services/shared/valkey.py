@@ -21,6 +21,7 @@ PATIENCE_SECONDS = 30.0
 
 # Longer than any blocking read below, shorter than what a lease forgives.
 SOCKET_TIMEOUT_SECONDS = 5.0
+MAX_CONNECTIONS = 5_000
 BLOCK_MILLISECONDS = 1_000
 
 TRANSIENT = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, OSError)
@@ -39,6 +40,8 @@ def open_valkey(url: str) -> Redis:
         decode_responses=False,
         socket_connect_timeout=2.0,
         socket_timeout=SOCKET_TIMEOUT_SECONDS,
+        # Each blocking read (a listener, a watcher) holds one; the default of 100 would turn the next one away.
+        max_connections=MAX_CONNECTIONS,
         retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries=2),
     )
     return client
