@@ -21,7 +21,7 @@ from musicgen_client import calls
 from musicgen_client.binding import bound
 from musicgen_client.calls import AudioFormat, Call, LiveFormat
 from musicgen_client.connection import Connection, Received
-from musicgen_client.downloads import CHUNK_BYTES, PartialFile
+from musicgen_client.downloads import PartialFile
 from musicgen_client.errors import ApiError, JobFailedError
 from musicgen_client.models import Job, JobEvent
 from musicgen_client.retries import Repeats, failed_stream, unreachable
@@ -189,7 +189,7 @@ class AsyncClient:
                             await response.aread()
                             raise failed_stream(response)
                         partial.begin(response)
-                        async for data in response.aiter_raw(CHUNK_BYTES):
+                        async for data in response.aiter_raw():
                             partial.write(data)
                             if received is not None:
                                 received(partial.received, partial.expected)

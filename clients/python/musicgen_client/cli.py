@@ -33,10 +33,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command; an error becomes one line on stderr (with --json also a document on stdout) and an exit code."""
     try:
         code = app(args=list(arguments) or ["--help"], prog_name="musicgen", standalone_mode=False)
+        sys.stdout.flush()
     except typer.Abort:
         return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read the output has gone; keep the interpreter from complaining at exit.
+    except (BrokenPipeError, SystemExit):
+        # Whoever read the output has gone (typer turns that into SystemExit): no reason to complain, now or at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
     except typer.TyperException as error:

@@ -22,7 +22,7 @@ from musicgen_client import calls
 from musicgen_client.binding import bound
 from musicgen_client.calls import AudioFormat, Call, LiveFormat
 from musicgen_client.connection import Connection, Received
-from musicgen_client.downloads import CHUNK_BYTES, PartialFile
+from musicgen_client.downloads import PartialFile
 from musicgen_client.errors import ApiError, JobFailedError
 from musicgen_client.models import Job, JobEvent
 from musicgen_client.retries import Repeats, failed_stream, unreachable
@@ -196,7 +196,7 @@ class Client:
                             response.read()
                             raise failed_stream(response)
                         partial.begin(response)
-                        for data in response.iter_raw(CHUNK_BYTES):
+                        for data in response.iter_raw():
                             partial.write(data)
                             if received is not None:
                                 received(partial.received, partial.expected)

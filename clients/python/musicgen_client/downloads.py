@@ -14,7 +14,6 @@ import httpx
 from musicgen_client.errors import UnexpectedAnswerError, UnreachableError
 
 MOST_FAILURES: Final = 5
-CHUNK_BYTES: Final = 65_536
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -73,7 +72,7 @@ class PartialFile:
         if self._failures > MOST_FAILURES:
             missing = "" if self._expected is None else f" of {self._expected}"
             raise UnreachableError(f"the download broke off after {self.received}{missing} bytes") from cause
-        return float(0.2 * 2**self._failures)
+        return float(0.1 * 2**self._failures)
 
     def commit(self) -> Path:
         """Put the whole file in its place."""
