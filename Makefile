@@ -1,0 +1,55 @@
+# Everything that a person types. `make` alone lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+export PYTHONUNBUFFERED := 1
+# The tests' hypothesis seeds rotate with the commit: each run is reproducible, no two commits sample alike.
+SEED := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 0)
+
+.PHONY: help run test test-full lint format protos protos-check openapi assets bench load clean environment-run environment-test
+
+help: ## this list
+	@echo "Music Gen AI"; echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo; echo "  MUSICGEN_HOME=var MUSICGEN_PORT=8000 MUSICGEN_SINGLE_USER=1 MUSICGEN_LOG=debug make run"
+
+environment-run environment-test: environment-%:
+	@python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py $*
+
+run: environment-run ## install what is needed, start the whole platform, say where it is
+	@$(PY) scripts/fetch_assets.py --home "$${MUSICGEN_HOME:-var}"
+	@exec $(PY) -m services.standalone
+
+assets: environment-run ## fetch the pinned files (SoundFont) into MUSICGEN_HOME
+	@$(PY) scripts/fetch_assets.py --home "$${MUSICGEN_HOME:-var}"
+
+test: environment-test ## lint, types, contracts, protos and the sampled test tier (at most 20 minutes)
+	@$(PY) scripts/run_tests.py --seed $(SEED)
+
+test-full: environment-test ## the same with every test, the slow ones too
+	@$(PY) scripts/run_tests.py --seed $(SEED) --full
+
+lint: environment-test ## ruff, mypy, import contracts, protos
+	@$(PY) scripts/run_tests.py --only-checks
+
+format: environment-test ## put the code into its form
+	@$(PY) -m ruff check --fix-only . && $(PY) -m ruff format .
+
+protos: environment-test ## generate the code of protos/
+	@$(PY) scripts/generate_protos.py
+
+protos-check: environment-test ## fail when the generated code is stale
+	@$(PY) scripts/generate_protos.py --check
+
+openapi: environment-test ## write docs/api-reference/openapi.json from the code
+	@$(PY) scripts/export_openapi.py
+
+bench: environment-test ## measure the composer and the engine on this machine
+	@$(PY) scripts/benchmark.py
+
+load: environment-test ## 50 users for 60 s against an instance of its own; prints percentiles
+	@$(PY) scripts/load_test.py
+
+clean: ## remove what tools made (not .venv, not var)
+	@find . -name __pycache__ -not -path './.venv/*' -not -path './var/*' -prune -exec rm -rf {} +
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov *.egg-info
