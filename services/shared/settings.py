@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -60,7 +60,7 @@ class ServiceSettings(BaseSettings):
         parts = urlsplit(self.redis_url)
         if parts.scheme != "unix":
             return urlunsplit(parts._replace(path="/1"))
-        credentials = f"{parts.username or ''}:{quote(parts.password)}@" if parts.password else ""
+        credentials = f"{parts.username or ''}:{parts.password}@" if parts.password else ""
         return f"redis+socket://{credentials}{parts.path}?virtual_host=1"
 
     @classmethod

@@ -111,12 +111,14 @@ class ObjectStore:
     async def stream(
         self, key: str, start: int = 0, end: int | None = None, chunk_bytes: int = 262_144
     ) -> AsyncIterator[bytes]:
-        """Bytes `start` to `end` (exclusive; None: the object's end) in chunks of `chunk_bytes` or somewhat more."""
+        """Bytes `start` to `end` (exclusive; None: the object's end) in chunks of at most `chunk_bytes`."""
         result = await self._open(key, start, end)
         if result is not None:
             with _translated(key):
-                async for chunk in result.stream(min_chunk_size=chunk_bytes):
-                    yield bytes(chunk)
+                async for part in result.stream(min_chunk_size=chunk_bytes):
+                    view = memoryview(part)
+                    for offset in range(0, len(view), chunk_bytes):
+                        yield bytes(view[offset : offset + chunk_bytes])
 
     async def head(self, key: str) -> ObjectInfo:
         """Size and time of an object."""
