@@ -17,16 +17,17 @@ environment-run environment-test: environment-%:
 	@python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py $*
 
 run: environment-run ## install what is needed, start the whole platform, say where it is
-	@$(PY) scripts/fetch_assets.py --home "$${MUSICGEN_HOME:-var}"
 	@exec $(PY) -m services.standalone
 
 assets: environment-run ## fetch the pinned files (SoundFont) into MUSICGEN_HOME
 	@$(PY) scripts/fetch_assets.py --home "$${MUSICGEN_HOME:-var}"
 
 test: environment-test ## lint, types, contracts, protos and the sampled test tier (at most 20 minutes)
+	@$(PY) scripts/fetch_assets.py
 	@$(PY) scripts/run_tests.py --seed $(SEED)
 
 test-full: environment-test ## the same with every test, the slow ones too
+	@$(PY) scripts/fetch_assets.py
 	@$(PY) scripts/run_tests.py --seed $(SEED) --full
 
 lint: environment-test ## ruff, mypy, import contracts, protos

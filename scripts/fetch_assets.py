@@ -7,38 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from services.shared.assets.errors import AssetError  # noqa: E402
-from services.shared.assets.store import AssetProgress, AssetStore  # noqa: E402
-
-
-class Reporter:
-    """Prints progress: one line that moves on a terminal, a plain line every 25 % elsewhere."""
-
-    def __init__(self) -> None:
-        self._moving = sys.stdout.isatty()
-        self._next = 0.0
-        self._started = time.monotonic()
-
-    def __call__(self, progress: AssetProgress) -> None:
-        """Say it, unless the last word was said just now."""
-        fraction = progress.done_bytes / progress.total_bytes if progress.total_bytes else 0.0
-        if progress.stage == "downloading" and fraction < self._next:
-            return
-        size = f"{progress.done_bytes / 1e6:.1f}"
-        if progress.total_bytes:
-            size += f" of {progress.total_bytes / 1e6:.1f}"
-        line = f"  {progress.name}: {progress.stage} {size} MB"
-        if self._moving:
-            print(f"\r\033[K{line}", end="\n" if progress.stage == "done" else "", flush=True)
-        else:
-            print(f"{line} ({time.monotonic() - self._started:.0f} s)", flush=True)
-        self._next = fraction + (0.01 if self._moving else 0.25) if progress.stage == "downloading" else 0.0
+from services.shared.assets.reporter import Reporter  # noqa: E402
+from services.shared.assets.store import AssetStore  # noqa: E402
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """What `make test`, `make test-full` and `make lint` do: checks first (they are quick), then pytest.
 
-`--only-checks` stops before pytest, `--full` takes the slow tests too, `--seed` is hexadecimal and seeds hypothesis. Further
-arguments go to pytest. The exit code is pytest's, or 1 when a check failed.
+`--only-checks` stops before pytest, `--full` takes the slow tests too, `--seed` is hexadecimal and seeds hypothesis.
+Further arguments go to pytest. The exit code is pytest's, or 1 when a check failed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def run_checks() -> list[str]:
     for name, command in CHECKS.items():
         started = time.monotonic()
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        print(f"{name:<18} {'ok' if result.returncode == 0 else 'FAILED'} ({time.monotonic() - started:.1f} s)", flush=True)
+        print(
+            f"{name:<18} {'ok' if result.returncode == 0 else 'FAILED'} ({time.monotonic() - started:.1f} s)",
+            flush=True,
+        )
         if result.returncode:
             print(result.stdout + result.stderr, flush=True)
             failed.append(name)

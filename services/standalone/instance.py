@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from services.shared.assets.errors import AssetError
+from services.shared.assets.reporter import Reporter
 from services.shared.assets.store import AssetStore
 from services.shared.secrets import create_missing
 from services.standalone.banner import banner, take_first_admin
@@ -40,6 +41,7 @@ _SECOND_SIGNAL_STATUS = 130
 async def run(settings: StandaloneSettings) -> int:
     """Run the platform until SIGINT or SIGTERM. Raises `StandaloneError` when it cannot start or go on."""
     started = time.monotonic()
+    console = Console(settings.log)
     directory = DataDirectory(settings.home)
     directory.open(settings.min_free_mb)
     try:
@@ -49,19 +51,21 @@ async def run(settings: StandaloneSettings) -> int:
                 f"Port {settings.port} on {settings.host} is in use: end the program that listens there, or set "
                 "MUSICGEN_PORT to another one."
             )
-        fetch_assets(settings.home)
+        fetch_assets(settings.home, console)
         create_missing(directory.folder("secrets"))
-        return await Instance(settings, directory, Console(settings.log)).serve(started)
+        return await Instance(settings, directory, console).serve(started)
     finally:
         directory.close()
 
 
-def fetch_assets(home: Path) -> None:
+def fetch_assets(home: Path, console: Console) -> None:
     """Make sure that the files are there without which nothing can be heard."""
     store = AssetStore(home / "assets")
     try:
         for name in store.names(required=True):
-            store.fetch(name)
+            if not store.has(name):
+                console.say(f"Fetching {store.spec(name).title} ({store.spec(name).licence.name})")
+                store.fetch(name, Reporter(console.stream))
     except AssetError as error:
         raise StandaloneError(error.message) from error
 

@@ -68,15 +68,15 @@ class Console:
     """The terminal: prefixed, coloured where it is one, quiet below a level."""
 
     def __init__(self, level: str = "warning", stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
+        self.stream = stream or sys.stdout
         self._threshold = _LEVELS[level]
-        self._colour = self._stream.isatty()
+        self._colour = self.stream.isatty()
         self._colours: dict[str, int] = {}
 
     def say(self, text: str = "") -> None:
         """Print what is meant for the person, whatever the level."""
         with contextlib.suppress(OSError, ValueError):
-            print(text, file=self._stream, flush=True)
+            print(text, file=self.stream, flush=True)
 
     def log(self, name: str, level: int, text: str) -> None:
         """Print a line of a process, if it is important enough."""
