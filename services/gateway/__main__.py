@@ -1,0 +1,115 @@
+"""`python -m services.gateway`: serves the public API until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+
+from services.gateway.config import GatewaySettings
+from services.gateway.main import SERVICE, create_app
+from services.shared.errors import AppError, ErrorCode
+from services.shared.logging import configure_logging
+from services.shared.telemetry import configure_tracing, start_metrics_server
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+log = structlog.get_logger("services.gateway")
+
+# Longer than any proxy's idle timeout, so that the proxy is the one who closes (FACTS: uvicorn's default is 5 s).
+KEEP_ALIVE_SECONDS = 75
+_BACKLOG = 2048
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn, which says when it is ready and tells long answers when it has to end."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, url: str) -> None:
+        super().__init__(config)
+        self._app = app
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve."""
+        await super().startup(sockets)
+        if self.started:
+            log.info("ready", url=self._url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End: events and waiting answers at once, audio within the grace period."""
+        closing: asyncio.Event = self._app.state.collaborators.closing
+        closing.set()
+        await super().shutdown(sockets)
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit status."""
+    try:
+        settings = GatewaySettings.load()
+        configure_logging(SERVICE, settings.log_level, settings.log_format)
+        configure_tracing(SERVICE, settings.otlp_endpoint)
+        start_metrics_server(settings.metrics_host, settings.metrics_port)
+        app = create_app(settings)
+        listener = _listen(settings.host, settings.port)
+    except AppError as error:
+        print(f"gateway: {error.message}", file=sys.stderr)  # noqa: T201 — the operator's one line
+        return 1
+    # uvicorn raises the signal again after it has ended; that is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        ws="none",
+        backlog=_BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+    )
+    server = GatewayServer(config, app, _url(listener))
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket. Raises `AppError` (CONFLICT) with what to do when it cannot be had."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise AppError(
+            ErrorCode.CONFLICT,
+            f"cannot listen on {host}:{port} ({error.strerror}). Free the port, or set MUSICGEN_GATEWAY_PORT.",
+        ) from error
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """uvicorn has its own handlers while it runs."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""What happens to a request before its route reads it: who is it, may they, and not too often.
+
+A route states its terms as a dependency, `dependencies=[Depends(Admission("read"))]`; `GatewayRoute` applies them
+before the body is read, so that a stranger's body costs nothing, and the OpenAPI document is completed from them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import orjson
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.collaborators import Collaborators
+from services.gateway.rate_limit.policy import LimitClass
+from services.gateway.rate_limit.window import Verdict
+from services.shared.errors import AppError, ErrorCode
+from services.shared.identity import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A route's terms: its class of rate limits, whether one has to be signed in, whether a signed link will do."""
+
+    limit: str
+    signed_in: bool = True
+    takes_links: bool = False
+
+    def __call__(self) -> None:
+        """Nothing: the terms were applied before the framework asks for dependencies."""
+
+
+class JsonRequest(Request):
+    """Reads JSON strictly (RFC 8259): no NaN, no Infinity, no broken UTF-8."""
+
+    async def json(self) -> Any:
+        """The body. Raises `json.JSONDecodeError`."""
+        body = await self.body()
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise json.JSONDecodeError(error.msg, "", error.pos) from error
+
+
+class GatewayRoute(APIRoute):
+    """A route that admits before it reads."""
+
+    @property
+    def admission(self) -> Admission | None:
+        """The route's terms; None for what anybody may have at any rate."""
+        terms = [item.dependency for item in self.dependencies if isinstance(item.dependency, Admission)]
+        return terms[0] if terms else None
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's handler behind admission and the check of the body's type."""
+        handle = super().get_route_handler()
+        admission, takes_body = self.admission, self.body_field is not None
+
+        async def admit_and_handle(request: Request) -> Response:
+            if admission is not None:
+                await admit(request, admission)
+            if takes_body:
+                require_json(request)
+            response = await handle(JsonRequest(request.scope, request.receive))
+            response.headers.update(request.scope["state"].get("rate_headers", {}))
+            return response
+
+        return admit_and_handle
+
+
+async def admit(request: Request, admission: Admission) -> None:
+    """Find the caller and count the request. Raises `AppError` (UNAUTHENTICATED, RATE_LIMITED, UNAVAILABLE)."""
+    gateway: Collaborators = request.app.state.collaborators
+    state = request.scope["state"]
+    address = client_network(request)
+    try:
+        caller = await _caller(gateway, request, admission)
+    except AppError as error:
+        if error.code is ErrorCode.UNAUTHENTICATED:
+            await count(request, "rejected", address)
+        raise
+    session_id = caller.session_id if caller is not None else ""
+    limit = gateway.limits.get(admission.limit)
+    per_user = caller is not None and limit is not None and limit.per == "user"
+    await count(request, admission.limit, caller.subject if caller and per_user else address, session_id=session_id)
+    state["caller"] = caller
+    if caller is not None:
+        state["user_id"] = caller.subject
+
+
+async def _caller(gateway: Collaborators, request: Request, admission: Admission) -> Principal | None:
+    if not admission.signed_in:
+        # A stale token must not keep anybody from signing in anew.
+        return None
+    caller = await gateway.authenticator.caller(request, takes_links=admission.takes_links)
+    if caller is None:
+        raise AppError(
+            ErrorCode.UNAUTHENTICATED,
+            "Sign in first: send `Authorization: Bearer <access token>` from POST /api/v1/auth/login.",
+        )
+    return caller
+
+
+async def count(request: Request, name: str, subject: str, *, cost: int = 1, session_id: str = "") -> None:
+    """Count `cost` requests of the class `name`.
+
+    Raises `AppError` (RATE_LIMITED, UNAUTHENTICATED for an ended session).
+    """
+    gateway: Collaborators = request.app.state.collaborators
+    limit = gateway.limits.get(name)
+    verdict = await gateway.window.admit(name, limit, subject, cost=cost, session_id=session_id)
+    if verdict is None:
+        return
+    if limit is not None:
+        request.scope["state"]["rate_headers"] = _headers(name, limit, verdict)
+    if verdict.session_revoked:
+        raise AppError(ErrorCode.UNAUTHENTICATED, "This session was ended. Sign in again.")
+    if not verdict.allowed and limit is not None:
+        _refuse(limit, verdict, cost)
+
+
+def _refuse(limit: LimitClass, verdict: Verdict, cost: int) -> NoReturn:
+    wait = max(1, round(verdict.retry_after_seconds))
+    sentence = f"At most {limit.quota} such requests are taken in {limit.window_seconds} s. Wait {wait} s, then go on."
+    if cost > limit.quota:
+        sentence = f"At most {limit.quota} such requests are taken in {limit.window_seconds} s: ask for fewer at once."
+    raise AppError(ErrorCode.RATE_LIMITED, sentence, retry_after_seconds=verdict.retry_after_seconds)
+
+
+def _headers(name: str, limit: LimitClass, verdict: Verdict) -> dict[str, str]:
+    # draft-ietf-httpapi-ratelimit-headers: what is left, and the seconds until the window is over.
+    return {
+        "ratelimit-policy": f'"{name}";q={limit.quota};w={limit.window_seconds}',
+        "ratelimit": f'"{name}";r={verdict.remaining};t={verdict.reset_seconds}',
+    }
+
+
+def client_network(request: Request) -> str:
+    """The client's address; for IPv6 its /64, because one subscriber has all of it (RFC 6177)."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def require_json(request: Request) -> None:
+    """Raises `AppError` (UNSUPPORTED_MEDIA) unless the body is plain JSON, or absent."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    if has_body and (media_type != "application/json" or encoding not in {"", "identity"}):
+        raise AppError(
+            ErrorCode.UNSUPPORTED_MEDIA,
+            "Send the body as `Content-Type: application/json`, without a Content-Encoding.",
+        )
+
+
+def caller_of(request: Request) -> Principal:
+    """The signed-in caller of an admitted request."""
+    caller = request.scope["state"].get("caller")
+    if not isinstance(caller, Principal):
+        raise AppError(ErrorCode.UNAUTHENTICATED, "Sign in first.")
+    return caller

@@ -1,0 +1,66 @@
+"""Who sends a request: by access token, by signed link, or, in single-user mode, always the local owner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+
+from protos.users.v1 import accounts_pb2
+from services.gateway.tokens.access import AccessTokenVerifier
+from services.gateway.tokens.links import LinkSigner
+from services.shared.errors import AppError, ErrorCode
+from services.shared.identity import Principal
+
+
+class LocalOwner:
+    """The one person of a single-user install, asked for once."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[accounts_pb2.User]]) -> None:
+        self._fetch = fetch
+        self._lock = asyncio.Lock()
+        self._principal: Principal | None = None
+
+    async def principal(self) -> Principal:
+        """The owner. Raises `AppError` (UNAVAILABLE) until user_management has answered once."""
+        if self._principal is None:
+            async with self._lock:
+                if self._principal is None:
+                    user = await self._fetch()
+                    self._principal = Principal(user.id, "user", user.username, user.role)
+        return self._principal
+
+
+class Authenticator:
+    """Finds the caller of a request."""
+
+    def __init__(self, tokens: AccessTokenVerifier, links: LinkSigner, local_owner: LocalOwner | None) -> None:
+        self._tokens = tokens
+        self._links = links
+        self._local_owner = local_owner
+
+    async def caller(self, request: Request, *, takes_links: bool) -> Principal | None:
+        """The caller, or None when the request carries no credential.
+
+        Raises `AppError` (UNAUTHENTICATED) for a credential that does not hold. `takes_links`: whether the route opens
+        for signed links.
+        """
+        if self._local_owner is not None:
+            return await self._local_owner.principal()
+        header = request.headers.get("authorization")
+        if header is not None:
+            return await self._tokens.verify(_bearer_token(header))
+        signature = request.query_params.get("signature")
+        if takes_links and signature is not None:
+            return self._links.verify(request.scope["path"], request.query_params.get("expires", ""), signature)
+        return None
+
+
+def _bearer_token(header: str) -> str:
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise AppError(
+            ErrorCode.UNAUTHENTICATED, "The Authorization header is not understood: send `Bearer` and an access token."
+        )
+    return token.strip()

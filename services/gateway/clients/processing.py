@@ -1,0 +1,62 @@
+"""The processing service, as the gateway calls it."""
+
+from __future__ import annotations
+
+import grpc
+
+from protos.common.v1 import common_pb2
+from protos.processing.v1 import processing_pb2, processing_pb2_grpc
+from protos.users.v1 import jobs_pb2
+from services.gateway.clients.retries import RETRIES
+from services.gateway.tokens.internal import InternalTokens
+from services.shared.grpc_client import call
+from services.shared.identity import Principal
+
+# Encoding ten minutes of audio takes seconds on a busy machine.
+_DERIVATIVE_SECONDS = 60.0
+_SUBMIT_SECONDS = 10.0
+
+
+class ProcessingClient:
+    """Derivatives of stored audio, and processing jobs."""
+
+    def __init__(self, channel: grpc.aio.Channel, tokens: InternalTokens) -> None:
+        self._stub = processing_pb2_grpc.ProcessingServiceStub(channel)
+        self._tokens = tokens
+
+    async def ensure_derivative(
+        self, caller: Principal, object_key: str, audio_format: common_pb2.AudioFormat.ValueType
+    ) -> processing_pb2.EnsureDerivativeResponse:
+        """Make a lossless object available in a format."""
+        response: processing_pb2.EnsureDerivativeResponse = await call(
+            self._stub.EnsureDerivative,
+            processing_pb2.EnsureDerivativeRequest(object_key=object_key, format=audio_format),
+            token=self._tokens.token(caller),
+            timeout=_DERIVATIVE_SECONDS,
+            retries=RETRIES,
+        )
+        return response
+
+    async def waveform(self, caller: Principal, object_key: str, points: int) -> processing_pb2.GetWaveformResponse:
+        """Peaks of a lossless object."""
+        response: processing_pb2.GetWaveformResponse = await call(
+            self._stub.GetWaveform,
+            processing_pb2.GetWaveformRequest(object_key=object_key, points=points),
+            token=self._tokens.token(caller),
+            timeout=_DERIVATIVE_SECONDS,
+            retries=RETRIES,
+        )
+        return response
+
+    async def submit(
+        self, caller: Principal, kind: str, request_json: str, idempotency: jobs_pb2.Idempotency | None
+    ) -> processing_pb2.SubmitResponse:
+        """Create a processing job. Repeated by itself only under an idempotency key."""
+        response: processing_pb2.SubmitResponse = await call(
+            self._stub.Submit,
+            processing_pb2.SubmitRequest(kind=kind, request_json=request_json, idempotency=idempotency),
+            token=self._tokens.token(caller),
+            timeout=_SUBMIT_SECONDS,
+            retries=RETRIES if idempotency is not None else 0,
+        )
+        return response

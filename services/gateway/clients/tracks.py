@@ -1,0 +1,62 @@
+"""user_management's library, as the gateway calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+
+from protos.common.v1 import common_pb2
+from protos.users.v1 import tracks_pb2, tracks_pb2_grpc
+from services.gateway.clients.retries import RETRIES
+from services.gateway.tokens.internal import InternalTokens
+from services.shared.grpc_client import call
+from services.shared.identity import Principal
+
+
+class TracksClient:
+    """Every call is made as the person who asks."""
+
+    def __init__(self, channel: grpc.aio.Channel, tokens: InternalTokens) -> None:
+        self._stub = tracks_pb2_grpc.TrackServiceStub(channel)
+        self._tokens = tokens
+
+    async def get(self, caller: Principal, track_id: str) -> tracks_pb2.Track:
+        """One track of the caller, or a public one."""
+        response: tracks_pb2.GetTrackResponse = await call(
+            self._stub.GetTrack,
+            tracks_pb2.GetTrackRequest(track_id=track_id),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response.track
+
+    async def list(self, caller: Principal, *, limit: int, cursor: str) -> tracks_pb2.ListTracksResponse:
+        """One page of the caller's tracks, newest first."""
+        response: tracks_pb2.ListTracksResponse = await call(
+            self._stub.ListTracks,
+            tracks_pb2.ListTracksRequest(page=common_pb2.PageRequest(limit=limit, cursor=cursor)),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response
+
+    async def update(
+        self, caller: Principal, track_id: str, *, title: str | None, public: bool | None, tags: Sequence[str] | None
+    ) -> tracks_pb2.Track:
+        """Change what is not None."""
+        request = tracks_pb2.UpdateTrackRequest(
+            track_id=track_id, title=title, public=public, tags=tags or (), set_tags=tags is not None
+        )
+        response: tracks_pb2.UpdateTrackResponse = await call(
+            self._stub.UpdateTrack, request, token=self._tokens.token(caller), retries=RETRIES
+        )
+        return response.track
+
+    async def delete(self, caller: Principal, track_id: str) -> None:
+        """Remove a track."""
+        await call(
+            self._stub.DeleteTrack,
+            tracks_pb2.DeleteTrackRequest(track_id=track_id),
+            token=self._tokens.token(caller),
+        )

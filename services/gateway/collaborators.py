@@ -1,0 +1,44 @@
+"""Everything that routes work with, built once by the composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.gateway.authentication import Authenticator
+from services.gateway.clients.accounts import AccountsClient
+from services.gateway.clients.generation import GenerationClient
+from services.gateway.clients.jobs import JobsClient
+from services.gateway.clients.processing import ProcessingClient
+from services.gateway.clients.tracks import TracksClient
+from services.gateway.config import GatewaySettings
+from services.gateway.health import HealthChecks
+from services.gateway.rate_limit.policy import LimitClass
+from services.gateway.rate_limit.window import SlidingWindow
+from services.gateway.tokens.jwks import KeySet
+from services.gateway.tokens.links import LinkSigner
+from services.shared.storage import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """The gateway's parts.
+
+    `limits` is empty when rate limits are off; `closing` is set when the process has been told to end.
+    """
+
+    settings: GatewaySettings
+    accounts: AccountsClient
+    jobs: JobsClient
+    tracks: TracksClient
+    generation: GenerationClient
+    processing: ProcessingClient
+    authenticator: Authenticator
+    keys: KeySet
+    links: LinkSigner
+    window: SlidingWindow
+    limits: Mapping[str, LimitClass]
+    store: ObjectStore
+    health: HealthChecks
+    closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,0 +1,74 @@
+"""What the gateway is configured with: the fields of every process and its own, prefix `MUSICGEN_GATEWAY_`."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from services.shared.settings import Port, ServiceSettings
+
+_RATE_LIMITS_FILE = Path(__file__).parents[2] / "configs" / "rate_limiting.yaml"
+
+
+class GatewaySettings(ServiceSettings):
+    """The gateway's settings. Lists are comma-separated in the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MUSICGEN_GATEWAY_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+
+    # Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. None by default.
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    # Origins of other sites whose pages may call the API. None by default: CORS is off.
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    rate_limits: Literal["on", "off"] = "on"
+    rate_limits_file: Path = _RATE_LIMITS_FILE
+
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    # How long a signed link works at least.
+    link_lifetime_seconds: Annotated[int, Field(ge=60, le=7 * 86_400)] = 3_600
+    # How long a listener waits for the first sound of a job before the answer is "not yet".
+    stream_start_seconds: Annotated[float, Field(gt=0)] = 120.0
+    # How long running answers may take to end after SIGTERM.
+    shutdown_grace_seconds: Annotated[int, Field(ge=0, le=60)] = 8
+
+    @field_validator("trusted_proxies", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _names_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            scheme, separator, rest = origin.partition("://")
+            if scheme not in {"http", "https"} or not separator or not rest or "/" in rest or "*" in rest:
+                raise ValueError("each must be an origin such as https://music.example, without a path or *")
+        return value
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.rate_limits == "off" and self.environment != "development":
+            raise ValueError("RATE_LIMITS=off is for load runs and needs ENVIRONMENT=development")
+        if self.single_user and not _is_loopback(self.host):
+            raise ValueError("SINGLE_USER=true works without sign-in and so only on loopback: set HOST=127.0.0.1")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

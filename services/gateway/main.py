@@ -1,0 +1,195 @@
+"""The composition root: settings in, application out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from services.gateway.admission import GatewayRoute
+from services.gateway.authentication import Authenticator, LocalOwner
+from services.gateway.clients.accounts import AccountsClient
+from services.gateway.clients.generation import GenerationClient
+from services.gateway.clients.jobs import JobsClient
+from services.gateway.clients.processing import ProcessingClient
+from services.gateway.clients.tracks import TracksClient
+from services.gateway.collaborators import Collaborators
+from services.gateway.config import GatewaySettings
+from services.gateway.errors import install_error_handlers
+from services.gateway.health import HealthChecks, grpc_check, redis_check, storage_check
+from services.gateway.middleware.body_limit import BodyLimitMiddleware
+from services.gateway.middleware.error_boundary import ErrorBoundaryMiddleware
+from services.gateway.middleware.head import HeadMiddleware
+from services.gateway.middleware.local_only import LocalOnlyMiddleware
+from services.gateway.middleware.request_context import RequestContextMiddleware
+from services.gateway.middleware.security_headers import SecurityHeadersMiddleware
+from services.gateway.openapi import install_openapi
+from services.gateway.rate_limit.policy import load_limits
+from services.gateway.rate_limit.window import SlidingWindow
+from services.gateway.routes import (
+    auth,
+    generate,
+    jobs,
+    models,
+    operations,
+    processing,
+    reference,
+    stream,
+    tracks,
+    users,
+)
+from services.gateway.tokens.access import AccessTokenVerifier
+from services.gateway.tokens.internal import InternalTokens
+from services.gateway.tokens.jwks import KeySet
+from services.gateway.tokens.links import LinkSigner
+from services.shared.grpc_client import open_channel
+from services.shared.identity import InternalTokenMinter, ServiceTokenSource
+from services.shared.secrets import Secrets
+from services.shared.storage import ObjectStore
+
+SERVICE = "gateway"
+
+API_ROUTERS: tuple[APIRouter, ...] = (
+    auth.router,
+    users.router,
+    generate.router,
+    stream.router,
+    jobs.router,
+    tracks.router,
+    models.router,
+    processing.router,
+    operations.router,
+)
+
+_EXPOSED_HEADERS = (
+    "X-Request-ID",
+    "Location",
+    "Idempotency-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "ETag",
+    "Content-Range",
+    "Content-Disposition",
+)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(settings: GatewaySettings) -> FastAPI:
+    """The application.
+
+    Raises `AppError` with a sentence for the operator when a secret or the rate limits cannot be read.
+    """
+    secrets = Secrets(settings.secrets_dir)
+    minter = InternalTokenMinter(secrets.internal_token_private_key())
+    service_key = secrets.service_token_key()
+    limits = load_limits(settings.rate_limits_file) if settings.rate_limits == "on" else {}
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            tokens = InternalTokens(minter)
+            service_tokens = ServiceTokenSource(SERVICE, service_key).token
+            users_channel, generation_channel, processing_channel = [
+                await stack.enter_async_context(open_channel(address, service_tokens))
+                for address in (settings.users_address, settings.generation_address, settings.processing_address)
+            ]
+            redis = _open_redis(settings.redis_url)
+            stack.push_async_callback(redis.aclose)
+            store = ObjectStore.from_url(settings.storage_url)
+            accounts = AccountsClient(users_channel, tokens)
+            keys = KeySet(accounts.jwks)
+            links = LinkSigner(service_key, settings.link_lifetime_seconds)
+            owner = LocalOwner(accounts.local_owner) if settings.single_user else None
+            app.state.collaborators = Collaborators(
+                settings=settings,
+                accounts=accounts,
+                jobs=JobsClient(users_channel, tokens),
+                tracks=TracksClient(users_channel, tokens),
+                generation=GenerationClient(generation_channel, tokens),
+                processing=ProcessingClient(processing_channel, tokens),
+                authenticator=Authenticator(AccessTokenVerifier(keys), links, owner),
+                keys=keys,
+                links=links,
+                window=SlidingWindow(redis),
+                limits=limits,
+                store=store,
+                health=HealthChecks(
+                    {
+                        "user_management": grpc_check(users_channel),
+                        "generation": grpc_check(generation_channel),
+                        "processing": grpc_check(processing_channel),
+                        "valkey": redis_check(redis),
+                        "storage": storage_check(store),
+                    }
+                ),
+            )
+            yield
+
+    return build_api(_middleware(settings), lifespan)
+
+
+def build_api(middleware: list[Middleware] | None = None, lifespan: Lifespan | None = None) -> FastAPI:
+    """Routes, error handlers and the OpenAPI document, without anything behind them: enough to describe the API."""
+    app = FastAPI(
+        title="Music Gen AI",
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=middleware,
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    install_error_handlers(app)
+    for router in (*API_ROUTERS, reference.router):
+        app.include_router(router)
+    routes = [route for router in API_ROUTERS for route in router.routes if isinstance(route, GatewayRoute)]
+    install_openapi(app, routes)
+    return app
+
+
+def _middleware(settings: GatewaySettings) -> list[Middleware]:
+    """Outermost first."""
+    layers = [Middleware(RequestContextMiddleware), Middleware(SecurityHeadersMiddleware)]
+    if settings.single_user:
+        layers.append(Middleware(LocalOnlyMiddleware, allowed_origins=settings.cors_origins))
+    if settings.cors_origins:
+        layers.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
+                allow_headers=[
+                    "Authorization",
+                    "Content-Type",
+                    "Idempotency-Key",
+                    "X-Request-ID",
+                    "Last-Event-ID",
+                    "Range",
+                ],
+                expose_headers=_EXPOSED_HEADERS,
+                max_age=600,
+            )
+        )
+    return [
+        *layers,
+        Middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes),
+        Middleware(HeadMiddleware),
+        Middleware(ErrorBoundaryMiddleware),
+    ]
+
+
+def _open_redis(url: str) -> Redis:
+    """A client that gives up quickly: every request waits for it."""
+    client: Redis = Redis.from_url(
+        url, socket_connect_timeout=0.5, socket_timeout=1.0, retry=Retry(ConstantBackoff(0.05), retries=1)
+    )
+    return client

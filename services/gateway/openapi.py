@@ -1,0 +1,207 @@
+"""Completes the OpenAPI document: what the framework cannot know of admission, problems, headers and examples.
+
+Everything that applies to whole families of calls is added here, from the routes' own terms, so that the document
+cannot disagree with what the calls do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from services.gateway.admission import GatewayRoute
+from services.gateway.errors import MEDIA_TYPE
+from services.gateway.openapi_examples import example_of
+from services.gateway.problems import PROBLEM_KINDS
+from services.gateway.schemas.problems import Problem
+
+# Of the contract, not of the program: `/version` tells that.
+API_VERSION = "1"
+
+_DESCRIPTION = """Words into finished music.
+
+Errors are problem documents (RFC 9457) whose `type` leads to an explanation. Every answer carries `X-Request-ID`; every
+GET takes HEAD too. Lists are paged by `cursor`. POSTs that create jobs take an `Idempotency-Key`.
+"""
+
+_SECURITY_SCHEMES = {
+    "access_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "From `POST /api/v1/auth/login`. Verifiable by `/.well-known/jwks.json`.",
+    },
+    "signed_link": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "signature",
+        "description": "With `expires`, as in the `links` of jobs and tracks: reads one path for a while.",
+    },
+}
+
+_HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-ID": {
+        "description": "Names the request; a client may choose it.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": "What is left (`r`) and the seconds until the window ends (`t`).",
+        "schema": {"type": "string"},
+        "example": '"read";r=1199;t=42',
+    },
+    "RateLimit-Policy": {
+        "description": "The limit: requests (`q`) in seconds (`w`).",
+        "schema": {"type": "string"},
+        "example": '"read";q=1200;w=60',
+    },
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "example": 2},
+    "WWW-Authenticate": {"description": "How to sign in.", "schema": {"type": "string"}},
+    "Allow": {"description": "The methods that the path takes.", "schema": {"type": "string"}},
+    "Location": {"description": "The job.", "schema": {"type": "string"}, "example": "/api/v1/jobs/0196f1c2-…"},
+    "Idempotency-Replayed": {
+        "description": "`true` when this is the answer of an earlier request of the same key.",
+        "schema": {"type": "string"},
+    },
+    "ETag": {"description": "Strong validator.", "schema": {"type": "string"}},
+    "Last-Modified": {"description": "When the track was made.", "schema": {"type": "string"}},
+    "Accept-Ranges": {"description": "`bytes`; `none` while the audio is live.", "schema": {"type": "string"}},
+    "Content-Range": {"description": "Which part this is, and of how much.", "schema": {"type": "string"}},
+    "Content-Disposition": {"description": "The file's name.", "schema": {"type": "string"}},
+}
+
+_BY_STATUS: Mapping[int, tuple[str, ...]] = {
+    206: ("Content-Range",),
+    401: ("WWW-Authenticate",),
+    416: ("Content-Range",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+_REPRESENTATION = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
+_SUCCESS = {
+    201: "Made",
+    202: "Taken",
+    204: "Done, with nothing to say",
+    304: "What the client has is current",
+}
+
+
+def install_openapi(app: FastAPI, routes: Iterable[GatewayRoute]) -> None:
+    """Make `app.openapi()` answer the completed document, built once."""
+    document: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not document:
+            document.update(build_document(app, routes))
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def build_document(app: FastAPI, routes: Iterable[GatewayRoute]) -> dict[str, Any]:
+    """The whole document."""
+    document = get_openapi(
+        title="Music Gen AI",
+        version=API_VERSION,
+        description=_DESCRIPTION,
+        routes=app.routes,
+        servers=[{"url": "/"}],
+    )
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas.setdefault("Problem", Problem.model_json_schema(ref_template="#/components/schemas/{model}"))
+    schemas["Problem"].pop("$defs", None)
+    components["securitySchemes"] = _SECURITY_SCHEMES
+    components["headers"] = _HEADERS
+    for route in routes:
+        for method in route.methods or ():
+            operation = document["paths"].get(route.path, {}).get(method.lower())
+            if operation is not None:
+                _complete(operation, route, schemas)
+    return document
+
+
+def _complete(operation: dict[str, Any], route: GatewayRoute, schemas: dict[str, Any]) -> None:
+    admission = route.admission
+    if admission is not None and admission.signed_in:
+        operation["security"] = [{"access_token": []}]
+        if admission.takes_links:
+            operation["security"].append({"signed_link": []})
+    responses = operation["responses"]
+    for status in _statuses(operation, route):
+        responses.setdefault(str(status), {})
+    for key in list(responses):
+        status = int(key)
+        response = responses[key]
+        if status >= 400:
+            response.clear()
+            response.update(_problem(status, route.path))
+        else:
+            if response.get("description") in {None, "", "Successful Response"}:
+                response["description"] = _SUCCESS.get(status, "Done")
+            _add_example(response, schemas)
+        _add_headers(response, _header_names(status, operation, route))
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _statuses(operation: dict[str, Any], route: GatewayRoute) -> set[int]:
+    """The statuses that follow from the route's terms; those of its own are declared with it."""
+    statuses = {500}
+    if "requestBody" in operation:
+        statuses |= {413, 415, 422}
+    if "parameters" in operation:
+        statuses |= {422} if any(item["in"] != "path" for item in operation["parameters"]) else set()
+        statuses |= {404} if any(item["in"] == "path" for item in operation["parameters"]) else set()
+    if "422" in operation["responses"] and 422 not in statuses:
+        # The framework adds it for every path parameter; ours take any text.
+        del operation["responses"]["422"]
+    if route.admission is not None:
+        statuses |= {429, 503, 504}
+        if route.admission.signed_in:
+            statuses.add(401)
+    return statuses
+
+
+def _problem(status: int, path: str) -> dict[str, Any]:
+    kinds = [kind for kind in PROBLEM_KINDS.values() if kind.status == status]
+    example = {
+        "type": kinds[0].type,
+        "title": kinds[0].title,
+        "status": status,
+        "detail": kinds[0].title + ".",
+        "instance": path,
+        "request_id": "0196f1c2-7b3a-7d42-9a61-3f0f6f2c9b11",
+    }
+    if status == 422:
+        example |= {"errors": [{"pointer": "/duration", "detail": "Must be greater than 0.", "in": "body"}]}
+    return {
+        "description": " or ".join(f"{kind.title} (`{kind.type}`)" for kind in kinds),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},
+    }
+
+
+def _header_names(status: int, operation: dict[str, Any], route: GatewayRoute) -> list[str]:
+    names = ["X-Request-ID", *_BY_STATUS.get(status, ())]
+    if route.admission is not None:
+        names += ["RateLimit", "RateLimit-Policy"]
+    if status == 202 and any(item["name"] == "Idempotency-Key" for item in operation.get("parameters", ())):
+        names += ["Idempotency-Replayed"]
+        if not route.path.endswith("/batch"):
+            names.append("Location")
+    if "206" in operation["responses"] and status in {200, 206, 304}:
+        names += _REPRESENTATION
+    return names
+
+
+def _add_headers(response: dict[str, Any], names: Iterable[str]) -> None:
+    response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _add_example(response: dict[str, Any], schemas: dict[str, Any]) -> None:
+    media = response.get("content", {}).get("application/json")
+    if media is not None and media.get("schema"):
+        media["example"] = example_of(media["schema"], schemas)

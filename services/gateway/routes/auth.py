@@ -1,0 +1,84 @@
+"""Sign-in and sessions."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.admission import Admission, GatewayRoute
+from services.gateway.collaborators import Collaborators
+from services.gateway.dependencies import Caller, Gateway, device_of, known_id
+from services.gateway.responses import also
+from services.gateway.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, Session, SessionList, TokenPair
+from services.shared.errors import AppError, ErrorCode
+
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"], route_class=GatewayRoute)
+
+_BEFORE_SIGN_IN = [Depends(Admission("auth", signed_in=False))]
+
+
+@router.post("/register", status_code=201, dependencies=_BEFORE_SIGN_IN, responses=also(409))
+async def register(body: RegisterRequest, request: Request, gateway: Gateway) -> TokenPair:
+    """Create an account and sign it in."""
+    _needs_sign_in(gateway)
+    tokens = await gateway.accounts.register(
+        username=body.username,
+        email=body.email,
+        password=body.password,
+        full_name=body.full_name,
+        device=device_of(request),
+    )
+    return TokenPair.from_message(tokens)
+
+
+@router.post("/login", dependencies=_BEFORE_SIGN_IN, responses=also(401, 409))
+async def login(body: LoginRequest, request: Request, gateway: Gateway) -> TokenPair:
+    """Sign in by e-mail address or username."""
+    _needs_sign_in(gateway)
+    tokens = await gateway.accounts.login(identifier=body.identifier, password=body.password, device=device_of(request))
+    return TokenPair.from_message(tokens)
+
+
+@router.post("/refresh", dependencies=_BEFORE_SIGN_IN, responses=also(401, 409))
+async def refresh(body: RefreshRequest, request: Request, gateway: Gateway) -> TokenPair:
+    """Exchange a refresh token for a new pair. Using one twice ends every session that came from it."""
+    _needs_sign_in(gateway)
+    tokens = await gateway.accounts.refresh(refresh_token=body.refresh_token, device=device_of(request))
+    return TokenPair.from_message(tokens)
+
+
+@router.post(
+    "/logout",
+    status_code=204,
+    response_class=Response,
+    dependencies=[Depends(Admission("write"))],
+    responses=also(409),
+)
+async def logout(caller: Caller, gateway: Gateway) -> None:
+    """End this session."""
+    _needs_sign_in(gateway)
+    await gateway.accounts.logout(caller)
+
+
+@router.get("/sessions", dependencies=[Depends(Admission("read"))])
+async def list_sessions(caller: Caller, gateway: Gateway) -> SessionList:
+    """The devices that are signed in, newest first."""
+    sessions = await gateway.accounts.sessions(caller)
+    return SessionList(items=[Session.from_message(session) for session in sessions])
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    status_code=204,
+    response_class=Response,
+    dependencies=[Depends(Admission("write"))],
+)
+async def end_session(session_id: str, caller: Caller, gateway: Gateway) -> None:
+    """Sign a device out."""
+    await gateway.accounts.revoke_session(caller, known_id(session_id, "session"))
+
+
+def _needs_sign_in(gateway: Collaborators) -> None:
+    if gateway.settings.single_user:
+        raise AppError(ErrorCode.CONFLICT, "This server works for one person without sign-in: leave the call out.")

@@ -1,0 +1,115 @@
+"""Jobs: how far they are, what they say, and their end."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from protos.users.v1 import jobs_pb2
+from services.gateway.admission import Admission, GatewayRoute
+from services.gateway.collaborators import Collaborators
+from services.gateway.dependencies import Caller, Cursor, Gateway, Limit, known_id
+from services.gateway.responses import EVENTS
+from services.gateway.schemas.jobs import TO_WIRE, Job, JobList, JobStatus, status_of
+from services.gateway.streams.disconnect import ClientGone, Closing, nobody_there, while_connected
+from services.gateway.streams.events import MEDIA_TYPE, JobEvents
+from services.gateway.streams.response import StreamedResponse
+from services.shared.identity import Principal
+
+router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"], route_class=GatewayRoute)
+
+_READ = [Depends(Admission("read"))]
+
+
+@router.get("", dependencies=_READ)
+async def list_jobs(
+    caller: Caller,
+    gateway: Gateway,
+    limit: Limit = 20,
+    cursor: Cursor = "",
+    status: Annotated[JobStatus | None, Query(description="Only jobs in this state.")] = None,
+) -> JobList:
+    """Your jobs, newest first."""
+    wanted = TO_WIRE[status] if status is not None else jobs_pb2.JOB_STATUS_UNSPECIFIED
+    page = await gateway.jobs.list(caller, limit=limit, cursor=cursor, status=wanted)
+    return JobList(
+        items=[Job.from_message(job, gateway.links) for job in page.jobs], next_cursor=page.next_cursor or None
+    )
+
+
+@router.get("/{job_id}", dependencies=_READ, response_model=Job)
+async def get_job(
+    job_id: str,
+    request: Request,
+    caller: Caller,
+    gateway: Gateway,
+    wait: Annotated[
+        float, Query(ge=0, le=60, description="Answer when the job ends, at most after so many seconds.")
+    ] = 0,
+) -> Job | Response:
+    """One job."""
+    known_id(job_id, "job")
+    if wait > 0:
+        try:
+            waiting = gateway.jobs.get(caller, job_id, wait_seconds=wait)
+            return Job.from_message(await while_connected(request, waiting, gateway.closing), gateway.links)
+        except ClientGone:
+            return nobody_there()
+        except Closing:
+            pass
+    return Job.from_message(await gateway.jobs.get(caller, job_id), gateway.links)
+
+
+@router.post("/{job_id}/cancel", status_code=202, dependencies=[Depends(Admission("write"))])
+async def cancel_job(job_id: str, caller: Caller, gateway: Gateway) -> Job:
+    """Ask for the end of a job: one that waits ends at once, one that runs within a second. Harmless to repeat."""
+    return Job.from_message(await gateway.jobs.cancel(caller, known_id(job_id, "job")), gateway.links)
+
+
+@router.get(
+    "/{job_id}/events",
+    dependencies=[Depends(Admission("stream", takes_links=True))],
+    response_class=StreamedResponse,
+    responses=EVENTS,
+)
+async def read_events(
+    job_id: str,
+    request: Request,
+    caller: Caller,
+    gateway: Gateway,
+    last_event_id: Annotated[
+        str, Header(alias="Last-Event-ID", max_length=64, description="Only events after this one.")
+    ] = "",
+) -> Response:
+    """The job's events as they happen (server-sent events): `status`, `progress`, `preview`, `done`, `error`."""
+    job = await gateway.jobs.get(caller, known_id(job_id, "job"))
+    if request.scope["state"].get("head"):
+        return Response(media_type=MEDIA_TYPE)
+    if last_event_id and status_of(job).is_final and not await _has_more(gateway, caller, job_id, last_event_id):
+        # Tells an EventSource that has heard everything to stop asking (WHATWG HTML §9.2.2).
+        return Response(status_code=204)
+    events = JobEvents(
+        gateway.jobs,
+        caller,
+        job_id,
+        closing=gateway.closing,
+        is_revoked=gateway.window.is_revoked,
+        links=gateway.links,
+    )
+    return StreamedResponse(
+        events.read(last_event_id),
+        kind="events",
+        media_type=MEDIA_TYPE,
+        # Proxies that buffer would hold the events back.
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+async def _has_more(gateway: Collaborators, caller: Principal, job_id: str, after_event_id: str) -> bool:
+    """Whether an ended job has events after the given one."""
+    async with aclosing(gateway.jobs.watch(caller, job_id, after_event_id=after_event_id)) as events:
+        return await anext(events, None) is not None

@@ -1,0 +1,185 @@
+"""The library: finished tracks, their audio and what belongs to them."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from protos.users.v1 import tracks_pb2
+from services.gateway.admission import Admission, GatewayRoute
+from services.gateway.collaborators import Collaborators
+from services.gateway.dependencies import Caller, Cursor, Gateway, Limit, known_id
+from services.gateway.media.conditional import is_unchanged
+from services.gateway.media.formats import WIRE_FORMATS, TrackFormat, WireFormat
+from services.gateway.media.objects import Representation, object_response
+from services.gateway.responses import AUDIO, also, binary
+from services.gateway.schemas.tracks import StemList, Track, TrackList, TrackPatch, Waveform
+from services.gateway.streams.response import StreamedResponse
+from services.shared.errors import AppError, ErrorCode
+from services.shared.identity import Principal
+
+router = APIRouter(prefix="/api/v1/tracks", tags=["tracks"], route_class=GatewayRoute)
+
+_READ = [Depends(Admission("read"))]
+_WRITE = [Depends(Admission("write"))]
+_AUDIO = [Depends(Admission("audio", takes_links=True))]
+
+_MIDI_MEDIA_TYPE = "audio/midi"
+
+Format = Annotated[TrackFormat, Query(alias="format", description="Container and codec.")]
+Download = Annotated[bool, Query(description="Whether browsers are to save the file instead of playing it.")]
+
+
+@router.get("", dependencies=_READ)
+async def list_tracks(caller: Caller, gateway: Gateway, limit: Limit = 20, cursor: Cursor = "") -> TrackList:
+    """Your tracks, newest first."""
+    page = await gateway.tracks.list(caller, limit=limit, cursor=cursor)
+    return TrackList(
+        items=[Track.from_message(track, caller.subject, gateway.links) for track in page.tracks],
+        next_cursor=page.next_cursor or None,
+    )
+
+
+@router.get("/{track_id}", dependencies=_READ)
+async def get_track(track_id: str, caller: Caller, gateway: Gateway) -> Track:
+    """One track of yours, or a public one."""
+    return Track.from_message(await _track(gateway, caller, track_id), caller.subject, gateway.links)
+
+
+@router.patch("/{track_id}", dependencies=_WRITE)
+async def update_track(track_id: str, body: TrackPatch, caller: Caller, gateway: Gateway) -> Track:
+    """Change a track's title, tags or publicity."""
+    track = await gateway.tracks.update(
+        caller, known_id(track_id, "track"), title=body.title, public=body.public, tags=body.tags
+    )
+    return Track.from_message(track, caller.subject, gateway.links)
+
+
+@router.delete("/{track_id}", status_code=204, response_class=Response, dependencies=_WRITE)
+async def delete_track(track_id: str, caller: Caller, gateway: Gateway) -> None:
+    """Remove a track and its files."""
+    await gateway.tracks.delete(caller, known_id(track_id, "track"))
+
+
+@router.get("/{track_id}/audio", dependencies=_AUDIO, response_class=StreamedResponse, responses=AUDIO)
+async def get_audio(
+    track_id: str,
+    request: Request,
+    caller: Caller,
+    gateway: Gateway,
+    audio_format: Format = TrackFormat.WAV,
+    download: Download = False,
+) -> Response:
+    """The track's audio. Takes Range, If-Range, If-None-Match and If-Modified-Since."""
+    track = await _track(gateway, caller, track_id)
+    wire = WIRE_FORMATS[audio_format]
+    return await audio_response(
+        request, gateway, caller, track, track.content.master_object_key, wire, attachment=download
+    )
+
+
+@router.get("/{track_id}/stems", dependencies=_READ)
+async def list_stems(track_id: str, caller: Caller, gateway: Gateway) -> StemList:
+    """The track's parts; they sum to it."""
+    return StemList.from_message(await _track(gateway, caller, track_id), caller.subject, gateway.links)
+
+
+@router.get("/{track_id}/stems/{name}/audio", dependencies=_AUDIO, response_class=StreamedResponse, responses=AUDIO)
+async def get_stem_audio(
+    track_id: str,
+    name: str,
+    request: Request,
+    caller: Caller,
+    gateway: Gateway,
+    audio_format: Format = TrackFormat.WAV,
+    download: Download = False,
+) -> Response:
+    """One part's audio, as long as the track."""
+    track = await _track(gateway, caller, track_id)
+    keys = {stem.name: stem.object_key for stem in track.content.stems}
+    if name not in keys:
+        known = ", ".join(keys) or "none"
+        raise AppError(ErrorCode.NOT_FOUND, f"The track has no stem of this name. It has: {known}.")
+    wire = WIRE_FORMATS[audio_format]
+    return await audio_response(request, gateway, caller, track, keys[name], wire, attachment=download, part=name)
+
+
+@router.get(
+    "/{track_id}/midi", dependencies=_AUDIO, response_class=StreamedResponse, responses=binary(_MIDI_MEDIA_TYPE)
+)
+async def get_midi(track_id: str, request: Request, caller: Caller, gateway: Gateway) -> Response:
+    """The track's notes as a Standard MIDI file."""
+    track = await _track(gateway, caller, track_id)
+    key = track.content.midi_object_key
+    if not key:
+        raise AppError(ErrorCode.NOT_FOUND, "The track has no MIDI file.")
+    info = await gateway.store.head(key)
+    what = Representation(
+        key=key,
+        size_bytes=info.size_bytes,
+        media_type=_MIDI_MEDIA_TYPE,
+        etag=_etag_of_key(key),
+        modified=track.created_at.ToDatetime(tzinfo=UTC),
+        file_name=f"{track.content.title}.mid",
+    )
+    return await object_response(request, gateway.store, what, attachment=True)
+
+
+@router.get("/{track_id}/waveform", dependencies=_AUDIO, response_model=Waveform, responses=also(304))
+async def get_waveform(
+    track_id: str,
+    request: Request,
+    caller: Caller,
+    gateway: Gateway,
+    points: Annotated[int, Query(ge=16, le=8_192, description="How many parts.")] = 1_000,
+) -> Response:
+    """Peaks to draw the track with."""
+    track = await _track(gateway, caller, track_id)
+    key = track.content.master_object_key
+    etag = _etag_of_key(f"{key}?{points}")
+    headers = {"etag": etag, "cache-control": "private, max-age=3600"}
+    asked = request.headers
+    modified = track.created_at.ToDatetime(tzinfo=UTC)
+    if is_unchanged(asked.get("if-none-match"), asked.get("if-modified-since"), etag, modified):
+        return Response(status_code=304, headers=headers)
+    waveform = Waveform.from_message(await gateway.processing.waveform(caller, key, points))
+    return Response(waveform.model_dump_json(), media_type="application/json", headers=headers)
+
+
+async def audio_response(
+    request: Request,
+    gateway: Collaborators,
+    caller: Principal,
+    track: tracks_pb2.Track,
+    object_key: str,
+    wire: WireFormat,
+    *,
+    attachment: bool,
+    part: str = "",
+) -> Response:
+    """A lossless object of `track` in the asked format."""
+    derivative = await gateway.processing.ensure_derivative(caller, object_key, wire.proto)
+    title = track.content.title or "track"
+    what = Representation(
+        key=derivative.object_key,
+        size_bytes=derivative.size_bytes,
+        media_type=wire.media_type,
+        etag=f'"{derivative.etag}"',
+        modified=track.created_at.ToDatetime(tzinfo=UTC),
+        file_name=f"{title} ({part}).{wire.extension}" if part else f"{title}.{wire.extension}",
+    )
+    return await object_response(request, gateway.store, what, attachment=attachment)
+
+
+async def _track(gateway: Collaborators, caller: Principal, track_id: str) -> tracks_pb2.Track:
+    return await gateway.tracks.get(caller, known_id(track_id, "track"))
+
+
+def _etag_of_key(key: str) -> str:
+    # Objects are written once: their key stands for their bytes.
+    return f'"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'

@@ -1,0 +1,130 @@
+"""Bodies of generation calls."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from protos.generation.v1 import generation_pb2
+from services.gateway.schemas.body import Body, Line, SaidText, Text
+from services.gateway.schemas.jobs import Job
+
+LONGEST_PROMPT = 2_000
+# Beyond every model; the model's own limit is checked by the generation service.
+LONGEST_SECONDS = 3_600.0
+# JSON numbers are exact up to here in every client (RFC 8259 §6).
+HIGHEST_SEED = 2**53 - 1
+MOST_SECTIONS = 64
+LARGEST_SPEC_BYTES = 32_768
+LARGEST_BATCH = 32
+
+
+def _spec_is_small(spec: dict[str, Any] | None) -> dict[str, Any] | None:
+    if spec is not None and len(orjson.dumps(spec)) > LARGEST_SPEC_BYTES:
+        raise ValueError(f"Must be at most {LARGEST_SPEC_BYTES} bytes of JSON: leave out what the prompt says.")
+    return spec
+
+
+class Section(Body):
+    """One part of a song's form; its length is given in seconds or in bars."""
+
+    section: Annotated[Line, Field(min_length=1, max_length=40, examples=["verse"])]
+    seconds: Annotated[float | None, Field(gt=0, le=LONGEST_SECONDS)] = None
+    bars: Annotated[int | None, Field(ge=1, le=1_000)] = None
+    prompt: Annotated[Text, Field(max_length=LONGEST_PROMPT, description="What this part should be like.")] = ""
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> Self:
+        if (self.seconds is None) == (self.bars is None):
+            raise ValueError("Give the section's length as either seconds or bars.")
+        return self
+
+
+class GenerateRequest(Body):
+    """What to make. What is left out is the model's choice; what a model does not take is refused by name."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"prompt": "warm lo-fi hip hop with a lazy piano", "duration": 30, "seed": 7},
+                {
+                    "prompt": "driving synthwave",
+                    "model": "composer",
+                    "bpm": 104,
+                    "key": "A minor",
+                    "structure": [{"section": "intro", "bars": 4}, {"section": "verse", "bars": 8}],
+                },
+            ]
+        }
+    )
+
+    prompt: Annotated[SaidText, Field(min_length=1, max_length=LONGEST_PROMPT, description="The music in words.")]
+    duration: Annotated[float | None, Field(gt=0, le=LONGEST_SECONDS, description="Seconds.", examples=[30])] = None
+    model: Annotated[
+        Line | None, Field(max_length=100, description="Id in `GET /api/v1/models`; left out: the default one.")
+    ] = None
+    seed: Annotated[
+        int | None, Field(ge=0, le=HIGHEST_SEED, description="The same seed makes the same song again.")
+    ] = None
+    spec: Annotated[
+        dict[str, Any] | None,
+        AfterValidator(_spec_is_small),
+        Field(description="Fields of the composer's specification that win over the prompt."),
+    ] = None
+    negative_prompt: Annotated[Text | None, Field(max_length=LONGEST_PROMPT)] = None
+    guidance_scale: Annotated[float | None, Field(ge=0, le=30)] = None
+    temperature: Annotated[float | None, Field(gt=0, le=5)] = None
+    top_k: Annotated[int | None, Field(ge=0, le=100_000)] = None
+    top_p: Annotated[float | None, Field(ge=0, le=1)] = None
+    lyrics: Annotated[Text | None, Field(max_length=10_000)] = None
+    structure: Annotated[list[Section] | None, Field(max_length=MOST_SECTIONS)] = None
+    bpm: Annotated[float | None, Field(ge=20, le=400, description="Beats a minute.", examples=[104])] = None
+    key: Annotated[Line | None, Field(max_length=32, description="Tonic and mode.", examples=["A minor"])] = None
+    title: Annotated[Line | None, Field(max_length=200)] = None
+    public: Annotated[bool, Field(description="Whether everybody may hear the track.")] = False
+
+    def to_message(self) -> generation_pb2.GenerateRequest:
+        """For the wire."""
+        return generation_pb2.GenerateRequest(
+            prompt=self.prompt,
+            duration_seconds=self.duration,
+            model=self.model or "",
+            seed=self.seed,
+            negative_prompt=self.negative_prompt or "",
+            guidance_scale=self.guidance_scale,
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            lyrics=self.lyrics or "",
+            structure=[
+                generation_pb2.Section(section=part.section, seconds=part.seconds, bars=part.bars, prompt=part.prompt)
+                for part in self.structure or ()
+            ],
+            bpm=self.bpm,
+            key=self.key or "",
+            title=self.title or "",
+            public=self.public,
+            spec_json=orjson.dumps(self.spec).decode() if self.spec else "",
+        )
+
+
+class GenerateBatchRequest(Body):
+    """Several generations at once; all of them are taken, or none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"requests": [{"prompt": "slow blues", "duration": 20}, {"prompt": "fast bebop", "duration": 20}]}
+            ]
+        }
+    )
+
+    requests: Annotated[list[GenerateRequest], Field(min_length=1, max_length=LARGEST_BATCH)]
+
+
+class JobBatch(BaseModel):
+    """The jobs of a batch, in the order of its requests."""
+
+    jobs: list[Job]

@@ -1,0 +1,155 @@
+"""Jobs as their owner sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+import orjson
+from pydantic import BaseModel, Field
+
+from protos.users.v1 import jobs_pb2
+from services.gateway.problems import kind_of
+from services.gateway.schemas.problems import Problem
+from services.gateway.schemas.times import optional_datetime, to_datetime
+from services.gateway.tokens.links import LinkSigner
+
+# Kinds of job whose sound can be heard while it is made.
+LIVE_KINDS = frozenset({"generate"})
+
+# The services' names of request fields, where the public ones differ.
+_PUBLIC_NAMES = {"duration_seconds": "duration"}
+
+
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing follows."""
+        return self not in {JobStatus.QUEUED, JobStatus.RUNNING}
+
+
+_FROM_WIRE: Mapping[int, JobStatus] = {
+    jobs_pb2.JOB_STATUS_QUEUED: JobStatus.QUEUED,
+    jobs_pb2.JOB_STATUS_RUNNING: JobStatus.RUNNING,
+    jobs_pb2.JOB_STATUS_SUCCEEDED: JobStatus.SUCCEEDED,
+    jobs_pb2.JOB_STATUS_FAILED: JobStatus.FAILED,
+    jobs_pb2.JOB_STATUS_CANCELLED: JobStatus.CANCELLED,
+}
+TO_WIRE: Mapping[JobStatus, jobs_pb2.JobStatus.ValueType] = {
+    JobStatus.QUEUED: jobs_pb2.JOB_STATUS_QUEUED,
+    JobStatus.RUNNING: jobs_pb2.JOB_STATUS_RUNNING,
+    JobStatus.SUCCEEDED: jobs_pb2.JOB_STATUS_SUCCEEDED,
+    JobStatus.FAILED: jobs_pb2.JOB_STATUS_FAILED,
+    JobStatus.CANCELLED: jobs_pb2.JOB_STATUS_CANCELLED,
+}
+
+
+def status_of(message: jobs_pb2.Job) -> JobStatus:
+    """The public word for a job's state."""
+    return _FROM_WIRE[message.status]
+
+
+class JobResult(BaseModel):
+    """What a job made."""
+
+    model_config = {"extra": "allow"}
+
+    track_ids: Annotated[list[str], Field(description="The tracks that it made.")]
+
+
+class Job(BaseModel):
+    """A piece of work and how far it is."""
+
+    id: str
+    kind: Annotated[str, Field(examples=["generate"])]
+    status: JobStatus
+    progress: Annotated[float, Field(ge=0, le=1, examples=[0.4])]
+    stage: Annotated[str, Field(description="What is being done, in words.", examples=["making the bass"])]
+    queue_position: Annotated[int | None, Field(description="1 is next; null when it does not wait.")]
+    eta_seconds: Annotated[float | None, Field(description="Seconds until the end, estimated.")]
+    attempts: Annotated[int, Field(description="How often a worker died while it ran the job.")]
+    error: Annotated[Problem | None, Field(description="Why it failed.")]
+    request: Annotated[dict[str, Any], Field(description="What was asked for, with every default filled in.")]
+    result: JobResult | None
+    metrics: Annotated[dict[str, Any] | None, Field(description="Measurements of the run.")]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancel_requested: bool
+    links: Annotated[
+        dict[str, str],
+        Field(
+            description="Where to go on. `stream` and `events` are signed: they work without a header, for a while.",
+            examples=[{"self": "/api/v1/jobs/…", "stream": "/api/v1/stream/…?expires=…&signature=…"}],
+        ),
+    ]
+
+    @classmethod
+    def from_message(cls, message: jobs_pb2.Job, links: LinkSigner) -> Self:
+        """From the wire."""
+        status = status_of(message)
+        return cls(
+            id=message.id,
+            kind=message.kind,
+            status=status,
+            progress=min(1.0, max(0.0, message.progress)),
+            stage=message.stage,
+            queue_position=message.queue_position or None,
+            eta_seconds=message.eta_seconds or None,
+            attempts=message.attempts,
+            error=problem_of(message.error.code, message.error.message) if message.HasField("error") else None,
+            request=_public_request(message.request_json),
+            result=_result_of(message) if status is JobStatus.SUCCEEDED else None,
+            metrics=_object(message.metrics_json) if message.metrics_json else None,
+            created_at=to_datetime(message.created_at),
+            started_at=optional_datetime(message, "started_at"),
+            finished_at=optional_datetime(message, "finished_at"),
+            cancel_requested=message.cancel_requested,
+            links=_links_of(message, links),
+        )
+
+
+class JobList(BaseModel):
+    """One page of jobs, newest first."""
+
+    items: list[Job]
+    next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null on the last.")]
+
+
+def problem_of(code: str, message: str) -> Problem:
+    """Why a job failed, as a problem document."""
+    kind = kind_of(code)
+    return Problem(type=kind.type, title=kind.title, status=kind.status, detail=message)
+
+
+def _public_request(request_json: str) -> dict[str, Any]:
+    return {_PUBLIC_NAMES.get(name, name): value for name, value in _object(request_json).items()}
+
+
+def _result_of(message: jobs_pb2.Job) -> JobResult:
+    return JobResult(**{**_object(message.result_json), "track_ids": list(message.track_ids)})
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = orjson.loads(text) if text else {}
+    return value if isinstance(value, dict) else {}
+
+
+def _links_of(message: jobs_pb2.Job, links: LinkSigner) -> dict[str, str]:
+    path = f"/api/v1/jobs/{message.id}"
+    found = {"self": path, "events": links.link(f"{path}/events", message.owner_id), "cancel": f"{path}/cancel"}
+    if message.kind in LIVE_KINDS:
+        found["stream"] = links.link(f"/api/v1/stream/{message.id}", message.owner_id)
+    if message.track_ids:
+        found["track"] = f"/api/v1/tracks/{message.track_ids[0]}"
+    return found

@@ -1,0 +1,65 @@
+"""The model catalogue."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field
+
+from protos.generation.v1 import generation_pb2
+
+
+class Model(BaseModel):
+    """A model that makes music."""
+
+    id: Annotated[str, Field(examples=["composer"])]
+    family: Annotated[str, Field(examples=["composer"])]
+    title: str
+    description: str
+    licence: Annotated[str, Field(description="SPDX id or a plain name.", examples=["Apache-2.0"])]
+    commercial_use: Annotated[bool, Field(description="Whether what it makes may be sold.")]
+    installed: bool
+    loaded: Annotated[bool, Field(description="Whether a worker has it in memory now.")]
+    size_bytes: int
+    sample_rate: Annotated[int, Field(description="Hertz.", examples=[44100])]
+    channels: Annotated[int, Field(examples=[2])]
+    max_duration: Annotated[float, Field(description="Seconds.", examples=[600.0])]
+    conditioning: Annotated[list[str], Field(examples=[["text", "structure"]])]
+    outputs: Annotated[list[str], Field(examples=[["audio", "stems", "midi"]])]
+    parameters: Annotated[
+        list[str],
+        Field(
+            description="What it takes beside prompt, duration, model, seed, title and public.",
+            examples=[["bpm", "key"]],
+        ),
+    ]
+    default: Annotated[bool, Field(description="Whether it is used when a request names none.")]
+
+    @classmethod
+    def from_message(cls, message: generation_pb2.Model) -> Self:
+        """From the wire."""
+        return cls(
+            id=message.id,
+            family=message.family,
+            title=message.title,
+            description=message.description,
+            licence=message.licence,
+            commercial_use=message.commercial_use,
+            installed=message.installed,
+            loaded=message.loaded,
+            size_bytes=message.size_bytes,
+            sample_rate=message.sample_rate_hz,
+            channels=message.channels,
+            max_duration=message.max_duration_seconds,
+            conditioning=list(message.conditioning),
+            outputs=list(message.outputs),
+            parameters=list(message.parameters),
+            default=message.default,
+        )
+
+
+class ModelList(BaseModel):
+    """The catalogue."""
+
+    items: list[Model]
+    next_cursor: Annotated[str | None, Field(description="Always null: the list is short.")] = None

@@ -1,0 +1,51 @@
+"""Accounts and what they may make."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field
+
+from protos.users.v1 import accounts_pb2
+from services.gateway.schemas.times import to_datetime
+
+
+class User(BaseModel):
+    """An account as its owner sees it."""
+
+    id: str
+    username: Annotated[str, Field(examples=["ada"])]
+    email: Annotated[str, Field(examples=["ada@example.org"])]
+    full_name: str
+    role: Annotated[str, Field(description="user, moderator or admin.", examples=["user"])]
+    created_at: datetime
+
+    @classmethod
+    def from_message(cls, message: accounts_pb2.User) -> Self:
+        """From the wire."""
+        return cls(
+            id=message.id,
+            username=message.username,
+            email=message.email,
+            full_name=message.full_name,
+            role=message.role,
+            created_at=to_datetime(message.created_at),
+        )
+
+
+class Usage(BaseModel):
+    """Seconds of audio that the account may make and has made."""
+
+    balance_seconds: Annotated[float, Field(description="What may still be asked for.", examples=[3570.0])]
+    reserved_seconds: Annotated[float, Field(description="Held for jobs that have not ended.", examples=[30.0])]
+    used_seconds: Annotated[float, Field(description="Made since the account exists.", examples=[120.0])]
+
+    @classmethod
+    def from_message(cls, message: accounts_pb2.GetUsageResponse) -> Self:
+        """From the wire."""
+        return cls(
+            balance_seconds=message.balance_seconds,
+            reserved_seconds=message.reserved_seconds,
+            used_seconds=message.used_seconds,
+        )
