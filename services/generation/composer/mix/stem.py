@@ -1,0 +1,104 @@
+"""A stem: the parts that share it, with their own share of the room and of the echo.
+
+Reverb and echo are linear, so a room for each stem sounds exactly as one room for all, and the stems still sum to the mix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.generation.composer.mix.biquad import FilterChain, high_cut, low_cut
+from services.generation.composer.mix.echo import Echo
+from services.generation.composer.mix.reverb import Reverb
+from services.generation.composer.mix.saturation import Saturator
+
+Float32 = NDArray[np.float32]
+
+_SEND_LOW_CUT_HZ = 190.0
+_AUDIBLE_SEND_DB = -60.0
+_OPEN_HIGH_CUT_HZ = 19_000.0
+_OPEN_LOW_CUT_HZ = 15.0
+_BUS_LEVEL = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sends:
+    """Levels of one part's sends relative to its dry sound, in dB."""
+
+    reverb_db: float
+    delay_db: float
+
+    @property
+    def gains(self) -> tuple[np.float32, np.float32]:
+        """Linear gains; inaudible sends are zero."""
+        reverb, delay = (
+            np.float32(math.pow(10.0, level / 20.0) if level > _AUDIBLE_SEND_DB else 0.0)
+            for level in (self.reverb_db, self.delay_db)
+        )
+        return reverb, delay
+
+
+@dataclass(frozen=True, slots=True)
+class BusSettings:
+    """What all stems of a song have in common."""
+
+    reverb_seconds: float = 1.4
+    reverb_dark_hz: float = 6_000.0
+    delay_seconds: float = 0.4
+    delay_feedback: float = 0.3
+    drive_db: float = 0.0
+    low_cut_hz: float = 0.0
+    high_cut_hz: float = 20_000.0
+
+
+class Stem:
+    """Sums its parts, adds room and echo, and colours the whole."""
+
+    def __init__(self, sends: Sequence[Sends], settings: BusSettings, rate_hz: int) -> None:
+        self._sends = [send.gains for send in sends]
+        self._reverb = None
+        if any(reverb for reverb, _ in self._sends):
+            self._reverb = Reverb(settings.reverb_seconds, settings.reverb_dark_hz, rate_hz)
+            self._reverb_cut = FilterChain([low_cut(_SEND_LOW_CUT_HZ, rate_hz)])
+        self._echo = None
+        if any(delay for _, delay in self._sends):
+            self._echo = Echo(settings.delay_seconds, settings.delay_feedback, rate_hz)
+        sections = []
+        if settings.low_cut_hz > _OPEN_LOW_CUT_HZ:
+            sections.append(low_cut(settings.low_cut_hz, rate_hz))
+        if settings.high_cut_hz < _OPEN_HIGH_CUT_HZ:
+            sections.append(high_cut(settings.high_cut_hz, rate_hz))
+        self._filters = FilterChain(sections)
+        self._drive = Saturator(settings.drive_db, _BUS_LEVEL) if settings.drive_db > 0.0 else None
+
+    def process(self, parts: Sequence[Float32], gain: Float32 | None = None) -> Float32:
+        """One block of the stem from one block `[2, n]` of each part; `gain [n]` is the song's automation."""
+        out = np.zeros_like(parts[0])
+        for part in parts:
+            out += part
+        dry_parts = list(zip(parts, self._sends, strict=True))
+        if self._echo:
+            self._echo.process(_mix(dry_parts, 1), out)
+        if self._reverb:
+            send = _mix(dry_parts, 0)
+            self._reverb_cut.process(send)
+            self._reverb.process(send, out)
+        if gain is not None:
+            out *= gain
+        if self._drive:
+            self._drive.process(out)
+        self._filters.process(out)
+        return out
+
+
+def _mix(parts: Sequence[tuple[Float32, tuple[np.float32, np.float32]]], bus: int) -> Float32:
+    total = np.zeros_like(parts[0][0])
+    for audio, gains in parts:
+        if gains[bus]:
+            total += audio * gains[bus]
+    return total

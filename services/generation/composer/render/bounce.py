@@ -1,0 +1,143 @@
+"""From a score to a release: live audio while it plays, then the master and the stems as files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, wait
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.generation.composer.render.mixdown import Mixdown
+from services.generation.composer.render.progress import Progress
+from services.generation.composer.render.sound_check import sound_check
+from services.generation.composer.render.timeline import Timeline
+from services.generation.composer.sampler.bank import SoundBank
+from services.generation.composer.score import Score
+from services.generation.mastering import LoudnessMeter, Measurement, Recording, mastering_gain_db, write_flac
+
+if TYPE_CHECKING:
+    from services.generation.backends.protocol import GenerationContext
+
+Float32 = NDArray[np.float32]
+
+# Shares of the work that lie behind each stage, measured on songs of eight parts.
+_COMPOSED, _CHECKED, _PLAYED = 0.03, 0.08, 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """The finished files and what was measured on them.
+
+    `stems` by name, in the order in which they are shown; `mastering_gain_db` leads from the live audio to the files; `metrics`
+    holds seconds by stage and the levels that were set.
+    """
+
+    master_path: Path
+    stems: dict[str, Path]
+    duration_seconds: float
+    measured: Measurement
+    mastering_gain_db: float
+    metrics: dict[str, float]
+
+
+def bounce(score: Score, bank: SoundBank, executor: Executor, context: GenerationContext, progress: Progress) -> Bounce:
+    """Play a score: stream it through `context`, then write `master.flac` and `stems/<name>.flac` to its scratch folder.
+
+    The same score gives the same samples on one machine, live and on disk. Raises `GenerationCancelled` from the context.
+    """
+    started = time.monotonic()
+    timeline = Timeline(score, bank.rate_hz)
+    progress.report(_COMPOSED, "sound check")
+    levels = sound_check(timeline, bank, executor, progress.check)
+    checked = time.monotonic()
+    mixdown = Mixdown(timeline, bank, levels, executor)
+    with ExitStack() as files:
+        takes = {
+            name: files.enter_context(closing(Recording(context.scratch / f"{name}.f32", bank.rate_hz, 2)))
+            for name in (_LIVE, *mixdown.stem_names)
+        }
+        measured = _play(mixdown, timeline, context, progress, takes)
+        played = time.monotonic()
+        gain_db = mastering_gain_db(measured, score.mix.target_lufs)
+        paths = _write(takes, gain_db, timeline, executor, context.scratch, progress)
+    finished = time.monotonic()
+    return Bounce(
+        master_path=paths.pop(_LIVE),
+        stems=paths,
+        duration_seconds=timeline.total_frames / bank.rate_hz,
+        measured=Measurement(measured.loudness_lufs + gain_db, measured.true_peak_dbtp + gain_db),
+        mastering_gain_db=gain_db,
+        metrics={
+            "sound_check_seconds": checked - started,
+            "render_seconds": played - checked,
+            "write_seconds": finished - played,
+            "live_gain_db": levels.live_gain_db,
+            "times_real_time": score.duration_seconds / max(finished - started, 1e-9),
+        },
+    )
+
+
+_LIVE = "live"
+
+
+def _play(
+    mixdown: Mixdown, timeline: Timeline, context: GenerationContext, progress: Progress, takes: dict[str, Recording]
+) -> Measurement:
+    """Render and publish the whole song, recording the live audio and every stem on the way."""
+    total = timeline.total_frames
+    meter = LoudnessMeter(timeline.rate_hz, 2)
+    progress.report(_CHECKED, "counting in")
+    context.start(timeline.rate_hz, 2, total)
+    with closing(mixdown.blocks()) as blocks:
+        for block in blocks:
+            context.audio(block.live)
+            meter.add(block.live)
+            takes[_LIVE].append(block.live)
+            for name, stem in block.stems.items():
+                takes[name].append(stem)
+            done = (block.start + len(block.live)) / max(total, 1)
+            section = timeline.score.section_at(done * timeline.score.duration_seconds / timeline.score.seconds_per_beat)
+            progress.report(_CHECKED + (_PLAYED - _CHECKED) * done, f"playing the {section.name}")
+    return meter.result()
+
+
+def _write(
+    takes: dict[str, Recording],
+    gain_db: float,
+    timeline: Timeline,
+    executor: Executor,
+    scratch: Path,
+    progress: Progress,
+) -> dict[str, Path]:
+    """All recordings as 24-bit FLAC under the mastering gain; each raw recording is removed once it is written."""
+    folder = scratch / "stems"
+    folder.mkdir(exist_ok=True)
+    share = (1.0 - _PLAYED) / (len(takes) * max(timeline.total_frames, 1))
+    written = [0] * len(takes)
+
+    def write(index: int, take: Recording, path: Path) -> None:
+        def blocks() -> Iterator[Float32]:
+            for block in take.blocks():
+                written[index] += len(block)
+                progress.report(min(_PLAYED + share * sum(written), 1.0))
+                yield block
+
+        write_flac(path, blocks(), timeline.rate_hz, 2, gain_db)
+        take.close()
+        take.path.unlink()
+
+    progress.report(_PLAYED, "mastering and printing the stems")
+    paths = {name: scratch / "master.flac" if name == _LIVE else folder / f"{name}.flac" for name in takes}
+    futures = [
+        executor.submit(write, index, take, paths[name]) for index, (name, take) in enumerate(takes.items())
+    ]
+    wait(futures)
+    for future in futures:
+        future.result()
+    return paths

@@ -1,0 +1,119 @@
+"""A score's beats as frames: what each part plays and when, and how the whole song's level moves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.generation.composer.mix.automation import GainLine, ducking_line, stepped_line
+from services.generation.composer.sampler.controls import EXPRESSION, MODULATION, SUSTAIN, ControlEvent, Controls
+from services.generation.composer.sampler.player import NoteEvent
+from services.generation.composer.score import Part, Score
+
+Float32 = NDArray[np.float32]
+
+# Acoustic and electric bass drum of the General MIDI drum map.
+_KICKS = (35, 36)
+_SECTION_GLIDE_SECONDS = 0.06
+_SHORTEST_FADE_SECONDS, _LONGEST_FADE_SECONDS = 0.5, 3.0
+_LARGEST_FADE_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Fade:
+    """The song's last frames: a raised cosine down to silence, so that whatever still rings ends without a cut."""
+
+    start: int
+    end: int
+
+    def block(self, start: int, frames: int) -> Float32 | None:
+        """The linear gain of frames `[start, start + frames)`; None before the fade."""
+        if start + frames <= self.start:
+            return None
+        places = (np.arange(start, start + frames, dtype=np.float64) - self.start) / max(self.end - self.start, 1)
+        return (0.5 + 0.5 * np.cos(np.pi * np.clip(places, 0.0, 1.0))).astype(np.float32)
+
+
+class Timeline:
+    """Everything of a score that depends on time, at one sample rate."""
+
+    def __init__(self, score: Score, rate_hz: int) -> None:
+        self.score = score
+        self.rate_hz = rate_hz
+        self.total_frames = round(score.duration_seconds * rate_hz)
+        self.sections = self._section_line()
+        self.ducking = self._ducking_line()
+        self.fade = self._fade()
+
+    def frame(self, beats: float) -> int:
+        """The frame on which a beat falls."""
+        return round(beats * self.score.seconds_per_beat * self.rate_hz)
+
+    def bar_frame(self, bar: int) -> int:
+        """The frame on which a bar begins."""
+        return self.frame(bar * self.score.beats_per_bar)
+
+    def notes(self, part: Part, start: int = 0, end: int | None = None) -> list[NoteEvent]:
+        """The notes of a part that sound in `[start, end)`, in frames counted from `start`.
+
+        A melodic note that began before is struck at `start`; percussion that began before is left out.
+        """
+        end = self.total_frames if end is None else end
+        events = []
+        for note in part.notes:
+            first, last = self.frame(note.start_beats), self.frame(note.end_beats)
+            if start <= first < end or (first < start < last and not part.drums):
+                events.append(NoteEvent(max(first - start, 0), note.pitch, note.velocity, last - start))
+        return events
+
+    def controls(self, part: Part, start: int = 0) -> Controls:
+        """The controllers of a part, in frames counted from `start`."""
+
+        def controller(number: int) -> list[ControlEvent]:
+            changes = (change for change in part.controls if change.controller == number)
+            return [ControlEvent(self.frame(change.start_beats) - start, change.value) for change in changes]
+
+        return Controls(
+            self.rate_hz,
+            bends=[ControlEvent(self.frame(bend.start_beats) - start, bend.semitones) for bend in part.bends],
+            modulation=controller(MODULATION),
+            expression=controller(EXPRESSION),
+            pedal=controller(SUSTAIN),
+            wow_cents=0.0 if part.drums else self.score.mix.wow_cents,
+        )
+
+    def gain(self, start: int, frames: int) -> Float32 | None:
+        """The song's own gain for a block: section levels and the final fade; None stands for unity."""
+        section, fade = self.sections.block(start, frames), self.fade.block(start, frames)
+        if section is None or fade is None:
+            return fade if section is None else section
+        return section * fade
+
+    def _section_line(self) -> GainLine:
+        steps = [(self.bar_frame(section.start_bar), section.gain_db) for section in self.score.sections]
+        return GainLine(stepped_line(steps or [(0, 0.0)], _SECTION_GLIDE_SECONDS * self.rate_hz))
+
+    def _ducking_line(self) -> GainLine | None:
+        mix = self.score.mix
+        if mix.sidechain_db <= 0.0 or not any(part.sidechain for part in self.score.parts):
+            return None
+        kicks = {
+            self.frame(note.start_beats)
+            for part in self.score.parts
+            if part.drums
+            for note in part.notes
+            if note.pitch in _KICKS
+        }
+        release = mix.sidechain_release_beats * self.score.seconds_per_beat
+        return ducking_line(sorted(kicks), mix.sidechain_db, release, self.rate_hz) if kicks else None
+
+    def _fade(self) -> Fade:
+        music_ends = self.score.total_beats * self.score.seconds_per_beat
+        tail = self.score.duration_seconds - music_ends
+        longest = min(_LONGEST_FADE_SECONDS, _LARGEST_FADE_SHARE * self.score.duration_seconds)
+        seconds = min(max(tail, _SHORTEST_FADE_SECONDS), longest)
+        return Fade(self.total_frames - math.ceil(seconds * self.rate_hz), self.total_frames)
+
