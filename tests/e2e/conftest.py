@@ -21,7 +21,12 @@ def new_platform(folder: Path, **environment: str) -> Platform:
     return Platform(
         home,
         free_port(),
-        {"MUSICGEN_GATEWAY_RATE_LIMITS": "off", "MUSICGEN_GENERATION_WORKERS": "2", **environment},
+        {
+            "MUSICGEN_ENVIRONMENT": "development",
+            "MUSICGEN_GATEWAY_RATE_LIMITS": "off",
+            "MUSICGEN_GENERATION_WORKERS": "2",
+            **environment,
+        },
     )
 
 
