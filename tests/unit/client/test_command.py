@@ -213,7 +213,7 @@ def test_account_commands(
     server.on("GET", "/api/v1/users/me", answer({"id": "u1", "username": "ada", "email": "ada@example.org"}))
     server.on("GET", "/api/v1/users/me/usage", answer({"balance_seconds": 3600, "used_seconds": 90.0}))
     monkeypatch.setenv("MUSICGEN_PASSWORD", "secret")
-    assert run(["register", "ada", "ada@example.org", "--full-name", "Ada"]) == 0
+    assert run(["register", "ada", "--email", "ada@example.org", "--full-name", "Ada"]) == 0
     assert run(["login", "ada", "--totp", "123456"]) == 0
     assert server.to("/api/v1/auth/login")[0].document == {"identifier": "ada", "password": "secret", "totp": "123456"}
     store = FileTokenStore(server.url)
@@ -236,7 +236,7 @@ def test_password_can_come_from_stdin(
     assert run(["login", "ada", "--password-stdin", "--json"]) == 0
     assert server.asked[0].document["password"] == "pass word"
     assert json.loads(capsys.readouterr().out)["user"]["username"] == "ada"
-    assert run(["register", "ada", "a@b.org", "--password-stdin", "--json"]) == 4
+    assert run(["register", "ada", "--email", "a@b.org", "--password-stdin", "--json"]) == 4
 
 
 def test_missing_answers_are_refused_without_a_terminal(capsys: Captured) -> None:

@@ -39,7 +39,7 @@ def _password(from_stdin: bool, *, confirm: bool) -> str:
 @app.command()
 def register(
     username: Annotated[str | None, typer.Argument(help="3 to 30 of a-z 0-9 _ -.")] = None,
-    email: Annotated[str | None, typer.Argument(help="Your e-mail address.")] = None,
+    email: Annotated[str | None, typer.Option("--email", help="Your e-mail address.")] = None,
     full_name: Annotated[str | None, typer.Option("--full-name", help="How people may call you.")] = None,
     password_stdin: PasswordStdin = False,
     url: Url = DEFAULT_URL,
@@ -47,7 +47,7 @@ def register(
 ) -> None:
     """Create an account and sign in."""
     username = _asked(username, "Username", "USERNAME")
-    email = _asked(email, "E-mail address", "EMAIL")
+    email = _asked(email, "E-mail address", "--email")
     password = _password(password_stdin, confirm=True)
     with connect(url) as client:
         user = client.register(username, email, password, full_name).user
