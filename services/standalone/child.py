@@ -48,20 +48,27 @@ class Child:
         self.ready.clear()
         self.ready_at = None
         await asyncio.to_thread(program.prepare)
-        process = await asyncio.create_subprocess_exec(
-            *program.command(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=dict(program.environment()),
-            # A group of its own: Ctrl-C reaches the supervisor alone, and nothing that it forks is missed at the end.
-            start_new_session=True,
-            limit=_LINE_BYTES,
-            **program.identity.popen_options(),  # type: ignore[arg-type]
-        )
+        # A pipe of our own: asyncio's would report the end only when everything that inherited it has ended as well.
+        read_end, write_end = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *program.command(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                env=dict(program.environment()),
+                # A group of its own: Ctrl-C reaches the supervisor alone, and what it forks is not missed at the end.
+                start_new_session=True,
+                **program.identity.popen_options(),  # type: ignore[arg-type]
+            )
+        except BaseException:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
         self._process = process
         self._register(process.pid, self.spec)
-        reader = asyncio.create_task(self._read(process))
+        reader = asyncio.create_task(self._read(read_end))
         asking = None if self.spec.announces_ready else asyncio.create_task(self._ask(process))
         try:
             status = await process.wait()
@@ -77,19 +84,26 @@ class Child:
                 await asyncio.wait_for(reader, 2.0)
         return status
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        if process.stdout is None:
-            return
-        while True:
-            try:
-                raw = await process.stdout.readline()
-            except ValueError:
-                continue
-            if not raw:
-                return
-            fields = self.sink.take(raw.decode(errors="replace").rstrip())
-            if self.spec.announces_ready and fields.get("event") == "ready":
-                self._mark_ready()
+    async def _read(self, descriptor: int) -> None:
+        lines = asyncio.StreamReader(limit=_LINE_BYTES)
+        loop = asyncio.get_running_loop()
+        pipe, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(descriptor, "rb", buffering=0)
+        )
+        try:
+            while True:
+                try:
+                    raw = await lines.readline()
+                except ValueError:
+                    # Longer than a line may be; the reader has dropped it.
+                    continue
+                if not raw:
+                    return
+                fields = self.sink.take(raw.decode(errors="replace").rstrip())
+                if self.spec.announces_ready and fields.get("event") == "ready":
+                    self._mark_ready()
+        finally:
+            pipe.close()
 
     async def _ask(self, process: asyncio.subprocess.Process) -> None:
         await wait_until(lambda: self.spec.program.is_ready(process.pid))
