@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -173,3 +173,14 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free memory and threads. Idempotent."""
+
+
+@runtime_checkable
+class CheckingBackend(Protocol):
+    """What a backend may offer beside `Backend`: a closer look at a request before it is accepted."""
+
+    def check(self, request: GenerationRequest) -> None:
+        """Raise `AppError` (VALIDATION, pointers into the API's body) for what `generate` would refuse.
+
+        Runs in the gRPC server: quick, and without the heavy stack.
+        """

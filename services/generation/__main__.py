@@ -1,0 +1,96 @@
+"""The generation server: `python -m services.generation`. Ends on SIGTERM within 10 s."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+
+from protos.generation.v1.generation_pb2_grpc import add_GenerationServiceServicer_to_server
+from protos.users.v1.jobs_pb2_grpc import JobServiceStub
+from services.generation.backends.protocol import BackendEnvironment
+from services.generation.backends.registry import find_backends
+from services.generation.catalogue import CatalogueTexts, ModelCatalogue
+from services.generation.config import GenerationSettings
+from services.generation.live.broadcast import Broadcasts
+from services.generation.server import SERVICE_NAME, GenerationServicer
+from services.generation.submission import RequestChecker
+from services.generation.worker_registry import ResidentModels
+from services.shared.errors import AppError
+from services.shared.grpc_client import open_channel
+from services.shared.grpc_server import GrpcServer
+from services.shared.identity import ServiceTokenSource, TokenVerifier
+from services.shared.logging import configure_logging
+from services.shared.secrets import Secrets
+from services.shared.storage import ObjectStore
+from services.shared.telemetry import configure_tracing, start_metrics_server
+from services.shared.valkey import open_valkey
+
+_GRACE_SECONDS = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def serve(settings: GenerationSettings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set. Raises `AppError` when the process cannot start."""
+    secrets = Secrets(settings.secrets_dir)
+    verifier = TokenVerifier(secrets.internal_token_public_key(), secrets.service_token_key())
+    tokens = ServiceTokenSource("generation", secrets.service_token_key())
+    environment = BackendEnvironment(settings.models_dir, settings.assets_dir, settings.device, settings.threads)
+    backends = find_backends(environment, settings.extra_backend_names)
+    catalogue = ModelCatalogue.of(backends, CatalogueTexts.read(settings.models_file))
+    settings.scratch_dir.mkdir(parents=True, exist_ok=True)
+    redis = open_valkey(settings.redis_url)
+    broadcasts = Broadcasts(redis, ObjectStore.from_url(settings.storage_url), settings.scratch_dir)
+    server = GrpcServer(
+        service="generation",
+        address=settings.address,
+        verifier=verifier,
+        reflection=settings.environment == "development",
+    )
+    try:
+        async with open_channel(settings.users_address, tokens.token) as users:
+            servicer = GenerationServicer(
+                jobs=JobServiceStub(users),
+                checker=RequestChecker(catalogue, backends),
+                catalogue=catalogue,
+                broadcasts=broadcasts,
+                resident=ResidentModels(redis),
+            )
+            server.add(add_GenerationServiceServicer_to_server, servicer, SERVICE_NAME)
+            await server.start()
+            _log.info("ready", address=server.address, models=list(catalogue.ids()))
+            await stop.wait()
+            await broadcasts.stop()
+            await server.stop(_GRACE_SECONDS)
+    finally:
+        for backend in backends:
+            backend.close()
+        await redis.aclose()
+    _log.info("stopped")
+
+
+async def run() -> None:
+    """Read the settings, set up logs, traces and metrics, and serve until SIGTERM or SIGINT."""
+    settings = GenerationSettings.load()
+    configure_logging("generation", settings.log_level, settings.log_format)
+    configure_tracing("generation", settings.otlp_endpoint)
+    start_metrics_server(settings.metrics_host, settings.metrics_port)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    await serve(settings, stop)
+
+
+def main() -> None:
+    """Run; a start that fails is one line on stderr and exit code 1."""
+    try:
+        asyncio.run(run())
+    except AppError as error:
+        raise SystemExit(error.message) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""A request as the job ledger keeps it: JSON with the API's field names, and the trace that it belongs to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from services.generation.backends.protocol import GenerationRequest, Section
+from services.shared.errors import AppError, ErrorCode
+
+# Where generations wait in the ledger, and what they are there.
+QUEUE = "generation"
+KIND = "generate"
+
+# Keys that begin with an underscore are the platform's own and no part of what the caller asked for.
+TRACE_KEY = "_trace"
+
+
+def encode(request: GenerationRequest, trace: Mapping[str, str]) -> str:
+    """The JSON of a request; only what was asked for or decided. Raises VALIDATION for numbers beyond 64 bits."""
+    body: dict[str, Any] = {
+        "prompt": request.prompt,
+        "duration": request.duration_seconds,
+        "model": request.model,
+        "seed": request.seed,
+    }
+    for name in ("negative_prompt", "lyrics", "key", "title", "public", "spec"):
+        if value := getattr(request, name):
+            body[name] = value
+    for name in ("guidance_scale", "temperature", "top_k", "top_p", "bpm"):
+        if (number := getattr(request, name)) is not None:
+            body[name] = number
+    if request.structure:
+        body["structure"] = [
+            {key: value for key, value in dataclasses.asdict(section).items() if value not in (None, "")}
+            for section in request.structure
+        ]
+    if trace:
+        body[TRACE_KEY] = dict(trace)
+    return orjson.dumps(body).decode()
+
+
+def decode(text: str) -> tuple[GenerationRequest, dict[str, str]]:
+    """The request and the trace carrier of a job. Raises INTERNAL for what `encode` never wrote."""
+    try:
+        body = orjson.loads(text)
+        trace = body.pop(TRACE_KEY, {})
+        request = GenerationRequest(
+            duration_seconds=body.pop("duration"),
+            structure=tuple(Section(**section) for section in body.pop("structure", ())),
+            **body,
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise AppError(ErrorCode.INTERNAL, "The job's request cannot be read by this version of the engine.") from error
+    return request, trace

@@ -1,0 +1,146 @@
+"""The gRPC face of generation: submit, watch, cancel, models. Holds no torch and no database."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from protos.generation.v1 import generation_pb2, generation_pb2_grpc
+from protos.users.v1 import jobs_pb2, jobs_pb2_grpc
+from services.generation import job_request
+from services.generation.backends.protocol import ModelDescription
+from services.generation.catalogue import ModelCatalogue
+from services.generation.live.broadcast import Broadcasts
+from services.generation.live.encoders import check_format
+from services.generation.submission import RequestChecker
+from services.generation.worker_registry import ResidentModels
+from services.shared.errors import AppError, ErrorCode
+from services.shared.grpc_client import call
+from services.shared.identity import require_user
+from services.shared.telemetry import inject_headers
+
+SERVICE_NAME = "musicgen.generation.v1.GenerationService"
+
+_ENDED = {jobs_pb2.JOB_STATUS_SUCCEEDED, jobs_pb2.JOB_STATUS_FAILED, jobs_pb2.JOB_STATUS_CANCELLED}
+_IDEMPOTENT_RETRIES = 3
+
+_SUBMITTED = Counter("generation_submitted_total", "Accepted requests by model.", ["model"])
+_LISTENERS = Gauge("generation_live_listeners", "Listeners of live audio now.", ["format"])
+_FORMAT_NAMES = {1: "wav", 3: "mp3", 5: "opus"}
+
+_log = structlog.get_logger(__name__)
+
+
+class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
+    """Answers the calls of `GenerationService`; jobs live in user_management, audio in the live channel."""
+
+    def __init__(
+        self,
+        jobs: jobs_pb2_grpc.JobServiceStub,
+        checker: RequestChecker,
+        catalogue: ModelCatalogue,
+        broadcasts: Broadcasts,
+        resident: ResidentModels,
+    ) -> None:
+        self._jobs = jobs
+        self._checker = checker
+        self._catalogue = catalogue
+        self._broadcasts = broadcasts
+        self._resident = resident
+
+    async def Submit(  # noqa: N802 — the wire's name
+        self, request: generation_pb2.SubmitRequest, context: Any
+    ) -> generation_pb2.SubmitResponse:
+        """Check the request and create its job in the caller's name."""
+        caller = require_user()
+        checked, model = self._checker.check(request.request)
+        create = jobs_pb2.CreateRequest(
+            kind=job_request.KIND,
+            queue=job_request.QUEUE,
+            request_json=job_request.encode(checked, inject_headers({})),
+            cost=model.cost,
+            reserve_seconds=checked.duration_seconds,
+            model=model.id,
+            idempotency=request.idempotency,
+        )
+        # Only a call with a key may be repeated by us: without one, a lost answer would make two jobs.
+        retries = _IDEMPOTENT_RETRIES if request.idempotency.key else 0
+        answer = await call(self._jobs.Create, create, token=caller.token, retries=retries)
+        if not answer.replayed:
+            _SUBMITTED.labels(model.id).inc()
+        return generation_pb2.SubmitResponse(job=answer.job, replayed=answer.replayed)
+
+    async def Watch(  # noqa: N802 — the wire's name
+        self, request: generation_pb2.WatchRequest, context: Any
+    ) -> AsyncIterator[generation_pb2.WatchResponse]:
+        """Stream a job's audio from its first sample, encoded, until the job's audio ends."""
+        caller = require_user()
+        check_format(request.format)
+        found = await call(
+            self._jobs.Get,
+            jobs_pb2.GetRequest(job_id=request.job_id),
+            token=caller.token,
+            retries=_IDEMPOTENT_RETRIES,
+        )
+        if found.job.kind != job_request.KIND:
+            raise AppError(ErrorCode.NOT_FOUND, "This job makes no live audio.")
+        if found.job.status in _ENDED and await self._broadcasts.reader(request.job_id).format(0) is None:
+            raise AppError(
+                ErrorCode.NOT_FOUND, "The live audio of this job is gone. The finished track is the source now."
+            )
+        listeners = _LISTENERS.labels(_FORMAT_NAMES[request.format])
+        with listeners.track_inprogress():
+            async with contextlib.aclosing(self._broadcasts.listen(request.job_id, request.format)) as stream:
+                async for data in stream:
+                    yield generation_pb2.WatchResponse(data=data)
+
+    async def Cancel(  # noqa: N802 — the wire's name
+        self, request: generation_pb2.CancelRequest, context: Any
+    ) -> generation_pb2.CancelResponse:
+        """Ask for the end of a generation of the caller."""
+        caller = require_user()
+        answer = await call(
+            self._jobs.Cancel,
+            jobs_pb2.CancelRequest(job_id=request.job_id),
+            token=caller.token,
+            retries=_IDEMPOTENT_RETRIES,
+        )
+        return generation_pb2.CancelResponse(job=answer.job)
+
+    async def ListModels(  # noqa: N802 — the wire's name
+        self, request: generation_pb2.ListModelsRequest, context: Any
+    ) -> generation_pb2.ListModelsResponse:
+        """Every model of the catalogue."""
+        loaded = await self._resident.get()
+        return generation_pb2.ListModelsResponse(models=[self._wire(model, loaded) for model in self._catalogue])
+
+    async def GetModel(  # noqa: N802 — the wire's name
+        self, request: generation_pb2.GetModelRequest, context: Any
+    ) -> generation_pb2.GetModelResponse:
+        """One model of the catalogue."""
+        model = self._catalogue.get(request.model_id)
+        return generation_pb2.GetModelResponse(model=self._wire(model, await self._resident.get()))
+
+    def _wire(self, model: ModelDescription, loaded: frozenset[str]) -> generation_pb2.Model:
+        return generation_pb2.Model(
+            id=model.id,
+            family=model.family,
+            title=model.title,
+            description=model.description,
+            licence=model.licence,
+            commercial_use=model.commercial_use,
+            installed=model.installed,
+            loaded=model.id in loaded,
+            size_bytes=model.size_bytes,
+            sample_rate_hz=model.sample_rate_hz,
+            channels=model.channels,
+            max_duration_seconds=model.max_duration_seconds,
+            conditioning=model.conditioning,
+            outputs=model.outputs,
+            default=model.id == self._catalogue.default_id,
+            parameters=model.parameters,
+        )

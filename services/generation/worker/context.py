@@ -1,0 +1,63 @@
+"""The worker's side of one running job: what `GenerationContext` promises to a backend."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.generation.backends.protocol import GenerationCancelled
+from services.generation.worker.live_feed import LiveFeed
+from services.generation.worker.progress import ProgressReporter
+from services.shared.leases import Lease
+from services.shared.live_channel import LiveFormat
+
+
+class JobContext:
+    """Made on the worker's loop; every method may be called from any thread."""
+
+    def __init__(self, lease: Lease, scratch: Path, feed: LiveFeed, reporter: ProgressReporter) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lease = lease
+        self._scratch = scratch
+        self._feed = feed
+        self._reporter = reporter
+        self._stopping = threading.Event()
+        self.stopped = asyncio.Event()
+
+    @property
+    def scratch(self) -> Path:
+        """An empty folder of this attempt."""
+        return self._scratch
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the work has to stop: cancelled, lease lost, or the worker drains."""
+        return self._stopping.is_set() or self._lease.lost or self._lease.cancel_requested
+
+    def stop(self) -> None:
+        """Let the next `check` raise. Idempotent."""
+        self._stopping.set()
+        self._loop.call_soon_threadsafe(self.stopped.set)
+
+    def check(self) -> None:
+        """Raise `GenerationCancelled` when the work has to stop."""
+        if self.stopping:
+            raise GenerationCancelled(self._lease.job_id)
+
+    def progress(self, fraction: float, stage: str, eta_seconds: float | None = None) -> None:
+        """Report how far the song is. Cheap."""
+        self._lease.progress(fraction, stage, eta_seconds)
+        self._reporter.report(fraction, stage, eta_seconds)
+
+    def start(self, sample_rate_hz: int, channels: int, total_samples: int | None) -> None:
+        """Open the live channel."""
+        self._feed.start(LiveFormat(sample_rate_hz, channels, total_samples))
+
+    def audio(self, samples: NDArray[np.float32]) -> None:
+        """Publish the next live samples; waits while too much is waiting."""
+        self.check()
+        self._feed.put(samples, self.check)
