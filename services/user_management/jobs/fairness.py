@@ -3,21 +3,68 @@
 The owner with the fewest running jobs goes first; between equals the one who was served longest ago (so that one
 person's fifty jobs delay another's by at most one, even on a single worker); then priority; then age. A worker that
 has a model in memory may take that model's job a little earlier, within bounds that keep that promise.
+
+A job that crashed a worker runs only in an idle one, and a dear job needs much free budget at once; on a busy queue
+neither would ever find its place. So once such a job has waited for a while, it is promised to a busy worker that asks:
+that worker gets nothing else until the job fits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from services.user_management.jobs.rules import Job, Status
+
 AFFINITY_WINDOW: Final = 8
 MOST_OVERTAKES: Final = 4
+PATIENCE: Final = timedelta(seconds=5)
+# A worker asks at least every second; one that died while it drained frees its promise by falling silent.
+PROMISE: Final = timedelta(seconds=10)
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _JUST_NOW = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process that asks for work. Budgets are in slots; `total_budget` 0: not known."""
+
+    worker_id: str
+    free_budget: int
+    idle: bool
+    resident_models: frozenset[str] = frozenset()
+    total_budget: int = 0
+
+
+def fits(job: Job, worker: Worker) -> bool:
+    """Whether the worker can run the job now."""
+    return job.cost <= worker.free_budget and (worker.idle or not job.run_alone)
+
+
+def is_promised(job: Job, worker: Worker, now: datetime) -> bool:
+    """Whether the job is kept for this worker."""
+    return job.promised_to == worker.worker_id and job.promised_until is not None and job.promised_until > now
+
+
+def deserves_promise(job: Job, worker: Worker, now: datetime) -> bool:
+    """Whether a busy worker should now stop taking other jobs for this one's sake."""
+    return (
+        job.status is Status.QUEUED
+        and not worker.idle
+        and not fits(job, worker)
+        and (job.cost <= worker.free_budget or job.cost <= worker.total_budget)
+        and job.queued_at <= now - PATIENCE
+        and (job.promised_until is None or job.promised_until <= now)
+    )
+
+
+def promise(job: Job, worker: Worker, now: datetime) -> Job:
+    """Keep the job for this worker; renewed each time that it asks."""
+    return replace(job, promised_to=worker.worker_id, promised_until=now + PROMISE)
 
 
 @dataclass(frozen=True, slots=True)

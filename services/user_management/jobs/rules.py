@@ -114,6 +114,19 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class NewJob:
+    """What is asked for."""
+
+    kind: str
+    queue: str
+    request: dict[str, Any]
+    priority: int = 0
+    cost: int = 1
+    reserve_ms: int = 0
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HeldLease:
     """What a worker shows to prove that a job is its own."""
 

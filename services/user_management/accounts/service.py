@@ -1,0 +1,162 @@
+"""`musicgen.users.v1.AccountService`: reads messages, asks the use cases, writes messages."""
+# ruff: noqa: N802 — the names of the methods are the protocol's
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from protos.users.v1 import accounts_pb2, accounts_pb2_grpc
+from services.shared.errors import AppError, ErrorCode
+from services.shared.identity import require_service, require_user
+from services.user_management.accounts.founding import local_owner
+from services.user_management.accounts.repository import UserRepository
+from services.user_management.accounts.user import User
+from services.user_management.auth.repository import Device
+from services.user_management.auth.sign_in import SignIn, TokenPair
+from services.user_management.auth.tokens import AccessTokens
+from services.user_management.callers import user_id
+from services.user_management.database import Database
+from services.user_management.quotas.repository import QuotaRepository
+from services.user_management.quotas.rules import Account
+from services.user_management.wire import parse_id, storable, timestamp
+
+_LONGEST_USER_AGENT: Final = 256
+_LONGEST_ADDRESS: Final = 64
+
+Context = Any
+
+
+class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
+    """Calls before sign-in take a service token, the others the caller's own."""
+
+    def __init__(
+        self, database: Database, sign_in: SignIn, tokens: AccessTokens, *, single_user: bool, grant_ms: int
+    ) -> None:
+        self._database = database
+        self._sign_in = sign_in
+        self._tokens = tokens
+        self._single_user = single_user
+        self._grant_ms = grant_ms
+
+    async def Register(self, request: accounts_pb2.RegisterRequest, context: Context) -> accounts_pb2.RegisterResponse:
+        """Make an account."""
+        require_service()
+        pair = await self._sign_in.register(
+            request.username, request.email, request.password, request.full_name, _device(request.device)
+        )
+        return accounts_pb2.RegisterResponse(tokens=_pair_message(pair))
+
+    async def Login(self, request: accounts_pb2.LoginRequest, context: Context) -> accounts_pb2.LoginResponse:
+        """Sign in."""
+        require_service()
+        pair = await self._sign_in.login(request.identifier, request.password, _device(request.device))
+        return accounts_pb2.LoginResponse(tokens=_pair_message(pair))
+
+    async def Refresh(self, request: accounts_pb2.RefreshRequest, context: Context) -> accounts_pb2.RefreshResponse:
+        """Exchange a refresh token."""
+        require_service()
+        pair = await self._sign_in.refresh(request.refresh_token, _device(request.device))
+        return accounts_pb2.RefreshResponse(tokens=_pair_message(pair))
+
+    async def Logout(self, request: accounts_pb2.LogoutRequest, context: Context) -> accounts_pb2.LogoutResponse:
+        """End the caller's session; nothing happens when it has none."""
+        session_id = parse_id(require_user().session_id)
+        if session_id is not None:
+            await self._sign_in.revoke(user_id(), session_id)
+        return accounts_pb2.LogoutResponse()
+
+    async def GetMe(self, request: accounts_pb2.GetMeRequest, context: Context) -> accounts_pb2.GetMeResponse:
+        """The caller's account."""
+        caller_id = user_id()
+
+        async def query(connection: AsyncConnection) -> User | None:
+            return await UserRepository(connection).get(caller_id)
+
+        user = await self._database.read(query)
+        if user is None:
+            raise AppError(ErrorCode.UNAUTHENTICATED, "This account does not exist any more.")
+        return accounts_pb2.GetMeResponse(user=_user_message(user))
+
+    async def ListSessions(
+        self, request: accounts_pb2.ListSessionsRequest, context: Context
+    ) -> accounts_pb2.ListSessionsResponse:
+        """The caller's live sessions."""
+        current = require_user().session_id
+        found = await self._sign_in.sessions(user_id())
+        return accounts_pb2.ListSessionsResponse(
+            sessions=[
+                accounts_pb2.Session(
+                    id=str(session.id),
+                    address=session.device.address,
+                    user_agent=session.device.user_agent,
+                    created_at=timestamp(session.created_at),
+                    last_used_at=timestamp(session.last_used_at),
+                    current=str(session.id) == current,
+                )
+                for session in found
+            ]
+        )
+
+    async def RevokeSession(
+        self, request: accounts_pb2.RevokeSessionRequest, context: Context
+    ) -> accounts_pb2.RevokeSessionResponse:
+        """End one of the caller's sessions."""
+        session_id = parse_id(request.session_id)
+        if session_id is None or not await self._sign_in.revoke(user_id(), session_id):
+            raise AppError(ErrorCode.NOT_FOUND, "There is no such session.")
+        return accounts_pb2.RevokeSessionResponse()
+
+    async def GetJwks(self, request: accounts_pb2.GetJwksRequest, context: Context) -> accounts_pb2.GetJwksResponse:
+        """The public keys of access tokens."""
+        require_service()
+        return accounts_pb2.GetJwksResponse(jwks_json=self._tokens.jwks_json)
+
+    async def GetLocalOwner(
+        self, request: accounts_pb2.GetLocalOwnerRequest, context: Context
+    ) -> accounts_pb2.GetLocalOwnerResponse:
+        """The owner of a single-user install."""
+        require_service()
+        if not self._single_user:
+            raise AppError(ErrorCode.FORBIDDEN, "This install has accounts: sign in.")
+        return accounts_pb2.GetLocalOwnerResponse(user=_user_message(await local_owner(self._database, self._grant_ms)))
+
+    async def GetUsage(self, request: accounts_pb2.GetUsageRequest, context: Context) -> accounts_pb2.GetUsageResponse:
+        """What the caller may still make, and what they have made."""
+        owner_id: UUID = user_id()
+
+        async def query(connection: AsyncConnection) -> Account:
+            return await QuotaRepository(connection).get(owner_id)
+
+        account = await self._database.read(query)
+        return accounts_pb2.GetUsageResponse(
+            balance_seconds=account.balance_ms / 1000,
+            reserved_seconds=account.reserved_ms / 1000,
+            used_seconds=account.used_ms / 1000,
+        )
+
+
+def _device(message: accounts_pb2.Device) -> Device:
+    return Device(storable(message.address, _LONGEST_ADDRESS), storable(message.user_agent, _LONGEST_USER_AGENT))
+
+
+def _user_message(user: User) -> accounts_pb2.User:
+    return accounts_pb2.User(
+        id=str(user.id),
+        username=user.username,
+        email=user.email,
+        full_name=user.full_name,
+        role=user.role,
+        created_at=timestamp(user.created_at),
+    )
+
+
+def _pair_message(pair: TokenPair) -> accounts_pb2.TokenPair:
+    return accounts_pb2.TokenPair(
+        access_token=pair.access_token,
+        expires_in_seconds=pair.expires_in_seconds,
+        refresh_token=pair.refresh_token,
+        user=_user_message(pair.user),
+    )

@@ -1,0 +1,31 @@
+"""What an account is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One account. `role` is user, moderator or admin; without a `password_hash` nobody can sign in."""
+
+    id: UUID
+    username: str
+    email: str
+    full_name: str
+    role: str
+    password_hash: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """An account to be made; every field is checked (see `rules`) or the platform's own."""
+
+    username: str
+    email: str
+    full_name: str = ""
+    role: str = "user"
+    password_hash: str | None = None

@@ -1,0 +1,140 @@
+"""SQL of sessions and their refresh tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.shared.ids import new_id
+from services.user_management.auth.rules import PresentedToken
+from services.user_management.auth.tables import refresh_tokens, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What signs in, as the gateway saw it."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One signed-in device."""
+
+    id: UUID
+    device: Device
+    created_at: datetime
+    last_used_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FoundToken:
+    """A stored refresh token, whose session is locked; `now` is the database's time."""
+
+    session_id: UUID
+    user_id: UUID
+    presented: PresentedToken
+    now: datetime
+
+
+class SessionRepository:
+    """Works within the caller's transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def open(self, user_id: UUID, device: Device, lifetime: timedelta) -> UUID:
+        """Add a session."""
+        session_id = UUID(new_id())
+        await self._connection.execute(
+            insert(sessions).values(
+                id=session_id,
+                user_id=user_id,
+                address=device.address,
+                user_agent=device.user_agent,
+                expires_at=func.now() + lifetime,
+            )
+        )
+        return session_id
+
+    async def add_token(self, session_id: UUID, token_sha256: bytes) -> None:
+        """Add a refresh token to a session's family."""
+        await self._connection.execute(insert(refresh_tokens).values(session_id=session_id, token_sha256=token_sha256))
+
+    async def find_token(self, token_sha256: bytes) -> FoundToken | None:
+        """A refresh token, locked with its session, so that uses of one family take turns."""
+        query = (
+            select(
+                refresh_tokens.c.session_id,
+                refresh_tokens.c.used_at,
+                sessions.c.user_id,
+                sessions.c.expires_at,
+                sessions.c.revoked_at,
+                func.clock_timestamp().label("now"),
+            )
+            .join(sessions, sessions.c.id == refresh_tokens.c.session_id)
+            .where(refresh_tokens.c.token_sha256 == token_sha256)
+            .with_for_update()
+        )
+        row = (await self._connection.execute(query)).first()
+        if row is None:
+            return None
+        return FoundToken(
+            row.session_id, row.user_id, PresentedToken(row.used_at, row.expires_at, row.revoked_at), row.now
+        )
+
+    async def use_token(self, token_sha256: bytes, session_id: UUID, device: Device, lifetime: timedelta) -> None:
+        """Mark a token as used (the first time counts) and its session as alive."""
+        await self._connection.execute(
+            update(refresh_tokens)
+            .where(refresh_tokens.c.token_sha256 == token_sha256, refresh_tokens.c.used_at.is_(None))
+            .values(used_at=func.clock_timestamp())
+        )
+        await self._connection.execute(
+            update(sessions)
+            .where(sessions.c.id == session_id)
+            .values(
+                last_used_at=func.now(),
+                expires_at=func.now() + lifetime,
+                address=device.address or sessions.c.address,
+                user_agent=device.user_agent or sessions.c.user_agent,
+            )
+        )
+
+    async def revoke(self, session_id: UUID, user_id: UUID) -> bool:
+        """End a live session of the user; False when there is none."""
+        ended = (
+            update(sessions)
+            .where(sessions.c.id == session_id, sessions.c.user_id == user_id, sessions.c.revoked_at.is_(None))
+            .values(revoked_at=func.now())
+            .returning(sessions.c.id)
+        )
+        return (await self._connection.execute(ended)).first() is not None
+
+    async def live(self, user_id: UUID) -> list[Session]:
+        """The user's live sessions, newest first."""
+        query = (
+            select(sessions)
+            .where(sessions.c.user_id == user_id, sessions.c.revoked_at.is_(None), sessions.c.expires_at > func.now())
+            .order_by(sessions.c.id.desc())
+        )
+        return [
+            Session(row.id, Device(row.address, row.user_agent), row.created_at, row.last_used_at)
+            for row in await self._connection.execute(query)
+        ]
+
+    async def revoked_within(self, span: timedelta) -> list[UUID]:
+        """The sessions that were ended lately."""
+        query = select(sessions.c.id).where(sessions.c.revoked_at > func.now() - span)
+        return list((await self._connection.execute(query)).scalars())
+
+    async def forget_ended(self, kept: timedelta) -> int:
+        """Delete sessions (and their tokens) that ended longer than `kept` ago; how many."""
+        limit = func.now() - kept
+        ended = delete(sessions).where((sessions.c.expires_at < limit) | (sessions.c.revoked_at < limit))
+        return (await self._connection.execute(ended)).rowcount

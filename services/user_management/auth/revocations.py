@@ -1,0 +1,65 @@
+"""Telling the gateway which sessions were ended: its access tokens are refused from then on."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.user_management.auth.repository import SessionRepository
+from services.user_management.database import Database
+
+_TRY_SECONDS: Final = 1.0
+_RETRY_SECONDS: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Revocations:
+    """Writes `mg:revoked:<sid>`. What Valkey does not take is tried again until the last access token has ended."""
+
+    def __init__(self, redis: Redis, *, token_seconds: int) -> None:
+        self._redis = redis
+        self._token_seconds = token_seconds
+        self._pending: dict[UUID, float] = {}
+
+    async def publish(self, session_id: UUID) -> None:
+        """Make a revocation known. Never fails; takes a second at most."""
+        self._pending[session_id] = asyncio.get_running_loop().time() + self._token_seconds
+        await self._try(session_id)
+
+    async def publish_recent(self, database: Database) -> None:
+        """Make those known that another process may have died over."""
+        span = timedelta(seconds=self._token_seconds)
+
+        async def query(connection: AsyncConnection) -> list[UUID]:
+            return await SessionRepository(connection).revoked_within(span)
+
+        for session_id in await database.read(query):
+            await self.publish(session_id)
+
+    async def run(self) -> None:
+        """Try again what did not work, until cancelled."""
+        while True:
+            await asyncio.sleep(_RETRY_SECONDS)
+            for session_id in list(self._pending):
+                if not await self._try(session_id):
+                    break
+
+    async def _try(self, session_id: UUID) -> bool:
+        left = self._pending[session_id] - asyncio.get_running_loop().time()
+        try:
+            if left > 0:
+                async with asyncio.timeout(_TRY_SECONDS):
+                    await self._redis.set(f"mg:revoked:{session_id}", b"1", ex=max(1, round(left)))
+        except (RedisError, OSError, TimeoutError) as error:
+            _log.warning("revocation_not_published", session_id=str(session_id), reason=repr(error))
+            return False
+        self._pending.pop(session_id, None)
+        return True

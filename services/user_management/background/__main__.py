@@ -1,0 +1,119 @@
+"""`python -m services.user_management.background`: the Celery worker of queue `background`, with beat inside.
+
+Each task runs in the worker's one child process, opens what it needs and closes it again: nothing heavy, no connection
+and no channel exists before the fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+from celery import Celery, Task
+from celery.signals import setup_logging, worker_process_init, worker_ready
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+
+from services.shared.errors import AppError
+from services.shared.logging import configure_logging
+from services.shared.storage import ObjectStore
+from services.shared.telemetry import configure_tracing, extract_context, start_metrics_server
+from services.user_management.background.app import BACKGROUND, celery_app
+from services.user_management.background.cleanup import delete_objects, sweep
+from services.user_management.background.sender import REQUEST_ID_HEADER
+from services.user_management.config import UserManagementSettings
+from services.user_management.database import Database, open_engine
+
+SERVICE = "user_management.background"
+# Kept well below the visibility timeout, after which another worker would begin the same task.
+_LONGEST_TASK_SECONDS = 100
+
+_log = structlog.get_logger(__name__)
+_tracer = trace.get_tracer(__name__)
+
+
+def register_tasks(app: Celery, settings: UserManagementSettings) -> None:
+    """Add the tasks to an application."""
+
+    @app.task(name="background.delete_objects", bind=True, time_limit=_LONGEST_TASK_SECONDS)  # type: ignore[untyped-decorator]
+    def _delete_objects(self: Task, prefixes: list[str]) -> None:
+        with _traced(self):
+            deleted = asyncio.run(delete_objects(ObjectStore.from_url(settings.storage_url), prefixes))
+            _log.info("objects_deleted", objects=deleted)
+
+    @app.task(name="background.sweep", bind=True, time_limit=_LONGEST_TASK_SECONDS)  # type: ignore[untyped-decorator]
+    def _sweep(self: Task) -> None:
+        with _traced(self):
+            asyncio.run(_run_sweep(settings))
+
+
+async def _run_sweep(settings: UserManagementSettings) -> None:
+    database = Database(open_engine(settings.database_url, connections=2, statement_seconds=30.0))
+    try:
+        swept = await sweep(database, ObjectStore.from_url(settings.storage_url))
+    except AppError as error:
+        _log.warning("sweep_failed", reason=error.message)
+        return
+    finally:
+        await database.close()
+    _log.info(
+        "swept",
+        idempotency_keys=swept.idempotency_keys,
+        sessions=swept.sessions,
+        jobs=swept.jobs,
+        objects=swept.objects,
+    )
+
+
+@contextlib.contextmanager
+def _traced(task: Task) -> Iterator[None]:
+    """Run a task under the sender's trace and request id."""
+    headers: dict[str, str] = {
+        name: value for name, value in (task.request.headers or {}).items() if isinstance(value, str)
+    }
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(task=task.name)
+    if REQUEST_ID_HEADER in headers:
+        structlog.contextvars.bind_contextvars(request_id=headers[REQUEST_ID_HEADER])
+    with _tracer.start_as_current_span(task.name, context=extract_context(headers), kind=SpanKind.CONSUMER):
+        yield
+
+
+def main() -> None:
+    """Entry point."""
+    settings = UserManagementSettings.load()
+    app = celery_app(settings.broker_url)
+    register_tasks(app, settings)
+
+    def configure(**_: Any) -> None:
+        configure_logging(SERVICE, settings.log_level, settings.log_format)
+
+    def prepare_child(**_: Any) -> None:
+        configure()
+        configure_tracing(SERVICE, settings.otlp_endpoint)
+
+    def ready(**_: Any) -> None:
+        _log.info("ready")
+
+    # Connected to this signal, Celery leaves logging alone.
+    setup_logging.connect(configure, weak=False)
+    worker_process_init.connect(prepare_child, weak=False)
+    worker_ready.connect(ready, weak=False)
+    configure()
+    start_metrics_server(settings.metrics_host, settings.metrics_port)
+    with tempfile.TemporaryDirectory(prefix="musicgen-") as folder:
+        # --schedule is demanded by the embedded beat even though its schedule lives in memory.
+        schedule = Path(folder) / "beat"
+        app.worker_main(
+            ["worker", "--beat", "--schedule", str(schedule), "--queues", BACKGROUND, "--pool", "prefork",
+             "--without-gossip", "--without-mingle", "--loglevel", settings.log_level]
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,341 @@
+"""The ledger's operations: each is one transaction around the pure rules, followed by an announcement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.shared.errors import AppError, ErrorCode
+from services.shared.ids import new_id
+from services.user_management.database import Database
+from services.user_management.jobs import fairness, rules
+from services.user_management.jobs.announcer import Announcer
+from services.user_management.jobs.fairness import Worker
+from services.user_management.jobs.idempotency import IdempotencyKey, IdempotencyRepository
+from services.user_management.jobs.queue_repository import QueueRepository
+from services.user_management.jobs.repository import Beat, JobRepository
+from services.user_management.jobs.rules import HeldLease, Job, JobFailure, NewJob, Status
+from services.user_management.library.repository import TrackRepository
+from services.user_management.library.track import TrackContent
+from services.user_management.quotas import rules as quota
+from services.user_management.quotas.repository import QuotaRepository
+
+_REAP_BATCH: Final = 100
+_CLAIM_ATTEMPTS: Final = 5
+_FOREIGN_KEY_VIOLATION: Final = "23503"
+
+Rule = Callable[[Job, datetime], Job]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The numbers of the ledger that an operator may set."""
+
+    lease_seconds: float = rules.LEASE_SECONDS
+    max_crashes: int = rules.MAX_CRASHES
+    queued_in_all: int = 1000
+    queued_per_owner: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a run made."""
+
+    tracks: Sequence[TrackContent] = ()
+    made_ms: int = 0
+    result: dict[str, Any] | None = None
+    metrics: dict[str, Any] | None = None
+
+
+class JobLedger:
+    """Every method raises `AppError`. Owners and workers are told apart by the caller."""
+
+    def __init__(self, database: Database, announcer: Announcer, limits: Limits) -> None:
+        self._database = database
+        self._announcer = announcer
+        self._limits = limits
+
+    async def create(self, owner_id: UUID, new: NewJob, key: IdempotencyKey | None = None) -> tuple[Job, bool]:
+        """Reserve quota and insert the job; or answer the job of the same key. The flag says which (True: replayed)."""
+
+        async def work(connection: AsyncConnection) -> tuple[Job, bool]:
+            job_id = UUID(new_id())
+            if key is not None:
+                earlier_id = await IdempotencyRepository(connection).claim(owner_id, key, job_id)
+                earlier = await JobRepository(connection).get(earlier_id, owner_id) if earlier_id else None
+                if earlier is not None:
+                    return earlier, True
+            await self._enter_queue(connection, owner_id, new.queue)
+            if new.reserve_ms:
+                accounts = QuotaRepository(connection)
+                account, entry = quota.reserve(await accounts.lock(owner_id), new.reserve_ms)
+                await accounts.save(owner_id, account, entry, job_id)
+            return await JobRepository(connection).insert(job_id, owner_id, new), False
+
+        try:
+            job, replayed = await self._database.write(work, repeatable=key is not None)
+        except IntegrityError as error:
+            if getattr(error.orig, "sqlstate", None) != _FOREIGN_KEY_VIOLATION:
+                raise
+            raise AppError(ErrorCode.UNAUTHENTICATED, "This account does not exist any more.") from error
+        if not replayed:
+            self._announcer.announce(None, job)
+        return job, replayed
+
+    async def _enter_queue(self, connection: AsyncConnection, owner_id: UUID, queue: str) -> None:
+        counters = QueueRepository(connection)
+        own = await counters.enter(queue, owner_id)
+        in_all = await counters.queued_in_all(queue)
+        if own > self._limits.queued_per_owner:
+            message = f"You have {own - 1} jobs waiting, which is the limit. Wait for some to end, or cancel some."
+        elif in_all > self._limits.queued_in_all:
+            message = "The queue is full at the moment. Try again in a while."
+        else:
+            return
+        # About the time in which the next place becomes free.
+        mean_seconds = await counters.mean_run_seconds(queue)
+        wait_seconds = min(60.0, max(1.0, mean_seconds or 10.0))
+        raise AppError(ErrorCode.QUEUE_FULL, message, retry_after_seconds=wait_seconds)
+
+    async def claim_next(self, queue: str, worker: Worker) -> Job | None:
+        """Lease the fairest job that the worker can run now; None when there is none."""
+        if worker.free_budget < 1:
+            return None
+        lease_id = UUID(new_id())
+
+        async def work(connection: AsyncConnection) -> tuple[Job, Job] | None:
+            job_id = await _choose(connection, queue, worker)
+            locked = await JobRepository(connection).lock(job_id) if job_id else None
+            if locked is None:
+                return None
+            before, now = locked
+            after = rules.claim(
+                before,
+                lease_id=lease_id,
+                worker_id=worker.worker_id,
+                now=now,
+                lease_seconds=self._limits.lease_seconds,
+            )
+            await JobRepository(connection).save(before, after)
+            return before, after
+
+        claimed = await self._database.write(work)
+        if claimed is None:
+            return None
+        self._announcer.announce(*claimed)
+        return claimed[1]
+
+    async def heartbeat(self, beats: Sequence[Beat]) -> dict[UUID, bool]:
+        """Renew leases; the jobs that are still held, each with whether its end was asked for."""
+        if not beats:
+            return {}
+
+        async def work(connection: AsyncConnection) -> dict[UUID, bool]:
+            return await JobRepository(connection).renew(beats, self._limits.lease_seconds)
+
+        return await self._database.write(work, repeatable=True)
+
+    async def complete(self, job_id: UUID, held: HeldLease, outputs: Outputs) -> Job:
+        """Make the tracks, settle the quota, end the job. The same call again answers the same."""
+        for content in outputs.tracks:
+            content.check_objects(job_id, held.fencing_token)
+        track_ids = tuple(UUID(new_id()) for _ in outputs.tracks)
+
+        def rule(job: Job, now: datetime) -> Job:
+            return rules.complete(
+                job, held, now=now, track_ids=track_ids, result=outputs.result, metrics=outputs.metrics
+            )
+
+        async def work(connection: AsyncConnection) -> tuple[Job, Job]:
+            before, after = await self._apply(connection, job_id, rule, made_ms=outputs.made_ms)
+            if before.status is Status.RUNNING and after.status is Status.SUCCEEDED:
+                library = TrackRepository(connection)
+                for track_id, content in zip(track_ids, outputs.tracks, strict=True):
+                    await library.insert(track_id, before.owner_id, job_id, content)
+            return before, after
+
+        before, after = await self._database.write(work, repeatable=True)
+        masters = [content.master_object_key for content in outputs.tracks] if after.status is Status.SUCCEEDED else []
+        self._announcer.announce(_if_changed(before, after), after, master_keys=masters)
+        return after
+
+    async def fail(self, job_id: UUID, held: HeldLease, failure: JobFailure) -> Job:
+        """End the job with an error and release its reservation. The same call again answers the same."""
+        return await self._end_run(job_id, lambda job, now: rules.fail(job, held, failure, now=now))
+
+    async def release(self, job_id: UUID, held: HeldLease) -> Job:
+        """Put the job back, or end it when its owner asked for that."""
+        return await self._end_run(job_id, lambda job, now: rules.release(job, held, now=now))
+
+    async def cancel(self, owner_id: UUID, job_id: UUID) -> Job:
+        """End a queued job of the owner at once; ask a running one's worker."""
+
+        async def work(connection: AsyncConnection) -> tuple[Job, Job]:
+            return await self._apply(connection, job_id, lambda job, now: rules.cancel(job, now=now), owner_id=owner_id)
+
+        before, after = await self._database.write(work, repeatable=True)
+        if after != before:
+            self._announcer.announce(before, after)
+        return after
+
+    async def get(self, owner_id: UUID, job_id: UUID) -> Job:
+        """One job of the owner."""
+
+        async def query(connection: AsyncConnection) -> Job | None:
+            return await JobRepository(connection).get(job_id, owner_id)
+
+        job = await self._database.read(query)
+        if job is None:
+            raise no_such_job()
+        return job
+
+    async def of_owner(self, owner_id: UUID, *, status: Status | None, before_id: UUID | None, limit: int) -> list[Job]:
+        """The owner's jobs, newest first."""
+
+        async def query(connection: AsyncConnection) -> list[Job]:
+            jobs = JobRepository(connection)
+            return await jobs.of_owner(owner_id, status=status, before_id=before_id, limit=limit)
+
+        return await self._database.read(query)
+
+    async def ended_within(self, span: timedelta) -> list[Job]:
+        """The jobs that ended lately, whoever owns them."""
+
+        async def query(connection: AsyncConnection) -> list[Job]:
+            return await JobRepository(connection).ended_within(span)
+
+        return await self._database.read(query)
+
+    async def reap(self) -> int:
+        """Take away the jobs whose leases ran out; how many."""
+
+        async def expired(connection: AsyncConnection) -> list[UUID]:
+            return await JobRepository(connection).expired(self._limits.lease_seconds, _REAP_BATCH)
+
+        return await self._take_away(await self._database.read(expired), rules.expired)
+
+    async def report_worker_death(self, worker_id: str) -> int:
+        """Take away every job of a worker process that is known to be dead; how many."""
+
+        async def leased(connection: AsyncConnection) -> list[UUID]:
+            return await JobRepository(connection).leased_by(worker_id)
+
+        return await self._take_away(await self._database.read(leased), lambda job, now: job.lease_worker == worker_id)
+
+    async def _take_away(self, job_ids: Sequence[UUID], is_due: Callable[[Job, datetime], bool]) -> int:
+        """Each in a transaction of its own, so that one that fails holds up no other."""
+        taken = 0
+
+        def rule(job: Job, now: datetime) -> Job:
+            return rules.take_away(job, now=now, max_crashes=self._limits.max_crashes) if is_due(job, now) else job
+
+        for job_id in job_ids:
+
+            async def work(connection: AsyncConnection, job_id: UUID = job_id) -> tuple[Job, Job]:
+                return await self._apply(connection, job_id, rule, skip_locked=True)
+
+            try:
+                before, after = await self._database.write(work)
+            except AppError as error:
+                # Locked by its own worker, or by another replica's reaper: the next round looks again.
+                if error.code is not ErrorCode.NOT_FOUND:
+                    raise
+                continue
+            if after != before:
+                taken += 1
+                _log.warning(
+                    "job_taken_away",
+                    job_id=str(job_id),
+                    worker_id=before.lease_worker,
+                    crashes=after.crashes,
+                    status=after.status.value,
+                )
+                self._announcer.announce(before, after)
+        return taken
+
+    async def _end_run(self, job_id: UUID, rule: Rule) -> Job:
+        async def work(connection: AsyncConnection) -> tuple[Job, Job]:
+            return await self._apply(connection, job_id, rule)
+
+        before, after = await self._database.write(work, repeatable=True)
+        self._announcer.announce(_if_changed(before, after), after)
+        return after
+
+    async def _apply(
+        self,
+        connection: AsyncConnection,
+        job_id: UUID,
+        rule: Rule,
+        *,
+        owner_id: UUID | None = None,
+        made_ms: int = 0,
+        skip_locked: bool = False,
+    ) -> tuple[Job, Job]:
+        """Lock the job, apply a rule, write what changed, and settle the quota when it ended."""
+        jobs = JobRepository(connection)
+        locked = await jobs.lock(job_id, skip_locked=skip_locked)
+        if locked is None or (owner_id is not None and locked[0].owner_id != owner_id):
+            raise no_such_job()
+        before, now = locked
+        after = rule(before, now)
+        if after == before:
+            return before, after
+        await jobs.save(before, after)
+        if after.status.ended and before.reserved_ms:
+            accounts = QuotaRepository(connection)
+            account = await accounts.lock(before.owner_id)
+            if after.status is Status.SUCCEEDED:
+                account, entry = quota.settle(account, before.reserved_ms, made_ms)
+            else:
+                account, entry = quota.release(account, before.reserved_ms)
+            await accounts.save(before.owner_id, account, entry, job_id)
+        return before, after
+
+
+def _if_changed(before: Job, after: Job) -> Job | None:
+    """None for a repeated call: whoever announced the first may have died over it, so it is announced again."""
+    return before if after != before else None
+
+
+def no_such_job() -> AppError:
+    """The same for a job that never was and for somebody else's."""
+    return AppError(ErrorCode.NOT_FOUND, "There is no such job.")
+
+
+async def _choose(connection: AsyncConnection, queue: str, worker: Worker) -> UUID | None:
+    """Lock the job that the worker gets; None when there is none, or when it has to run less first."""
+    queues = QueueRepository(connection)
+    kept_id = await queues.hard_to_place(queue, worker)
+    kept = await JobRepository(connection).lock(kept_id) if kept_id else None
+    if kept is not None:
+        job, now = kept
+        if fairness.fits(job, worker):
+            return job.id
+        if not worker.idle:
+            await JobRepository(connection).save(job, fairness.promise(job, worker, now))
+            return None
+    page = attempt = 0
+    while attempt < _CLAIM_ATTEMPTS:
+        candidates, more = await queues.candidates(queue, worker, page)
+        if not candidates and not more:
+            return None
+        ordered = fairness.fair_order(candidates)
+        preferred = fairness.prefer_resident(ordered, worker.resident_models)
+        taken = await queues.take([candidate.job_id for candidate in preferred], worker) if candidates else None
+        if taken is not None:
+            if preferred[0] is not ordered[0] and taken == preferred[0].job_id:
+                await queues.overtaken(ordered[0].job_id)
+            return taken
+        # Nothing on this page fits, or others took all of it meanwhile.
+        page = page if candidates else page + 1
+        attempt += bool(candidates)
+    return None

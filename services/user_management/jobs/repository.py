@@ -1,0 +1,190 @@
+"""SQL of the rows of `jobs`, and of what has to change with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Double, Row, Text, func, insert, or_, select, text, update
+from sqlalchemy import bindparam as bind
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.user_management.jobs.queue_repository import QueueRepository
+from services.user_management.jobs.rules import CLEANUP_DELAY, Job, NewJob, Status
+from services.user_management.jobs.tables import jobs
+from services.user_management.metadata import ID
+
+_COLUMNS: Final = tuple(field.name for field in fields(Job))
+
+# Rows of other leases, and of jobs that ended meanwhile, do not match and so answer nothing. Mirrors `rules.renew`.
+_RENEW: Final = text(
+    """
+    UPDATE jobs SET
+        lease_expires_at = clock_timestamp() + :lease,
+        progress = greatest(jobs.progress, beat.progress),
+        stage = coalesce(nullif(beat.stage, ''), jobs.stage),
+        eta_seconds = beat.eta_seconds
+    FROM unnest(:job_ids, :lease_ids, :tokens, :progress, :stages, :etas)
+        AS beat(job_id, lease_id, token, progress, stage, eta_seconds)
+    WHERE jobs.id = beat.job_id AND jobs.status = 'running'
+        AND jobs.lease_id = beat.lease_id AND jobs.fencing_token = beat.token
+    RETURNING jobs.id, jobs.cancel_requested
+    """
+).bindparams(
+    bind("job_ids", type_=ARRAY(ID)),
+    bind("lease_ids", type_=ARRAY(ID)),
+    bind("progress", type_=ARRAY(Double)),
+    bind("stages", type_=ARRAY(Text)),
+    bind("etas", type_=ARRAY(Double)),
+)
+
+# After PostgreSQL came back, workers get one lease to renew what they could not renew while it was away.
+_EXPIRED: Final = text(
+    """
+    SELECT id FROM jobs
+    WHERE status = 'running' AND lease_expires_at <= clock_timestamp()
+        AND clock_timestamp() >= pg_postmaster_start_time() + :lease
+    ORDER BY lease_expires_at LIMIT :limit
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One lease to renew, with what its worker says about the work."""
+
+    job_id: UUID
+    lease_id: UUID
+    fencing_token: int
+    progress: float
+    stage: str
+    eta_seconds: float
+
+
+def job_from_row(row: Row[Any] | Mapping[str, Any]) -> Job:
+    """The row of `jobs` as the rules know it."""
+    values = dict(row if isinstance(row, Mapping) else row._mapping)
+    values["status"] = Status(values["status"])
+    values["track_ids"] = tuple(values["track_ids"])
+    return Job(**{name: values[name] for name in _COLUMNS})
+
+
+def _stored(name: str, value: Any) -> Any:
+    if name == "status":
+        return value.value
+    return list(value) if name == "track_ids" else value
+
+
+class JobRepository:
+    """Works within the caller's transaction. Locks are taken in the order job, counters, quota."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, job_id: UUID, owner_id: UUID, new: NewJob) -> Job:
+        """Add a queued job; its owner's counter has been raised by the caller."""
+        statement = insert(jobs).values(
+            id=job_id,
+            owner_id=owner_id,
+            kind=new.kind,
+            queue=new.queue,
+            request=new.request,
+            priority=new.priority,
+            cost=new.cost,
+            model=new.model,
+            reserved_ms=new.reserve_ms,
+        )
+        return job_from_row((await self._connection.execute(statement.returning(jobs))).one())
+
+    async def get(self, job_id: UUID, owner_id: UUID | None = None) -> Job | None:
+        """One job, if it is that owner's."""
+        query = select(jobs).where(jobs.c.id == job_id)
+        if owner_id is not None:
+            query = query.where(jobs.c.owner_id == owner_id)
+        row = (await self._connection.execute(query)).first()
+        return job_from_row(row) if row else None
+
+    async def lock(self, job_id: UUID, *, skip_locked: bool = False) -> tuple[Job, datetime] | None:
+        """One job, locked until the transaction ends, and the database's time."""
+        query = select(jobs, func.clock_timestamp().label("now")).where(jobs.c.id == job_id)
+        row = (await self._connection.execute(query.with_for_update(skip_locked=skip_locked))).first()
+        return (job_from_row(row), row.now) if row else None
+
+    async def save(self, before: Job, after: Job) -> None:
+        """Write what a rule changed in a locked job, and keep the owner's counters in step."""
+        changed = {
+            name: _stored(name, getattr(after, name))
+            for name in _COLUMNS
+            if getattr(after, name) != getattr(before, name)
+        }
+        if changed:
+            await self._connection.execute(update(jobs).where(jobs.c.id == before.id).values(changed))
+        if before.status is not after.status:
+            await QueueRepository(self._connection).moved(before, after)
+
+    async def of_owner(
+        self, owner_id: UUID, *, status: Status | None = None, before_id: UUID | None = None, limit: int
+    ) -> list[Job]:
+        """The owner's jobs, newest first."""
+        query = select(jobs).where(jobs.c.owner_id == owner_id)
+        if status is not None:
+            query = query.where(jobs.c.status == status.value)
+        if before_id is not None:
+            query = query.where(jobs.c.id < before_id)
+        rows = await self._connection.execute(query.order_by(jobs.c.id.desc()).limit(limit))
+        return [job_from_row(row) for row in rows]
+
+    async def renew(self, beats: Sequence[Beat], lease_seconds: float) -> dict[UUID, bool]:
+        """Prolong leases; the jobs that are still held, each with whether its end was asked for."""
+        rows = await self._connection.execute(
+            _RENEW,
+            {
+                "lease": timedelta(seconds=lease_seconds),
+                "job_ids": [beat.job_id for beat in beats],
+                "lease_ids": [beat.lease_id for beat in beats],
+                "tokens": [beat.fencing_token for beat in beats],
+                "progress": [beat.progress for beat in beats],
+                "stages": [beat.stage for beat in beats],
+                "etas": [beat.eta_seconds for beat in beats],
+            },
+        )
+        return {row.id: row.cancel_requested for row in rows}
+
+    async def expired(self, lease_seconds: float, limit: int) -> list[UUID]:
+        """Running jobs whose lease ran out; none within one lease after the start of PostgreSQL."""
+        rows = await self._connection.execute(_EXPIRED, {"lease": timedelta(seconds=lease_seconds), "limit": limit})
+        return list(rows.scalars())
+
+    async def leased_by(self, worker_id: str) -> list[UUID]:
+        """Running jobs of one worker process."""
+        query = select(jobs.c.id).where(jobs.c.status == Status.RUNNING.value, jobs.c.lease_worker == worker_id)
+        return list((await self._connection.execute(query.order_by(jobs.c.id))).scalars())
+
+    async def ended_among(self, job_ids: Sequence[UUID]) -> list[UUID]:
+        """Those of the jobs that have ended."""
+        ended = [status.value for status in Status if status.ended]
+        query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status.in_(ended))
+        return list((await self._connection.execute(query)).scalars())
+
+    async def ended_within(self, span: timedelta) -> list[Job]:
+        """Jobs that ended lately and were not cleaned up yet, whoever owns them."""
+        query = select(jobs).where(jobs.c.cleanup_due_at >= func.now() + CLEANUP_DELAY - span)
+        return [job_from_row(row) for row in await self._connection.execute(query)]
+
+    async def cleanup_due(self, limit: int) -> list[UUID]:
+        """Ended jobs whose leftover objects may be deleted now."""
+        query = select(jobs.c.id).where(jobs.c.cleanup_due_at <= func.now()).order_by(jobs.c.cleanup_due_at)
+        return list((await self._connection.execute(query.limit(limit))).scalars())
+
+    async def set_cleanup(self, job_id: UUID, delay: timedelta | None) -> None:
+        """Have a job's leftovers looked for after `delay` (None: never), unless that is due sooner."""
+        statement = update(jobs).where(jobs.c.id == job_id)
+        if delay is None:
+            await self._connection.execute(statement.values(cleanup_due_at=None))
+            return
+        due_at = func.now() + delay
+        sooner = or_(jobs.c.cleanup_due_at.is_(None), jobs.c.cleanup_due_at > due_at)
+        await self._connection.execute(statement.where(sooner).values(cleanup_due_at=due_at))

@@ -1,0 +1,111 @@
+"""SQL of tracks and stems."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, Select, delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.user_management.accounts.tables import users
+from services.user_management.library.tables import stems, tracks
+from services.user_management.library.track import Stem, Track, TrackContent
+
+_CONTENT: Final = tuple(field.name for field in fields(TrackContent) if field.name != "stems")
+_LISTS: Final = frozenset({"tags", "licence_attributions"})
+
+
+class TrackRepository:
+    """Works within the caller's transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def insert(self, track_id: UUID, owner_id: UUID, job_id: UUID, content: TrackContent) -> None:
+        """Add a track with its stems."""
+        values = {name: _stored(name, getattr(content, name)) for name in _CONTENT}
+        await self._connection.execute(insert(tracks).values(id=track_id, owner_id=owner_id, job_id=job_id, **values))
+        if content.stems:
+            await self._connection.execute(
+                insert(stems),
+                [
+                    {"track_id": track_id, "position": position, "name": stem.name, "object_key": stem.object_key}
+                    for position, stem in enumerate(content.stems)
+                ],
+            )
+
+    async def visible(self, track_id: UUID, viewer_id: UUID) -> Track | None:
+        """One track, if the viewer may hear it."""
+        found = await self._found(
+            _tracks().where(tracks.c.id == track_id, or_(tracks.c.owner_id == viewer_id, tracks.c.public))
+        )
+        return found[0] if found else None
+
+    async def of_owner(self, owner_id: UUID, *, before_id: UUID | None, limit: int) -> list[Track]:
+        """The owner's tracks, newest first."""
+        query = _tracks().where(tracks.c.owner_id == owner_id)
+        if before_id is not None:
+            query = query.where(tracks.c.id < before_id)
+        return await self._found(query.order_by(tracks.c.id.desc()).limit(limit))
+
+    async def update(self, track_id: UUID, owner_id: UUID, changes: dict[str, Any]) -> bool:
+        """Change columns of one of the owner's tracks; False when there is none."""
+        mine = (tracks.c.id == track_id) & (tracks.c.owner_id == owner_id)
+        if not changes:
+            return (await self._connection.execute(select(tracks.c.id).where(mine))).first() is not None
+        values = {name: _stored(name, value) for name, value in changes.items()}
+        changed = update(tracks).where(mine).values(values).returning(tracks.c.id)
+        return (await self._connection.execute(changed)).first() is not None
+
+    async def delete(self, track_id: UUID, owner_id: UUID) -> Track | None:
+        """Remove one of the owner's tracks; what it was."""
+        found = await self._found(
+            _tracks().where(tracks.c.id == track_id, tracks.c.owner_id == owner_id).with_for_update(of=tracks)
+        )
+        if not found:
+            return None
+        await self._connection.execute(delete(tracks).where(tracks.c.id == track_id))
+        return found[0]
+
+    async def object_keys_of_job(self, job_id: UUID) -> set[str]:
+        """Every object that a track of this job refers to."""
+        found = await self._found(_tracks().where(tracks.c.job_id == job_id))
+        return {key for track in found for key in track.content.object_keys}
+
+    async def _found(self, query: Select[Any]) -> list[Track]:
+        rows = (await self._connection.execute(query)).all()
+        parts = await self._stems_of([row.id for row in rows])
+        return [_track(row, parts[row.id]) for row in rows]
+
+    async def _stems_of(self, track_ids: Sequence[UUID]) -> defaultdict[UUID, list[Stem]]:
+        parts: defaultdict[UUID, list[Stem]] = defaultdict(list)
+        if track_ids:
+            query = select(stems).where(stems.c.track_id.in_(track_ids)).order_by(stems.c.track_id, stems.c.position)
+            for row in await self._connection.execute(query):
+                parts[row.track_id].append(Stem(row.name, row.object_key))
+        return parts
+
+
+def _tracks() -> Select[Any]:
+    return select(tracks, users.c.username.label("owner_username")).join(users, users.c.id == tracks.c.owner_id)
+
+
+def _track(row: Row[Any], parts: Sequence[Stem]) -> Track:
+    values = row._mapping
+    content: dict[str, Any] = {name: tuple(values[name]) if name in _LISTS else values[name] for name in _CONTENT}
+    return Track(
+        id=row.id,
+        owner_id=row.owner_id,
+        owner_username=row.owner_username,
+        job_id=row.job_id,
+        created_at=row.created_at,
+        content=TrackContent(**content, stems=tuple(parts)),
+    )
+
+
+def _stored(name: str, value: Any) -> Any:
+    return list(value) if name in _LISTS else value

@@ -1,0 +1,89 @@
+"""Tracks between the library's types and `musicgen.users.v1`."""
+
+from __future__ import annotations
+
+from protos.users.v1 import tracks_pb2
+from services.user_management.library.track import Stem, Track, TrackContent
+from services.user_management.wire import json_text, optional_json_object, parse_id, storable, timestamp
+
+_LONGEST_TEXT = 4000
+_LONGEST_NAME = 256
+_LONGEST_KEY = 1024
+
+
+def track_content(message: tracks_pb2.TrackContent) -> TrackContent:
+    """What a worker says about its audio. Raises `AppError` (VALIDATION)."""
+    return TrackContent(
+        title=storable(message.title, _LONGEST_TEXT),
+        prompt=storable(message.prompt, _LONGEST_TEXT),
+        model=storable(message.model, _LONGEST_NAME),
+        seed=message.seed,
+        duration_seconds=message.duration_seconds,
+        sample_rate_hz=message.sample_rate_hz,
+        channels=message.channels,
+        loudness_lufs=message.loudness_lufs,
+        true_peak_dbtp=message.true_peak_dbtp,
+        bpm=message.bpm,
+        key=storable(message.key, _LONGEST_NAME),
+        tags=tuple(storable(tag, _LONGEST_NAME) for tag in message.tags),
+        master_object_key=storable(message.master_object_key, _LONGEST_KEY),
+        midi_object_key=storable(message.midi_object_key, _LONGEST_KEY),
+        licence_name=storable(message.licence.name, _LONGEST_NAME),
+        licence_commercial_use=message.licence.commercial_use,
+        licence_attributions=tuple(storable(name, _LONGEST_TEXT) for name in message.licence.attributions),
+        model_revision=storable(message.model_revision, _LONGEST_NAME),
+        engine_version=storable(message.engine_version, _LONGEST_NAME),
+        runtime=storable(message.runtime, _LONGEST_NAME),
+        precision=storable(message.precision, _LONGEST_NAME),
+        spec=optional_json_object(message.spec_json, "/tracks/spec_json"),
+        mastering_gain_db=message.mastering_gain_db,
+        master_sha256=storable(message.master_sha256, _LONGEST_NAME),
+        public=message.public,
+        parent_id=parse_id(message.parent_id),
+        stems=tuple(
+            Stem(storable(stem.name, _LONGEST_NAME), storable(stem.object_key, _LONGEST_KEY)) for stem in message.stems
+        ),
+    )
+
+
+def track_message(track: Track) -> tracks_pb2.Track:
+    """The wire form of a track."""
+    content = track.content
+    return tracks_pb2.Track(
+        id=str(track.id),
+        owner_id=str(track.owner_id),
+        owner_username=track.owner_username,
+        job_id=str(track.job_id),
+        created_at=timestamp(track.created_at),
+        content=tracks_pb2.TrackContent(
+            title=content.title,
+            prompt=content.prompt,
+            model=content.model,
+            seed=content.seed,
+            duration_seconds=content.duration_seconds,
+            sample_rate_hz=content.sample_rate_hz,
+            channels=content.channels,
+            loudness_lufs=content.loudness_lufs,
+            true_peak_dbtp=content.true_peak_dbtp,
+            bpm=content.bpm,
+            key=content.key,
+            tags=content.tags,
+            master_object_key=content.master_object_key,
+            stems=[tracks_pb2.Stem(name=stem.name, object_key=stem.object_key) for stem in content.stems],
+            midi_object_key=content.midi_object_key,
+            licence=tracks_pb2.Licence(
+                name=content.licence_name,
+                commercial_use=content.licence_commercial_use,
+                attributions=content.licence_attributions,
+            ),
+            model_revision=content.model_revision,
+            engine_version=content.engine_version,
+            runtime=content.runtime,
+            precision=content.precision,
+            spec_json=json_text(content.spec),
+            mastering_gain_db=content.mastering_gain_db,
+            master_sha256=content.master_sha256,
+            public=content.public,
+            parent_id=str(content.parent_id or ""),
+        ),
+    )

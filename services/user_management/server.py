@@ -1,0 +1,143 @@
+"""Puts the service together: one database, one Valkey, three gRPC services and the loops behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+
+from protos.users.v1 import accounts_pb2_grpc, jobs_pb2_grpc, tracks_pb2_grpc
+from services.shared.grpc_server import GrpcServer
+from services.shared.identity import TokenVerifier
+from services.shared.secrets import Secrets
+from services.shared.valkey import open_valkey
+from services.user_management.accounts.founding import ensure_first_admin
+from services.user_management.accounts.service import AccountServicer
+from services.user_management.auth.passwords import Passwords
+from services.user_management.auth.revocations import Revocations
+from services.user_management.auth.sign_in import SignIn, SignInPolicy
+from services.user_management.auth.tokens import AccessTokens
+from services.user_management.background.app import celery_app
+from services.user_management.background.sender import CelerySender
+from services.user_management.config import UserManagementSettings
+from services.user_management.database import Database, open_engine
+from services.user_management.jobs.announcer import Announcer
+from services.user_management.jobs.endings import JobEndings
+from services.user_management.jobs.forecast import Forecast
+from services.user_management.jobs.gauges import QueueGauges
+from services.user_management.jobs.ledger import JobLedger, Limits
+from services.user_management.jobs.reaper import Reaper
+from services.user_management.jobs.service import JobServicer
+from services.user_management.jobs.watcher import JobWatcher
+from services.user_management.library.service import TrackServicer
+from services.user_management.quotas.rules import milliseconds
+
+STOP_SECONDS: Final = 4.0
+# Jobs that ended so shortly before the start that a killed process may not have told of it.
+_RETOLD: Final = timedelta(minutes=2)
+
+_log = structlog.get_logger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]:
+    """Serve within the block, on a schema that is up to date. The server's `address` is where."""
+    secrets = Secrets(settings.secrets_dir)
+    verifier = TokenVerifier(secrets.internal_token_public_key(), secrets.service_token_key())
+    tokens = AccessTokens(secrets.access_token_private_key(), lifetime_seconds=settings.access_token_seconds)
+    grant_ms = milliseconds(settings.quota_grant_seconds)
+    async with contextlib.AsyncExitStack() as stack:
+        database = Database(open_engine(settings.database_url, connections=settings.database_connections))
+        stack.push_async_callback(database.close)
+        passwords = Passwords(threads=settings.password_threads, queue=settings.password_queue)
+        stack.callback(passwords.close)
+        if not settings.single_user:
+            await ensure_first_admin(database, passwords, settings.secrets_dir, grant_ms)
+
+        valkey = open_valkey(settings.redis_url)
+        stack.push_async_callback(valkey.aclose)
+        # Of their own, so that a crowd of watchers leaves the ledger's announcements a connection.
+        watchers_valkey = open_valkey(settings.redis_url)
+        stack.push_async_callback(watchers_valkey.aclose)
+        tasks = CelerySender(celery_app(settings.broker_url))
+        stack.push_async_callback(asyncio.to_thread, tasks.close)
+        endings = JobEndings(database)
+        announcer = Announcer(valkey, endings, tasks)
+        revocations = Revocations(valkey, token_seconds=settings.access_token_seconds)
+        limits = Limits(
+            lease_seconds=settings.lease_seconds,
+            max_crashes=settings.max_crashes,
+            queued_in_all=settings.queue_limit,
+            queued_per_owner=settings.queue_limit_per_user,
+        )
+        ledger = JobLedger(database, announcer, limits)
+        policy = SignInPolicy(
+            session_lifetime=timedelta(days=settings.refresh_token_days),
+            refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
+            grant_ms=grant_ms,
+        )
+
+        async def catch_up() -> None:
+            announcer.retell(await ledger.ended_within(_RETOLD))
+            await revocations.publish_recent(database)
+
+        loops = [
+            announcer.run(),
+            catch_up(),
+            endings.run(),
+            revocations.run(),
+            Reaper(ledger, settings.lease_seconds).run(),
+            QueueGauges(database).run(),
+        ]
+        stack.push_async_callback(_end, [asyncio.create_task(_logged(loop)) for loop in loops])
+        stack.push_async_callback(announcer.flush)
+
+        server = GrpcServer(
+            service="user_management",
+            address=settings.address,
+            verifier=verifier,
+            reflection=settings.environment == "development",
+        )
+        sign_in = SignIn(database, passwords, tokens, revocations, policy)
+        server.add(
+            accounts_pb2_grpc.add_AccountServiceServicer_to_server,
+            AccountServicer(database, sign_in, tokens, single_user=settings.single_user, grant_ms=grant_ms),
+            "musicgen.users.v1.AccountService",
+        )
+        server.add(
+            jobs_pb2_grpc.add_JobServiceServicer_to_server,
+            JobServicer(
+                ledger,
+                Forecast(database),
+                endings,
+                JobWatcher(ledger, endings, watchers_valkey),
+                lease_seconds=settings.lease_seconds,
+            ),
+            "musicgen.users.v1.JobService",
+        )
+        server.add(
+            tracks_pb2_grpc.add_TrackServiceServicer_to_server,
+            TrackServicer(database, tasks),
+            "musicgen.users.v1.TrackService",
+        )
+        await server.start()
+        stack.push_async_callback(server.stop, STOP_SECONDS)
+        yield server
+
+
+async def _logged(loop: Coroutine[Any, Any, None]) -> None:
+    """Run a loop; that it ended by an error must not go unseen."""
+    try:
+        await loop
+    except Exception:
+        _log.exception("loop_ended")
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
