@@ -56,9 +56,9 @@ class Part:
     """One instrument's notes and its place in the mix. Names are unique in a score; several parts may share a stem.
 
     `program` is a General MIDI program (0-based), `bank` a SoundFont bank (`DRUM_BANK` for drums). Levels are hints
-    relative to stems matched by loudness: `gain_db` is added after that, sends are relative to the dry part (−120: none).
-    `pan` is −1 (left) to 1. `low_cut_hz` and `high_cut_hz` bound the part's spectrum (0 and 20,000: open). `sidechain`
-    parts are ducked by the kick.
+    relative to stems matched by loudness: `gain_db` is added after that, sends are relative to the dry part (−120 dB:
+    none). `pan` is −1 (left) to 1. `low_cut_hz` and `high_cut_hz` bound the part's spectrum (0 and 20,000: open).
+    `sidechain` parts are ducked by the kick.
     """
 
     name: str

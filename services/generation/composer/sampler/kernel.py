@@ -74,6 +74,10 @@ FILTER_1 = 3
 FILTER_2 = 4
 STATE = 5
 
+# Frames (up to 2^24) and fraction together fit a float64 exactly, so a position survives its way through the state vector.
+FRACTION_BITS = 28
+_ONE = float(1 << FRACTION_BITS)
+_PHASE_SHIFT = FRACTION_BITS - PHASES.bit_length() + 1
 _SILENCE = 1e-4
 _LOWEST_HZ = 8.175798915643707
 
@@ -146,10 +150,12 @@ def filter_step(cutoff_cents, rate):  # type: ignore[no-untyped-def]
     return math.tan(math.pi * hz / rate)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
 def _read(data, table, position, step, wrap_start, wrap_end, end, wraps, out, length):  # type: ignore[no-untyped-def]
-    """Fill `out[:length]` from the sample; answers the next position and how many frames there were before the end."""
-    loop_length = wrap_end - wrap_start
+    """Fill `out[:length]` from the sample; answers the next position and how many frames there were before the end.
+
+    Positions are whole numbers with `FRACTION_BITS` bits behind the point.
+    """
     limit = wrap_end if wraps else end
     for i in range(length):
         if position >= limit:
@@ -157,18 +163,14 @@ def _read(data, table, position, step, wrap_start, wrap_end, end, wraps, out, le
                 for rest in range(i, length):
                     out[rest] = 0.0
                 return position, i
-            position -= loop_length * math.floor((position - wrap_start) / loop_length)
+            position = wrap_start + (position - wrap_start) % (wrap_end - wrap_start)
         # Unsigned indices spare the compiler a test for negative ones.
-        whole = np.uint64(position)
-        row = table[np.uint64((position - np.float64(whole)) * PHASES + 0.5)]
-        first = whole - np.uint64(HALF_TAPS - 1)
-        out[i] = (
-            (data[first] * row[0] + data[first + np.uint64(1)] * row[1])
-            + (data[first + np.uint64(2)] * row[2] + data[first + np.uint64(3)] * row[3])
-        ) + (
-            (data[first + np.uint64(4)] * row[4] + data[first + np.uint64(5)] * row[5])
-            + (data[first + np.uint64(6)] * row[6] + data[first + np.uint64(7)] * row[7])
-        )
+        first = np.uint64((position >> FRACTION_BITS) - (HALF_TAPS - 1))
+        row = table[np.uint64((position >> _PHASE_SHIFT) & (PHASES - 1))]
+        total = np.float32(0.0)
+        for tap in range(2 * HALF_TAPS):
+            total += data[first + np.uint64(tap)] * row[tap]
+        out[i] = total
         position += step
     return position, length
 
@@ -200,7 +202,10 @@ def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # t
     """
     frames = out.shape[1]
     age = s[AGE]
-    position = s[POSITION]
+    position = np.int64(s[POSITION] * _ONE)
+    wrap_start = np.int64(p[WRAP_START]) << FRACTION_BITS
+    wrap_end = np.int64(p[WRAP_END]) << FRACTION_BITS
+    end = np.int64(p[END]) << FRACTION_BITS
     last_gain = s[LAST_GAIN]
     z1 = s[FILTER_1]
     z2 = s[FILTER_2]
@@ -214,7 +219,7 @@ def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # t
     samples = np.empty(TICK, np.float32)
     last_cents = math.inf
     last_cutoff = math.inf
-    step = 0.0
+    step = np.int64(0)
     alive = True
     start = offset
     while start < frames and alive:
@@ -232,12 +237,10 @@ def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # t
         if depth != 0.0:
             cents += depth * triangle(age, p[VIB_LFO_DELAY], p[VIB_LFO_STEP])
         if cents != last_cents:
-            step = 2.0 ** (min(cents, MAX_STEP_CENTS) / 1200.0)
+            step = np.int64(2.0 ** (min(cents, MAX_STEP_CENTS) / 1200.0) * _ONE + 0.5)
             last_cents = cents
         wraps = p[LOOP_MODE] == 1.0 or (p[LOOP_MODE] == 2.0 and age < p[RELEASE_AGE])
-        position, read = _read(
-            data, table, position, step, p[WRAP_START], p[WRAP_END], p[END], wraps, samples, length
-        )
+        position, read = _read(data, table, position, step, wrap_start, wrap_end, end, wraps, samples, length)
         if filtering:
             if moving:
                 cutoff = p[CUTOFF_CENTS] + swing * p[MOD_LFO_FILTER] + modulation * p[MOD_ENV_FILTER]
@@ -262,7 +265,7 @@ def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # t
         start += length
         alive = read == length and not faded
     s[AGE] = age
-    s[POSITION] = position
+    s[POSITION] = position / _ONE
     s[LAST_GAIN] = last_gain
     s[FILTER_1] = z1
     s[FILTER_2] = z2

@@ -1,0 +1,262 @@
+"""Prompt in, score out: the composer's one entry point.
+
+`compose` reads the request (`prompt`), sizes the song (`form`), lays its harmony, casts its players and lets each of them write. The
+same request and seed give the same score on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from services.generation.backends.protocol import GenerationRequest
+from services.generation.composer.arrangement import Arrangement, arrange
+from services.generation.composer.bass import final_bass, write_bass
+from services.generation.composer.cast import Cast, choose_cast
+from services.generation.composer.comping import final_chord, write_chords, write_counter, write_pad, write_riser
+from services.generation.composer.drums import write_drums
+from services.generation.composer.form import plan_form, size_song
+from services.generation.composer.genres.catalogue import GENRES
+from services.generation.composer.genres.profile import Genre, Layer, Swing
+from services.generation.composer.harmony import plan_harmony
+from services.generation.composer.instruments import SUSTAINING
+from services.generation.composer.melody import MelodyWriter, final_melody, write_double
+from services.generation.composer.patterns import Meter
+from services.generation.composer.performance import Event, Touch, perform
+from services.generation.composer.pitch import MINOR_LIKE, Key, make_key
+from services.generation.composer.plan import Plan
+from services.generation.composer.prompt import read_request
+from services.generation.composer.score import DRUM_BANK, TICKS_PER_BEAT, Note, Part, Score, SectionSpan
+from services.generation.composer.spec import METERS, MusicSpec
+from services.generation.composer.streams import Stream
+from services.generation.composer.summary import describe_spec, make_title
+
+_MONOPHONIC = frozenset({"bass", "melody", "double", "counter"})
+_CONTRAST_DB = 7.0
+"""Mix level between no energy and full energy; sections differ by part of it."""
+
+_SHORTEST_SECONDS = 0.5
+
+
+def compose(request: GenerationRequest) -> Score:
+    """Write a song. Raises `AppError` for fields of the request that make no sense; everything else has an answer."""
+    spec = read_request(request)
+    genre = GENRES[spec.genre]
+    plan = make_plan(genre, spec, max(_SHORTEST_SECONDS, request.duration_seconds), request.seed)
+    cast = choose_cast(plan.genre, spec, plan.stream("cast"))
+    arrangement = arrange(plan, cast)
+    parts = _write_parts(plan, cast, arrangement)
+    return Score(
+        title=request.title or make_title(request.prompt, genre),
+        bpm=plan.bpm,
+        beats_per_bar=plan.meter.beats,
+        key=plan.key.name,
+        bars=plan.bars + 1,
+        sections=_section_spans(plan),
+        parts=parts,
+        duration_seconds=max(_SHORTEST_SECONDS, request.duration_seconds),
+        vinyl_noise_db=genre.vinyl_noise_db,
+        tags=tuple(dict.fromkeys((*genre.tags, *((spec.mood,) if spec.mood else ())))),
+        genre=genre.id,
+        time_signature=METERS[_meter_name(plan)][1] if spec.meter != "12/8" else (4, 4),
+        mix=genre.mix,
+        seed=request.seed,
+        spec=describe_spec(plan, parts),
+    )
+
+
+def make_plan(genre: Genre, spec: MusicSpec, duration_seconds: float, seed: int) -> Plan:
+    """Tempo, key, meter, form and harmony."""
+    root = Stream(seed)
+    key = _choose_key(genre, spec, root.child("key"))
+    meter_name = spec.meter or root.child("meter").weighted(genre.meters)
+    if meter_name == "12/8":
+        genre = replace(genre, swing=Swing(TICKS_PER_BEAT // 2, 0.6667))
+    meter = Meter(METERS[meter_name][0], compound=meter_name == "6/8")
+    bpm = _choose_bpm(genre, spec, meter, duration_seconds, root.child("tempo"))
+    seconds_per_bar = meter.beats * 60.0 / bpm
+    spec = replace(spec, meter=meter_name, structure=_in_bars(spec, seconds_per_bar))
+    sizing = size_song(genre, spec, bpm, meter.beats, duration_seconds, genre.ritardando)
+    final_tick = sizing.final_beat * TICKS_PER_BEAT
+    slower = round(genre.ritardando * meter.bar_ticks) if sizing.bars > 2 else 0
+    sections = plan_form(genre, spec, sizing.bars, root.child("form"))
+    end_tick = int(duration_seconds * sizing.bpm * TICKS_PER_BEAT / 60.0)
+    harmony = plan_harmony(genre, key, sections, meter, final_tick, end_tick, root.child("harmony"))
+    return Plan(
+        seed, genre, spec, key, meter, sizing.bpm, sections, harmony, sizing.bars, final_tick, end_tick, slower
+    )
+
+
+def _meter_name(plan: Plan) -> str:
+    return plan.spec.meter or "4/4"
+
+
+def _in_bars(spec: MusicSpec, seconds_per_bar: float):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    return tuple(
+        section if section.bars is not None else replace(section, bars=max(1, round((section.seconds or 0.0) / seconds_per_bar)))
+        for section in spec.structure
+    )
+
+
+def _choose_key(genre: Genre, spec: MusicSpec, stream: Stream) -> Key:
+    if spec.key is not None:
+        return spec.key
+    mode = stream.child("mode").weighted(genre.modes)
+    if "mode" in spec.explicit and spec.mode:
+        mode = spec.mode
+    elif spec.mode:
+        minor = spec.mode == "minor"
+        suited = [(name, weight) for name, weight in genre.modes if (name in MINOR_LIKE) == minor]
+        mode = stream.child("mood").weighted(suited) if suited else spec.mode
+    return make_key(stream.child("tonic").choose(genre.tonics), mode)
+
+
+def _choose_bpm(genre: Genre, spec: MusicSpec, meter: Meter, duration_seconds: float, stream: Stream) -> float:
+    if spec.bpm is not None:
+        return spec.bpm
+    tempo = genre.tempo
+    hint = spec.tempo_hint
+    if hint > 0.0:
+        centre = tempo.typical + (tempo.high - tempo.typical) * min(1.0, hint)
+    else:
+        centre = tempo.typical - (tempo.typical - tempo.low) * min(1.0, -hint)
+    if abs(hint) > 1.0:
+        centre *= 1.0 + 0.12 * (abs(hint) - 1.0) * (1.0 if hint > 0 else -1.0)
+    spread = (tempo.high - tempo.low) * (0.16 if hint else 0.24)
+    bpm = centre + (stream.below(2001) - 1000) / 1000.0 * spread
+    bpm = min(max(bpm, tempo.low * (0.86 if hint < -1 else 1.0)), tempo.high * (1.14 if hint > 1 else 1.0))
+    asked = sum(section.bars or 0 for section in spec.structure)
+    if asked and all(section.bars is not None for section in spec.structure):
+        # A form in bars and a length in seconds: the tempo may serve both as long as the genre can live with it.
+        fitting = asked * meter.beats * 60.0 / max(1.0, duration_seconds - genre.ring_seconds[1])
+        if tempo.low * 0.85 <= fitting <= tempo.high * 1.15:
+            bpm = fitting
+    return float(round(bpm))
+
+
+def _section_spans(plan: Plan) -> tuple[SectionSpan, ...]:
+    peak = max((section.energy_from + section.energy_to) / 2.0 for section in plan.sections)
+    spans = []
+    for index, section in enumerate(plan.sections):
+        energy = (section.energy_from + section.energy_to) / 2.0
+        extra = 1 if index == len(plan.sections) - 1 and plan.bars else 0
+        gain = round(max(-4.0, (energy - peak) * _CONTRAST_DB), 2)
+        spans.append(SectionSpan(section.name, section.start_bar, section.bars + extra, round(energy, 3), gain))
+    return tuple(spans)
+
+
+def _write_parts(plan: Plan, cast: Cast, arrangement: Arrangement) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    melody_events: list[Event] = []
+    drums = cast.drums
+    if drums is not None:
+        notes = write_drums(plan, drums, cast.extra, arrangement.silent_drums)
+        if notes:
+            parts.append(
+                Part(
+                    "drums",
+                    "drums",
+                    drums.kits[0],
+                    DRUM_BANK,
+                    True,
+                    tuple(notes),
+                    gain_db=drums.gain_db,
+                    reverb_send_db=drums.reverb_db,
+                    low_cut_hz=drums.low_cut_hz,
+                    high_cut_hz=drums.high_cut_hz,
+                )
+            )
+    closing = _closing_layers(plan, cast, arrangement)
+    for layer in sorted(cast.layers, key=lambda layer: layer.role == "double"):
+        bars = list(arrangement.bars[layer.name])
+        events = _write_layer(plan, layer, bars, melody_events)
+        if layer.role == "melody" and not melody_events:
+            melody_events = events
+        if layer.name in closing:
+            events = [*events, *_write_final(plan, layer, events)]
+        notes = _play(plan, layer, events)
+        if notes:
+            parts.append(_part(layer, notes))
+    return tuple(parts)
+
+
+def _write_layer(plan: Plan, layer: Layer, bars: list[int], melody: Sequence[Event]) -> list[Event]:
+    if layer.role == "melody":
+        return MelodyWriter(plan, layer, plan.genre.melody).write(bars)
+    if layer.role == "double":
+        return write_double(plan, layer, melody, bars)
+    if layer.role == "riser":
+        return write_riser(plan, layer)
+    writers: dict[str, Callable[[Plan, Layer, list[int]], list[Event]]] = {
+        "bass": write_bass,
+        "chords": write_chords,
+        "pad": write_pad,
+        "counter": write_counter,
+    }
+    return writers[layer.role](plan, layer, bars)
+
+
+def _closing_layers(plan: Plan, cast: Cast, arrangement: Arrangement) -> frozenset[str]:
+    """Who plays the last chord: whoever played in the last two bars; at least one layer with chords or a bass."""
+    recent = set(range(max(0, plan.bars - 2), max(1, plan.bars)))
+    names = {
+        layer.name
+        for layer in cast.layers
+        if layer.role not in {"double", "riser"} and recent & set(arrangement.bars[layer.name])
+    }
+    if not any(layer.name in names and layer.role in {"chords", "pad"} for layer in cast.layers):
+        names.update([layer.name for layer in cast.layers if layer.role in {"chords", "pad"}][:1])
+    if not names:
+        names.update(layer.name for layer in cast.layers[:1])
+    return frozenset(names)
+
+
+def _write_final(plan: Plan, layer: Layer, events: Sequence[Event]) -> list[Event]:
+    ring = plan.end_tick - plan.final_tick - plan.ritardando_ticks
+    length = max(60, int(ring * (0.70 if layer.programs[0] in SUSTAINING else 0.96)))
+    if layer.role == "bass":
+        return final_bass(plan, layer, length)
+    if layer.role == "melody":
+        last = events[-1].pitch if events else None
+        return _flourish(plan, layer, length) if plan.bars == 0 else final_melody(plan, layer, last, length)
+    if layer.role == "counter":
+        return final_melody(plan, layer, events[-1].pitch if events else None, length)
+    return final_chord(plan, layer, length)
+
+
+def _flourish(plan: Plan, layer: Layer, length: int) -> list[Event]:
+    """For songs shorter than a bar: a run up the final chord, so that even a second of music says something."""
+    chord = plan.harmony.at(plan.final_tick).chord
+    classes = [(chord.root + tone) % 12 for tone in chord.tones[:3]]
+    pitches = [pitch for pitch in range(layer.low, layer.high + 1) if pitch % 12 in classes][-5:-1]
+    while pitches and pitches[-1] % 12 != chord.root:
+        pitches.pop()
+    step = max(40, min(TICKS_PER_BEAT // 4, length // 8))
+    return [
+        Event(plan.final_tick + index * step, length - index * step if index == len(pitches) - 1 else step, pitch, 84, 0, False)
+        for index, pitch in enumerate(pitches)
+    ]
+
+
+def _play(plan: Plan, layer: Layer, events: Sequence[Event]) -> list[Note]:
+    touch = Touch(layer.timing_ms, layer.velocity_sd, layer.late_ms)
+    return perform(plan, events, touch, plan.stream("touch", layer.name), monophonic=layer.role in _MONOPHONIC)
+
+
+def _part(layer: Layer, notes: Sequence[Note]) -> Part:
+    return Part(
+        layer.name,
+        layer.stem,
+        layer.programs[0],
+        0,
+        False,
+        tuple(notes),
+        gain_db=layer.gain_db,
+        pan=layer.pan,
+        reverb_send_db=layer.reverb_db,
+        delay_send_db=layer.delay_db,
+        low_cut_hz=layer.low_cut_hz,
+        high_cut_hz=layer.high_cut_hz,
+        sidechain=layer.sidechain,
+        width=layer.width,
+    )

@@ -1,0 +1,223 @@
+"""Form: how many bars a song has, at which tempo, in which sections, and how energy runs through them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from services.generation.composer.genres.forms import CYCLES, ENERGIES, FORMS, LETTERS, SECTION_WORDS
+from services.generation.composer.genres.profile import Genre
+from services.generation.composer.spec import AskedSection, MusicSpec
+from services.generation.composer.streams import Stream
+
+_NUDGE = 0.03
+"""How far an assumed tempo may move so that whole bars fill the asked length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of the plan. `kind` steers the writing, `name` is shown; `occurrence` counts earlier ones of its kind."""
+
+    kind: str
+    name: str
+    start_bar: int
+    bars: int
+    energy_from: float
+    energy_to: float
+    occurrence: int = 0
+    asked: AskedSection | None = None
+
+    @property
+    def end_bar(self) -> int:
+        """The first bar after the section."""
+        return self.start_bar + self.bars
+
+    @property
+    def harmony(self) -> str:
+        """Which of the genre's progressions it takes: "verse", "chorus" or "bridge"."""
+        return LETTERS[self.kind]
+
+    def energy_at(self, bar: int) -> float:
+        """Energy of a bar, counted from the section's start; it moves in steps of four bars (two in short sections)."""
+        step = 4 if self.bars >= 8 else 2
+        steps = max(1, (self.bars + step - 1) // step)
+        at = min(bar // step, steps - 1)
+        if steps == 1:
+            return (self.energy_from + self.energy_to) / 2.0
+        return self.energy_from + (self.energy_to - self.energy_from) * at / (steps - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """The grid that a song stands on: whole bars, then the final chord at `final_beat`, then the ring-out to the end."""
+
+    bars: int
+    bpm: float
+    final_beat: int
+    ring_seconds: float
+
+
+def section_kind(name: str) -> str:
+    """The kind of section that a free name means; "verse" when nothing fits."""
+    text = " ".join(name.lower().replace("_", " ").split()).rstrip("0123456789 ").strip()
+    if text in ENERGIES:
+        return text
+    if text in SECTION_WORDS:
+        return SECTION_WORDS[text]
+    for word, kind in (*((kind, kind) for kind in ENERGIES), *SECTION_WORDS.items()):
+        if len(word) > 3 and word in text:
+            return kind
+    return "verse"
+
+
+def size_song(
+    genre: Genre, spec: MusicSpec, bpm: float, beats_per_bar: int, duration_seconds: float, ritardando: float
+) -> Sizing:
+    """Choose bars and tempo so that the final chord and its ring-out end exactly at the asked length.
+
+    An assumed tempo may move by at most 3 %; an asked one stays. Lengths that the genre's forms like are preferred.
+    """
+    shortest, preferred, longest = genre.ring_seconds
+    scale = min(1.0, duration_seconds / 12.0)
+    shortest, preferred = shortest * scale, preferred * max(scale, 0.45)
+    fixed = "bpm" in spec.explicit
+    asked = sum(section.bars or 0 for section in spec.structure) if spec.structure else 0
+    ideal = (duration_seconds - preferred) * bpm / 60.0 / beats_per_bar
+    best: tuple[float, Sizing] | None = None
+    liked = _liked_sizes(genre.form)
+    for bars in range(max(1, int(ideal * 0.93) - 3), int(ideal * 1.07) + 4):
+        beats = bars * beats_per_bar + (ritardando * beats_per_bar if bars > 2 else 0.0)
+        tempo = bpm
+        if not fixed:
+            wanted = beats * 60.0 / max(0.1, duration_seconds - preferred)
+            tempo = round(min(max(wanted, bpm * (1.0 - _NUDGE)), bpm * (1.0 + _NUDGE)), 2)
+        ring = duration_seconds - beats * 60.0 / tempo
+        if ring < shortest:
+            continue
+        cost = abs(ring - preferred) / preferred + max(0.0, ring - longest) * 4.0 + abs(tempo / bpm - 1.0) * 8.0
+        cost += 0.0 if bars == asked or (not asked and bars in liked) else (0.5, 1.6, 1.0, 1.6)[bars % 4]
+        if best is None or cost < best[0]:
+            best = (cost, Sizing(bars, tempo, bars * beats_per_bar, ring))
+    if best is not None:
+        return best[1]
+    # Shorter than a bar: a pickup of a few beats, then the final chord for at least half of the time.
+    beat = max(0, min(int(duration_seconds * 0.5 * bpm / 60.0), beats_per_bar - 1))
+    return Sizing(0, bpm, beat, duration_seconds - beat * 60.0 / bpm)
+
+
+@lru_cache(maxsize=64)
+def _liked_sizes(family: str) -> frozenset[int]:
+    sizes = {sum(bars for _, bars in _parse(template)) for template in FORMS[family]}
+    longest = max(sizes)
+    cycles = [sum(bars for _, bars in _parse(cycle)) for cycle in CYCLES[family]]
+    total = longest
+    for index in range(80):
+        total += cycles[index % len(cycles)]
+        sizes.add(total)
+    return frozenset(sizes)
+
+
+def plan_form(genre: Genre, spec: MusicSpec, bars: int, stream: Stream) -> tuple[Section, ...]:
+    """Sections that fill exactly `bars` bars (at least one), with the energy that spec and genre ask for."""
+    if spec.structure:
+        named = _fit_asked(spec.structure, bars)
+    else:
+        named = [(kind, kind, count, None) for kind, count in _fit_template(genre.form, max(1, bars))]
+    sections: list[Section] = []
+    seen: dict[str, int] = {}
+    at = 0
+    for kind, name, count, asked in named:
+        low, high = ENERGIES[kind]
+        occurrence = seen.get(kind, 0)
+        seen[kind] = occurrence + 1
+        lift = min(0.04 * occurrence, 0.10) if kind not in {"intro", "outro", "breakdown"} else 0.0
+        sections.append(Section(kind, name, at, count, low + lift, high + lift, occurrence, asked))
+        at += count
+    return tuple(_with_energy(section, genre, spec, at, stream) for section in sections)
+
+
+def _with_energy(section: Section, genre: Genre, spec: MusicSpec, total: int, stream: Stream) -> Section:
+    offset = (spec.energy - genre.energy) * 0.75
+    wobble = stream.child(section.kind, section.occurrence).normal(0.012)
+
+    def level(base: float, bar: int) -> float:
+        place = bar / max(1, total)
+        curve = {"build": (place - 0.55) * 0.6, "fade": (0.45 - place) * 0.6}.get(spec.curve, 0.0)
+        return min(1.0, max(0.05, base + offset + curve + wobble))
+
+    first, last = level(section.energy_from, section.start_bar), level(section.energy_to, section.end_bar)
+    if section.asked is not None and section.asked.energy is not None:
+        first = last = section.asked.energy
+    return replace(section, energy_from=round(first, 4), energy_to=round(last, 4))
+
+
+def _parse(template: str) -> list[tuple[str, int]]:
+    pairs = []
+    for token in template.split():
+        if token != "*":
+            kind, _, count = token.partition(":")
+            pairs.append((kind, int(count)))
+    return pairs
+
+
+def _fit_template(family: str, bars: int) -> list[tuple[str, int]]:
+    """The largest template that fits, extended by the family's cycles, and by single bars at the end."""
+    templates = [(sum(count for _, count in _parse(template)), template) for template in FORMS[family]]
+    size, template = max(pair for pair in templates if pair[0] <= bars)
+    head, _, tail = template.partition("*")
+    before, after = _parse(head), _parse(tail)
+    if not after and len(before) > 1:
+        before, after = before[:-1], before[-1:]
+    middle: list[tuple[str, int]] = []
+    cycles = [_parse(cycle) for cycle in CYCLES[family]]
+    number = 0
+    while bars - size >= 8:
+        fitting = [(kind, count) for kind, count in cycles[number % len(cycles)] if count <= bars - size]
+        if not fitting:
+            break
+        for kind, count in fitting:
+            if count <= bars - size:
+                middle.append((kind, count))
+                size += count
+        number += 1
+    return _grow([*before, *middle, *after], bars - size)
+
+
+def _grow(sections: list[tuple[str, int]], missing: int) -> list[tuple[str, int]]:
+    """Lengthen sections until they fill the song: by fours, then twos, then a last bar at the end."""
+    grown = [list(pair) for pair in sections]
+    order = sorted(range(len(grown)), key=lambda index: (grown[index][1], -index))
+    for step in (4, 2):
+        while missing >= step:
+            for index in order:
+                if missing >= step and (step == 2 or grown[index][1] < 16):
+                    grown[index][1] += step
+                    missing -= step
+                    break
+            else:
+                break
+            order = order[1:] + order[:1]
+    if missing:
+        grown[-1][1] += missing
+    return [(str(kind), int(count)) for kind, count in grown]
+
+
+def _fit_asked(structure: Sequence[AskedSection], bars: int) -> list[tuple[str, str, int, AskedSection | None]]:
+    """The asked sections, scaled to the song's bars when they do not add up; every one keeps at least a bar if it can."""
+    bars = max(1, bars)
+    structure = structure[:bars]
+    weights = [float(section.bars or 0) or (section.seconds or 1.0) for section in structure]
+    total = sum(weights)
+    counts = [max(1, round(weight * bars / total)) for weight in weights]
+    while sum(counts) != bars:
+        step = 1 if sum(counts) < bars else -1
+        errors = [
+            (weight * bars / total - count) * step if count + step >= 1 else float("-inf")
+            for weight, count in zip(weights, counts, strict=True)
+        ]
+        counts[errors.index(max(errors))] += step
+    return [
+        (section_kind(section.name), section.name, count, section)
+        for section, count in zip(structure, counts, strict=True)
+    ]

@@ -1,0 +1,178 @@
+"""Pitches for a melodic line: the cheapest path through the scale, by dynamic programming (Viterbi).
+
+Costs are integers. They say what melodies do: move by step, rest on chord tones, resolve what is not one, recover from
+leaps, follow a contour, and repeat the shape of their motif.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.generation.composer.chord import Chord
+from services.generation.composer.genres.profile import Layer, MelodyStyle
+from services.generation.composer.plan import Plan
+from services.generation.composer.score import TICKS_PER_BEAT
+from services.generation.composer.streams import Stream
+
+_INTERVAL_COST = (13, 4, 0, 6, 9, 14, 60, 20, 32, 38, 70, 80, 48)
+"""Cost of moving by 0…12 semitones: steps are free, the tritone and sevenths are dear."""
+
+_WIDEST = 9
+_CONTOURS: tuple[tuple[float, ...], ...] = (
+    (-0.5, 0.3, 1.0, 0.6, -0.4),
+    (0.6, 0.9, 0.3, -0.2, -0.7),
+    (-0.7, -0.2, 0.3, 0.8, 0.2),
+    (0.3, -0.5, 0.4, 0.8, -0.3),
+    (0.0, 0.7, -0.2, 0.5, -0.5),
+)
+"""Arch, descent, rise, dip and wave: height at five places of a phrase, −1…1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One note to be found: when, how long, over which chord, how strong.
+
+    `place` is its position in the phrase (0–1), `step` the motif's motion into it in scale steps, `fixed` a pitch that it must take,
+    `closing` whether the phrase comes to rest on it.
+    """
+
+    tick: int
+    length: int
+    chord: Chord
+    strong: bool
+    place: float
+    energy: float
+    step: int | None
+    fixed: int | None
+    closing: bool
+
+
+def solve_line(
+    plan: Plan, layer: Layer, style: MelodyStyle, slots: Sequence[Slot], previous: int | None, stream: Stream
+) -> list[int]:
+    """One pitch per slot."""
+    if not slots:
+        return []
+    solver = _Solver(plan, layer, style, stream)
+    return solver.solve(slots, previous)
+
+
+class _Solver:
+    def __init__(self, plan: Plan, layer: Layer, style: MelodyStyle, stream: Stream) -> None:
+        self._plan = plan
+        self._layer = layer
+        self._style = style
+        self._stream = stream
+        self._contour = stream.choose(_CONTOURS)
+        self._scale = frozenset(plan.key.scale)
+        order = [(pitch_class - plan.key.tonic) % 12 for pitch_class in plan.key.scale]
+        self._degrees = {
+            pitch: (pitch - plan.key.tonic) // 12 * 7
+            + sum(1 for step in order if step <= (pitch - plan.key.tonic) % 12)
+            for pitch in range(layer.low - 1, layer.high + 2)
+        }
+        self._local: dict[tuple[Chord, bool, bool, bool], list[tuple[int, int]]] = {}
+        factor = 130 - style.leaps
+        self._moves = [cost if size <= 2 else cost * factor // 100 for size, cost in enumerate(_INTERVAL_COST)]
+
+    def solve(self, slots: Sequence[Slot], previous: int | None) -> list[int]:
+        paths: list[dict[int, tuple[int, int, int]]] = []
+        before: dict[int, tuple[int, int, int]] = {} if previous is None else {previous: (0, previous, 0)}
+        end_of_last = slots[0].tick
+        for slot in slots:
+            target = self._target(slot)
+            rested = slot.tick - end_of_last >= TICKS_PER_BEAT
+            here: dict[int, tuple[int, int, int]] = {}
+            for pitch, cost in self._options(slot):
+                local = cost + int(abs(pitch - target) * 2.2) + self._stream.below(11)
+                here[pitch] = self._best(slot, pitch, local, before, rested)
+            paths.append(here)
+            before = here
+            end_of_last = slot.tick + slot.length
+        pitch = min(before, key=lambda option: (before[option][0], option))
+        line = []
+        for here in reversed(paths):
+            line.append(pitch)
+            pitch = here[pitch][1]
+        return line[::-1]
+
+    def _best(
+        self, slot: Slot, pitch: int, local: int, before: dict[int, tuple[int, int, int]], rested: bool
+    ) -> tuple[int, int, int]:
+        """Cheapest way here: (cost, pitch before, interval)."""
+        best: tuple[int, int, int] | None = None
+        tone = pitch % 12 in slot.chord.core
+        degrees = self._degrees
+        for origin, (spent, _, came) in before.items():
+            interval = pitch - origin
+            size = abs(interval)
+            cost = spent + local
+            if size > _WIDEST and not (size == 12 and self._style.leaps >= 40):
+                cost += 400 + size
+            else:
+                move = self._moves[size]
+                cost += move // 2 if rested else move
+            if size > 2 and not tone:
+                cost += 24
+            if came and abs(came) > 4:
+                if interval * came > 0:
+                    cost += 10 if size <= 2 else 26
+                elif size <= 2:
+                    cost -= 4
+            elif came == 0 and interval == 0:
+                cost += 9
+            if slot.step is not None and origin in degrees:
+                cost += 7 * min(6, abs(degrees[pitch] - degrees[origin] - slot.step))
+            if best is None or cost < best[0]:
+                best = (cost, origin, interval)
+        return best if best is not None else (local, pitch, 0)
+
+    def _options(self, slot: Slot) -> list[tuple[int, int]]:
+        if slot.fixed is not None:
+            return [(slot.fixed, 0)]
+        key = (slot.chord, slot.strong, slot.length >= TICKS_PER_BEAT, slot.closing)
+        known = self._local.get(key)
+        if known is None:
+            known = self._local[key] = [
+                (pitch, cost)
+                for pitch in range(self._layer.low, self._layer.high + 1)
+                if (cost := self._local_cost(pitch % 12, *key)) is not None
+            ]
+        return known
+
+    def _local_cost(self, pitch_class: int, chord: Chord, strong: bool, long: bool, closing: bool) -> int | None:
+        core, colour = chord.core, chord.pitch_classes
+        in_scale = pitch_class in self._scale
+        if pitch_class in core:
+            cost = 0 if in_scale else 26
+            if closing and pitch_class not in {chord.root, chord.degree("3"), chord.degree("5")}:
+                cost += 8
+            return cost
+        if not in_scale:
+            return None
+        cost = 6 if pitch_class in colour else 12
+        if strong:
+            cost += 15 if pitch_class in colour else 26
+        if long:
+            cost += 8 if pitch_class in colour else 18
+        if closing:
+            cost += 26
+        if (pitch_class - 1) % 12 in core and (strong or long):
+            cost += 22
+        if (pitch_class - 1) % 12 in core - self._scale or (pitch_class + 1) % 12 in core - self._scale:
+            cost += 30
+        degree = (pitch_class - self._plan.key.tonic) % 12
+        if degree in {1, 5, 6, 8, 11} and self._style.pentatonic:
+            cost += self._style.pentatonic // 4
+        return cost
+
+    def _target(self, slot: Slot) -> float:
+        """Where the contour wants the line to be; louder sections lie higher."""
+        layer = self._layer
+        width = layer.high - layer.low
+        centre = layer.low + width * (0.34 + 0.24 * slot.energy)
+        position = slot.place * (len(self._contour) - 1)
+        index = int(position)
+        left, right = self._contour[index], self._contour[min(index + 1, len(self._contour) - 1)]
+        return centre + (left + (right - left) * (position - index)) * width * 0.26
