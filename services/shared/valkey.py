@@ -33,14 +33,10 @@ ResultT = TypeVar("ResultT")
 StreamEntry = tuple[str, dict[bytes, bytes]]
 
 
-def open_valkey(url: str, *, connections: int = 1_000) -> Redis:
-    """A client for `redis://…`, `rediss://…` or `unix://…`; answers are bytes. Connects lazily; `aclose` it.
-
-    Whoever blocks on a stream holds a connection, so `connections` bounds how many can.
-    """
+def open_valkey(url: str) -> Redis:
+    """A client for `redis://…`, `rediss://…` or `unix://…`; answers are bytes. Connects lazily; `aclose` it."""
     client: Redis = Redis.from_url(
         url,
-        max_connections=connections,
         decode_responses=False,
         socket_connect_timeout=2.0,
         socket_timeout=SOCKET_TIMEOUT_SECONDS,
