@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, case, func, select, text, update
+from sqlalchemy import ARRAY, Interval, case, func, select, text, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -68,7 +68,7 @@ _HARD_TO_PLACE: Final = text(
     ORDER BY promised_to = :worker_id DESC, queued_at LIMIT 1
     FOR UPDATE SKIP LOCKED
     """
-)
+).bindparams(bind("patience", type_=Interval))
 _OVERTAKEN: Final = text(
     """
     UPDATE jobs SET overtaken = overtaken + 1

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Double, Row, Text, func, insert, or_, select, text, update
+from sqlalchemy import ARRAY, BigInteger, Double, Interval, Row, Text, func, insert, or_, select, text, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,8 +34,10 @@ _RENEW: Final = text(
     RETURNING jobs.id, jobs.cancel_requested
     """
 ).bindparams(
+    bind("lease", type_=Interval),
     bind("job_ids", type_=ARRAY(ID)),
     bind("lease_ids", type_=ARRAY(ID)),
+    bind("tokens", type_=ARRAY(BigInteger)),
     bind("progress", type_=ARRAY(Double)),
     bind("stages", type_=ARRAY(Text)),
     bind("etas", type_=ARRAY(Double)),
@@ -49,7 +51,7 @@ _EXPIRED: Final = text(
         AND clock_timestamp() >= pg_postmaster_start_time() + :lease
     ORDER BY lease_expires_at LIMIT :limit
     """
-)
+).bindparams(bind("lease", type_=Interval))
 
 
 @dataclass(frozen=True, slots=True)
