@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shlex
 import signal
@@ -11,8 +10,6 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-
-import psutil
 
 from services.shared.assets.errors import AssetError
 from services.shared.assets.reporter import Reporter
@@ -22,6 +19,7 @@ from services.standalone.banner import banner, take_first_admin
 from services.standalone.child import wait_until
 from services.standalone.errors import StandaloneError
 from services.standalone.home import DataDirectory, private_run_directory
+from services.standalone.leftovers import end_leftovers
 from services.standalone.log_sink import Console
 from services.standalone.plan import Addresses, compose
 from services.standalone.ports import is_free
@@ -45,7 +43,7 @@ async def run(settings: StandaloneSettings) -> int:
     directory = DataDirectory(settings.home)
     directory.open(settings.min_free_mb)
     try:
-        end_leftovers(settings.home)
+        end_leftovers(lambda process: process.environ().get(HOME_MARK) == str(settings.home))
         if not is_free(settings.port, settings.host):
             raise StandaloneError(
                 f"Port {settings.port} on {settings.host} is in use: end the program that listens there, or set "
@@ -68,17 +66,6 @@ def fetch_assets(home: Path, console: Console) -> None:
                 store.fetch(name, Reporter(console.stream))
     except AssetError as error:
         raise StandaloneError(error.message) from error
-
-
-def end_leftovers(home: Path) -> None:
-    """Kill what an earlier run on this home left behind. The caller holds the home's lock, so nobody else owns it."""
-    leftovers = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(HOME_MARK) == str(home):
-                process.kill()
-                leftovers.append(process)
-    psutil.wait_procs(leftovers, timeout=5)
 
 
 def client_command() -> str:

@@ -15,9 +15,8 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
-import psutil
-
 from services.standalone.errors import StandaloneError
+from services.standalone.leftovers import end_servers_in
 from services.standalone.privileges import unprivileged_identity
 from services.standalone.server_process import ServerProcess
 
@@ -99,7 +98,15 @@ class PostgresServer(ServerProcess):
             self._create_cluster(binaries)
         self.identity = unprivileged_identity(binaries / "postgres", self.data_dir)
         self.identity.own(self.socket_dir)
-        self._end_leftovers()
+        # The caller holds the data directory's lock, so whoever works there has lost its supervisor. A pid that another
+        # program has taken since (likely in containers) would make PostgreSQL refuse to start.
+        end_servers_in(self.data_dir)
+        for stale in (
+            self.data_dir / "postmaster.pid",
+            self.socket_dir / _SOCKET_NAME,
+            self.socket_dir / f"{_SOCKET_NAME}.lock",
+        ):
+            stale.unlink(missing_ok=True)
 
     def _create_cluster(self, binaries: Path) -> None:
         """Make the cluster beside its place and rename it, so that an interrupted start leaves nothing half made."""
@@ -138,19 +145,6 @@ class PostgresServer(ServerProcess):
             said = " ".join(result.stderr.decode(errors="replace").split())[-400:]
             raise StandaloneError(f"PostgreSQL's {Path(command[0]).name} failed (status {result.returncode}): {said}")
 
-    def _end_leftovers(self) -> None:
-        """Kill processes that still work in the data folder, then forget the pid file.
-
-        The caller holds the data folder's lock, so whoever works there has lost its supervisor. A pid that another
-        program has taken since (likely in containers) would make PostgreSQL refuse to start.
-        """
-        folder = self.data_dir.resolve()
-        leftovers = [process for process in psutil.process_iter() if _works_in(process, folder)]
-        for process in leftovers:
-            process.kill()
-        psutil.wait_procs(leftovers, timeout=10)
-        (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
-
     def command(self) -> list[str]:
         """The postmaster in the foreground, without TCP."""
         settings = {
@@ -166,7 +160,7 @@ class PostgresServer(ServerProcess):
             "log_checkpoints": "off",
         }
         if not self.durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [*self.identity.prefix, str(self.binaries / "postgres"), "-D", str(self.data_dir), *options]
 
@@ -189,10 +183,3 @@ class PostgresServer(ServerProcess):
             timeout=60,
         )
         return self.url(name)
-
-
-def _works_in(process: psutil.Process, folder: Path) -> bool:
-    try:
-        return Path(process.cwd()) == folder and process.pid != os.getpid()
-    except (psutil.Error, OSError):
-        return False

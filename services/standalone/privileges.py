@@ -1,4 +1,4 @@
-"""How a server that refuses to run as root is started by root.
+"""How a server that refuses to run as root, or as a user without a name, is started by one.
 
 Three ways, in this order: an ordinary user just runs it; root maps itself to `nobody` in a user namespace (files stay
 root's own, so it works below a 0700 home); where namespaces are forbidden, root really becomes `nobody`, which needs a
@@ -8,6 +8,7 @@ reachable path.
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -55,12 +56,21 @@ def _can_use(identity: Identity, binary: Path, folder: Path) -> bool:
         return False
 
 
+def _has_name(uid: int) -> bool:
+    """Whether the system knows the user; initdb refuses to work for one that it does not (containers make such up)."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
 def unprivileged_identity(binary: Path, folder: Path) -> Identity:
     """The identity under which `binary` can run on the data in `folder` without being root.
 
     Raises `StandaloneError` when root has no way to drop its rights there.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return Identity()
     unshare = shutil.which("unshare")
     candidates = [Identity(user=NOBODY)]
@@ -71,6 +81,6 @@ def unprivileged_identity(binary: Path, folder: Path) -> Identity:
         if _can_use(candidate, binary, folder):
             return candidate
     raise StandaloneError(
-        f"PostgreSQL refuses to run as root, and user {NOBODY} cannot reach {folder} or {binary}: start as an ordinary "
-        "user, or keep the checkout and MUSICGEN_HOME in folders that others may enter (chmod o+x)."
+        f"PostgreSQL refuses to run as this user, and user {NOBODY} cannot reach {folder} or {binary}: start as an "
+        "ordinary user, or keep the checkout and MUSICGEN_HOME in folders that others may enter (chmod o+x)."
     )

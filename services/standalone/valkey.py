@@ -10,12 +10,10 @@ import importlib.util
 import platform
 import secrets
 import socket
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 from services.standalone.errors import StandaloneError
+from services.standalone.leftovers import end_servers_in
 from services.standalone.ports import free_port
 from services.standalone.server_process import ServerProcess
 
@@ -62,20 +60,15 @@ class ValkeyServer(ServerProcess):
     def _config_path(self) -> Path:
         return self.data_dir / "valkey.conf"
 
-    @property
-    def _pid_path(self) -> Path:
-        return self.data_dir / "valkey.pid"
-
     def prepare(self) -> None:
         """Write the configuration (0600: it holds the password) and end a server that lost its supervisor."""
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._end_leftover()
+        end_servers_in(self.data_dir)
         settings = {
             "bind": "127.0.0.1",
             "port": str(self.port),
             "requirepass": self.password,
             "dir": _quoted(self.data_dir),
-            "pidfile": _quoted(self._pid_path),
             "daemonize": "no",
             "save": '""',
             "appendonly": "yes" if self.durable else "no",
@@ -90,14 +83,6 @@ class ValkeyServer(ServerProcess):
         }
         self._config_path.touch(mode=0o600)
         self._config_path.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-
-    def _end_leftover(self) -> None:
-        with suppress(OSError, ValueError, psutil.Error):
-            process = psutil.Process(int(self._pid_path.read_text()))
-            if process.name() == "valkey-server" and str(self._config_path) in " ".join(process.cmdline()):
-                process.kill()
-                process.wait(10)
-        self._pid_path.unlink(missing_ok=True)
 
     def command(self) -> list[str]:
         """The server in the foreground; the password stands in a file and not in the process list."""
