@@ -14,7 +14,7 @@ _DUCK_POINTS = 24
 
 
 class GainLine:
-    """A gain in dB that moves in straight lines between points `(frame, dB)`; the first and last value hold outside them."""
+    """A gain in dB that moves in straight lines between points `(frame, dB)` and stands still outside them."""
 
     def __init__(self, points: Sequence[tuple[float, float]]) -> None:
         self._frames = np.asarray([point[0] for point in points], np.float64)

@@ -57,7 +57,8 @@ def bell(frequency_hz: float, gain_db: float, q: float, rate_hz: int) -> Biquad:
     cos, alpha = _angle(frequency_hz, q, rate_hz)
     amplitude = math.pow(10.0, gain_db / 40.0)
     return _section(
-        (1 + alpha * amplitude, -2 * cos, 1 - alpha * amplitude), (1 + alpha / amplitude, -2 * cos, 1 - alpha / amplitude)
+        (1 + alpha * amplitude, -2 * cos, 1 - alpha * amplitude),
+        (1 + alpha / amplitude, -2 * cos, 1 - alpha / amplitude),
     )
 
 
@@ -68,7 +69,11 @@ def high_shelf(frequency_hz: float, gain_db: float, rate_hz: int) -> Biquad:
     root = 2.0 * math.sqrt(amplitude) * alpha
     up, down = amplitude + 1, amplitude - 1
     return _section(
-        (amplitude * (up + down * cos + root), -2 * amplitude * (down + up * cos), amplitude * (up + down * cos - root)),
+        (
+            amplitude * (up + down * cos + root),
+            -2 * amplitude * (down + up * cos),
+            amplitude * (up + down * cos - root),
+        ),
         (up - down * cos + root, 2 * (down - up * cos), up - down * cos - root),
     )
 

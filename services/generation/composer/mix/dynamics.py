@@ -14,7 +14,7 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class CompressorSettings:
-    """Levels in dBFS of the detector's reading, times in seconds; `detector_seconds` 0 reads peaks, else power over that time."""
+    """Levels in dBFS as the detector reads them; `detector_seconds` 0 reads peaks, else power over that time."""
 
     threshold_db: float
     ratio: float

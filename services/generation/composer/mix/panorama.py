@@ -18,7 +18,7 @@ _SPREAD = 0.45
 
 
 def pan_gains(pan: float) -> tuple[float, float]:
-    """Equal-power gains of the left and the right channel for −1…1; the middle is unity, and power is kept on the way out."""
+    """Equal-power gains of the left and the right channel for −1…1; the middle is unity."""
     angle = (min(max(pan, -1.0), 1.0) + 1.0) * math.pi / 4.0
     return math.sqrt(2.0) * math.cos(angle), math.sqrt(2.0) * math.sin(angle)
 

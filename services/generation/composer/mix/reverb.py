@@ -1,8 +1,8 @@
 """One room: a feedback delay network in stereo, streaming.
 
-Eight delay lines, mixed by a Hadamard matrix, each with a one-pole low-pass and the gain that gives the asked decay time
-(Jot and Chaigne, AES 1991); four all-passes before them make the first reflections dense, and slow modulation of the line
-lengths keeps the tail from ringing.
+Eight delay lines, mixed by a Hadamard matrix, each with a one-pole low-pass and the gain that gives the asked decay
+time (Jot and Chaigne, AES 1991); four all-passes before them make the first reflections dense, and slow modulation of
+the line lengths keeps the tail from ringing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,20 @@ def _diffuse(x, line, length, cursor):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _reverberate(  # type: ignore[no-untyped-def]
-    audio, out, lines, lengths, gains, damping, memory, diffusers, diffuser_lengths, cursors, predelay, steps, clock, scale
+    audio,
+    out,
+    lines,
+    lengths,
+    gains,
+    damping,
+    memory,
+    diffusers,
+    diffuser_lengths,
+    cursors,
+    predelay,
+    steps,
+    clock,
+    scale,
 ):
     """Add the room's answer to `audio [2, n]` to `out`."""
     size = lines.shape[1]

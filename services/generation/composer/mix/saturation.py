@@ -37,7 +37,7 @@ class Saturator:
 
 
 class BitCrusher:
-    """Quantises to the steps of a converter of few bits whose full scale is `level`; quiet tails fall to silence, as they did."""
+    """Quantises like a converter of few bits whose full scale is `level`; quiet tails fall to silence, as they did."""
 
     def __init__(self, bits: int, level: float) -> None:
         self._step = np.float32(level / 2 ** (bits - 1))

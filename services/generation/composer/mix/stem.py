@@ -1,6 +1,7 @@
 """A stem: the parts that share it, with their own share of the room and of the echo.
 
-Reverb and echo are linear, so a room for each stem sounds exactly as one room for all, and the stems still sum to the mix.
+Reverb and echo are linear, so a room for each stem sounds exactly as one room for all, and the stems still sum to the
+mix.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _NOMINAL_PEAK = math.pow(10.0, (REFERENCE_LUFS + _CREST_DB) / 20.0)
 
 @dataclass(frozen=True, slots=True)
 class StripSettings:
-    """How one part is treated; see `score.Part` for the meaning of the levels. `bit_depth` 0 leaves the waveform alone."""
+    """How one part is treated; `score.Part` explains the levels. `bit_depth` 0 leaves the waveform alone."""
 
     stem: str
     gain_db: float = 0.0

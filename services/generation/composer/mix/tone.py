@@ -1,6 +1,7 @@
 """How each kind of part is treated before anybody asks: the habits of a mixing engineer, as data.
 
-Every part enters its strip at `REFERENCE_LUFS`, so thresholds mean the same for a whisper of a flute and a wall of guitars.
+Every part enters its strip at `REFERENCE_LUFS`, so thresholds mean the same for a whisper of a flute and a wall of
+guitars.
 """
 
 from __future__ import annotations

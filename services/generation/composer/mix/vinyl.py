@@ -61,4 +61,3 @@ class Vinyl:
     def process(self, out: Float32) -> None:
         """Add the next block to `out [2, n]`."""
         _surface(out, self._random, self._memory, self._level, self._chance, self._decay, self._high, self._low)
-

@@ -34,8 +34,8 @@ _COMPOSED, _CHECKED, _PLAYED = 0.03, 0.08, 0.85
 class Bounce:
     """The finished files and what was measured on them.
 
-    `stems` by name, in the order in which they are shown; `mastering_gain_db` leads from the live audio to the files; `metrics`
-    holds seconds by stage and the levels that were set.
+    `stems` by name, in the order in which they are shown; `mastering_gain_db` leads from the live audio to the files;
+    `metrics` holds seconds by stage and the levels that were set.
     """
 
     master_path: Path
@@ -47,9 +47,11 @@ class Bounce:
 
 
 def bounce(score: Score, bank: SoundBank, executor: Executor, context: GenerationContext, progress: Progress) -> Bounce:
-    """Play a score: stream it through `context`, then write `master.flac` and `stems/<name>.flac` to its scratch folder.
+    """Play a score: stream it through `context`, then write `master.flac` and `stems/<name>.flac` to its scratch
+    folder.
 
-    The same score gives the same samples on one machine, live and on disk. Raises `GenerationCancelled` from the context.
+    The same score gives the same samples on one machine, live and on disk. Raises `GenerationCancelled` from the
+    context.
     """
     started = time.monotonic()
     timeline = Timeline(score, bank.rate_hz)
@@ -102,7 +104,9 @@ def _play(
             for name, stem in block.stems.items():
                 takes[name].append(stem)
             done = (block.start + len(block.live)) / max(total, 1)
-            section = timeline.score.section_at(done * timeline.score.duration_seconds / timeline.score.seconds_per_beat)
+            section = timeline.score.section_at(
+                done * timeline.score.duration_seconds / timeline.score.seconds_per_beat
+            )
             progress.report(_CHECKED + (_PLAYED - _CHECKED) * done, f"playing the {section.name}")
     return meter.result()
 
@@ -134,9 +138,7 @@ def _write(
 
     progress.report(_PLAYED, "mastering and printing the stems")
     paths = {name: scratch / "master.flac" if name == _LIVE else folder / f"{name}.flac" for name in takes}
-    futures = [
-        executor.submit(write, index, take, paths[name]) for index, (name, take) in enumerate(takes.items())
-    ]
+    futures = [executor.submit(write, index, take, paths[name]) for index, (name, take) in enumerate(takes.items())]
     wait(futures)
     for future in futures:
         future.result()

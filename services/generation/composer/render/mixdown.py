@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
@@ -38,7 +38,9 @@ class MixBlock:
 class _StemTrack:
     """One stem with the channels that feed it."""
 
-    def __init__(self, name: str, timeline: Timeline, channels: list[tuple[Part, Channel]], noise: Vinyl | None) -> None:
+    def __init__(
+        self, name: str, timeline: Timeline, channels: list[tuple[Part, Channel]], noise: Vinyl | None
+    ) -> None:
         self.name = name
         self.channels = [channel for _, channel in channels]
         self._timeline = timeline
@@ -76,7 +78,7 @@ class Mixdown:
         """The stems, in the order in which they are shown."""
         return tuple(track.name for track in self._tracks)
 
-    def blocks(self) -> Iterator[MixBlock]:
+    def blocks(self) -> Generator[MixBlock]:
         """The song from its first frame to its last, exactly as long as the score says."""
         total = self._timeline.total_frames
         starts = range(0, total, BLOCK_FRAMES)
@@ -115,7 +117,8 @@ class Mixdown:
 
     def _play(self) -> list[list[Future[Float32]]]:
         return [
-            [self._executor.submit(channel.render, BLOCK_FRAMES) for channel in track.channels] for track in self._tracks
+            [self._executor.submit(channel.render, BLOCK_FRAMES) for channel in track.channels]
+            for track in self._tracks
         ]
 
     def _master(self, stems: list[Float32], frames: int) -> MixBlock:

@@ -28,7 +28,9 @@ class Progress:
         self._context.check()
 
     def report(self, fraction: float, stage: str = "") -> None:
-        """The song is this far (0–1); without a stage the last one goes on. Raises `GenerationCancelled` as `check` does."""
+        """The song is this far (0–1); without a stage the last one goes on. Raises `GenerationCancelled` as `check`
+        does.
+        """
         self._context.check()
         with self._lock:
             self._fraction = min(max(self._fraction, fraction), 1.0)

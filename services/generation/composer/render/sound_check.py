@@ -1,7 +1,7 @@
 """The sound check: a few seconds out of the score are played before the song starts, to set every level.
 
-The live audio passes one fixed gain from its first sample on, so loudness has to be known before the song is. Each part is brought
-to the same loudness (the composer's faders come on top), and the mix to the genre's target.
+The live audio passes one fixed gain from its first sample on, so loudness has to be known before the song is. Each part
+is brought to the same loudness (the composer's faders come on top), and the mix to the genre's target.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from services.generation.mastering import LiveLimiter
 Float32 = NDArray[np.float32]
 
 LIVE_CEILING_DBTP = -2.0
-"""Ceiling of the live audio: one decibel below the master's, so that mastering can still raise what came out too soft."""
+"""Ceiling of the live audio: one decibel below the master's, so that mastering can still raise what came out too soft.
+"""
 
 _WINDOW_SECONDS = 1.6
 _WINDOWS = 4
@@ -90,8 +91,7 @@ def sound_check(timeline: Timeline, bank: SoundBank, executor: Executor, check: 
     if pre_glue <= SILENCE_LUFS:
         return Levels(match_db, REFERENCE_LUFS, 0.0)
     threshold = pre_glue + _GLUE_ABOVE_DB
-    for mix in mixes:
-        mix *= glue(threshold, rate).curve(mix)
+    mixes = [mix * glue(threshold, rate).curve(mix) for mix in mixes]
     target = timeline.score.mix.target_lufs - _MISSED_DB
     gain = target - _weighted([loudness_lufs([mix], rate) for mix in mixes], windows)
     check()

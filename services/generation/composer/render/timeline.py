@@ -116,4 +116,3 @@ class Timeline:
         longest = min(_LONGEST_FADE_SECONDS, _LARGEST_FADE_SHARE * self.score.duration_seconds)
         seconds = min(max(tail, _SHORTEST_FADE_SECONDS), longest)
         return Fade(self.total_frames - math.ceil(seconds * self.rate_hz), self.total_frames)
-

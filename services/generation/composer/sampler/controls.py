@@ -55,7 +55,8 @@ class Curve:
 
     def at(self, frames: Vector) -> Vector:
         """The curve at some frames."""
-        return np.interp(frames, self._times, self._levels)
+        levels: Vector = np.interp(frames, self._times, self._levels)
+        return levels
 
 
 @dataclass(frozen=True, slots=True)

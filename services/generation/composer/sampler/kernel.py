@@ -1,8 +1,8 @@
 """The inner loop of the sampler: one voice over one block, compiled.
 
-A voice moves on a grid of `TICK` frames: pitch and filter are set at each tick, gains run in straight lines between ticks.
-Envelopes and oscillators are functions of the voice's age, not of what was computed before, so it makes no difference how a
-song is cut into blocks as long as blocks start on the grid.
+A voice moves on a grid of `TICK` frames: pitch and filter are set at each tick, gains run in straight lines between
+ticks. Envelopes and oscillators are functions of the voice's age, not of what was computed before, so it makes no
+difference how a song is cut into blocks as long as blocks start on the grid.
 
 `parameters` and `state` are float64 vectors, indexed by the constants below; times are in frames.
 """
@@ -74,7 +74,8 @@ FILTER_1 = 3
 FILTER_2 = 4
 STATE = 5
 
-# Frames (up to 2^24) and fraction together fit a float64 exactly, so a position survives its way through the state vector.
+# Frames (up to 2^24) and fraction together fit a float64 exactly, so a position survives its way through the state
+# vector.
 FRACTION_BITS = 28
 _ONE = float(1 << FRACTION_BITS)
 _PHASE_SHIFT = FRACTION_BITS - PHASES.bit_length() + 1
@@ -97,7 +98,7 @@ def triangle(age, delay, step):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _held_level(p, age):  # type: ignore[no-untyped-def]
-    """Volume envelope while the key is down: linear attack, hold, then straight in decibels down to the sustain level."""
+    """Volume envelope while the key is down: linear attack, hold, then straight in decibels to the sustain level."""
     time = age - p[DELAY]
     if time <= 0.0:
         return 0.0
@@ -197,8 +198,8 @@ def _low_pass(samples, length, g, damping, z1, z2):  # type: ignore[no-untyped-d
 def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # type: ignore[no-untyped-def]
     """Add a voice to `out [2, frames]` from frame `offset` on; False when the voice has ended.
 
-    `bends` (cents), `wheel` (0…1) and `expression` (amplitude) hold the channel's controls at each tick of the block, ends
-    included: frames / TICK + 1 values.
+    `bends` (cents), `wheel` (0…1) and `expression` (amplitude) hold the channel's controls at each tick of the block,
+    ends included: frames / TICK + 1 values.
     """
     frames = out.shape[1]
     age = s[AGE]

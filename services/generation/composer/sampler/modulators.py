@@ -1,7 +1,7 @@
 """Modulators of the SoundFont 2.04 specification (sections 8.2–8.4, 9.5), evaluated once when a key goes down.
 
-What moves while a note sounds (modulation wheel, expression, pitch bend) reaches the voice through `controls.py`, so those
-sources stand at rest here.
+What moves while a note sounds (modulation wheel, expression, pitch bend) reaches the voice through `controls.py`, so
+those sources stand at rest here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_MODULATORS = 64
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a modulator reads: a MIDI controller (`is_controller`) or one of the general controllers of section 8.2.1."""
+    """Where a modulator reads: a MIDI controller (`is_controller`) or a general controller of section 8.2.1."""
 
     index: int
     is_controller: bool
@@ -66,9 +66,9 @@ class Source:
         return 1.0 if self.index == 0 else 0.0
 
 
-# Volume and expression stand fully open (the mix has its own faders), pan in the middle, and the sound controllers 70–79
-# at the centre that General MIDI 2 gives them.
-_RESTING_CONTROLLERS = {7: 1.0, 10: 0.5, 11: 1.0, **{number: 0.5 for number in range(70, 80)}}
+# Volume and expression stand fully open (the mix has its own faders), pan in the middle, and the sound controllers
+# 70–79 at the centre that General MIDI 2 gives them.
+_RESTING_CONTROLLERS = {7: 1.0, 10: 0.5, 11: 1.0, **dict.fromkeys(range(70, 80), 0.5)}
 
 
 def _concave(x: float) -> float:
@@ -104,8 +104,8 @@ class Modulator:
 _NONE = Source.from_bits(0)
 
 DEFAULTS: tuple[Modulator, ...] = (
-    # Section 8.4.1: velocity to attenuation. 8.4.2 (velocity to filter cutoff) is optional since 2.04, and fonts of the last
-    # twenty years are voiced without it.
+    # Section 8.4.1: velocity to attenuation. 8.4.2 (velocity to filter cutoff) is optional since 2.04, and fonts of the
+    # last twenty years are voiced without it.
     Modulator(Source.from_bits(0x0502), Generator.ATTENUATION, 960, _NONE, 0),
     # Section 8.4.4: modulation wheel to vibrato.
     Modulator(Source.from_bits(0x0081), Generator.VIB_LFO_TO_PITCH, 50, _NONE, 0),
@@ -119,9 +119,7 @@ def override(base: Sequence[Modulator], changes: Iterable[Modulator]) -> tuple[M
     return tuple(merged.values())[:_MAX_MODULATORS]
 
 
-def values(
-    instrument: Sequence[Modulator], preset: Sequence[Modulator], key: int, velocity: int
-) -> dict[int, float]:
+def values(instrument: Sequence[Modulator], preset: Sequence[Modulator], key: int, velocity: int) -> dict[int, float]:
     """Sum of all modulators by destination; those of the preset add to those of the instrument."""
     sums: dict[int, float] = {}
     for modulator in (*instrument, *preset):

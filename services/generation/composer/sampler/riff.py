@@ -33,8 +33,8 @@ def _is_tag(tag: bytes) -> bool:
 def iterate_chunks(data: memoryview, start: int, end: int) -> Iterator[Chunk]:
     """Walk the chunks in `[start, end)`.
 
-    RIFF pads odd payloads to even length; writers of compressed SoundFonts do not always, so the padding byte is only skipped
-    when a tag follows it. A chunk that claims more than its parent holds ends the walk with an error.
+    RIFF pads odd payloads to even length; writers of compressed SoundFonts do not always, so the padding byte is only
+    skipped when a tag follows it. A chunk that claims more than its parent holds ends the walk with an error.
     """
     count = 0
     while start + _HEADER.size <= end:

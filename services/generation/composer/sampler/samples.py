@@ -1,7 +1,7 @@
-"""Samples as the voices read them: decoded only as far as somebody has played, looped without a seam, kept within a bound.
+"""Samples as the voices read them: decoded as far as somebody has played, looped without a seam, within a bound.
 
-A grand piano holds minutes of compressed audio, of which a song plays a few seconds: each sample is decoded from its start
-and further on when a voice gets there. The arrays are shared by every song of the process.
+A grand piano holds minutes of compressed audio, of which a song plays a few seconds: each sample is decoded from its
+start and further on when a voice gets there. The arrays are shared by every song of the process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ Float32 = NDArray[np.float32]
 _BLOCK_FRAMES = 16_384
 _MAX_FRAMES = 10_000_000
 _MIN_LOOP_FRAMES = 4
-# Lossy compression leaves a small step where a loop jumps back: the last frames before it fade into those before its start.
+# Lossy compression leaves a small step where a loop jumps back: the last frames before it fade into those before its
+# start.
 _SEAM_FRAMES = 32
 # A sample that is cut off while it still sounds would click.
 _TAIL_FRAMES = 96
@@ -113,7 +114,9 @@ class Sample:
         start = min(max(playback.start, 0), max(frames - 1, 0))
         loop_start, loop_end = playback.loop_start - start, playback.loop_end - start
         frames -= start
-        self.looped = playback.looped and 0 <= loop_start and loop_end <= frames and loop_end - loop_start >= _MIN_LOOP_FRAMES
+        self.looped = (
+            playback.looped and loop_start >= 0 and loop_end <= frames and loop_end - loop_start >= _MIN_LOOP_FRAMES
+        )
         self.through = playback.through and self.looped
         self._loop = (loop_start, loop_end)
         self._cut = loop_end if self.looped and not self.through else frames

@@ -1,7 +1,8 @@
 """A SoundFont 2 or 3 file: presets, their regions, and where each sample's bytes lie.
 
-Only the small tables are read when a file is opened; samples stay in the memory-mapped file until `samples.py` decodes one.
-Everything that the file claims is checked before it is used: a damaged or hostile file raises `AppError`, never an IndexError.
+Only the small tables are read when a file is opened; samples stay in the memory-mapped file until `samples.py` decodes
+one. Everything that the file claims is checked before it is used: a damaged or hostile file raises `AppError`, never an
+IndexError.
 """
 
 from __future__ import annotations
@@ -124,10 +125,10 @@ class _Level:
     modulators: Table
     target: Generator
 
-    def zones(self, first: int, last: int) -> tuple[_Zone | None, list[_Zone]]:
-        """The global zone, if there is one, and the others (sections 7.3 and 7.7)."""
+    def zones(self, first: int, last: int) -> tuple[_Zone, list[_Zone]]:
+        """The global zone (an empty one if there is none) and the others (sections 7.3 and 7.7)."""
         zones = [self._zone(index) for index in range(first, last)]
-        shared = zones[0] if zones and zones[0].target is None else None
+        shared = zones[0] if zones and zones[0].target is None else _Zone({}, None, None, [], None)
         return shared, [zone for zone in zones if zone.target is not None]
 
     def _zone(self, index: int) -> _Zone:
@@ -251,32 +252,30 @@ class SoundFont:
         name = bytes(header["name"]).split(b"\0")[0].decode("latin-1").strip()
         return Preset(name, int(header["bank"]), int(header["program"]), tuple(regions))
 
-    def _instrument_regions(self, preset_zone: _Zone, preset_shared: _Zone | None) -> list[Region]:
+    def _instrument_regions(self, preset_zone: _Zone, preset_shared: _Zone) -> list[Region]:
         target = preset_zone.target
         if target is None or target >= len(self._instruments) - 1:
             raise damaged("a preset names an instrument that does not exist")
-        offsets = {**(preset_shared.values if preset_shared else {}), **preset_zone.values}
-        preset_modulators = override(preset_shared.modulators if preset_shared else (), preset_zone.modulators)
+        offsets = {**preset_shared.values, **preset_zone.values}
+        preset_modulators = override(preset_shared.modulators, preset_zone.modulators)
         first, last = int(self._instruments[target]["bag"]), int(self._instruments[target + 1]["bag"])
         shared, zones = self._instrument_level.zones(first, last)
         regions = []
         for zone in zones:
-            keys = _intersect(_first(zone.keys, shared and shared.keys), preset_zone.keys, preset_shared and preset_shared.keys)
+            keys = _intersect(_first(zone.keys, shared.keys), _first(preset_zone.keys, preset_shared.keys))
             velocities = _intersect(
-                _first(zone.velocities, shared and shared.velocities),
-                preset_zone.velocities,
-                preset_shared and preset_shared.velocities,
+                _first(zone.velocities, shared.velocities), _first(preset_zone.velocities, preset_shared.velocities)
             )
             sample = self._sample(zone.target)
             if keys is None or velocities is None or sample is None:
                 continue
             values = default_values()
-            for number, value in {**(shared.values if shared else {}), **zone.values}.items():
+            for number, value in {**shared.values, **zone.values}.items():
                 values[number] = value
             for number, value in offsets.items():
                 if number not in INSTRUMENT_ONLY:
                     values[number] += value
-            modulators = override(override(DEFAULTS, shared.modulators if shared else ()), zone.modulators)
+            modulators = override(override(DEFAULTS, shared.modulators), zone.modulators)
             regions.append(Region(keys, velocities, tuple(values), modulators, preset_modulators, sample))
         return regions
 
@@ -319,11 +318,10 @@ class SoundFont:
 
 
 def _first(*ranges: tuple[int, int] | None) -> tuple[int, int]:
+    """A zone's own range, else the global zone's, else everything."""
     return next((each for each in ranges if each), _FULL_RANGE)
 
 
-def _intersect(inner: tuple[int, int], *outer: tuple[int, int] | None) -> tuple[int, int] | None:
-    """The overlap of an instrument's range with its preset's (the preset zone's own range wins over the global one)."""
-    other = _first(*outer)
-    low, high = max(inner[0], other[0]), min(inner[1], other[1])
+def _intersect(first: tuple[int, int], second: tuple[int, int]) -> tuple[int, int] | None:
+    low, high = max(first[0], second[0]), min(first[1], second[1])
     return (low, high) if low <= high else None

@@ -20,7 +20,8 @@ from services.generation.composer.sampler.soundfont import Region
 
 Vector = NDArray[np.float64]
 
-# E-mu's hardware, which fonts are voiced for, applies this much of a region's stated attenuation; so does every player since.
+# E-mu's hardware, which fonts are voiced for, applies this much of a region's stated attenuation; so does every player
+# since.
 _ATTENUATION_SCALE = 0.4
 _HUNDRED_DB_NEPERS = 5.0 * math.log(10.0)
 # Steeper edges are audible as clicks.
@@ -38,8 +39,8 @@ _LOOPED, _LOOPED_UNTIL_RELEASE = 1, 3
 class VoiceSettings:
     """Everything about one region under one key and velocity that does not depend on the note's length.
 
-    `parameters` is the kernel's vector without the sample's loop points and without release and choke times. `reach` bounds
-    the frames of the sample that the voice reads for each frame that it plays.
+    `parameters` is the kernel's vector without the sample's loop points and without release and choke times. `reach`
+    bounds the frames of the sample that the voice reads for each frame that it plays.
     """
 
     playback: Playback
