@@ -22,7 +22,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from torch_index import choose_index, has_nvidia_driver
+from torch_index import CPU_INDEX, choose_index, has_nvidia_driver
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = {"run": "standalone", "test": "dev"}
@@ -146,8 +146,9 @@ def only_one(root: Path) -> Iterator[None]:
 class Bootstrap:
     """Builds one environment. `log` receives all that the tools print."""
 
-    def __init__(self, root: Path, kind: str) -> None:
+    def __init__(self, root: Path, kind: str, cpu_index: str = CPU_INDEX) -> None:
         self.root = root
+        self.cpu_index = cpu_index
         self.kind = kind
         self.environment = root / ".venv"
         self.python = self.environment / "bin" / "python"
@@ -168,8 +169,12 @@ class Bootstrap:
         constraints = self.root / "constraints.txt"
         pin = re.search(r"^torch==\S+", constraints.read_text(encoding="utf-8"), re.MULTILINE)
         progress.step("choosing the build of torch")
-        nvidia = has_nvidia_driver()
-        index = choose_index(nvidia=nvidia, platform=sys.platform, wished=os.environ.get("MUSICGEN_TORCH_INDEX"))
+        index = choose_index(
+            nvidia=has_nvidia_driver(),
+            platform=sys.platform,
+            wished=os.environ.get("MUSICGEN_TORCH_INDEX"),
+            cpu_index=self.cpu_index,
+        )
         if pin and index:
             # Without its dependencies: those are pinned, and come from where everything else comes from.
             self._pip(progress, f"installing torch from {index}", "--no-deps", "--index-url", index, pin[0])

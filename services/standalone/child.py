@@ -47,6 +47,7 @@ class Child:
         program = self.spec.program
         self.ready.clear()
         self.ready_at = None
+        self.sink.begin_run()
         await asyncio.to_thread(program.prepare)
         # A pipe of our own: asyncio's would report the end only when everything that inherited it has ended as well.
         read_end, write_end = os.pipe()

@@ -20,7 +20,7 @@ _POSTGRES_LEVELS = {"FATAL": 40, "PANIC": 50}
 _POSTGRES_LINE = re.compile(r"(?:\S+ )?(LOG|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|STATEMENT|CONTEXT):\s+(.*)")
 _FILE_BYTES = 10 << 20
 _OLD_FILES = 3
-TAIL_LINES = 20
+TAIL_LINES = 12
 
 
 class LogFile:
@@ -78,9 +78,13 @@ class Console:
         with contextlib.suppress(OSError, ValueError):
             print(text, file=self.stream, flush=True)
 
+    def shows(self, level: int) -> bool:
+        """Whether lines of this level are important enough."""
+        return level >= self._threshold
+
     def log(self, name: str, level: int, text: str) -> None:
         """Print a line of a process, if it is important enough."""
-        if level < self._threshold:
+        if not self.shows(level):
             return
         clock = time.strftime("%H:%M:%S")
         if not self._colour:
@@ -110,7 +114,7 @@ def parse(line: str) -> tuple[int, str, Mapping[str, Any]]:
 
 
 class LogSink:
-    """Takes one child's lines and keeps the last few for the moment when it dies."""
+    """Takes one child's lines and keeps the last few of each run for the moment when it dies."""
 
     def __init__(self, name: str, folder: Path, console: Console) -> None:
         self._name = name
@@ -118,7 +122,19 @@ class LogSink:
         self._file = LogFile(folder / f"{name}.log")
         self.path = folder / f"{name}.log"
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._unseen: deque[str] = deque(maxlen=TAIL_LINES)
         self.quiet = False
+
+    def begin_run(self) -> None:
+        """Forget the last words of the run before."""
+        self.tail.clear()
+        self._unseen.clear()
+
+    def show_unseen(self, level: int) -> None:
+        """Show the last lines that were not important enough while nobody knew how this would end."""
+        for text in self._unseen:
+            self._console.log(self._name, level, text)
+        self._unseen.clear()
 
     def take(self, line: str) -> Mapping[str, Any]:
         """Store and maybe show a line; return its fields (empty when it is no JSON)."""
@@ -127,7 +143,9 @@ class LogSink:
         self._file.write(line)
         level, text, fields = parse(line)
         self.tail.append(text)
-        if not self.quiet:
+        if self.quiet or not self._console.shows(level):
+            self._unseen.append(text)
+        else:
             self._console.log(self._name, level, text)
         return fields
 

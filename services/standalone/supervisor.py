@@ -103,8 +103,7 @@ class Supervisor:
     def _say_death(self, child: Child, status: int, delay_seconds: float) -> None:
         self._console.log("standalone", 30, f"{child.spec.name} ended ({_how(status)}); again in {delay_seconds:.1f} s")
         if status > 0:
-            for line in list(child.sink.tail)[-5:]:
-                self._console.log(child.spec.name, 30, line)
+            child.sink.show_unseen(30)
 
     def _describe(self, child: Child, what: str) -> StandaloneError:
         tail = "".join(f"\n    {line}" for line in child.sink.tail)

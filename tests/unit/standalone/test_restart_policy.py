@@ -48,7 +48,9 @@ def test_a_child_that_served_is_not_a_failed_start() -> None:
 
 
 @given(st.lists(st.tuples(gaps, served), max_size=60))
-def test_delay_stays_within_its_bounds_and_recovery_within_ten_seconds(history: list[tuple[float, float | None]]) -> None:
+def test_delay_stays_within_its_bounds_and_recovery_within_ten_seconds(
+    history: list[tuple[float, float | None]],
+) -> None:
     for state in run(history):
         assert FIRST_DELAY_SECONDS <= state.delay_seconds <= MAX_DELAY_SECONDS < 10
 
@@ -60,9 +62,7 @@ def test_exhaustion_means_five_failed_starts_within_the_window_and_nothing_serve
     now, since_served = 0.0, []
     for (gap, seconds), state in zip(history, run(history), strict=True):
         now += gap
-        if seconds is not None and seconds >= SOUND_AFTER_SECONDS:
-            since_served = []
-        elif seconds is not None:
+        if (seconds is not None and seconds >= SOUND_AFTER_SECONDS) or seconds is not None:
             since_served = []
         else:
             since_served.append(now)
