@@ -1,0 +1,180 @@
+"""One attempt at one job, from lease to result; or why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+import structlog
+from opentelemetry import trace
+from prometheus_client import Counter, Histogram
+
+from protos.users.v1 import jobs_pb2
+from services.processing.conversion import request as conversion
+from services.processing.worker.collaborators import Collaborators
+from services.processing.worker.progress import JobProgress
+from services.shared.errors import AppError, ErrorCode
+from services.shared.grpc_client import call
+from services.shared.leases import CancelRequested, Lease, LeaseLost
+from services.shared.telemetry import extract_context
+
+_CALL_SECONDS: Final = 3.0
+_PAUSE_SECONDS: Final = 0.2
+_REPEATED: Final = (ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED)
+
+_JOBS = Counter("processing_jobs_total", "Attempts at jobs by how they ended.", ["kind", "outcome"])
+_SECONDS = Histogram(
+    "processing_job_seconds", "Time of an attempt.", ["kind"], buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 300)
+)
+
+_log = structlog.get_logger(__name__)
+_tracer = trace.get_tracer(__name__)
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    RELEASED = "released"
+    LOST = "lost"
+
+
+class JobRun:
+    """Runs one leased job; made on the loop."""
+
+    def __init__(self, parts: Collaborators, leased: jobs_pb2.LeasedJob, claimed_at: float) -> None:
+        self._parts = parts
+        self._job = leased.job
+        self._loop = asyncio.get_running_loop()
+        self._work: asyncio.Task[dict[str, Any]] | None = None
+        self._stopped = False
+        self._lease = parts.keeper.hold(leased, claimed_at=claimed_at, on_stop=self._stop_from_thread)
+
+    def stop(self) -> None:
+        """Let the work end soon; the job goes back unharmed. Idempotent."""
+        self._stopped = True
+        if self._work is not None:
+            self._work.cancel()
+
+    def _stop_from_thread(self, _lease: Lease) -> None:
+        self._loop.call_soon_threadsafe(self.stop)
+
+    async def run(self) -> Outcome:
+        """Do the work and tell the ledger. Never raises for what the job does."""
+        began = time.monotonic()
+        request_ids = {"job_id": self._lease.job_id, "attempt": self._lease.attempt}
+        with structlog.contextvars.bound_contextvars(**request_ids), self._lease:
+            outcome = await self._attempt(began)
+            seconds = time.monotonic() - began
+            _JOBS.labels(self._job.kind, outcome.value).inc()
+            _SECONDS.labels(self._job.kind).observe(seconds)
+            _log.info("job_run_ended", kind=self._job.kind, outcome=outcome.value, seconds=round(seconds, 3))
+        return outcome
+
+    async def _attempt(self, began: float) -> Outcome:
+        try:
+            result = await self._result()
+            await self._complete(result, time.monotonic() - began)
+        except (asyncio.CancelledError, CancelRequested):
+            return await self._release()
+        except LeaseLost:
+            return Outcome.LOST
+        except AppError as error:
+            if error.code is ErrorCode.STALE_LEASE:
+                return Outcome.LOST
+            _log.warning("job_failed", code=error.code.value, reason=error.message, details=error.context)
+            return await self._fail(error)
+        except Exception as error:
+            _log.exception("job_crashed")
+            return await self._fail(_calm(error))
+        return Outcome.SUCCEEDED
+
+    async def _result(self) -> dict[str, Any]:
+        if self._job.kind != conversion.KIND:
+            raise AppError(ErrorCode.INTERNAL, f"This worker does not know how to {self._job.kind}.")
+        request, source_key, carrier = conversion.decode(self._job.request_json)
+        progress = JobProgress(self._parts.redis, self._lease)
+        with _tracer.start_as_current_span(self._job.kind, context=extract_context(carrier)) as span:
+            span.set_attribute("job.id", self._lease.job_id)
+            span.set_attribute("job.attempt", self._lease.attempt)
+            _log.info("job_run_started", kind=self._job.kind, format=request.format)
+            async with progress.published():
+                self._work = asyncio.create_task(
+                    self._parts.converter.convert(
+                        request,
+                        source_key,
+                        f"jobs/{self._lease.job_id}/{self._lease.fencing_token}",
+                        check=self._lease.check,
+                        report=progress.report,
+                    )
+                )
+                if self._stopped:
+                    self._work.cancel()
+                result = await self._work
+                self._lease.check()
+                return result
+
+    async def _complete(self, result: dict[str, Any], seconds: float) -> None:
+        metrics = {
+            "run_seconds": round(seconds, 3),
+            "real_time_factor": round(result["duration"] / max(seconds, 1e-3), 2),
+        }
+        await self._tell(
+            self._parts.jobs.Complete,
+            jobs_pb2.CompleteRequest(
+                job_id=self._lease.job_id,
+                lease_id=self._lease.lease_id,
+                fencing_token=self._lease.fencing_token,
+                metrics_json=orjson.dumps(metrics).decode(),
+                result_json=orjson.dumps(result).decode(),
+            ),
+        )
+
+    async def _fail(self, error: AppError) -> Outcome:
+        request = jobs_pb2.FailRequest(
+            job_id=self._lease.job_id,
+            lease_id=self._lease.lease_id,
+            fencing_token=self._lease.fencing_token,
+            error=jobs_pb2.JobError(code=error.code.value, message=error.message),
+        )
+        return await self._ended(self._tell(self._parts.jobs.Fail, request), Outcome.FAILED)
+
+    async def _release(self) -> Outcome:
+        request = jobs_pb2.ReleaseRequest(
+            job_id=self._lease.job_id, lease_id=self._lease.lease_id, fencing_token=self._lease.fencing_token
+        )
+        return await self._ended(self._tell(self._parts.jobs.Release, request), Outcome.RELEASED)
+
+    async def _ended(self, telling: Awaitable[None], outcome: Outcome) -> Outcome:
+        try:
+            await telling
+        except (AppError, LeaseLost) as error:
+            _log.warning("ending_not_told", reason=str(error))
+            return Outcome.LOST
+        return outcome
+
+    async def _tell(self, method: Callable[..., Any], request: object) -> None:
+        """One of the calls that end the attempt, repeated while the lease holds: all of them may arrive twice."""
+        while not self._lease.lost:
+            try:
+                await call(method, request, timeout=_CALL_SECONDS)
+            except AppError as error:
+                if error.code not in _REPEATED:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                return
+        raise LeaseLost(self._lease.job_id)
+
+
+def _calm(error: Exception) -> AppError:
+    """What people hear of an error that nobody foresaw; the log has the rest."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return AppError(ErrorCode.STORAGE_FULL, "The machine's disk is full. Free some space and try again.")
+    return AppError(ErrorCode.INTERNAL, "Something went wrong while shaping the audio. Try again.")
