@@ -1,0 +1,19 @@
+import pytest
+
+from services.shared.errors import AppError
+from services.user_management.config import UserManagementSettings
+
+
+def test_settings_come_from_their_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSICGEN_USER_MANAGEMENT_DATABASE_URL", "postgresql://someone@somewhere/else")
+    monkeypatch.setenv("MUSICGEN_USER_MANAGEMENT_QUEUE_LIMIT", "7")
+    settings = UserManagementSettings.load()
+    assert (settings.database_url, settings.queue_limit) == ("postgresql://someone@somewhere/else", 7)
+
+
+def test_other_database_is_refused_by_name_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSICGEN_USER_MANAGEMENT_DATABASE_URL", "mysql://secret@somewhere/else")
+    with pytest.raises(AppError) as refused:
+        UserManagementSettings.load()
+    assert "MUSICGEN_USER_MANAGEMENT_DATABASE_URL" in refused.value.message
+    assert "secret" not in refused.value.message
