@@ -37,6 +37,8 @@ class GatewaySettings(ServiceSettings):
     link_lifetime_seconds: Annotated[int, Field(ge=60, le=7 * 86_400)] = 3_600
     # How long a listener waits for the first sound of a job before the answer is "not yet".
     stream_start_seconds: Annotated[float, Field(gt=0)] = 120.0
+    # How long a stream of events may be silent; shorter than any proxy's idle timeout.
+    heartbeat_seconds: Annotated[float, Field(gt=0)] = 15.0
     # How long running answers may take to end after SIGTERM.
     shutdown_grace_seconds: Annotated[int, Field(ge=0, le=60)] = 8
 

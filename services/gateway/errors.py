@@ -105,12 +105,14 @@ def validation_response(request: Request, error: RequestValidationError) -> Resp
 def http_error_response(request: Request, error: HTTPException) -> Response:
     """The answer for what the framework refused: unknown paths, wrong methods, broken HTTP."""
     kind = kind_of(_HTTP_CODES.get(error.status_code, HTTP_ERROR))
-    detail = error.detail
+    detail, headers = error.detail, error.headers
     if error.status_code == 404:
         detail = f"There is nothing at {request.scope['path'][:200]}. /docs lists every call."
     elif error.status_code == 405:
-        detail = f"{request.method} is not a method of this path."
-    return problem_response(request, kind, detail, headers=error.headers, status=error.status_code)
+        allowed = ", ".join(request.app.state.methods.allowed(request.scope["path"]))
+        detail = f"{request.method} is not a method of this path. It takes {allowed}."
+        headers = {"allow": allowed}
+    return problem_response(request, kind, detail, headers=headers, status=error.status_code)
 
 
 def internal_error_response(request: Request) -> Response:

@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from services.gateway.admission import GatewayRoute
 from services.gateway.authentication import Authenticator, LocalOwner
@@ -23,6 +24,7 @@ from services.gateway.collaborators import Collaborators
 from services.gateway.config import GatewaySettings
 from services.gateway.errors import install_error_handlers
 from services.gateway.health import HealthChecks, grpc_check, redis_check, storage_check
+from services.gateway.methods import MethodTable
 from services.gateway.middleware.body_limit import BodyLimitMiddleware
 from services.gateway.middleware.error_boundary import ErrorBoundaryMiddleware
 from services.gateway.middleware.head import HeadMiddleware
@@ -151,8 +153,10 @@ def build_api(middleware: list[Middleware] | None = None, lifespan: Lifespan | N
     install_error_handlers(app)
     for router in (*API_ROUTERS, reference.router):
         app.include_router(router)
-    routes = [route for router in API_ROUTERS for route in router.routes if isinstance(route, GatewayRoute)]
-    install_openapi(app, routes)
+    api_routes = [route for router in API_ROUTERS for route in router.routes if isinstance(route, GatewayRoute)]
+    page_routes = [route for route in (*reference.router.routes, *app.routes) if isinstance(route, Route)]
+    app.state.methods = MethodTable((*api_routes, *page_routes))
+    install_openapi(app, api_routes)
     return app
 
 

@@ -27,6 +27,8 @@ def sentence_of(item: Mapping[str, Any]) -> ProblemError:
         )
     if location == "body" and not path and kind in {"missing", "model_attributes_type", "dict_type"}:
         return ProblemError(pointer="", detail=_NO_BODY)
+    if kind in {"too_short", "too_long"} and isinstance(item.get("input"), str):
+        kind = f"string_{kind}"
     return ProblemError(pointer=json_pointer(path), detail=_detail(kind, context, str(item["msg"])), location=location)
 
 

@@ -22,19 +22,20 @@ from services.shared.storage import ObjectStore
 _CACHE_CONTROL = "private, max-age=3600"
 
 _NOT_FOR_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f"\\/:*?<>|]+')
-_LONGEST_FILE_NAME = 120
+_LONGEST_TITLE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """What an object is to HTTP. `etag` is quoted and strong."""
+    """What an object is to HTTP. `etag` is quoted and strong; `title` and `extension` make its file name."""
 
     key: str
     size_bytes: int
     media_type: str
     etag: str
     modified: datetime
-    file_name: str
+    title: str
+    extension: str
 
 
 async def object_response(request: Request, store: ObjectStore, what: Representation, *, attachment: bool) -> Response:
@@ -44,7 +45,7 @@ async def object_response(request: Request, store: ObjectStore, what: Representa
         "last-modified": http_date(what.modified),
         "cache-control": _CACHE_CONTROL,
         "accept-ranges": "bytes",
-        "content-disposition": content_disposition(what.file_name, attachment=attachment),
+        "content-disposition": content_disposition(what.title, what.extension, attachment=attachment),
     }
     asked = request.headers
     if is_unchanged(asked.get("if-none-match"), asked.get("if-modified-since"), what.etag, what.modified):
@@ -67,12 +68,13 @@ async def object_response(request: Request, store: ObjectStore, what: Representa
     )
 
 
-def content_disposition(file_name: str, *, attachment: bool) -> str:
+def content_disposition(title: str, extension: str, *, attachment: bool) -> str:
     """The header with an ASCII name for old clients and the real one (RFC 6266 §4.3, RFC 8187)."""
-    cleaned = _NOT_FOR_FILE_NAMES.sub(" ", file_name).strip()[:_LONGEST_FILE_NAME] or "track"
+    cleaned = " ".join(_NOT_FOR_FILE_NAMES.sub(" ", title).split())[:_LONGEST_TITLE].strip(". ") or "track"
     ascii_name = cleaned.encode("ascii", "replace").decode().replace("?", "_")
     kind = "attachment" if attachment else "inline"
-    return f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(cleaned, safe='')}"
+    real_name = quote(f"{cleaned}.{extension}", safe="")
+    return f"{kind}; filename=\"{ascii_name}.{extension}\"; filename*=UTF-8''{real_name}"
 
 
 async def _chunks(store: ObjectStore, key: str, part: ByteRange) -> AsyncGenerator[bytes, None]:

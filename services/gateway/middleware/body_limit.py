@@ -38,7 +38,7 @@ class BodyLimitMiddleware:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_body_bytes:
-                raise self._too_large(close=True)
+                raise self._too_large(close=False)
             return message
 
         await self._app(scope, receive_counted, send)

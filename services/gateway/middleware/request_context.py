@@ -20,8 +20,8 @@ tracer = trace.get_tracer(__name__)
 
 REQUEST_ID_HEADER = b"x-request-id"
 
-# What a client may name its request: it ends in logs and in other services' metadata.
-_SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+# What a client may name its request: the services behind take the same (services.shared.grpc_interceptor).
+_SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready"})
 _UNMATCHED = "unmatched"

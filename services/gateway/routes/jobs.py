@@ -99,6 +99,7 @@ async def read_events(
         closing=gateway.closing,
         is_revoked=gateway.window.is_revoked,
         links=gateway.links,
+        heartbeat_seconds=gateway.settings.heartbeat_seconds,
     )
     return StreamedResponse(
         events.read(last_event_id),

@@ -125,7 +125,8 @@ async def get_midi(track_id: str, request: Request, caller: Caller, gateway: Gat
         media_type=_MIDI_MEDIA_TYPE,
         etag=_etag_of_key(key),
         modified=track.created_at.ToDatetime(tzinfo=UTC),
-        file_name=f"{track.content.title}.mid",
+        title=track.content.title,
+        extension="mid",
     )
     return await object_response(request, gateway.store, what, attachment=True)
 
@@ -164,14 +165,14 @@ async def audio_response(
 ) -> Response:
     """A lossless object of `track` in the asked format."""
     derivative = await gateway.processing.ensure_derivative(caller, object_key, wire.proto)
-    title = track.content.title or "track"
     what = Representation(
         key=derivative.object_key,
         size_bytes=derivative.size_bytes,
         media_type=wire.media_type,
         etag=f'"{derivative.etag}"',
         modified=track.created_at.ToDatetime(tzinfo=UTC),
-        file_name=f"{title} ({part}).{wire.extension}" if part else f"{title}.{wire.extension}",
+        title=f"{track.content.title} ({part})" if part else track.content.title,
+        extension=wire.extension,
     )
     return await object_response(request, gateway.store, what, attachment=attachment)
 

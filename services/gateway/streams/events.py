@@ -16,7 +16,6 @@ from services.gateway.tokens.links import LinkSigner
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
 
-HEARTBEAT_SECONDS = 15.0
 MEDIA_TYPE = "text/event-stream"
 
 # How long a client waits before it connects again.
@@ -50,7 +49,7 @@ class JobEvents:
         closing: asyncio.Event,
         is_revoked: Callable[[str], Awaitable[bool]],
         links: LinkSigner,
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        heartbeat_seconds: float,
     ) -> None:
         self._jobs = jobs
         self._caller = caller

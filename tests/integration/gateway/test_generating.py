@@ -1,0 +1,140 @@
+from services.shared.errors import AppError, ErrorCode
+from services.shared.ids import new_id
+from tests.support.gateway_platform import Gateway, Person
+
+GENERATE = "/api/v1/generate"
+
+
+async def test_a_prompt_becomes_a_job_with_links(ada: Person) -> None:
+    answer = await ada.http.post(GENERATE, json={"prompt": "slow blues", "duration": 20, "seed": 7})
+    assert answer.status_code == 202
+    job = answer.json()
+    assert job["status"] == "queued"
+    assert job["queue_position"] == 1
+    assert job["request"] == {"prompt": "slow blues", "duration": 20.0}
+    assert job["result"] is None
+    assert answer.headers["location"] == f"/api/v1/jobs/{job['id']}" == job["links"]["self"]
+    assert (await ada.http.get(answer.headers["location"])).json()["id"] == job["id"]
+
+
+async def test_every_field_reaches_the_service(gateway: Gateway, ada: Person) -> None:
+    body = {
+        "prompt": "p",
+        "duration": 12.5,
+        "model": "composer",
+        "seed": 2**53 - 1,
+        "negative_prompt": "n",
+        "guidance_scale": 3.5,
+        "temperature": 0.9,
+        "top_k": 250,
+        "top_p": 0.5,
+        "lyrics": "la\nla",
+        "structure": [{"section": "intro", "bars": 4}, {"section": "verse", "seconds": 8.5, "prompt": "soft"}],
+        "bpm": 104,
+        "key": "A minor",
+        "title": "Title",
+        "public": True,
+        "spec": {"genre": "lofi"},
+    }
+    assert (await ada.http.post(GENERATE, json=body)).status_code == 202
+    sent = gateway.backend.generation.submitted[-1]
+    assert (sent.prompt, sent.duration_seconds, sent.model, sent.seed) == ("p", 12.5, "composer", 2**53 - 1)
+    assert (sent.negative_prompt, sent.guidance_scale, sent.temperature) == ("n", 3.5, 0.9)
+    assert (sent.top_k, sent.top_p, sent.lyrics, sent.bpm, sent.key) == (250, 0.5, "la\nla", 104, "A minor")
+    assert (sent.title, sent.public, sent.spec_json) == ("Title", True, '{"genre":"lofi"}')
+    first, second = sent.structure
+    assert (first.section, first.bars, first.HasField("seconds")) == ("intro", 4, False)
+    assert (second.section, second.seconds, second.HasField("bars"), second.prompt) == ("verse", 8.5, False, "soft")
+
+
+async def test_what_was_left_out_stays_unset(gateway: Gateway, ada: Person) -> None:
+    await ada.http.post(GENERATE, json={"prompt": "p", "model": None, "duration": None})
+    sent = gateway.backend.generation.submitted[-1]
+    assert [field.name for field, _ in sent.ListFields()] == ["prompt"]
+
+
+async def test_the_same_key_and_body_answer_the_first_job_again(ada: Person) -> None:
+    headers = {"idempotency-key": new_id()}
+    first = await ada.http.post(GENERATE, json={"prompt": "x", "duration": 20}, headers=headers)
+    # The same body, written otherwise.
+    again = await ada.http.post(
+        GENERATE,
+        content=b'{ "duration": 20,\n "prompt": "x" }',
+        headers={**headers, "content-type": "application/json"},
+    )
+    assert first.status_code == again.status_code == 202
+    assert again.json()["id"] == first.json()["id"]
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+
+
+async def test_the_same_key_with_another_body_is_refused(ada: Person) -> None:
+    headers = {"idempotency-key": new_id()}
+    await ada.http.post(GENERATE, json={"prompt": "x"}, headers=headers)
+    answer = await ada.http.post(GENERATE, json={"prompt": "y"}, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "/problems/idempotency-mismatch"
+
+
+async def test_a_key_belongs_to_one_person(ada: Person, bob: Person) -> None:
+    headers = {"idempotency-key": new_id()}
+    first = await ada.http.post(GENERATE, json={"prompt": "x"}, headers=headers)
+    second = await bob.http.post(GENERATE, json={"prompt": "x"}, headers=headers)
+    assert first.json()["id"] != second.json()["id"]
+
+
+async def test_a_batch_makes_a_job_for_each_request(ada: Person) -> None:
+    body = {"requests": [{"prompt": "one"}, {"prompt": "two"}]}
+    headers = {"idempotency-key": "k" * 255}
+    answer = await ada.http.post("/api/v1/generate/batch", json=body, headers=headers)
+    assert answer.status_code == 202
+    assert [job["request"]["prompt"] for job in answer.json()["jobs"]] == ["one", "two"]
+    again = await ada.http.post("/api/v1/generate/batch", json=body, headers=headers)
+    assert [job["id"] for job in again.json()["jobs"]] == [job["id"] for job in answer.json()["jobs"]]
+    assert again.headers["idempotency-replayed"] == "true"
+
+
+async def test_a_batch_that_fails_in_the_middle_leaves_no_job_behind(gateway: Gateway, ada: Person) -> None:
+    gateway.backend.generation.failures.append(AppError(ErrorCode.QUOTA_EXCEEDED, "Nothing is left."))
+    answer = await ada.http.post("/api/v1/generate/batch", json={"requests": [{"prompt": "one"}, {"prompt": "fail"}]})
+    assert answer.status_code == 429
+    assert answer.json()["type"] == "/problems/quota-exceeded"
+    jobs = (await ada.http.get("/api/v1/jobs")).json()["items"]
+    assert [job["status"] for job in jobs] == ["cancelled"]
+
+
+async def test_a_batch_with_a_key_goes_on_where_it_stopped(gateway: Gateway, ada: Person) -> None:
+    headers = {"idempotency-key": new_id()}
+    body = {"requests": [{"prompt": "one"}, {"prompt": "fail"}]}
+    gateway.backend.generation.failures.append(AppError(ErrorCode.QUEUE_FULL, "Full.", retry_after_seconds=1))
+    refused = await ada.http.post("/api/v1/generate/batch", json=body, headers=headers)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    taken = await ada.http.post("/api/v1/generate/batch", json=body, headers=headers)
+    assert taken.status_code == 202
+    assert [job["status"] for job in taken.json()["jobs"]] == ["queued", "queued"]
+    assert len((await ada.http.get("/api/v1/jobs")).json()["items"]) == 2
+
+
+async def test_converting_asks_processing_for_a_job(gateway: Gateway, ada: Person, bob: Person) -> None:
+    track = gateway.backend.tracks.add(ada.user)
+    body = {"track_id": track.id, "format": "wav", "sample_rate": 48_000, "bit_depth": 24}
+    answer = await ada.http.post("/api/v1/processing/convert", json=body)
+    assert answer.status_code == 202
+    assert answer.json()["kind"] == "convert"
+    assert answer.headers["location"] == f"/api/v1/jobs/{answer.json()['id']}"
+    assert gateway.backend.processing.submitted[-1].kind == "convert"
+    assert (await bob.http.post("/api/v1/processing/convert", json=body)).status_code == 404
+    wrong = await ada.http.post("/api/v1/processing/convert", json={**body, "format": "aiff"})
+    assert wrong.status_code == 422
+    assert "'wav', 'flac', 'mp3', 'ogg' or 'opus'" in wrong.json()["errors"][0]["detail"]
+
+
+async def test_models_are_listed_with_licence_and_limits(ada: Person) -> None:
+    listed = (await ada.http.get("/api/v1/models")).json()
+    assert [model["id"] for model in listed["items"]] == ["composer"]
+    model = (await ada.http.get("/api/v1/models/composer")).json()
+    assert model == listed["items"][0]
+    assert (model["licence"], model["commercial_use"], model["max_duration"]) == ("MIT", True, 600.0)
+    assert model["default"]
+    assert model["parameters"] == ["bpm", "key"]

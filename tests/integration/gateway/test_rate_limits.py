@@ -1,0 +1,101 @@
+import re
+from pathlib import Path
+
+from services.gateway.rate_limit.policy import load_limits
+from services.shared.ids import new_id
+from tests.support.gateway_platform import Backend, Gateway, Person, running_gateway
+
+
+def small_limits(folder: Path, **quotas: int) -> Path:
+    """The real file with other quotas."""
+    path = folder / "limits.yaml"
+    lines = ["classes:"]
+    for name, limit in load_limits(Path("configs/rate_limiting.yaml")).items():
+        entry = limit.model_dump() | {"quota": quotas.get(name, limit.quota)}
+        lines.append(f"  {name}: {entry}".replace("'", '"'))
+    path.write_text("\n".join(lines))
+    return path
+
+
+async def test_every_answer_tells_what_is_left(ada: Person) -> None:
+    first = await ada.http.get("/api/v1/users/me")
+    second = await ada.http.get("/api/v1/users/me")
+    assert first.headers["ratelimit-policy"] == '"read";q=1200;w=60'
+    left = [int(re.fullmatch(r'"read";r=(\d+);t=\d+', answer.headers["ratelimit"])[1]) for answer in (first, second)]
+    assert left == [1199, 1198]
+
+
+async def test_too_many_requests_are_refused_for_a_while(backend: Backend, tmp_path: Path) -> None:
+    async with (
+        running_gateway(backend, rate_limits_file=small_limits(tmp_path, generate=3)) as gateway,
+        gateway.person() as ada,
+        gateway.person() as bob,
+    ):
+        answers = [await ada.http.post("/api/v1/generate", json={"prompt": "x"}) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+        refused = answers[-1]
+        assert refused.json()["type"] == "/problems/rate-limited"
+        assert 1 <= int(refused.headers["retry-after"]) <= 120
+        assert refused.headers["ratelimit"].startswith('"generate";r=0;')
+        # Others, and other classes of calls, are not held up.
+        assert (await bob.http.post("/api/v1/generate", json={"prompt": "x"})).status_code == 202
+        assert (await ada.http.get("/api/v1/users/me")).status_code == 200
+        batch = {"requests": [{"prompt": "x"}] * 3}
+        assert (await bob.http.post("/api/v1/generate/batch", json=batch)).status_code == 429
+
+
+async def test_guessing_passwords_is_slowed_by_address(backend: Backend, tmp_path: Path) -> None:
+    async with (
+        running_gateway(
+            backend, rate_limits_file=small_limits(tmp_path, auth=2), trusted_proxies=("127.0.0.1",)
+        ) as gateway,
+        gateway.client() as http,
+    ):
+        address = f"2001:db8:{new_id()[:4]}:{new_id()[-4:]}"
+        body = {"identifier": "nobody", "password": "guess guess"}
+        # One subscriber has all addresses of a /64.
+        answers = [
+            await http.post("/api/v1/auth/login", json=body, headers={"x-forwarded-for": f"{address}::{host}"})
+            for host in (1, 2, 3)
+        ]
+        assert [answer.status_code for answer in answers] == [401, 401, 429]
+
+
+async def test_forwarded_addresses_are_believed_from_trusted_proxies_only(gateway: Gateway, ada: Person) -> None:
+    async with gateway.client() as http:
+        await http.post(
+            "/api/v1/auth/login",
+            json={"identifier": ada.user.username, "password": "correct horse"},
+            headers={"x-forwarded-for": "203.0.113.7"},
+        )
+    sessions = (await ada.http.get("/api/v1/auth/sessions")).json()["items"]
+    assert sessions[-1]["address"] == "127.0.0.1"
+
+
+async def test_forged_tokens_are_slowed_by_address(backend: Backend, tmp_path: Path) -> None:
+    async with (
+        running_gateway(
+            backend, rate_limits_file=small_limits(tmp_path, rejected=2), trusted_proxies=("127.0.0.1",)
+        ) as gateway,
+        gateway.client("forged") as http,
+    ):
+        http.headers["x-forwarded-for"] = f"2001:db8:{new_id()[-4:]}::1"
+        answers = [await http.get("/api/v1/users/me") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [401, 401, 429]
+
+
+async def test_without_valkey_reads_go_on_and_costly_calls_wait(backend: Backend) -> None:
+    async with running_gateway(backend, redis_url="redis://127.0.0.1:1/0") as gateway, gateway.person() as person:
+        assert (await person.http.get("/api/v1/users/me")).status_code == 200
+        refused = await person.http.post("/api/v1/generate", json={"prompt": "x"})
+        assert refused.status_code == 503
+        assert "retry-after" in refused.headers
+
+
+async def test_limits_can_be_lifted_for_load_runs(backend: Backend) -> None:
+    async with running_gateway(backend, rate_limits="off") as gateway, gateway.person() as person:
+        answer = await person.http.get("/api/v1/users/me")
+        assert answer.status_code == 200
+        assert "ratelimit" not in answer.headers
+        await person.http.post("/api/v1/auth/logout")
+        assert (await person.http.get("/api/v1/users/me")).status_code == 401
