@@ -35,21 +35,29 @@ class StripSettings:
     bit_depth: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How one part reaches the reference loudness: a gain before its strip and the rest behind it, in dB."""
+
+    before_db: float = 0.0
+    behind_db: float = 0.0
+
+
 class Strip:
     """Level match, equaliser, compressor, colour, fader, width and pan of one part.
 
-    `match_db` brings the part to the reference loudness. All state is inside, so blocks may have any length.
+    All state is inside, so blocks may have any length.
     """
 
-    def __init__(self, settings: StripSettings, match_db: float, rate_hz: int) -> None:
+    def __init__(self, settings: StripSettings, match: Match, rate_hz: int) -> None:
         tone = TONES.get(settings.stem, TONES["other"])
-        self._match = np.float32(math.pow(10.0, match_db / 20.0))
+        self._match = np.float32(math.pow(10.0, match.before_db / 20.0))
         self._filters = equaliser(settings, tone, rate_hz)
         self._compressor = Compressor(tone.compressor, rate_hz) if tone.compressor else None
         self._colour = [] if tone.drive_db is None else [Saturator(tone.drive_db, _NOMINAL_PEAK)]
         self._crusher = BitCrusher(settings.bit_depth, _NOMINAL_PEAK) if settings.bit_depth else None
         self._widener = Widener(settings.width, rate_hz) if settings.width > 0.0 else None
-        fader = math.pow(10.0, settings.gain_db / 20.0)
+        fader = math.pow(10.0, (settings.gain_db + match.behind_db) / 20.0)
         self._gains = np.array([[gain * fader] for gain in pan_gains(settings.pan)], np.float32)
 
     def process(self, audio: Float32) -> None:

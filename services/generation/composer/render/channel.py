@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from services.generation.composer.mix.automation import GainLine
 from services.generation.composer.mix.stem import BusSettings, Sends
-from services.generation.composer.mix.strip import Strip, StripSettings
+from services.generation.composer.mix.strip import Match, Strip, StripSettings
 from services.generation.composer.render.timeline import Timeline
 from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.sampler.player import Player
@@ -58,9 +58,9 @@ def bus_settings(score: Score) -> BusSettings:
 class Channel:
     """Renders one part, block after block."""
 
-    def __init__(self, timeline: Timeline, part: Part, bank: SoundBank, match_db: float) -> None:
+    def __init__(self, timeline: Timeline, part: Part, bank: SoundBank, match: Match) -> None:
         self._player = part_player(timeline, part, bank)
-        self._strip = Strip(strip_settings(timeline.score, part), match_db, timeline.rate_hz)
+        self._strip = Strip(strip_settings(timeline.score, part), match, timeline.rate_hz)
         self._ducking: GainLine | None = timeline.ducking if part.sidechain else None
         self._frame = 0
 

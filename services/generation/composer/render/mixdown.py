@@ -105,8 +105,8 @@ class Mixdown:
     def _build(self, bank: SoundBank, levels: Levels) -> list[_StemTrack]:
         timeline, score = self._timeline, self._timeline.score
         groups: dict[str, list[tuple[Part, Channel]]] = {}
-        for part, match_db in zip(score.parts, levels.match_db, strict=True):
-            groups.setdefault(part.stem, []).append((part, Channel(timeline, part, bank, match_db)))
+        for part, match in zip(score.parts, levels.matches, strict=True):
+            groups.setdefault(part.stem, []).append((part, Channel(timeline, part, bank, match)))
         noise = None
         if score.vinyl_noise_db is not None:
             # The level is meant as heard: what the live gain adds later is taken off here.

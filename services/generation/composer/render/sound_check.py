@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,23 +18,24 @@ from numpy.typing import NDArray
 from services.generation.composer.mix.dynamics import Compressor, CompressorSettings
 from services.generation.composer.mix.loudness import SILENCE_LUFS, loudness_lufs
 from services.generation.composer.mix.stem import Stem
-from services.generation.composer.mix.strip import Strip
+from services.generation.composer.mix.strip import Match, Strip
 from services.generation.composer.mix.tone import REFERENCE_LUFS
 from services.generation.composer.render.channel import bus_settings, part_player, part_sends, strip_settings
 from services.generation.composer.render.timeline import Timeline
 from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.sampler.kernel import TICK
-from services.generation.composer.score import Part, SectionSpan
+from services.generation.composer.score import Part
 from services.generation.mastering import LiveLimiter
 
 Float32 = NDArray[np.float32]
+_Result = TypeVar("_Result")
 
 LIVE_CEILING_DBTP = -2.0
-"""Ceiling of the live audio: one decibel below the master's, so that mastering can still raise what came out too soft.
-"""
+"""Ceiling of the live audio: one decibel below the master's, so that mastering can still raise what came out soft."""
 
 _WINDOW_SECONDS = 1.6
-_WINDOWS = 4
+_WINDOWS = 5
+_SECONDS_PER_WINDOW = 3.0
 _MATCH_RANGE_DB = (-24.0, 30.0)
 _LIVE_GAIN_RANGE_DB = (-24.0, 24.0)
 _RELATIVE_GATE_LU = 10.0
@@ -47,20 +49,19 @@ _LARGEST_MAKEUP_DB = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """What the sound check found: the gain that matches each part, the glue's threshold and the live gain, in dB."""
+    """What the sound check found: the match of each part, the glue's threshold and the live gain, in dB."""
 
-    match_db: tuple[float, ...]
+    matches: tuple[Match, ...]
     glue_threshold_db: float
     live_gain_db: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
-    """A stretch of the song in frames; `weight` is how much of the song it stands for."""
+class _Take:
+    """One part as played in the sound check: its audio in each window, as it leaves its strip."""
 
-    start: int
-    frames: int
-    weight: float
+    windows: tuple[Float32, ...]
+    match: Match
 
 
 def glue(threshold_db: float, rate_hz: int) -> Compressor:
@@ -70,90 +71,92 @@ def glue(threshold_db: float, rate_hz: int) -> Compressor:
 
 def sound_check(timeline: Timeline, bank: SoundBank, executor: Executor, check: Callable[[], None]) -> Levels:
     """Set all levels of a song. `check` is called between parts and may raise to stop."""
-    parts = timeline.score.parts
-    windows = _windows(timeline)
-    futures = [executor.submit(_play, timeline, part, bank, windows) for part in parts]
+    starts, frames, rate = _window_starts(timeline), _window_frames(timeline), timeline.rate_hz
+    takes = _gather([executor.submit(_play, timeline, part, bank, starts) for part in timeline.score.parts], check)
+    matches = tuple(take.match for take in takes)
+    mixes = _gather(
+        [
+            executor.submit(_mix, timeline, [take.windows[index] for take in takes], start, frames)
+            for index, start in enumerate(starts)
+        ],
+        check,
+    )
+    before_glue = _mean_loudness(mixes, rate)
+    if before_glue <= SILENCE_LUFS:
+        return Levels(matches, REFERENCE_LUFS, 0.0)
+    threshold = before_glue + _GLUE_ABOVE_DB
+    mixes = [mix * glue(threshold, rate).curve(mix) for mix in mixes]
+    target = timeline.score.mix.target_lufs - _MISSED_DB
+    gain = target - _mean_loudness(mixes, rate)
+    check()
+    # What the limiter takes away is given back, once: peaks that are cut deeper than that are better left soft.
+    limited = _mean_loudness(_gather([executor.submit(_limited, mix, gain, rate) for mix in mixes], check), rate)
+    gain += min(max(target - limited, 0.0), _LARGEST_MAKEUP_DB)
+    return Levels(matches, threshold, min(max(gain, _LIVE_GAIN_RANGE_DB[0]), _LIVE_GAIN_RANGE_DB[1]))
+
+
+def _gather(futures: Sequence[Future[_Result]], check: Callable[[], None]) -> list[_Result]:
+    """Every result in order; on an error nothing is left running."""
     try:
-        played = []
+        results = []
         for future in futures:
             check()
-            played.append(future.result())
+            results.append(future.result())
+        return results
     finally:
         for future in futures:
             future.cancel()
-    match_db = tuple(take.match_db for take in played)
-    mixes = []
-    for index, window in enumerate(windows):
-        check()
-        mixes.append(_mix(timeline, [take.windows[index] for take in played], match_db, window))
-    rate = timeline.rate_hz
-    pre_glue = _weighted([loudness_lufs([mix], rate) for mix in mixes], windows)
-    if pre_glue <= SILENCE_LUFS:
-        return Levels(match_db, REFERENCE_LUFS, 0.0)
-    threshold = pre_glue + _GLUE_ABOVE_DB
-    mixes = [mix * glue(threshold, rate).curve(mix) for mix in mixes]
-    target = timeline.score.mix.target_lufs - _MISSED_DB
-    gain = target - _weighted([loudness_lufs([mix], rate) for mix in mixes], windows)
-    check()
-    # What the limiter takes away is given back, once: peaks that are cut deeper than that are better left soft.
-    limited = _weighted([loudness_lufs([_limited(mix, gain, rate)], rate) for mix in mixes], windows)
-    gain += min(max(target - limited, 0.0), _LARGEST_MAKEUP_DB)
-    return Levels(match_db, threshold, min(max(gain, _LIVE_GAIN_RANGE_DB[0]), _LIVE_GAIN_RANGE_DB[1]))
+        wait(futures)
 
 
-@dataclass(frozen=True, slots=True)
-class _Take:
-    """One part as played in the sound check: its audio in each window and the gain that matches it."""
-
-    windows: tuple[Float32, ...]
-    match_db: float
+def _window_frames(timeline: Timeline) -> int:
+    return max(round(_WINDOW_SECONDS * timeline.rate_hz) // TICK, 1) * TICK
 
 
-def _windows(timeline: Timeline) -> list[_Window]:
-    """A few stretches that stand for the song: the loudest section first, then others of other energy, longest first."""
-    sections = sorted(timeline.score.sections, key=lambda each: (-each.energy, -each.bars, each.start_bar))
-    chosen: list[SectionSpan] = []
-    for section in sections:
-        if len(chosen) < _WINDOWS and all(section.name != other.name for other in chosen):
-            chosen.append(section)
-    frames = max(round(_WINDOW_SECONDS * timeline.rate_hz) // TICK, 1) * TICK
-    windows = []
-    for section in chosen:
-        weight = sum(other.bars for other in timeline.score.sections if other.name == section.name)
-        start = timeline.bar_frame(section.start_bar + section.bars // 2)
-        windows.append(_Window(max(min(start, timeline.total_frames - frames), 0), frames, float(max(weight, 1))))
-    return windows or [_Window(0, frames, 1.0)]
+def _window_starts(timeline: Timeline) -> list[int]:
+    """Bar lines, spread evenly over the song, at which the check listens."""
+    score = timeline.score
+    count = min(max(round(score.duration_seconds / _SECONDS_PER_WINDOW), 1), _WINDOWS)
+    latest = max(timeline.total_frames - _window_frames(timeline), 0)
+    bars = [int((index + 0.5) / count * score.bars) for index in range(count)]
+    return sorted({min(timeline.bar_frame(bar), latest) for bar in bars})
 
 
-def _play(timeline: Timeline, part: Part, bank: SoundBank, windows: Sequence[_Window]) -> _Take:
-    takes = tuple(_take(timeline, part, bank, window) for window in windows)
-    sounding = [take for take in takes if take.any()]
-    if not sounding and part.notes:
-        # It plays somewhere else: listen where it begins to.
-        first = timeline.frame(min(note.start_beats for note in part.notes))
-        sounding = [_take(timeline, part, bank, _Window(first, windows[0].frames, 1.0))]
-    loudness = loudness_lufs(sounding, timeline.rate_hz) if sounding else SILENCE_LUFS
+def _play(timeline: Timeline, part: Part, bank: SoundBank, starts: Sequence[int]) -> _Take:
+    frames, rate = _window_frames(timeline), timeline.rate_hz
+    windows = [_perform(timeline, part, bank, start) for start in starts]
+    sounding = [window for window in windows if window.any()]
+    elsewhere = not sounding and bool(part.notes)
+    if elsewhere:
+        # It rests in every window: listen where it begins to play.
+        sounding = [_perform(timeline, part, bank, timeline.frame(min(note.start_beats for note in part.notes)))]
+    silence = tuple(np.zeros((2, frames), np.float32) for _ in windows)
+    loudness = loudness_lufs(sounding, rate)
     if loudness <= SILENCE_LUFS:
-        return _Take(takes, 0.0)
-    return _Take(takes, min(max(REFERENCE_LUFS - loudness, _MATCH_RANGE_DB[0]), _MATCH_RANGE_DB[1]))
+        return _Take(silence, Match())
+    before_db = _within(REFERENCE_LUFS - loudness, _MATCH_RANGE_DB)
+    settings = strip_settings(timeline.score, part)
+    for window in sounding:
+        Strip(settings, Match(before_db), rate).process(window)
+    behind_db = _within(REFERENCE_LUFS + part.gain_db - loudness_lufs(sounding, rate), _MATCH_RANGE_DB)
+    gain = np.float32(10.0 ** (behind_db / 20.0))
+    return _Take(silence if elsewhere else tuple(window * gain for window in windows), Match(before_db, behind_db))
 
 
-def _take(timeline: Timeline, part: Part, bank: SoundBank, window: _Window) -> Float32:
-    return part_player(timeline, part, bank, window.start, window.start + window.frames).render(window.frames)
+def _perform(timeline: Timeline, part: Part, bank: SoundBank, start: int) -> Float32:
+    frames = _window_frames(timeline)
+    return part_player(timeline, part, bank, start, start + frames).render(frames)
 
 
-def _mix(timeline: Timeline, parts: Sequence[Float32], match_db: Sequence[float], window: _Window) -> Float32:
+def _mix(timeline: Timeline, parts: Sequence[Float32], start: int, frames: int) -> Float32:
     """One window of the whole mix as it will sound before the glue."""
-    score, rate = timeline.score, timeline.rate_hz
-    total = np.zeros((2, window.frames), np.float32)
-    ducking = timeline.ducking.block(window.start, window.frames) if timeline.ducking else None
-    gain = timeline.gain(window.start, window.frames)
-    for part, audio, match in zip(score.parts, parts, match_db, strict=True):
-        treated = audio.copy()
-        Strip(strip_settings(score, part), match, rate).process(treated)
-        if part.sidechain and ducking is not None:
-            treated *= ducking
-        total += Stem([part_sends(part)], bus_settings(score), rate).process([treated], gain)
+    total = np.zeros((2, frames), np.float32)
+    settings = bus_settings(timeline.score)
+    ducking = timeline.ducking.block(start, frames) if timeline.ducking else None
+    gain = timeline.gain(start, frames)
+    for part, audio in zip(timeline.score.parts, parts, strict=True):
+        ducked = audio * ducking if part.sidechain and ducking is not None else audio
+        total += Stem([part_sends(part)], settings, timeline.rate_hz).process([ducked], gain)
     return total
 
 
@@ -163,15 +166,18 @@ def _limited(mix: Float32, gain_db: float, rate_hz: int) -> Float32:
     return np.ascontiguousarray(audio.T)
 
 
-def _weighted(loudnesses: Sequence[float], windows: Sequence[_Window]) -> float:
-    """Mean loudness of the windows by weight, without those far below it (the relative gate of BS.1770-4)."""
-
-    def mean(pairs: Sequence[tuple[float, float]]) -> float:
-        total = sum(weight for _, weight in pairs)
-        return 10.0 * math.log10(sum(10.0 ** (level / 10.0) * weight for level, weight in pairs) / total)
-
-    pairs = [(level, window.weight) for level, window in zip(loudnesses, windows, strict=True) if level > SILENCE_LUFS]
-    if not pairs:
+def _mean_loudness(windows: Sequence[Float32], rate_hz: int) -> float:
+    """Loudness of the windows together, without those far below the mean (the relative gate of BS.1770-4)."""
+    levels = [level for level in (loudness_lufs([window], rate_hz) for window in windows) if level > SILENCE_LUFS]
+    if not levels:
         return SILENCE_LUFS
-    gate = mean(pairs) - _RELATIVE_GATE_LU
-    return mean([pair for pair in pairs if pair[0] > gate])
+
+    def mean(values: Sequence[float]) -> float:
+        return 10.0 * math.log10(sum(10.0 ** (value / 10.0) for value in values) / len(values))
+
+    gate = mean(levels) - _RELATIVE_GATE_LU
+    return mean([level for level in levels if level > gate])
+
+
+def _within(value: float, bounds: tuple[float, float]) -> float:
+    return min(max(value, bounds[0]), bounds[1])
