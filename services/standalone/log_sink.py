@@ -21,6 +21,7 @@ _POSTGRES_LINE = re.compile(r"(?:\S+ )?(LOG|NOTICE|WARNING|ERROR|FATAL|PANIC|DET
 _FILE_BYTES = 10 << 20
 _OLD_FILES = 3
 TAIL_LINES = 12
+_LAST_WORDS = 3
 
 
 class LogFile:
@@ -132,7 +133,7 @@ class LogSink:
 
     def show_unseen(self, level: int) -> None:
         """Show the last lines that were not important enough while nobody knew how this would end."""
-        for text in self._unseen:
+        for text in list(self._unseen)[-_LAST_WORDS:]:
             self._console.log(self._name, level, text)
         self._unseen.clear()
 

@@ -154,6 +154,11 @@ class PostgresServer(ServerProcess):
             "max_connections": "200",
             "shared_buffers": "128MB",
             "jit": "off",
+            # One machine, no replicas: fewer processes and less to write. Workers for reading ahead gain nothing here.
+            "io_method": "sync",
+            "wal_level": "minimal",
+            "max_wal_senders": "0",
+            "max_logical_replication_workers": "0",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_line_prefix": "",
