@@ -12,16 +12,17 @@ import concurrent.futures
 import os
 import threading
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from services.processing.config import ProcessingSettings
-from services.processing.media.formats import FORMATS
-from services.processing.worker.collaborators import Collaborators, open_collaborators
-from services.processing.worker.job_loop import JobLoop
 from services.processing.worker.lifeline import Lifeline
 from services.shared.errors import AppError, ErrorCode
+
+if TYPE_CHECKING:
+    from services.processing.worker.collaborators import Collaborators
+    from services.processing.worker.job_loop import JobLoop
 
 # After a stop: to give a job back. The whole worker has 10 s.
 DRAIN_SECONDS: Final = 6.0
@@ -89,6 +90,10 @@ class Child:
             os._exit(_FAILED)
 
     async def _main(self) -> None:
+        # Imported here: the parent, which imports this module, stays free of gRPC and of numpy's threads.
+        from services.processing.worker.collaborators import open_collaborators
+        from services.processing.worker.job_loop import JobLoop
+
         loop = asyncio.get_running_loop()
         reader = self._lifeline.reader()
         async with open_collaborators(self._settings) as parts:
@@ -110,5 +115,7 @@ class Child:
 
 
 async def _prepare(parts: Collaborators, object_key: str) -> None:
+    from services.processing.media.formats import FORMATS
+
     await parts.derivatives.ensure(object_key, FORMATS["mp3"])
     await parts.waveforms.ensure(object_key)

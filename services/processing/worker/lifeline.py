@@ -6,7 +6,7 @@ import os
 
 
 class Lifeline:
-    """Made by the parent before it forks. However the parent ends, `kill -9` included, the reading end becomes readable."""
+    """Made by the parent before it forks. Its reading end becomes readable however the parent ends."""
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
