@@ -8,7 +8,6 @@ from concurrent.futures import Executor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +19,6 @@ from services.generation.composer.render.timeline import Timeline
 from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.score import Score
 from services.generation.mastering import LoudnessMeter, Measurement, Recording, mastering_gain_db, write_flac
-
-if TYPE_CHECKING:
-    from services.generation.backends.protocol import GenerationContext
 
 Float32 = NDArray[np.float32]
 
@@ -46,14 +42,15 @@ class Bounce:
     metrics: dict[str, float]
 
 
-def bounce(score: Score, bank: SoundBank, executor: Executor, context: GenerationContext, progress: Progress) -> Bounce:
-    """Play a score: stream it through `context`, then write `master.flac` and `stems/<name>.flac` to its scratch
+def bounce(score: Score, bank: SoundBank, executor: Executor, progress: Progress) -> Bounce:
+    """Play a score: stream it live, then write `master.flac` and `stems/<name>.flac` to the context's scratch
     folder.
 
     The same score gives the same samples on one machine, live and on disk. Raises `GenerationCancelled` from the
     context.
     """
     started = time.monotonic()
+    context = progress.context
     timeline = Timeline(score, bank.rate_hz)
     progress.report(_COMPOSED, "sound check")
     levels = sound_check(timeline, bank, executor, progress.check)
@@ -64,7 +61,7 @@ def bounce(score: Score, bank: SoundBank, executor: Executor, context: Generatio
             name: files.enter_context(closing(Recording(context.scratch / f"{name}.f32", bank.rate_hz, 2)))
             for name in (_LIVE, *mixdown.stem_names)
         }
-        measured = _play(mixdown, timeline, context, progress, takes)
+        measured = _play(mixdown, timeline, progress, takes)
         played = time.monotonic()
         gain_db = mastering_gain_db(measured, score.mix.target_lufs)
         paths = _write(takes, gain_db, timeline, executor, context.scratch, progress)
@@ -88,12 +85,11 @@ def bounce(score: Score, bank: SoundBank, executor: Executor, context: Generatio
 _LIVE = "live"
 
 
-def _play(
-    mixdown: Mixdown, timeline: Timeline, context: GenerationContext, progress: Progress, takes: dict[str, Recording]
-) -> Measurement:
+def _play(mixdown: Mixdown, timeline: Timeline, progress: Progress, takes: dict[str, Recording]) -> Measurement:
     """Render and publish the whole song, recording the live audio and every stem on the way."""
     total = timeline.total_frames
     meter = LoudnessMeter(timeline.rate_hz, 2)
+    context = progress.context
     progress.report(_CHECKED, "counting in")
     context.start(timeline.rate_hz, 2, total)
     with closing(mixdown.blocks()) as blocks:

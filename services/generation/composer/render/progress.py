@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from services.generation.backends.protocol import GenerationContext
+from services.generation.backends.protocol import GenerationCancelled, GenerationContext
 
 # Before that much of the work is done, a guess at the rest is worth nothing.
 _FIRST_GUESS = 0.04
 
 
 class Progress:
-    """Reports to the worker how far a song is; also its cancel button."""
+    """Reports to the worker how far a song is; also its cancel button.
 
-    def __init__(self, context: GenerationContext) -> None:
-        self._context = context
+    `abandoned` is set by a caller that no longer waits for the song; it stops the work like a cancel.
+    """
+
+    def __init__(self, context: GenerationContext, abandoned: threading.Event | None = None) -> None:
+        self.context = context
+        self._abandoned = abandoned or threading.Event()
         self._started = time.monotonic()
         self._fraction = 0.0
         self._stage = ""
@@ -25,16 +27,18 @@ class Progress:
 
     def check(self) -> None:
         """Raise `GenerationCancelled` when the work has to stop."""
-        self._context.check()
+        if self._abandoned.is_set():
+            raise GenerationCancelled("Nobody waits for this song any more.")
+        self.context.check()
 
     def report(self, fraction: float, stage: str = "") -> None:
         """The song is this far (0–1); without a stage the last one goes on. Raises `GenerationCancelled` as `check`
         does.
         """
-        self._context.check()
+        self.check()
         with self._lock:
             self._fraction = min(max(self._fraction, fraction), 1.0)
             self._stage = stage or self._stage
             elapsed = time.monotonic() - self._started
             left = elapsed * (1.0 - self._fraction) / self._fraction if self._fraction >= _FIRST_GUESS else None
-            self._context.progress(self._fraction, self._stage, left)
+            self.context.progress(self._fraction, self._stage, left)
