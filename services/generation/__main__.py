@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 
 import structlog
 
 from protos.generation.v1.generation_pb2_grpc import add_GenerationServiceServicer_to_server
 from protos.users.v1.jobs_pb2_grpc import JobServiceStub
-from services.generation.backends.protocol import BackendEnvironment
+from services.generation.backends.protocol import Backend, BackendEnvironment
 from services.generation.backends.registry import find_backends
 from services.generation.catalogue import CatalogueTexts, ModelCatalogue
 from services.generation.config import GenerationSettings
@@ -32,13 +33,11 @@ _GRACE_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
-async def serve(settings: GenerationSettings, stop: asyncio.Event) -> None:
+async def serve(settings: GenerationSettings, backends: Sequence[Backend], stop: asyncio.Event) -> None:
     """Serve until `stop` is set. Raises `AppError` when the process cannot start."""
     secrets = Secrets(settings.secrets_dir)
     verifier = TokenVerifier(secrets.internal_token_public_key(), secrets.service_token_key())
     tokens = ServiceTokenSource("generation", secrets.service_token_key())
-    environment = BackendEnvironment(settings.models_dir, settings.assets_dir, settings.device, settings.threads)
-    backends = find_backends(environment, settings.extra_backend_names)
     catalogue = ModelCatalogue.of(backends, CatalogueTexts.read(settings.models_file))
     settings.scratch_dir.mkdir(parents=True, exist_ok=True)
     redis = open_valkey(settings.redis_url)
@@ -65,15 +64,12 @@ async def serve(settings: GenerationSettings, stop: asyncio.Event) -> None:
             await broadcasts.stop()
             await server.stop(_GRACE_SECONDS)
     finally:
-        for backend in backends:
-            backend.close()
         await redis.aclose()
     _log.info("stopped")
 
 
-async def run() -> None:
-    """Read the settings, set up logs, traces and metrics, and serve until SIGTERM or SIGINT."""
-    settings = GenerationSettings.load()
+async def run(settings: GenerationSettings, backends: Sequence[Backend]) -> None:
+    """Set up logs, traces and metrics, and serve until SIGTERM or SIGINT."""
     configure_logging("generation", settings.log_level, settings.log_format)
     configure_tracing("generation", settings.otlp_endpoint)
     start_metrics_server(settings.metrics_host, settings.metrics_port)
@@ -81,15 +77,19 @@ async def run() -> None:
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    await serve(settings, stop)
+    await serve(settings, backends, stop)
+    for backend in backends:
+        backend.close()
 
 
 def main() -> None:
-    """Run; a start that fails is one line on stderr and exit code 1."""
+    """Read the settings and run; a start that fails is one line on stderr and exit code 1."""
     try:
-        asyncio.run(run())
+        settings = GenerationSettings.load()
+        environment = BackendEnvironment(settings.models_dir, settings.assets_dir, settings.device, settings.threads)
+        asyncio.run(run(settings, find_backends(environment, settings.extra_backend_names)))
     except AppError as error:
-        raise SystemExit(error.message) from None
+        raise SystemExit(f"generation: {error.message}") from None
 
 
 if __name__ == "__main__":

@@ -276,7 +276,8 @@ class Recording:
 
     def blocks(self) -> Iterator[Float32]:
         """Everything recorded so far, from the first sample, in blocks `[n, channels]`."""
-        self._file.flush()
+        if not self._file.closed:
+            self._file.flush()
         with self.path.open("rb") as file:
             while data := file.read(_BLOCK_SAMPLES * self.channels * 4):
                 yield np.frombuffer(data, dtype="<f4").reshape(-1, self.channels)

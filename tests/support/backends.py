@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from services.generation.backends.protocol import (
     BackendEnvironment,
     GeneratedTrack,
+    GenerationCancelled,
     GenerationContext,
     GenerationRequest,
     ModelDescription,
@@ -82,7 +84,8 @@ class ToneBackend:
             _misbehave(spec, made)
             block = _sine(request.seed, start, min(start + BLOCK, total))
             recording.append(block)
-            context.audio(block)
+            with contextlib.suppress(*((GenerationCancelled,) if "deaf" in spec else ())):
+                context.audio(block)
             context.progress(start / total, "humming", (total - start) / RATE / (spec.get("speed") or 50))
             if speed := spec.get("speed", 0):
                 time.sleep(max(0.0, began + (made + BLOCK / RATE) / speed - time.monotonic()))

@@ -71,9 +71,8 @@ async def _warm_up(models: WorkerModels) -> None:
         _log.error("default_model_missing", model=default, reason=error.message)
 
 
-async def run() -> bool:
-    """Read the settings, set up logs, traces and metrics, and work until SIGTERM or SIGINT."""
-    settings = GenerationSettings.load()
+async def run(settings: GenerationSettings, backends: Sequence[Backend]) -> None:
+    """Set up logs, traces and metrics, and work until SIGTERM or SIGINT."""
     configure_logging("generation-worker", settings.log_level, settings.log_format)
     configure_tracing("generation-worker", settings.otlp_endpoint)
     start_metrics_server(settings.metrics_host, settings.metrics_port)
@@ -81,23 +80,21 @@ async def run() -> bool:
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    environment = BackendEnvironment(settings.models_dir, settings.assets_dir, settings.device, settings.threads)
-    backends = find_backends(environment, settings.extra_backend_names)
-    ended = await work(settings, backends, stop)
-    if not ended:
+    if not await work(settings, backends, stop):
         # A thread of a backend does not stop, and the interpreter would wait for it: everything is handed back already.
         os._exit(0)
     for backend in backends:
         backend.close()
-    return ended
 
 
 def main() -> None:
-    """Run; a start that fails is one line on stderr and exit code 1."""
+    """Read the settings and run; a start that fails is one line on stderr and exit code 1."""
     try:
-        asyncio.run(run())
+        settings = GenerationSettings.load()
+        environment = BackendEnvironment(settings.models_dir, settings.assets_dir, settings.device, settings.threads)
+        asyncio.run(run(settings, find_backends(environment, settings.extra_backend_names)))
     except AppError as error:
-        raise SystemExit(error.message) from None
+        raise SystemExit(f"generation worker: {error.message}") from None
 
 
 if __name__ == "__main__":

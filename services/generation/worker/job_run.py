@@ -86,6 +86,8 @@ class JobRun:
         self._stop_early = False
         self._keeping: asyncio.Future[TrackContent] | None = None
         self._told = False
+        # Set as soon as the ledger knows how the attempt ended, or it is lost; a deaf backend may still be running.
+        self.settled = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._lease = shared.keeper.hold(leased, claimed_at=claimed_at, on_stop=self._stop_from_thread)
 
@@ -127,6 +129,7 @@ class JobRun:
             outcome = await asyncio.shield(self._end(self._release()))
             raise
         finally:
+            self.settled.set()
             self._lease.drop()
             metrics.JOBS.labels(self._leased.job.model, outcome.value).inc()
             _log.info("job_run_ended", outcome=outcome.value, seconds=round(time.monotonic() - self._began, 2))
@@ -220,8 +223,10 @@ class JobRun:
                 _log.warning("backend_slow_to_stop")
                 await self._end(self._release())
                 await asyncio.wait({task})
-            if live_task.done() and (failure := live_task.exception()) is not None:
-                raise failure
+            # Why the live audio stopped says more than that the backend then stopped too.
+            for ended in (live_task, task):
+                if ended.done() and (failure := ended.exception()) is not None:
+                    raise failure
             return task.result()
         finally:
             stopped.cancel()
@@ -304,6 +309,7 @@ class JobRun:
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
                 self._told = True
+                self.settled.set()
                 self._lease.drop()
                 return
         raise StaleToken

@@ -26,6 +26,7 @@ _ASK_SECONDS = 1.0
 _ANNOUNCE_SECONDS = 5.0
 # The whole process ends within 10 s of SIGTERM: what does not stop by then is left to its lease.
 _DRAIN_SECONDS = 7.0
+_LAST_SECONDS = 0.5
 _CLAIM_SECONDS = 3.0
 
 _log = structlog.get_logger(__name__)
@@ -79,6 +80,7 @@ class WorkerLoop:
             queue=QUEUE,
             worker_id=self._shared.keeper.worker_id,
             free_budget=free,
+            total_budget=self._slots,
             worker_idle=not self._running,
             resident_models=self._shared.models.resident,
         )
@@ -116,13 +118,18 @@ class WorkerLoop:
             _log.info("draining", jobs=len(self._running))
         for run in self._running.values():
             run.stop()
+        settled = [asyncio.create_task(run.settled.wait()) for run in self._running.values()]
+        if settled:
+            await asyncio.wait(settled, timeout=_DRAIN_SECONDS)
+        for waiter in settled:
+            waiter.cancel()
         tasks = set(self._running)
         if tasks:
-            _, tasks = await asyncio.wait(tasks, timeout=_DRAIN_SECONDS)
+            _, tasks = await asyncio.wait(tasks, timeout=_LAST_SECONDS)
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=1.0)
+            await asyncio.wait(tasks, timeout=_LAST_SECONDS)
         return not tasks
 
     async def _listen(self) -> None:

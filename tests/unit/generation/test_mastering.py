@@ -145,8 +145,8 @@ def test_master_is_the_live_audio_times_the_stated_gain(tmp_path: Path) -> None:
     audio = np.clip(noise(3.0, 0.1, seed=5), -0.8, 0.8)
     for start in range(0, len(audio), 10_000):
         live.append(audio[start : start + 10_000])
-    master = mastering.write_master(tmp_path / "master.flac", live, target_lufs=-16.0)
     live.close()
+    master = mastering.write_master(tmp_path / "master.flac", live, target_lufs=-16.0)
     written, rate = soundfile.read(master.path, dtype="float32", always_2d=True)
     assert rate == RATE
     assert soundfile.info(master.path).subtype == "PCM_24"
@@ -156,3 +156,14 @@ def test_master_is_the_live_audio_times_the_stated_gain(tmp_path: Path) -> None:
     assert measured.true_peak_dbtp == pytest.approx(master.true_peak_dbtp, abs=0.05)
     assert measured.true_peak_dbtp <= -0.95
     assert master.duration_seconds == live.duration_seconds == 3.0
+
+
+def test_recording_reads_back_while_it_grows(tmp_path: Path) -> None:
+    live = Recording(tmp_path / "live.f32", RATE, 2)
+    first, second = noise(0.1, 0.1), noise(0.1, 0.1, seed=1)
+    live.append(first)
+    np.testing.assert_array_equal(np.concatenate(list(live.blocks())), first)
+    live.append(second)
+    live.close()
+    live.close()
+    np.testing.assert_array_equal(np.concatenate(list(live.blocks())), np.concatenate([first, second]))
