@@ -1,7 +1,7 @@
 """The data directory: one instance at a time, enough room, and a short private place for sockets.
 
-Layout: `postgres/`, `valkey/`, `storage/` (objects), `assets/`, `models/`, `secrets/`, `cache/`, `logs/`,
-`standalone.lock`.
+Layout: `postgres/`, `valkey/`, `storage/` (objects), `assets/`, `models/`, `secrets/`, `cache/`, `scratch/` (emptied at
+each start), `logs/`, `standalone.lock`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from services.standalone.errors import StandaloneError
 from services.standalone.postgres import SOCKET_PATH_LIMIT_BYTES
 
-_PRIVATE = ("postgres", "valkey", "storage", "assets", "models", "secrets", "cache", "logs")
+_PRIVATE = ("postgres", "valkey", "storage", "assets", "models", "secrets", "cache", "scratch", "logs")
 # The longest thing below the run directory: "postgres/.s.PGSQL.5432.lock".
 _LONGEST_SOCKET_BYTES = 28
 _PREVIOUS_INSTANCE_SECONDS = 8.0
@@ -49,6 +49,8 @@ class DataDirectory:
             probe = self.path / ".write-test"
             probe.write_bytes(b"\0" * 4096)
             probe.unlink()
+            # Files in the making of a run that was killed.
+            shutil.rmtree(self.folder("scratch"), ignore_errors=True)
             for name in _PRIVATE:
                 self.folder(name).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:

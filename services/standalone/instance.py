@@ -149,7 +149,7 @@ class Instance:
                 seconds=time.monotonic() - started,
                 admin=take_first_admin(self._directory.folder("secrets")),
                 single_user=self._settings.single_user,
-                command=f"{client_command()} --url {self._settings.url}",
+                command=client_command(),
                 logs=self._directory.folder("logs"),
             )
         )

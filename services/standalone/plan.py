@@ -18,6 +18,8 @@ from services.standalone.valkey import ValkeyServer
 # Stop order, highest first: callers before what they call.
 _DATABASES, _ACCOUNTS, _SERVICES, _WORKERS, _EDGE = range(5)
 _FIRST_METRICS_PORT_OFFSET = 1001
+# A Celery worker's children serve on the ports after its own.
+_METRICS_PORTS_EACH = 10
 
 # Names of the processes, which are also the names of their logs.
 GATEWAY = "gateway"
@@ -105,7 +107,7 @@ def compose(
         if socket:
             values["ADDRESS"] = addresses.grpc(socket)
         if settings.metrics:
-            values["METRICS_PORT"] = str(settings.port + _FIRST_METRICS_PORT_OFFSET + len(specs))
+            values["METRICS_PORT"] = str(settings.port + _FIRST_METRICS_PORT_OFFSET + len(specs) * _METRICS_PORTS_EACH)
         program = PythonService(
             module,
             service_environment(outer, prefix, values, extra),
@@ -120,20 +122,19 @@ def compose(
     ready = tuple(spec.name for spec in specs)
 
     database = {"DATABASE_URL": addresses.database_url}
-    folders = {
-        "MODELS_DIR": str(home / "models"),
-        "ASSETS_DIR": str(home / "assets"),
-        "SCRATCH_DIR": str(home / "cache"),
-    }
+    scratch = {"SCRATCH_DIR": str(home / "scratch")}
+    folders = {"MODELS_DIR": str(home / "models"), "ASSETS_DIR": str(home / "assets"), **scratch}
     edge = {"HOST": settings.host, "PORT": str(settings.port)}
     users = "services.user_management"
+    # Workers ask for jobs at once and need the tables that the first start makes; what people wait for loads first.
+    accounts = (USER_MANAGEMENT,)
     add(USER_MANAGEMENT, users, database, stage=_ACCOUNTS, socket="users")
     add(GATEWAY, "services.gateway", edge, stage=_EDGE)
     add("generation", "services.generation", folders, stage=_SERVICES, socket="generation")
     for number in range(1, settings.generation_workers + 1):
-        add(f"generation-worker-{number}", "services.generation.worker", folders, stage=_WORKERS, worker=True)
-    add("processing", "services.processing", {}, stage=_SERVICES, socket="processing")
-    add("processing-worker", "services.processing.worker", {}, stage=_WORKERS)
-    # Its periodic tasks need the tables that the first start makes.
-    add("background", f"{users}.background", database, stage=_WORKERS, after=(USER_MANAGEMENT,))
+        name = f"generation-worker-{number}"
+        add(name, "services.generation.worker", folders, stage=_WORKERS, after=accounts, worker=True)
+    add("processing", "services.processing", scratch, stage=_SERVICES, socket="processing")
+    add("processing-worker", "services.processing.worker", scratch, stage=_WORKERS, after=accounts)
+    add("background", f"{users}.background", database, stage=_WORKERS, after=accounts)
     return specs

@@ -39,7 +39,7 @@ class StandaloneSettings(BaseSettings):
     generation_workers: Annotated[int, Field(ge=0, le=64)] = Field(default_factory=_default_workers)
     # What reaches the terminal; the files in <home>/logs always hold everything from `info` on.
     log: Literal["debug", "info", "warning", "error"] = "warning"
-    # Prometheus ports on loopback, from port + 1001 on, one a process.
+    # Prometheus ports on loopback, from port + 1001 on, one every ten.
     metrics: bool = False
     # Below this the platform does not start: databases that meet a full disk stop in mid-work.
     min_free_mb: Annotated[int, Field(ge=0)] = 1024

@@ -10,7 +10,7 @@ def test_one_time_password_is_taken_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def text(**changes: object) -> str:
+def text(url: str = "http://127.0.0.1:8000", **changes: object) -> str:
     values = {
         "seconds": 4.2,
         "admin": "",
@@ -19,7 +19,7 @@ def text(**changes: object) -> str:
         "logs": Path("/logs"),
         **changes,
     }
-    return banner("http://127.0.0.1:8000", **values)  # type: ignore[arg-type]
+    return banner(url, **values)  # type: ignore[arg-type]
 
 
 def test_banner_names_the_address_the_password_and_the_next_command() -> None:
@@ -28,6 +28,11 @@ def test_banner_names_the_address_the_password_and_the_next_command() -> None:
     assert said.count("s3cret") == 1
     assert "musicgen register" in said
     assert "musicgen generate" in said
+
+
+def test_another_address_is_part_of_the_commands() -> None:
+    assert "--url" not in text()
+    assert text("http://127.0.0.1:18000").count("--url http://127.0.0.1:18000") == 2
 
 
 def test_single_user_needs_no_account() -> None:
