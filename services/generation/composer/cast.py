@@ -142,7 +142,13 @@ class _Casting:
         basses = [instrument for instrument in wanted if instrument.role == "bass"]
         if len(leads) > 2 and leads[2].low <= 40:
             basses.append(leads[2])
-        players = {"melody": leads[:1] or chordal[:1], "chords": chordal, "pad": [], "bass": basses, "counter": leads[1:2]}
+        players = {
+            "melody": leads[:1] or chordal[:1],
+            "chords": chordal,
+            "pad": [],
+            "bass": basses,
+            "counter": leads[1:2],
+        }
         kept: list[Layer] = []
         for role in ("melody", "chords", "bass", "counter"):
             own = [layer for layer in self._layers if layer.role == role]
@@ -213,11 +219,17 @@ class _Casting:
             stem = "bass" if instrument.role == "bass" else "other"
             return Layer(instrument.name, stem, "bass", (0,), patterns, low, high, gain_db=gain, reverb_db=reverb)
         if role == "melody":
-            return Layer(instrument.name, "melody", role, (0,), low=60, high=81, velocity=88, gain_db=-1.0, reverb_db=reverb)
+            return Layer(
+                instrument.name, "melody", role, (0,), low=60, high=81, velocity=88, gain_db=-1.0, reverb_db=reverb
+            )
         if role == "counter":
-            return Layer(instrument.name, "other", role, (0,), low=55, high=76, velocity=70, gain_db=-6.0, reverb_db=reverb)
+            return Layer(
+                instrument.name, "other", role, (0,), low=55, high=76, velocity=70, gain_db=-6.0, reverb_db=reverb
+            )
         if role == "pad":
-            return Layer(instrument.name, "other", role, (0,), low=50, high=76, velocity=62, gain_db=-8.0, reverb_db=reverb)
+            return Layer(
+                instrument.name, "other", role, (0,), low=50, high=76, velocity=62, gain_db=-8.0, reverb_db=reverb
+            )
         model = next((layer for layer in self._genre.layers if layer.role == "chords" and layer.style != "power"), None)
         patterns = model.patterns if model is not None else (("x-------x-------", "x-----x-----x---"),)
         return Layer(instrument.name, "chords", "chords", (0,), patterns, low=50, high=74, gain_db=-6.0, pan=0.25)

@@ -82,9 +82,7 @@ def make_plan(genre: Genre, spec: MusicSpec, duration_seconds: float, seed: int)
     sections = plan_form(genre, spec, sizing.bars, root.child("form"))
     end_tick = int(duration_seconds * sizing.bpm * TICKS_PER_BEAT / 60.0)
     harmony = plan_harmony(genre, key, sections, meter, final_tick, end_tick, root.child("harmony"))
-    return Plan(
-        seed, genre, spec, key, meter, sizing.bpm, sections, harmony, sizing.bars, final_tick, end_tick, slower
-    )
+    return Plan(seed, genre, spec, key, meter, sizing.bpm, sections, harmony, sizing.bars, final_tick, end_tick, slower)
 
 
 def _meter_name(plan: Plan) -> str:
@@ -93,7 +91,9 @@ def _meter_name(plan: Plan) -> str:
 
 def _in_bars(spec: MusicSpec, seconds_per_bar: float):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return tuple(
-        section if section.bars is not None else replace(section, bars=max(1, round((section.seconds or 0.0) / seconds_per_bar)))
+        section
+        if section.bars is not None
+        else replace(section, bars=max(1, round((section.seconds or 0.0) / seconds_per_bar)))
         for section in spec.structure
     )
 
@@ -233,7 +233,14 @@ def _flourish(plan: Plan, layer: Layer, length: int) -> list[Event]:
         pitches.pop()
     step = max(40, min(TICKS_PER_BEAT // 4, length // 8))
     return [
-        Event(plan.final_tick + index * step, length - index * step if index == len(pitches) - 1 else step, pitch, 84, 0, False)
+        Event(
+            plan.final_tick + index * step,
+            length - index * step if index == len(pitches) - 1 else step,
+            pitch,
+            84,
+            0,
+            False,
+        )
         for index, pitch in enumerate(pitches)
     ]
 

@@ -99,7 +99,11 @@ class MelodyWriter:
             drafts.append(_Draft(number, rhythms[name], label))
         for index, draft in enumerate(drafts):
             inside = index % 4
-            if draft.label != "C" and inside in (1, 2) and stream.child("breath", index).chance(self._style.breath // 2):
+            if (
+                draft.label != "C"
+                and inside in (1, 2)
+                and stream.child("breath", index).chance(self._style.breath // 2)
+            ):
                 drafts[index] = replace(draft, rhythm=self._silence())
         return drafts
 

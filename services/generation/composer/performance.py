@@ -35,7 +35,9 @@ class Touch:
     late_ms: float = 0.0
 
 
-def perform(plan: Plan, events: Sequence[Event], touch: Touch, stream: Stream, *, monophonic: bool = False) -> list[Note]:
+def perform(
+    plan: Plan, events: Sequence[Event], touch: Touch, stream: Stream, *, monophonic: bool = False
+) -> list[Note]:
     """Turn grid events into notes of the score. Notes that start together share their timing error."""
     timing = plan.ticks(touch.timing_ms)
     late = plan.ticks(touch.late_ms)

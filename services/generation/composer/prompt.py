@@ -62,7 +62,9 @@ _BPM = (
 _METER = re.compile(r"(?<![0-9/])([0-9]{1,2})\s?/\s?(2|4|8|16)(?![0-9/])")
 _MODE = r"major|minor|maj|min|dur|moll|dorian|phrygian|lydian|mixolydian|locrian|aeolian|ionian|harmonic minor|melodic minor|natural minor"  # noqa: E501
 _LEAD = r"(?:\bin(?: the)?(?: key(?: of)?)?|\bkey(?: of)?\s*:?|\btonart|\ben|\bem)\s+"
-_NOT_A_KEY = r"(?!\s+(?:key|keys|mode|scale|tonality|way|feel|feeling|mood|tone|setting|setback|chord|chords|part|role)\b)"  # noqa: E501
+_NOT_A_KEY = (
+    r"(?!\s+(?:key|keys|mode|scale|tonality|way|feel|feeling|mood|tone|setting|setback|chord|chords|part|role)\b)"  # noqa: E501
+)
 _KEY_LED = re.compile(
     rf"{_LEAD}([a-h](?:\s?[#♯♭]|b(?=[\s-])|\s?-?(?:sharp|flat)|is(?=[\s-])|e?s(?=-))?[\s-]+(?:{_MODE}))\b{_NOT_A_KEY}",
     re.IGNORECASE,

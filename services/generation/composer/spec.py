@@ -30,7 +30,19 @@ ROLES = ("drums", "bass", "chords", "melody", "pad")
 """Roles that `without` may name beside instruments."""
 
 CURVES = ("", "build", "fade")
-FIELDS = ("genre", "mood", "energy", "bpm", "key", "meter", "instruments", "without", "curve", "structure", "understood")
+FIELDS = (
+    "genre",
+    "mood",
+    "energy",
+    "bpm",
+    "key",
+    "meter",
+    "instruments",
+    "without",
+    "curve",
+    "structure",
+    "understood",
+)
 """Fields of the API's `spec`. `understood` is only shown; it is ignored when a returned spec is sent back."""
 
 

@@ -16,7 +16,11 @@ def describe_spec(plan: Plan, parts: Sequence[Part]) -> dict[str, Any]:
     """The job's `spec`: every field can be sent back in a request; `understood` says what was asked and what assumed."""
     spec = plan.spec
     fields = ("genre", "mood", "energy", "bpm", "key", "meter", "instruments", "without", "curve", "structure")
-    asked = {*spec.explicit, *({"bpm"} if "tempo" in spec.explicit else ()), *({"key"} if "mode" in spec.explicit else ())}
+    asked = {
+        *spec.explicit,
+        *({"bpm"} if "tempo" in spec.explicit else ()),
+        *({"key"} if "mode" in spec.explicit else ()),
+    }
     return {
         "genre": plan.genre.id,
         "mood": spec.mood,

@@ -99,7 +99,14 @@ def counter(program: int | tuple[int, ...], **changes: Any) -> Layer:
 
 def riser(program: int = 119, **changes: Any) -> Layer:
     """A reversed cymbal (or another swell) into louder sections."""
-    settings: dict[str, Any] = {"low": 60, "high": 60, "velocity": 84, "enters": 0.6, "gain_db": -12.0, "reverb_db": -12.0}
+    settings: dict[str, Any] = {
+        "low": 60,
+        "high": 60,
+        "velocity": 84,
+        "enters": 0.6,
+        "gain_db": -12.0,
+        "reverb_db": -12.0,
+    }
     return Layer("riser", "other", "riser", _programs(program), **{**settings, **changes})
 
 

@@ -74,7 +74,12 @@ GENRE = Genre(
                 },
             ),
         ),
-        fills=({"snare": "..g.x.xo"}, {"snare": "g.xx"}, {"tom2": "x...", "tom4": "..x.", "snare": ".g.g"}, {"snare": "...."}),
+        fills=(
+            {"snare": "..g.x.xo"},
+            {"snare": "g.xx"},
+            {"tom2": "x...", "tom4": "..x.", "snare": ".g.g"},
+            {"snare": "...."},
+        ),
         gain_db=-1.0,
         reverb_db=-22.0,
         high_cut_hz=9_000.0,
