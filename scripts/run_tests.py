@@ -20,6 +20,7 @@ CHECKS = {
     "ruff format": [str(BIN / "ruff"), "format", "--check", "--quiet", "."],
     "import contracts": [str(BIN / "lint-imports"), "--no-cache"],
     "generated protos": [sys.executable, "scripts/generate_protos.py", "--check"],
+    "OpenAPI document": [sys.executable, "scripts/export_openapi.py", "--check"],
     "mypy": [str(BIN / "mypy")],
 }
 
