@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from redis.asyncio import Redis
 from protos.generation.v1 import generation_pb2_grpc
 from protos.processing.v1 import processing_pb2_grpc
 from protos.users.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2_grpc, tracks_pb2_grpc
-from services.gateway.__main__ import GatewayServer
+from services.gateway.__main__ import GatewayServer, listen, url_of
 from services.gateway.config import GatewaySettings
 from services.gateway.main import create_app
 from services.shared.grpc_server import GrpcServer
@@ -177,10 +176,8 @@ async def running_gateway(backend: Backend, **changes: Any) -> AsyncIterator[Gat
     """The real application under uvicorn, on a port that the system chose."""
     settings = backend.settings(**changes)
     app = create_app(settings)
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(512)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener = listen("127.0.0.1", 0)
+    url = url_of(listener)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -32,6 +32,7 @@ class KeySet:
         self._document = ""
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
+        self._tries = 0
 
     async def key(self, key_id: str) -> jwt.PyJWK | None:
         """The key of this id, or None when there is none.
@@ -58,11 +59,14 @@ class KeySet:
     async def _refresh(self) -> None:
         if not self._may_fetch():
             return
-        asked_at = self._clock()
+        tries = self._tries
         async with self._lock:
-            if self._tried_at is not None and self._tried_at >= asked_at:
+            if tries != self._tries:
                 # Somebody else fetched while this call waited for the lock.
+                if not self._keys:
+                    raise _unavailable()
                 return
+            self._tries += 1
             self._tried_at = self._clock()
             try:
                 document = await self._fetch()
@@ -75,7 +79,9 @@ class KeySet:
                 if self._keys:
                     log.warning("access token keys not refreshed, the old ones go on", error=repr(error))
                     return
-                raise AppError(
-                    ErrorCode.UNAVAILABLE, "Sign-in cannot be checked at the moment. Try again.", retry_after_seconds=2
-                ) from error
+                raise _unavailable() from error
             self._keys, self._document, self._fetched_at = keys, document, self._clock()
+
+
+def _unavailable() -> AppError:
+    return AppError(ErrorCode.UNAVAILABLE, "Sign-in cannot be checked at the moment. Try again.", retry_after_seconds=2)

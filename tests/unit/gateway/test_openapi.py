@@ -1,0 +1,91 @@
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from services.gateway.admission import GatewayRoute
+from services.gateway.main import API_ROUTERS, build_api
+from services.gateway.openapi_examples import example_of
+from services.gateway.schemas.problems import Problem
+
+DOCUMENT = build_api().openapi()
+OPERATIONS = [
+    (method, path, operation) for path, item in DOCUMENT["paths"].items() for method, operation in item.items()
+]
+NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
+def test_an_operation_is_told_in_full(method: str, path: str, operation: dict[str, Any]) -> None:
+    assert operation["summary"]
+    assert operation["description"].endswith(".")
+    assert operation["tags"]
+    assert re.fullmatch(r"[a-z_]+", operation["operationId"])
+    responses = operation["responses"]
+    assert any(int(status) < 300 for status in responses)
+    assert "500" in responses
+    for status, response in responses.items():
+        assert response["description"], status
+        assert "X-Request-ID" in response["headers"], status
+        if int(status) >= 400:
+            media = response["content"]["application/problem+json"]
+            assert media["schema"] == {"$ref": "#/components/schemas/Problem"}
+            assert Problem.model_validate(media["example"]).status == int(status)
+    if "security" in operation:
+        assert {"401", "429", "503"} <= responses.keys()
+    if "requestBody" in operation:
+        assert {"413", "415", "422"} <= responses.keys()
+    if "{" in path:
+        assert "404" in responses
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
+def test_every_body_has_an_example_that_fits(method: str, path: str, operation: dict[str, Any]) -> None:
+    if "requestBody" in operation:
+        name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        assert DOCUMENT["components"]["schemas"][name]["examples"]
+    for status, response in operation["responses"].items():
+        if int(status) < 300:
+            for media_type, media in response.get("content", {}).items():
+                if media_type == "application/json" and media.get("schema"):
+                    assert "example" in media
+
+
+def test_the_examples_of_bodies_are_taken_by_their_schemas() -> None:
+    checked = 0
+    for route in (route for router in API_ROUTERS for route in router.routes if isinstance(route, GatewayRoute)):
+        model = route.body_field.field_info.annotation if route.body_field else None
+        for example in (getattr(model, "model_config", {}).get("json_schema_extra") or {}).get("examples", []):
+            TypeAdapter(model).validate_python(example)
+            checked += 1
+    assert checked >= 7
+
+
+def test_the_examples_of_answers_are_taken_by_their_schemas() -> None:
+    for route in (route for router in API_ROUTERS for route in router.routes if isinstance(route, GatewayRoute)):
+        if route.response_model is None or not hasattr(route.response_model, "model_validate"):
+            continue
+        schemas = DOCUMENT["components"]["schemas"]
+        example = example_of(schemas[route.response_model.__name__], schemas)
+        route.response_model.model_validate(example)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    text = str(DOCUMENT)
+    for kind, name in set(re.findall(r"#/components/(\w+)/([\w-]+)", text)):
+        assert name in DOCUMENT["components"][kind]
+
+
+def test_operations_have_names_of_their_own() -> None:
+    ids = [operation["operationId"] for _, _, operation in OPERATIONS]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_committed_document_is_fresh() -> None:
+    outcome = subprocess.run(
+        [sys.executable, "scripts/export_openapi.py", "--check"], capture_output=True, text=True, timeout=60
+    )
+    assert outcome.returncode == 0, outcome.stderr

@@ -1,0 +1,63 @@
+import grpc
+import pytest
+
+from services.gateway.problems import PROBLEM_KINDS, kind_of
+from services.gateway.schemas.jobs import problem_of
+from services.gateway.validation import json_pointer, sentence_of
+from services.shared.errors import ErrorCode
+from services.shared.grpc_errors import GRPC_STATUS
+
+# The contract (docs/api-reference): written out, so that a change is seen.
+STATUSES = {
+    ErrorCode.VALIDATION: 422,
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.IDEMPOTENCY_MISMATCH: 422,
+    ErrorCode.IDEMPOTENCY_IN_PROGRESS: 409,
+    ErrorCode.QUOTA_EXCEEDED: 429,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.QUEUE_FULL: 503,
+    ErrorCode.UNAVAILABLE: 503,
+    ErrorCode.DEADLINE_EXCEEDED: 504,
+    ErrorCode.STALE_LEASE: 409,
+    ErrorCode.PAYLOAD_TOO_LARGE: 413,
+    ErrorCode.UNSUPPORTED_MEDIA: 415,
+    ErrorCode.RANGE_NOT_SATISFIABLE: 416,
+    ErrorCode.STORAGE_FULL: 507,
+    ErrorCode.MODEL_NOT_INSTALLED: 409,
+    ErrorCode.INTERNAL: 500,
+}
+
+
+def test_every_error_code_has_its_status() -> None:
+    assert {code: kind_of(code).status for code in ErrorCode} == STATUSES
+    assert set(GRPC_STATUS) == set(STATUSES)
+    assert grpc.StatusCode.OK not in GRPC_STATUS.values()
+
+
+def test_every_kind_explains_itself() -> None:
+    for code, kind in PROBLEM_KINDS.items():
+        assert kind.type == f"/problems/{code}"
+        assert kind.title[0].isupper()
+        assert not kind.title.endswith(".")
+        assert kind.explanation.endswith(".")
+
+
+def test_an_unknown_code_counts_as_internal() -> None:
+    assert kind_of("worker-crashed").status == 500
+    assert problem_of("worker-crashed", "It broke.").detail == "It broke."
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"), [([], ""), (["a"], "/a"), (["a", 0, "b"], "/a/0/b"), (["a/b", "m~n"], "/a~1b/m~0n")]
+)
+def test_places_are_json_pointers(path: list[object], pointer: str) -> None:
+    # RFC 6901 §3 for the escapes.
+    assert json_pointer(path) == pointer
+
+
+def test_an_unforeseen_finding_keeps_its_own_words() -> None:
+    found = sentence_of({"type": "url_parsing", "loc": ("body", "webhook_url"), "msg": "Input should be a valid URL"})
+    assert (found.pointer, found.detail) == ("/webhook_url", "Input should be a valid URL.")
