@@ -175,15 +175,15 @@ class LiveReader:
 
         Raises NOT_FOUND when there is no such channel (any more).
         """
-        found = _format_of(await self._meta())
+        meta = await self._meta()
+        found = _format_of(meta)
         if found is None:
             raise _gone()
         frame = found.frame_bytes
         position = from_sample
         cursor = f"{position}-0"
-        while True:
+        while not self._has_ended(meta, position):
             entries = await self._entries(cursor, BLOCK_MILLISECONDS)
-            before = position
             for entry_id, fields in entries:
                 cursor = entry_id
                 first, data = int(fields[b"o"]), fields[b"d"]
@@ -196,11 +196,11 @@ class LiveReader:
                     position += len(stored) // frame
                 yield data[(position - first) * frame :]
                 position = end
-            if position == before and await self._has_ended(position):
-                return
+            # Marks come when the state changes; and no entry at all may mean that the channel is gone.
+            if not entries or not entries[-1][1][b"d"]:
+                meta = await self._meta()
 
-    async def _has_ended(self, position: int) -> bool:
-        meta = await self._meta()
+    def _has_ended(self, meta: Mapping[str, str], position: int) -> bool:
         if _format_of(meta) is None:
             raise _gone()
         state = meta.get("state", "")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from redis.asyncio import Redis
+from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.shared.errors import AppError, ErrorCode
@@ -33,9 +35,49 @@ ResultT = TypeVar("ResultT")
 StreamEntry = tuple[str, dict[bytes, bytes]]
 
 
+class _CancellableSend(AbstractConnection):
+    """Sends under `asyncio.timeout`.
+
+    redis-py uses `asyncio.wait_for`, which in Python 3.11 forgets a cancellation that arrives while it finishes
+    (python/cpython#86296): a listener that left would be listened for ever after.
+    """
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        limit, self.socket_timeout = self.socket_timeout, None
+        try:
+            async with asyncio.timeout(limit):
+                await super().send_packed_command(command, check_health)
+        except TimeoutError as error:
+            raise RedisTimeoutError("Timeout writing to socket") from error
+        finally:
+            self.socket_timeout = limit
+
+
+class _TcpConnection(_CancellableSend, Connection):
+    """`redis://`."""
+
+
+class _TlsConnection(_CancellableSend, SSLConnection):
+    """`rediss://`."""
+
+
+class _SocketConnection(_CancellableSend, UnixDomainSocketConnection):
+    """`unix://`."""
+
+
+_CONNECTIONS: dict[str, type[AbstractConnection]] = {
+    "redis": _TcpConnection,
+    "rediss": _TlsConnection,
+    "unix": _SocketConnection,
+}
+
+
 def open_valkey(url: str) -> Redis:
-    """A client for `redis://…`, `rediss://…` or `unix://…`; answers are bytes. Connects lazily; `aclose` it."""
-    client: Redis = Redis.from_url(
+    """A client for `redis://…`, `rediss://…` or `unix://…`; answers are bytes. Connects lazily; `aclose` it.
+
+    Use it instead of `Redis.from_url`: it reconnects, has timeouts, and keeps cancellation intact.
+    """
+    pool = ConnectionPool.from_url(
         url,
         decode_responses=False,
         socket_connect_timeout=2.0,
@@ -44,7 +86,8 @@ def open_valkey(url: str) -> Redis:
         max_connections=MAX_CONNECTIONS,
         retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries=2),
     )
-    return client
+    pool.connection_class = _CONNECTIONS[urlsplit(url).scheme]
+    return Redis.from_pool(pool)
 
 
 def require_bytes(redis: Redis) -> None:
@@ -98,6 +141,6 @@ def as_text(value: bytes | str) -> str:
 
 def _refused(error: RedisError) -> AppError:
     reason = str(error)
-    if reason.startswith(("MISCONF", "OOM")):
+    if isinstance(error, OutOfMemoryError) or "MISCONF" in reason:
         return AppError(ErrorCode.STORAGE_FULL, "The message store cannot keep more. Free disk space or memory.")
     return AppError(ErrorCode.INTERNAL, "Something went wrong on our side.", reason=reason)
