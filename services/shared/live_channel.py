@@ -98,7 +98,7 @@ class LiveWriter:
         chunk = self._format.sample_rate_hz // 2
         for start in range(known, end, chunk):
             piece = bytes(view[(start - first) * frame : (min(start + chunk, end) - first) * frame])
-            await self._commit(start, piece)
+            await self._commit(start, piece, self._format)
             await self._segments.feed(piece)
 
     async def close(self) -> None:
@@ -118,13 +118,11 @@ class LiveWriter:
     ) -> None:
         await self.stop()
 
-    async def _commit(self, first: int, pcm: bytes) -> None:
-        if self._format is None:
-            raise RuntimeError("append before open")
-        frame = self._format.frame_bytes
+    async def _commit(self, first: int, pcm: bytes, format: LiveFormat) -> None:  # noqa: A002 — the contract's word
+        frame = format.frame_bytes
         end = first + len(pcm) // frame
         self._sent.append((first, pcm))
-        while self._sent[0][0] < end - _REPLAY_SECONDS * self._format.sample_rate_hz:
+        while self._sent[0][0] < end - _REPLAY_SECONDS * format.sample_rate_hz:
             self._sent.popleft()
         position = first
         while position < end:
