@@ -78,26 +78,23 @@ def build(blocks: Iterable[NDArray[np.float32]], frames: int, sample_rate_hz: in
 
 
 def _buckets(blocks: Iterable[NDArray[np.float32]], size: int) -> Iterator[Peaks]:
-    kept = np.zeros((0, 2), dtype=np.float32)
+    """The extremes of every `size` frames over all channels; the last bucket may be shorter."""
+    kept: NDArray[np.float32] | None = None
     for block in blocks:
-        over_channels = np.stack([block.min(axis=1), block.max(axis=1)], axis=1)
-        frames = np.concatenate([kept, over_channels])
+        frames = block if kept is None else np.concatenate([kept, block])
         whole = len(frames) // size * size
-        yield _reduced(frames[:whole], size)
+        # Row by row of whole buckets: contiguous, and much quicker than along an axis.
+        rows = frames[:whole].reshape(whole // size, -1)
+        if whole:
+            yield np.stack([rows.min(axis=1), rows.max(axis=1)], axis=1)
         kept = frames[whole:]
-    if len(kept):
-        yield _reduced(kept, size)
-
-
-def _reduced(frames: Peaks, size: int) -> Peaks:
-    starts = np.arange(0, len(frames), size)
-    if not len(starts):
-        return frames[:0]
-    return np.stack([np.minimum.reduceat(frames[:, 0], starts), np.maximum.reduceat(frames[:, 1], starts)], axis=1)
+    if kept is not None and len(kept):
+        yield np.array([[kept.min(), kept.max()]], dtype=np.float32)
 
 
 def _halved(level: Peaks) -> Peaks:
-    return _reduced(level, 2)
+    starts = np.arange(0, len(level), 2)
+    return np.stack([np.minimum.reduceat(level[:, 0], starts), np.maximum.reduceat(level[:, 1], starts)], axis=1)
 
 
 def read_layout(header: bytes) -> Layout:

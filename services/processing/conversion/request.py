@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, get_args
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -28,7 +28,7 @@ class ConvertRequest(BaseModel):
     track_id: Annotated[str, Field(min_length=1, max_length=64)]
     format: FormatName
     sample_rate: Annotated[int | None, Field(ge=8_000, le=192_000, strict=True)] = None
-    bit_depth: Annotated[Literal[16, 24, 32] | None, Field(strict=True)] = None
+    bit_depth: BitDepth | None = None
     bitrate: Annotated[int | None, Field(ge=8_000, le=510_000, strict=True)] = None
     # The gateway sends the master's key along; it is looked up again with the caller's rights, and not trusted.
     object_key: Annotated[str | None, Field(exclude=True)] = None
@@ -36,8 +36,7 @@ class ConvertRequest(BaseModel):
     @property
     def target(self) -> Target:
         """What to write."""
-        depth: BitDepth | None = self.bit_depth
-        return Target(FORMATS[self.format], self.sample_rate, depth, self.bitrate)
+        return Target(FORMATS[self.format], self.sample_rate, self.bit_depth, self.bitrate)
 
 
 def parse(text: str) -> ConvertRequest:

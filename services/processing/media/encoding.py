@@ -24,7 +24,8 @@ from services.processing.media.quantization import Dither16, to_int16, to_int24
 from services.processing.media.reading import BLOCK_FRAMES, Block, SourceInfo, blocks, inspect
 from services.shared.errors import AppError, ErrorCode
 
-_RESAMPLER_QUALITY: Final = "VHQ"
+# soxr's 28 and 20 bits: a lossy format hides what lies below the latter.
+_RESAMPLER_QUALITY: Final = {True: "VHQ", False: "HQ"}
 
 Progress = Callable[[float], None]
 
@@ -60,7 +61,8 @@ def encode(
     if not target.format.lossless and info.channels > LOSSY_MAX_CHANNELS:
         raise AppError(ErrorCode.UNSUPPORTED_MEDIA, f"{target.format.name} is written with one or two channels only.")
     rate_hz = output_rate_hz(target, info.sample_rate_hz)
-    samples = _resampled(_told(blocks(source, check), info, progress), info, rate_hz)
+    quality = _RESAMPLER_QUALITY[target.format.lossless]
+    samples = _resampled(_told(blocks(source, check), info, progress), info, rate_hz, quality)
     written = 0
     try:
         with soundfile.SoundFile(
@@ -106,14 +108,12 @@ def _told(source: Iterator[Block], info: SourceInfo, progress: Progress) -> Iter
         progress(done / max(1, info.frames))
 
 
-def _resampled(source: Iterator[Block], info: SourceInfo, rate_hz: int) -> Iterator[Block]:
+def _resampled(source: Iterator[Block], info: SourceInfo, rate_hz: int, quality: str) -> Iterator[Block]:
     """The samples at another rate, cut or filled to the exact length, in blocks of at most 65,536 frames."""
     if rate_hz == info.sample_rate_hz:
         yield from source
         return
-    stream = soxr.ResampleStream(
-        info.sample_rate_hz, rate_hz, info.channels, dtype="float32", quality=_RESAMPLER_QUALITY
-    )
+    stream = soxr.ResampleStream(info.sample_rate_hz, rate_hz, info.channels, dtype="float32", quality=quality)
     left = round(info.frames * rate_hz / info.sample_rate_hz)
     empty = np.zeros((0, info.channels), dtype=np.float32)
     for block in _with_end(source, empty):
