@@ -122,7 +122,7 @@ async def running_backend(folder: Path, redis_url: str) -> AsyncIterator[Backend
     """The services on unix sockets below `folder` (keep it short)."""
     create_missing(folder / "secrets")
     redis = Redis.from_url(redis_url)
-    jobs = Jobs()
+    jobs, tracks = Jobs(), Tracks()
     store = ObjectStore.from_url((folder / "objects").as_uri())
     backend = Backend(
         folder=folder,
@@ -131,9 +131,9 @@ async def running_backend(folder: Path, redis_url: str) -> AsyncIterator[Backend
         store=store,
         accounts=Accounts(Secrets(folder / "secrets").access_token_private_key(), redis),
         jobs=jobs,
-        tracks=Tracks(),
+        tracks=tracks,
         generation=Generation(jobs),
-        processing=Processing(jobs, store),
+        processing=Processing(jobs, tracks, store),
         servers={},
     )
     for name in ("users", "generation", "processing"):

@@ -194,7 +194,7 @@ class Jobs(jobs_pb2_grpc.JobServiceServicer):
             queue="generation",
             status=jobs_pb2.JOB_STATUS_QUEUED,
             queue_position=1,
-            request_json=json.dumps(request or {"prompt": "x", "duration_seconds": 30.0}),
+            request_json=json.dumps(request or {"prompt": "x", "duration": 30.0, "_trace": {}}),
         )
         job.created_at.GetCurrentTime()
         self.jobs[job.id] = job
@@ -385,7 +385,7 @@ class Generation(generation_pb2_grpc.GenerationServiceServicer):
             raise AppError.field("/duration", "The composer makes at most 600 seconds.")
         self.submitted.append(wanted)
         job = await self.jobs.add(
-            caller.subject, request={"prompt": wanted.prompt, "duration_seconds": wanted.duration_seconds or 30.0}
+            caller.subject, request={"prompt": wanted.prompt, "duration": wanted.duration_seconds or 30.0}
         )
         if once.key:
             self.answers[scope] = (once.body_sha256, job.id)
@@ -443,8 +443,9 @@ _MODEL = generation_pb2.Model(
 class Processing(processing_pb2_grpc.ProcessingServiceServicer):
     """Derivatives that are as long as a test's audio has to be."""
 
-    def __init__(self, jobs: Jobs, store: ObjectStore) -> None:
+    def __init__(self, jobs: Jobs, tracks: Tracks, store: ObjectStore) -> None:
         self.jobs = jobs
+        self.tracks = tracks
         self.store = store
         self.content: dict[str, bytes] = {}
         self.derivative_calls = 0
@@ -466,6 +467,8 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
         )
 
     async def Submit(self, request, context):
+        asked = json.loads(request.request_json)
+        self.tracks.readable(asked["track_id"])
         self.submitted.append(request)
-        job = await self.jobs.add(require_user().subject, kind=request.kind, request={"format": "wav"})
+        job = await self.jobs.add(require_user().subject, kind=request.kind, request=asked)
         return processing_pb2.SubmitResponse(job=job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from datetime import UTC
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -13,11 +14,22 @@ from protos.users.v1 import jobs_pb2
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.collaborators import Collaborators
 from services.gateway.dependencies import Caller, Cursor, Gateway, Limit, known_id
-from services.gateway.responses import EVENTS
-from services.gateway.schemas.jobs import TO_WIRE, Job, JobList, JobStatus, status_of
+from services.gateway.media.objects import Representation, object_response
+from services.gateway.responses import AUDIO, EVENTS, also
+from services.gateway.schemas.jobs import (
+    FILE_KEY,
+    TO_WIRE,
+    Job,
+    JobList,
+    JobStatus,
+    request_of,
+    result_of,
+    status_of,
+)
 from services.gateway.streams.disconnect import ClientGone, Closing, nobody_there, while_connected
 from services.gateway.streams.events import MEDIA_TYPE, JobEvents
 from services.gateway.streams.response import StreamedResponse
+from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"], route_class=GatewayRoute)
@@ -108,6 +120,43 @@ async def read_events(
         # Proxies that buffer would hold the events back.
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
+
+
+@router.get(
+    "/{job_id}/file",
+    dependencies=[Depends(Admission("audio", takes_links=True))],
+    response_class=StreamedResponse,
+    responses={**AUDIO, **also(409)},
+)
+async def get_file(job_id: str, request: Request, caller: Caller, gateway: Gateway) -> Response:
+    """The file that a conversion made. Takes Range, If-Range, If-None-Match and If-Modified-Since."""
+    job = await gateway.jobs.get(caller, known_id(job_id, "job"))
+    if not status_of(job).is_final:
+        raise AppError(ErrorCode.CONFLICT, "The job has not ended yet. Wait with GET /api/v1/jobs/{id}?wait=60.")
+    made = result_of(job)
+    if FILE_KEY not in made:
+        raise AppError(ErrorCode.NOT_FOUND, "The job made no file.")
+    what = Representation(
+        key=made[FILE_KEY],
+        size_bytes=made["size_bytes"],
+        media_type=made["media_type"],
+        etag=f'"{made["sha256"]}"',
+        modified=job.finished_at.ToDatetime(tzinfo=UTC),
+        title=await _title_of(gateway, caller, job),
+        extension=made["format"],
+    )
+    return await object_response(request, gateway.store, what, attachment=True)
+
+
+async def _title_of(gateway: Collaborators, caller: Principal, job: jobs_pb2.Job) -> str:
+    """The title of the track that a job was about; it may be gone by now."""
+    try:
+        track = await gateway.tracks.get(caller, str(request_of(job).get("track_id", "")))
+    except AppError as error:
+        if error.code is not ErrorCode.NOT_FOUND:
+            raise
+        return ""
+    return track.content.title
 
 
 async def _has_more(gateway: Collaborators, caller: Principal, job_id: str, after_event_id: str) -> bool:

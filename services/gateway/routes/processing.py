@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import orjson
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,13 +24,10 @@ async def convert(
     gateway: Gateway,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
-    """Make a file of a track in another format, sample rate, bit depth or bit rate."""
-    # Somebody else's private track is not found here already, before there is a job.
-    track = await gateway.tracks.get(caller, known_id(body.track_id, "track"))
-    parameters = {**body.model_dump(exclude_none=True), "object_key": track.content.master_object_key}
-    submitted = await gateway.processing.submit(
-        caller, "convert", orjson.dumps(parameters).decode(), idempotency_of(request, idempotency_key, body)
-    )
+    """Make a file of a track in another format, sample rate, bit depth or bit rate; the job's `links` lead to it."""
+    known_id(body.track_id, "track")
+    idempotency = idempotency_of(request, idempotency_key, body)
+    submitted = await gateway.processing.submit(caller, "convert", body.model_dump_json(exclude_none=True), idempotency)
     job = Job.from_message(submitted.job, gateway.links)
     response.headers["location"] = job.links["self"]
     if submitted.replayed:

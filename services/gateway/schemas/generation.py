@@ -17,7 +17,7 @@ LONGEST_SECONDS = 3_600.0
 # JSON numbers are exact up to here in every client (RFC 8259 §6).
 HIGHEST_SEED = 2**53 - 1
 MOST_SECTIONS = 64
-LARGEST_SPEC_BYTES = 32_768
+LARGEST_SPEC_BYTES = 16_384
 LARGEST_BATCH = 32
 
 
@@ -74,14 +74,14 @@ class GenerateRequest(Body):
         Field(description="Fields of the composer's specification that win over the prompt."),
     ] = None
     negative_prompt: Annotated[Text | None, Field(max_length=LONGEST_PROMPT)] = None
-    guidance_scale: Annotated[float | None, Field(ge=0, le=30)] = None
+    guidance_scale: Annotated[float | None, Field(ge=0, le=20)] = None
     temperature: Annotated[float | None, Field(gt=0, le=5)] = None
     top_k: Annotated[int | None, Field(ge=0, le=100_000)] = None
     top_p: Annotated[float | None, Field(ge=0, le=1)] = None
     lyrics: Annotated[Text | None, Field(max_length=10_000)] = None
     structure: Annotated[list[Section] | None, Field(max_length=MOST_SECTIONS)] = None
     bpm: Annotated[float | None, Field(ge=20, le=400, description="Beats a minute.", examples=[104])] = None
-    key: Annotated[Line | None, Field(max_length=32, description="Tonic and mode.", examples=["A minor"])] = None
+    key: Annotated[Line | None, Field(max_length=40, description="Tonic and mode.", examples=["A minor"])] = None
     title: Annotated[Line | None, Field(max_length=200)] = None
     public: Annotated[bool, Field(description="Whether everybody may hear the track.")] = False
 

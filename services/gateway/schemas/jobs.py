@@ -19,8 +19,8 @@ from services.gateway.tokens.links import LinkSigner
 # Kinds of job whose sound can be heard while it is made.
 LIVE_KINDS = frozenset({"generate"})
 
-# The services' names of request fields, where the public ones differ.
-_PUBLIC_NAMES = {"duration_seconds": "duration"}
+# Where a job's file lies is the platform's own business; clients get a link.
+FILE_KEY = "object_key"
 
 
 class JobStatus(StrEnum):
@@ -89,7 +89,7 @@ class Job(BaseModel):
     links: Annotated[
         dict[str, str],
         Field(
-            description="Where to go on. `stream` and `events` are signed: they work without a header, for a while.",
+            description="Where to go on. `stream`, `events` and `file` are signed: for a while they need no header.",
             examples=[{"self": "/api/v1/jobs/…", "stream": "/api/v1/stream/…?expires=…&signature=…"}],
         ),
     ]
@@ -108,7 +108,7 @@ class Job(BaseModel):
             eta_seconds=message.eta_seconds or None,
             attempts=message.attempts,
             error=problem_of(message.error.code, message.error.message) if message.HasField("error") else None,
-            request=_public_request(message.request_json),
+            request=request_of(message),
             result=_result_of(message) if status is JobStatus.SUCCEEDED else None,
             metrics=_object(message.metrics_json) if message.metrics_json else None,
             created_at=to_datetime(message.created_at),
@@ -132,12 +132,20 @@ def problem_of(code: str, message: str) -> Problem:
     return Problem(type=kind.type, title=kind.title, status=kind.status, detail=message)
 
 
-def _public_request(request_json: str) -> dict[str, Any]:
-    return {_PUBLIC_NAMES.get(name, name): value for name, value in _object(request_json).items()}
+def request_of(message: jobs_pb2.Job) -> dict[str, Any]:
+    """What was asked for, with every default filled in."""
+    # Keys that begin with an underscore are the services' own.
+    return {name: value for name, value in _object(message.request_json).items() if not name.startswith("_")}
 
 
 def _result_of(message: jobs_pb2.Job) -> JobResult:
-    return JobResult(**{**_object(message.result_json), "track_ids": list(message.track_ids)})
+    public = {name: value for name, value in result_of(message).items() if name != FILE_KEY}
+    return JobResult(**{**public, "track_ids": list(message.track_ids)})
+
+
+def result_of(message: jobs_pb2.Job) -> dict[str, Any]:
+    """What the job's worker said of its outcome, beside tracks."""
+    return _object(message.result_json)
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -150,6 +158,8 @@ def _links_of(message: jobs_pb2.Job, links: LinkSigner) -> dict[str, str]:
     found = {"self": path, "events": links.link(f"{path}/events", message.owner_id), "cancel": f"{path}/cancel"}
     if message.kind in LIVE_KINDS:
         found["stream"] = links.link(f"/api/v1/stream/{message.id}", message.owner_id)
+    if FILE_KEY in result_of(message):
+        found["file"] = links.link(f"{path}/file", message.owner_id)
     if message.track_ids:
         found["track"] = f"/api/v1/tracks/{message.track_ids[0]}"
     return found

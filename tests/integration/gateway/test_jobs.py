@@ -186,3 +186,37 @@ async def test_shutdown_ends_events_and_waits_at_once(backend: Backend) -> None:
         answers = await asyncio.wait_for(asyncio.gather(reading, waiting), 10)
         assert [answer.status_code for answer in answers] == [200, 200]
         assert time.monotonic() - started < 3
+
+
+async def test_a_conversions_file_is_behind_a_link(gateway: Gateway, ada: Person, bob: Person) -> None:
+    backend = gateway.backend
+    track = backend.tracks.add(ada.user)
+    job = await backend.jobs.add(ada.user.id, kind="convert", request={"track_id": track.id, "format": "wav"})
+    path = f"/api/v1/jobs/{job.id}/file"
+    assert (await ada.http.get(path)).status_code == 409
+    key = f"jobs/{job.id}/1/audio.wav"
+    await backend.store.put(key, b"RIFF")
+    job.result_json = json.dumps(
+        {"object_key": key, "format": "wav", "media_type": "audio/wav", "size_bytes": 4, "sha256": "ab" * 32}
+    )
+    await backend.jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED)
+    told = (await ada.http.get(f"/api/v1/jobs/{job.id}")).json()
+    assert "object_key" not in told["result"]
+    async with gateway.client() as http:
+        answer = await http.get(told["links"]["file"])
+    assert (answer.content, answer.headers["content-type"]) == (b"RIFF", "audio/wav")
+    assert 'filename="Rain on tin.wav"' in answer.headers["content-disposition"]
+    assert (await bob.http.get(path)).status_code == 404
+    await ada.http.delete(f"/api/v1/tracks/{track.id}")
+    assert 'filename="track.wav"' in (await ada.http.head(path)).headers["content-disposition"]
+
+
+async def test_a_job_without_a_file_says_so(gateway: Gateway, ada: Person) -> None:
+    job = await gateway.backend.jobs.add(ada.user.id)
+    await gateway.backend.jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED)
+    assert (await ada.http.get(f"/api/v1/jobs/{job.id}/file")).status_code == 404
+
+
+async def test_the_services_own_words_are_not_part_of_a_request(gateway: Gateway, ada: Person) -> None:
+    job = await gateway.backend.jobs.add(ada.user.id)
+    assert (await ada.http.get(f"/api/v1/jobs/{job.id}")).json()["request"] == {"prompt": "x", "duration": 30.0}
