@@ -72,5 +72,6 @@ class Forecast:
                     return await QueueRepository(connection).mean_run_seconds(queue)
 
                 mean = await self._database.read(query)
-                self._means[queue] = (time.monotonic(), mean)
+                if mean:
+                    self._means[queue] = (time.monotonic(), mean)
             return mean

@@ -21,8 +21,8 @@ OWNERS: Final = 32
 DEPTH: Final = 4
 _RECENT: Final = 20
 
-# Both steps read an index in its own order, so the length of the queue does not matter.
-_CANDIDATES: Final = text(
+# What owners could have leased next. Both steps read an index in its own order: the queue's length does not matter.
+CANDIDATES: Final = text(
     """
     WITH owners AS (
         SELECT owner_id, running, served_at FROM job_counters
@@ -86,7 +86,7 @@ class QueueRepository:
     async def candidates(self, queue: str, worker: Worker, page: int = 0) -> tuple[list[Candidate], bool]:
         """Jobs that the worker could run, of the owners of one page; and whether there may be a further page."""
         rows = await self._connection.execute(
-            _CANDIDATES,
+            CANDIDATES,
             {
                 "queue": queue,
                 "owners": OWNERS,
