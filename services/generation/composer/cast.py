@@ -34,6 +34,8 @@ _ROLES = {
 }
 _STAND_INS = {"chords": (0, 24, 4, 16), "melody": (73, 0, 40, 80), "pad": (89, 48), "bass": (33, 32, 38)}
 
+_PLAIN_COMPING: tuple[tuple[str, ...], ...] = (("x-------x-------", "x-----x-----x---"),)
+_PLAIN_BASS: tuple[tuple[str, ...], ...] = (("1-------5-------", "1-------1-----5-"),)
 _DEFAULT_DRUMS = Drums(
     kits=(0,),
     grooves=(
@@ -176,7 +178,7 @@ class _Casting:
         self._drums = replace(drums, kits=kits, enters=min(drums.enters, 0.28))
 
     def _is_heard(self, instrument: Instrument) -> bool:
-        """Whether a layer already plays it (any member of the family will do for a generic name); then it is kept in."""
+        """Whether a layer already plays it; any member of the family will do for a generic name. Then it is kept in."""
         programs = family_programs(instrument.family) if instrument.generic else {instrument.program}
         for index, layer in enumerate(self._layers):
             if layer.programs[0] in programs and layer.role != "riser":
@@ -213,7 +215,7 @@ class _Casting:
         """A part for an instrument that the genre does not know."""
         reverb = -17.0
         if role == "bass":
-            patterns = (("1-------5-------", "1-------1-----5-"),)
+            patterns = _PLAIN_BASS
             low, high = max(28, instrument.low), max(43, min(instrument.low + 24, 52))
             gain = BASS_GAIN_DB if instrument.role == "bass" else -10.0
             stem = "bass" if instrument.role == "bass" else "other"
@@ -231,7 +233,7 @@ class _Casting:
                 instrument.name, "other", role, (0,), low=50, high=76, velocity=62, gain_db=-8.0, reverb_db=reverb
             )
         model = next((layer for layer in self._genre.layers if layer.role == "chords" and layer.style != "power"), None)
-        patterns = model.patterns if model is not None else (("x-------x-------", "x-----x-----x---"),)
+        patterns = _PLAIN_COMPING if model is None else model.patterns
         return Layer(instrument.name, "chords", "chords", (0,), patterns, low=50, high=74, gain_db=-6.0, pan=0.25)
 
 

@@ -1,7 +1,8 @@
 """Chords from roman numerals: "ii9", "V7/vi", "bVImaj7", "iv6", "I^3" (third in the bass), "IV/1" (over the tonic).
 
-Degrees count in the mode of the key, so that "VI" is A flat in C minor and A in C dorian; "b" and "#" shift from there. Upper case has
-a major third, lower case a minor one; a seventh on upper case is a dominant seventh unless "maj7" is written.
+Degrees count in the mode of the key, so that "VI" is A flat in C minor and A in C dorian; "b" and "#" shift from
+there. Upper case has a major third, lower case a minor one; a seventh on upper case is a dominant seventh unless
+"maj7" is written.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from services.generation.composer.bass import choose_pattern
 from services.generation.composer.chord import Chord
 from services.generation.composer.genres.profile import Layer
@@ -145,7 +147,7 @@ def _scale_step(plan: Plan, pitch: int, direction: int) -> int:
 def write_riser(plan: Plan, layer: Layer) -> list[Event]:
     """One long note through the last bar before every section that is much louder than the one before it."""
     events = []
-    for before, after in zip(plan.sections, plan.sections[1:], strict=False):
+    for before, after in pairwise(plan.sections):
         if after.energy_from - before.energy_from >= 0.2 and before.bars >= 2 and after.energy_from >= layer.enters:
             start = (before.end_bar - 1) * plan.meter.bar_ticks
             events.append(Event(start, plan.meter.bar_ticks - 30, layer.low, layer.velocity))

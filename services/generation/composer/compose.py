@@ -1,7 +1,7 @@
 """Prompt in, score out: the composer's one entry point.
 
-`compose` reads the request (`prompt`), sizes the song (`form`), lays its harmony, casts its players and lets each of them write. The
-same request and seed give the same score on every machine.
+`compose` reads the request (`prompt`), sizes the song (`form`), lays its harmony, casts its players and lets each of
+them write. The same request and seed give the same score on every machine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from services.generation.composer.bass import final_bass, write_bass
 from services.generation.composer.cast import Cast, choose_cast
 from services.generation.composer.comping import final_chord, write_chords, write_counter, write_pad, write_riser
 from services.generation.composer.drums import write_drums
-from services.generation.composer.form import plan_form, size_song
+from services.generation.composer.form import Sizing, plan_form, size_song
 from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.genres.profile import Genre, Layer, Swing
 from services.generation.composer.harmony import plan_harmony
@@ -27,7 +27,7 @@ from services.generation.composer.pitch import MINOR_LIKE, Key, make_key
 from services.generation.composer.plan import Plan
 from services.generation.composer.prompt import read_request
 from services.generation.composer.score import DRUM_BANK, TICKS_PER_BEAT, Note, Part, Score, SectionSpan
-from services.generation.composer.spec import METERS, MusicSpec
+from services.generation.composer.spec import METERS, AskedSection, MusicSpec
 from services.generation.composer.streams import Stream
 from services.generation.composer.summary import describe_spec, make_title
 
@@ -36,6 +36,7 @@ _CONTRAST_DB = 7.0
 """Mix level between no energy and full energy; sections differ by part of it."""
 
 _SHORTEST_SECONDS = 0.5
+_TEMPO_DRAWS = 5
 
 
 def compose(request: GenerationRequest) -> Score:
@@ -67,16 +68,14 @@ def compose(request: GenerationRequest) -> Score:
 
 def make_plan(genre: Genre, spec: MusicSpec, duration_seconds: float, seed: int) -> Plan:
     """Tempo, key, meter, form and harmony."""
-    root = Stream(seed)
+    root = Stream(seed, genre.id)
     key = _choose_key(genre, spec, root.child("key"))
     meter_name = spec.meter or root.child("meter").weighted(genre.meters)
     if meter_name == "12/8":
         genre = replace(genre, swing=Swing(TICKS_PER_BEAT // 2, 0.6667))
     meter = Meter(METERS[meter_name][0], compound=meter_name == "6/8")
-    bpm = _choose_bpm(genre, spec, meter, duration_seconds, root.child("tempo"))
-    seconds_per_bar = meter.beats * 60.0 / bpm
-    spec = replace(spec, meter=meter_name, structure=_in_bars(spec, seconds_per_bar))
-    sizing = size_song(genre, spec, bpm, meter.beats, duration_seconds, genre.ritardando)
+    spec = replace(spec, meter=meter_name)
+    sizing, spec = _size(genre, spec, meter, duration_seconds, root.child("tempo"))
     final_tick = sizing.final_beat * TICKS_PER_BEAT
     slower = round(genre.ritardando * meter.bar_ticks) if sizing.bars > 2 else 0
     sections = plan_form(genre, spec, sizing.bars, root.child("form"))
@@ -89,7 +88,7 @@ def _meter_name(plan: Plan) -> str:
     return plan.spec.meter or "4/4"
 
 
-def _in_bars(spec: MusicSpec, seconds_per_bar: float):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _in_bars(spec: MusicSpec, seconds_per_bar: float) -> tuple[AskedSection, ...]:
     return tuple(
         section
         if section.bars is not None
@@ -111,27 +110,40 @@ def _choose_key(genre: Genre, spec: MusicSpec, stream: Stream) -> Key:
     return make_key(stream.child("tonic").choose(genre.tonics), mode)
 
 
-def _choose_bpm(genre: Genre, spec: MusicSpec, meter: Meter, duration_seconds: float, stream: Stream) -> float:
-    if spec.bpm is not None:
-        return spec.bpm
-    tempo = genre.tempo
-    hint = spec.tempo_hint
-    if hint > 0.0:
-        centre = tempo.typical + (tempo.high - tempo.typical) * min(1.0, hint)
-    else:
-        centre = tempo.typical - (tempo.typical - tempo.low) * min(1.0, -hint)
-    if abs(hint) > 1.0:
-        centre *= 1.0 + 0.12 * (abs(hint) - 1.0) * (1.0 if hint > 0 else -1.0)
-    spread = (tempo.high - tempo.low) * (0.16 if hint else 0.24)
-    bpm = centre + (stream.below(2001) - 1000) / 1000.0 * spread
-    bpm = min(max(bpm, tempo.low * (0.86 if hint < -1 else 1.0)), tempo.high * (1.14 if hint > 1 else 1.0))
+def _size(
+    genre: Genre, spec: MusicSpec, meter: Meter, duration_seconds: float, stream: Stream
+) -> tuple[Sizing, MusicSpec]:
+    """The best grid among a few tempi that the genre might have; a tempo that was asked for is the only candidate."""
+    tempi = [spec.bpm] if spec.bpm is not None else [_draw_bpm(genre, spec, stream) for _ in range(_TEMPO_DRAWS)]
     asked = sum(section.bars or 0 for section in spec.structure)
-    if asked and all(section.bars is not None for section in spec.structure):
+    if spec.bpm is None and asked and all(section.bars is not None for section in spec.structure):
         # A form in bars and a length in seconds: the tempo may serve both as long as the genre can live with it.
         fitting = asked * meter.beats * 60.0 / max(1.0, duration_seconds - genre.ring_seconds[1])
-        if tempo.low * 0.85 <= fitting <= tempo.high * 1.15:
-            bpm = fitting
-    return float(round(bpm))
+        if genre.tempo.low * 0.85 <= fitting <= genre.tempo.high * 1.15:
+            tempi = [round(fitting, 2)]
+    best: tuple[Sizing, MusicSpec] | None = None
+    for bpm in tempi:
+        sized = replace(spec, structure=_in_bars(spec, meter.beats * 60.0 / bpm))
+        sizing = size_song(genre, sized, bpm, meter.beats, duration_seconds)
+        if best is None or sizing.cost < best[0].cost:
+            best = sizing, sized
+    if best is None:
+        raise AssertionError("no tempo was tried")
+    return best
+
+
+def _draw_bpm(genre: Genre, spec: MusicSpec, stream: Stream) -> float:
+    tempo = genre.tempo
+    hint = spec.tempo_hint
+    room = tempo.high - tempo.typical if hint > 0.0 else tempo.typical - tempo.low
+    centre = tempo.typical + room * max(-1.0, min(1.0, hint))
+    if abs(hint) > 1.0:
+        centre *= 1.0 + 0.12 * (abs(hint) - 1.0) * (1.0 if hint > 0.0 else -1.0)
+    spread = (tempo.high - tempo.low) * (0.16 if hint else 0.24)
+    bpm = centre + (stream.below(2001) - 1000) / 1000.0 * spread
+    low = tempo.low * (0.86 if hint < -1.0 else 1.0)
+    high = tempo.high * (1.14 if hint > 1.0 else 1.0)
+    return float(round(min(max(bpm, low), high)))
 
 
 def _section_spans(plan: Plan) -> tuple[SectionSpan, ...]:

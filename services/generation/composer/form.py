@@ -17,7 +17,7 @@ _NUDGE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of the plan. `kind` steers the writing, `name` is shown; `occurrence` counts earlier ones of its kind."""
+    """One section of the plan. `kind` steers the writing, `name` is shown, `occurrence` counts earlier ones."""
 
     kind: str
     name: str
@@ -50,12 +50,14 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """The grid that a song stands on: whole bars, then the final chord at `final_beat`, then the ring-out to the end."""
+    """The grid that a song stands on: whole bars, the final chord at `final_beat`, the ring-out to the end."""
 
     bars: int
     bpm: float
     final_beat: int
     ring_seconds: float
+    cost: float
+    """How far the grid is from what the genre likes; comparable between tempi."""
 
 
 def section_kind(name: str) -> str:
@@ -71,9 +73,7 @@ def section_kind(name: str) -> str:
     return "verse"
 
 
-def size_song(
-    genre: Genre, spec: MusicSpec, bpm: float, beats_per_bar: int, duration_seconds: float, ritardando: float
-) -> Sizing:
+def size_song(genre: Genre, spec: MusicSpec, bpm: float, beats_per_bar: int, duration_seconds: float) -> Sizing:
     """Choose bars and tempo so that the final chord and its ring-out end exactly at the asked length.
 
     An assumed tempo may move by at most 3 %; an asked one stays. Lengths that the genre's forms like are preferred.
@@ -81,29 +81,28 @@ def size_song(
     shortest, preferred, longest = genre.ring_seconds
     scale = min(1.0, duration_seconds / 12.0)
     shortest, preferred = shortest * scale, preferred * max(scale, 0.45)
-    fixed = "bpm" in spec.explicit
-    asked = sum(section.bars or 0 for section in spec.structure) if spec.structure else 0
-    ideal = (duration_seconds - preferred) * bpm / 60.0 / beats_per_bar
-    best: tuple[float, Sizing] | None = None
+    asked = sum(section.bars or 0 for section in spec.structure)
     liked = _liked_sizes(genre.form)
+    ideal = (duration_seconds - preferred) * bpm / 60.0 / beats_per_bar
+    best: Sizing | None = None
     for bars in range(max(1, int(ideal * 0.93) - 3), int(ideal * 1.07) + 4):
-        beats = bars * beats_per_bar + (ritardando * beats_per_bar if bars > 2 else 0.0)
+        beats = bars * beats_per_bar + (genre.ritardando * beats_per_bar if bars > 2 else 0.0)
         tempo = bpm
-        if not fixed:
+        if "bpm" not in spec.explicit:
             wanted = beats * 60.0 / max(0.1, duration_seconds - preferred)
             tempo = round(min(max(wanted, bpm * (1.0 - _NUDGE)), bpm * (1.0 + _NUDGE)), 2)
         ring = duration_seconds - beats * 60.0 / tempo
         if ring < shortest:
             continue
         cost = abs(ring - preferred) / preferred + max(0.0, ring - longest) * 4.0 + abs(tempo / bpm - 1.0) * 8.0
-        cost += 0.0 if bars == asked or (not asked and bars in liked) else (0.5, 1.6, 1.0, 1.6)[bars % 4]
-        if best is None or cost < best[0]:
-            best = (cost, Sizing(bars, tempo, bars * beats_per_bar, ring))
+        cost += 0.0 if bars == asked or (not asked and bars in liked) else (0.7, 1.8, 1.2, 1.8)[bars % 4]
+        if best is None or cost < best.cost:
+            best = Sizing(bars, tempo, bars * beats_per_bar, ring, cost)
     if best is not None:
-        return best[1]
+        return best
     # Shorter than a bar: a pickup of a few beats, then the final chord for at least half of the time.
     beat = max(0, min(int(duration_seconds * 0.5 * bpm / 60.0), beats_per_bar - 1))
-    return Sizing(0, bpm, beat, duration_seconds - beat * 60.0 / bpm)
+    return Sizing(0, bpm, beat, duration_seconds - beat * 60.0 / bpm, 0.0)
 
 
 @lru_cache(maxsize=64)
@@ -154,9 +153,9 @@ def _with_energy(section: Section, genre: Genre, spec: MusicSpec, total: int, st
 
 def _parse(template: str) -> list[tuple[str, int]]:
     pairs = []
-    for token in template.split():
-        if token != "*":
-            kind, _, count = token.partition(":")
+    for entry in template.split():
+        if entry != "*":
+            kind, _, count = entry.partition(":")
             pairs.append((kind, int(count)))
     return pairs
 
@@ -186,25 +185,22 @@ def _fit_template(family: str, bars: int) -> list[tuple[str, int]]:
 
 def _grow(sections: list[tuple[str, int]], missing: int) -> list[tuple[str, int]]:
     """Lengthen sections until they fill the song: by fours, then twos, then a last bar at the end."""
-    grown = [list(pair) for pair in sections]
-    order = sorted(range(len(grown)), key=lambda index: (grown[index][1], -index))
+    sizes = [count for _, count in sections]
+    order = sorted(range(len(sizes)), key=lambda index: (sizes[index], -index))
     for step in (4, 2):
         while missing >= step:
-            for index in order:
-                if missing >= step and (step == 2 or grown[index][1] < 16):
-                    grown[index][1] += step
-                    missing -= step
-                    break
-            else:
+            grown = next((index for index in order if step == 2 or sizes[index] < 16), None)
+            if grown is None:
                 break
+            sizes[grown] += step
+            missing -= step
             order = order[1:] + order[:1]
-    if missing:
-        grown[-1][1] += missing
-    return [(str(kind), int(count)) for kind, count in grown]
+    sizes[-1] += missing
+    return [(kind, size) for (kind, _), size in zip(sections, sizes, strict=True)]
 
 
 def _fit_asked(structure: Sequence[AskedSection], bars: int) -> list[tuple[str, str, int, AskedSection | None]]:
-    """The asked sections, scaled to the song's bars when they do not add up; every one keeps at least a bar if it can."""
+    """The asked sections, scaled to the song's bars when they do not add up; each keeps a bar if it can."""
     bars = max(1, bars)
     structure = structure[:bars]
     weights = [float(section.bars or 0) or (section.seconds or 1.0) for section in structure]

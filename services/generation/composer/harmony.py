@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from services.generation.composer.chord import Chord, parse_chord
 from services.generation.composer.form import Section
@@ -129,4 +130,4 @@ def _places(count: int, meter: Meter) -> list[tuple[int, int]]:
         return [(0, half), (half, meter.bar_ticks)]
     count = min(count, meter.beats)
     edges = [-(-meter.beats * index // count) * TICKS_PER_BEAT for index in range(count)] + [meter.bar_ticks]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 — word lists read best with one row per instrument
 """Instruments that people ask for by name: General MIDI programs, compass, and the part that each usually plays."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 — word lists read best with one row per meaning
 """Words and what they mean: genres, moods, tempo words, scenes, negations. Lower case; the longest phrase wins.
 
 Weights: 10 names a genre directly, 6 is a close relative or a typical phrase, 2–4 a scene or an object that suggests it.
@@ -60,12 +61,12 @@ _GENRES: dict[str, dict[int, tuple[str, ...]]] = {
         3: ("space", "stars", "galaxy", "cosmos", "cosmic", "ocean", "underwater", "nebula", "calm water", "mist", "fog", "breathing", "dream", "dreamy", "dreams", "relaxing", "relax", "relaxation", "massage", "night sky", "aurora", "glacier", "spacious", "planetarium", "bedtime"),
     },
     "cinematic": {
-        10: ("cinematic", "trailer", "epic", "movie trailer", "film score", "epic orchestral", "orchestral battle", "hybrid orchestral", "soundtrack", "epische", "épico", "épica", "épique", "epico"),
+        10: ("haunted house", "cinematic", "trailer", "epic", "movie trailer", "film score", "epic orchestral", "orchestral battle", "hybrid orchestral", "soundtrack", "epische", "épico", "épica", "épique", "epico"),
         6: ("battle", "war", "heroic", "hero", "blockbuster", "boss fight", "boss battle", "dramatic", "schlacht", "batalla", "score for a film", "movie", "film", "filmmusik", "cinematográfica", "hans zimmer"),
         3: ("dragon", "dragons", "knight", "knights", "kingdom", "castle", "viking", "vikings", "army", "triumph", "victory", "suspense", "thriller", "horror", "haunted", "tension", "villain", "monster", "fantasy", "adventure", "explorers", "apocalypse", "storm", "quest", "throne", "warrior", "documentary", "zombie", "heist", "detective", "spy", "ghost", "mystery", "chase scene", "title sequence", "gladiator", "superhero"),
     },
     "orchestral": {
-        10: ("orchestral", "orchestra", "symphony", "symphonic", "philharmonic", "classical", "klassik", "classique", "clásica", "classica", "baroque", "romantic era", "concerto", "waltz", "walzer", "valse", "string quartet", "chamber music", "streichquartett", "クラシック", "古典", "классика", "ballet", "opera"),
+        10: ("opera house", "orchestral", "orchestra", "symphony", "symphonic", "philharmonic", "classical", "klassik", "classique", "clásica", "classica", "baroque", "romantic era", "concerto", "waltz", "walzer", "valse", "string quartet", "chamber music", "streichquartett", "クラシック", "古典", "классика", "ballet", "opera"),
         6: ("mozart", "beethoven", "vivaldi", "bach", "tchaikovsky", "haydn", "overture", "minuet", "fugue", "strings only", "nutcracker", "fairy tale", "fairytale", "chamber", "string trio"),
         3: ("ballroom", "palace", "elegant", "royal", "christmas", "snow", "magical", "wizard", "gala", "museum", "wedding march", "enchanted", "princess", "regal", "coronation"),
     },
@@ -76,7 +77,7 @@ _GENRES: dict[str, dict[int, tuple[str, ...]]] = {
     },
     "jazz": {
         10: ("jazz", "swing", "bebop", "be-bop", "hard bop", "big band", "cool jazz", "smooth jazz", "jazz trio", "jazz quartet", "dixieland", "gypsy jazz", "jazz ballad", "ジャズ", "爵士", "джаз", "재즈"),
-        6: ("walking bass", "ride cymbal", "saxophone quartet", "coltrane", "miles davis", "bill evans", "swinging", "ragtime", "speakeasy", "brushes"),
+        6: ("coffee house", "walking bass", "ride cymbal", "saxophone quartet", "coltrane", "miles davis", "bill evans", "swinging", "ragtime", "speakeasy", "brushes"),
         3: ("cocktail", "noir", "new york", "smoky", "basement bar", "whiskey", "martini", "1920s", "1930s", "1940s", "1950s", "private eye", "lounge", "hotel lobby", "dinner party", "fedora"),
     },
     "bossa": {
@@ -121,7 +122,7 @@ _GENRES: dict[str, dict[int, tuple[str, ...]]] = {
     },
     "folk": {
         10: ("folk", "singer-songwriter", "singer songwriter", "indie folk", "celtic", "irish", "scottish", "bluegrass folk", "americana", "medieval", "volksmusik", "sea shanty", "shanty", "jig", "reel", "fingerpicking", "fingerpicked", "フォーク", "фолк"),
-        6: ("campfire", "acoustic", "unplugged", "classical guitar", "acoustic guitar", "fingerstyle", "mandolin", "ukulele", "tin whistle", "fiddle", "tavern", "bard", "renaissance", "minstrel"),
+        6: ("tree house", "campfire", "acoustic", "unplugged", "classical guitar", "acoustic guitar", "fingerstyle", "mandolin", "ukulele", "tin whistle", "fiddle", "tavern", "bard", "renaissance", "minstrel"),
         3: ("forest", "woods", "mountain", "mountains", "cabin", "river", "countryside", "meadow", "hiking", "hike", "autumn leaves", "village", "travel vlog", "handmade", "picnic", "garden", "farmers market", "pub", "nature", "spring morning", "hobbit", "harvest", "sailors", "sailor"),
     },
     "country": {

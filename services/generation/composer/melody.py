@@ -1,27 +1,31 @@
 """The tune: motifs in phrases over the chords, repeated and varied by the form.
 
-Rhythm first (cells make bars, bars make phrases A A' B C), then pitches by dynamic programming over the scale: chord tones on
-strong beats, steps between them, a contour for the phrase, the motif's own shape when it returns. Chance only breaks ties.
+Rhythm first (cells make bars, bars make phrases A A' B C), then pitches by dynamic programming over the scale: chord
+tones on strong beats, steps between them, a contour for the phrase, the motif's own shape when it returns. Chance
+only breaks ties.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from services.generation.composer.chord import Chord
 from services.generation.composer.form import Section
 from services.generation.composer.genres.profile import Layer, MelodyStyle
 from services.generation.composer.genres.rhythms import BEAT_CELLS, CELLS, CLOSERS, COMPOUND_CELLS, SCHEMES
 from services.generation.composer.performance import Event, loudness
-from services.generation.composer.plan import Plan
 from services.generation.composer.pitchline import Slot, solve_line
+from services.generation.composer.plan import Plan
 from services.generation.composer.score import TICKS_PER_BEAT
 from services.generation.composer.streams import Stream
 
 _SIXTEENTH = TICKS_PER_BEAT // 4
 _EXACT_PERCENT = 34
 _EXACT_INSIDE_PERCENT = 45
+_ENOUGH_REPETITION = 0.30
+"""Share of literally repeated bars above which bars are varied instead (corpora: 0.10–0.40)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class MelodyWriter:
         self._style = style
         self._sung: dict[str, list[MelodyBar]] = {}
         self._last: int | None = None
+        self._heard: set[tuple[str, tuple[int, ...]]] = set()
+        self._bars = 0
+        self._repeated = 0
 
     def write(self, bars: Sequence[int]) -> list[Event]:
         """Melody events for the bars in which the layer sings."""
@@ -74,7 +81,9 @@ class MelodyWriter:
             phrase = drafts[first : first + 4]
             if 0 < len(drafts) - first - 4 < 2:
                 phrase = drafts[first:]
-            written.extend(self._solve(section, phrase, written, stream.child("phrase", first)))
+            solved = self._solve(section, phrase, written, stream.child("phrase", first))
+            self._listen(solved)
+            written.extend(solved)
             if len(phrase) > 4:
                 break
         self._sung.setdefault(section.kind, written)
@@ -82,6 +91,20 @@ class MelodyWriter:
         for draft, bar in zip(drafts, written, strict=True):
             events.extend(self._sound(section, draft.number, bar, stream.child("sound", draft.number)))
         return events
+
+    def _listen(self, bars: Sequence[MelodyBar]) -> None:
+        for bar in bars:
+            if bar.pitches:
+                self._bars += 1
+                self._repeated += (bar.rhythm, bar.pitches) in self._heard
+                self._heard.add((bar.rhythm, bar.pitches))
+
+    def _may_repeat(self, stream: Stream, percent: int) -> bool:
+        """Whether a bar may come back literally: by chance, but neither too often in a song nor too rarely."""
+        share = self._repeated / max(1, self._bars)
+        if share > _ENOUGH_REPETITION:
+            return False
+        return stream.chance(percent + 25 if share < 0.14 else percent)
 
     def _invent(self, bars: list[int], stream: Stream) -> list[_Draft]:
         """New material: rhythms for each label, phrase by phrase; the second phrase grows out of the first."""
@@ -113,7 +136,7 @@ class MelodyWriter:
         for index, number in enumerate(bars):
             before = known[index % len(known)]
             own = stream.child("recall", index)
-            if before.chords == self._chords(number) and own.chance(_EXACT_PERCENT):
+            if before.chords == self._chords(number) and self._may_repeat(own, _EXACT_PERCENT):
                 drafts.append(_Draft(number, before.rhythm, before.label, before, before))
                 continue
             rhythm = before.rhythm if own.chance(45) else self._mutated(before.rhythm, own)
@@ -186,19 +209,13 @@ class MelodyWriter:
     def _solve(
         self, section: Section, phrase: list[_Draft], earlier: list[MelodyBar], stream: Stream
     ) -> list[MelodyBar]:
-        """Pitches for a phrase. Bars that share a label follow the first one's steps, or repeat it where chords allow."""
+        """Pitches for a phrase. Bars that share a label follow the first one's steps, or repeat it."""
         plan = self._plan
         firsts = {bar.label.rstrip("'"): bar for bar in reversed(earlier) if bar.pitches}
-        solved: list[MelodyBar] = []
-        pending: list[_Draft] = []
-        for draft in phrase:
-            model = draft.shape or firsts.get(draft.label.rstrip("'"))
-            same = model is not None and model.rhythm == draft.rhythm and model.chords == self._chords(draft.number)
-            if draft.fixed is None and same and stream.child("exact", draft.number).chance(_EXACT_INSIDE_PERCENT):
-                draft = replace(draft, fixed=model)
-            pending.append(replace(draft, shape=model) if draft.label != "C" or draft.shape else draft)
+        pending = [self._with_model(draft, firsts, stream) for draft in phrase]
         slots = [slot for draft in pending for slot in self._slots(section, draft, phrase)]
         pitches = solve_line(plan, self._layer, self._style, slots, self._last, stream.child("line"))
+        solved: list[MelodyBar] = []
         at = 0
         for draft in pending:
             count = draft.rhythm.count("x")
@@ -209,6 +226,15 @@ class MelodyWriter:
             self._last = pitches[-1]
         return self._echo(solved, pending, stream)
 
+    def _with_model(self, draft: _Draft, firsts: dict[str, MelodyBar], stream: Stream) -> _Draft:
+        """The draft with the earlier bar that it follows, or repeats."""
+        model = draft.shape or firsts.get(draft.label.rstrip("'"))
+        if draft.fixed is None and model is not None:
+            same = model.rhythm == draft.rhythm and model.chords == self._chords(draft.number)
+            if same and self._may_repeat(stream.child("exact", draft.number), _EXACT_INSIDE_PERCENT):
+                draft = replace(draft, fixed=model)
+        return replace(draft, shape=model) if draft.label != "C" else draft
+
     def _echo(self, solved: list[MelodyBar], drafts: list[_Draft], stream: Stream) -> list[MelodyBar]:
         """Inside a phrase: a bar with an earlier bar's rhythm and chords may repeat it literally."""
         for index, bar in enumerate(solved):
@@ -216,7 +242,7 @@ class MelodyWriter:
                 continue
             for before in solved[:index]:
                 same = before.rhythm == bar.rhythm and before.chords == bar.chords
-                if same and stream.child("echo", index).chance(_EXACT_INSIDE_PERCENT):
+                if same and self._may_repeat(stream.child("echo", index), _EXACT_INSIDE_PERCENT):
                     solved[index] = replace(bar, pitches=before.pitches)
                     break
         return solved
@@ -227,7 +253,6 @@ class MelodyWriter:
         slots = []
         fixed = draft.fixed.pitches if draft.fixed is not None else None
         steps = _interval_shape(plan, draft.shape) if draft.shape is not None else ()
-        number = 0
         closing = draft is phrase[-1] or draft.label == "C"
         onsets = [index for index, symbol in enumerate(draft.rhythm) if symbol == "x"]
         for order, index in enumerate(onsets):
@@ -243,11 +268,10 @@ class MelodyWriter:
                     place=min(0.999, max(0.0, place)),
                     energy=section.energy_at(draft.number - section.start_bar),
                     step=steps[order - 1] if 0 < order <= len(steps) else None,
-                    fixed=fixed[number] if fixed is not None and number < len(fixed) else None,
+                    fixed=fixed[order] if fixed is not None else None,
                     closing=closing and order == len(onsets) - 1,
                 )
             )
-            number += 1
         return slots
 
     def _sound(self, section: Section, number: int, bar: MelodyBar, stream: Stream) -> list[Event]:
@@ -281,7 +305,7 @@ def _held(rhythm: str, index: int) -> int:
 def _interval_shape(plan: Plan, bar: MelodyBar) -> tuple[int, ...]:
     """A bar's motion in scale steps, so that a motif can move to other chords."""
     degrees = [_degree(plan, pitch) for pitch in bar.pitches]
-    return tuple(after - before for before, after in zip(degrees, degrees[1:], strict=False))
+    return tuple(after - before for before, after in pairwise(degrees))
 
 
 def _degree(plan: Plan, pitch: int) -> int:
@@ -305,7 +329,7 @@ def final_melody(plan: Plan, layer: Layer, last: int | None, length: int) -> lis
 
 
 def write_double(plan: Plan, layer: Layer, melody: Sequence[Event], bars: Sequence[int]) -> list[Event]:
-    """The melody again in other bars' company: `octave` ±1 doubles it there, 0 sings a third below (a sixth if that clashes)."""
+    """The melody again: an octave away where the layer says so, else a third below (a sixth if that clashes)."""
     own = set(bars)
     events = []
     for event in melody:

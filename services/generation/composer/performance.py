@@ -16,7 +16,7 @@ _DRIFT = 0.7  # how much of a player's timing error carries over to the next not
 
 
 class Event(NamedTuple):
-    """A note on the straight grid. `offset` is a deliberate shift in ticks (strums, rolls); `swings` lets swing move it."""
+    """A note on the straight grid. `offset` is a deliberate shift in ticks (strums); `swings`: swing moves it."""
 
     start: int
     duration: int

@@ -13,6 +13,8 @@ V = TypeVar("V")
 
 _TOKEN = re.compile(r"[^\W_]+(?:['&./][^\W_]+)*|&")
 _BREAK = re.compile(r"[.,;:!?()\n\r]|\s[-–—]\s|\bbut\b|\baber\b|\bpero\b|\bmais\b")
+_WEAK = frozenset({"not", "never", "nicht"})
+_INTENSIFIERS = frozenset({"too", "so", "very", "overly", "that", "zu", "muy", "trop"})
 _LISTING = frozenset({"or", "nor", "and", "oder", "und", "ou", "et", "ni", "y", "o", "e", "&"})
 _REACH = 2  # words that may stand between a negation and its noun ("no loud drums")
 
@@ -60,8 +62,11 @@ class PhraseTable(Generic[V]):
             for length in range(min(self._longest, len(tokens) - at), 0, -1):
                 hit = self._by_tokens.get(tuple(tokens[at : at + length]))
                 if hit is not None and not text.broken(at, at + length):
-                    found.append(Match(hit[0], at, at + length, hit[1], text.negated(at)))
+                    negated = text.negated(at)
+                    found.append(Match(hit[0], at, at + length, hit[1], negated))
                     at += length
+                    if negated:
+                        text.settle(at)
                     break
             else:
                 at += 1
@@ -101,6 +106,12 @@ class Text:
         """Whether the word at this place is meant to be left out."""
         return self._negated[at]
 
+    def settle(self, at: int) -> None:
+        """A negation has found its noun: what follows is meant again, unless "or" or "and" joins it on."""
+        while at < len(self.tokens) and self._negated[at] and self.tokens[at - 1] not in _LISTING:
+            self._negated[at] = False
+            at += 1
+
     def near(self, at: int, words: Iterable[str], before: int) -> bool:
         """Whether one of the words stands at most `before` tokens before this place, in the same clause."""
         wanted = set(words)
@@ -118,7 +129,7 @@ class Text:
                 reach = 0
             length = self._negation_at(index)
             if length:
-                reach = _REACH + 1
+                reach = 1 if self.tokens[index] in _WEAK else _REACH + 1
                 index += length
                 continue
             if self.tokens[index] in _LISTING:
@@ -126,7 +137,7 @@ class Text:
                 reach = 1 if follows else reach
             elif reach:
                 marks[index] = True
-                reach -= 1
+                reach -= self.tokens[index] not in _INTENSIFIERS
             index += 1
         return marks
 

@@ -15,8 +15,12 @@ from services.generation.composer.plan import Plan
 from services.generation.composer.score import TICKS_PER_BEAT
 from services.generation.composer.streams import Stream
 
-_INTERVAL_COST = (13, 4, 0, 6, 9, 14, 60, 20, 32, 38, 70, 80, 48)
-"""Cost of moving by 0…12 semitones: steps are free, the tritone and sevenths are dear."""
+_INTERVAL_COST = (6, 1, 2, 9, 10, 11, 36, 12, 17, 18, 40, 80, 20)
+"""Cost of moving by 0…12 semitones; tuned so that lines move like the voice parts of the OpenScore Lieder corpus."""
+
+_LEANING_PERCENT = 27
+_LEANING_BONUS = -46
+"""Some strong beats take a dissonance that resolves by step: melodies of chord tones alone sound like exercises."""
 
 _WIDEST = 9
 _CONTOURS: tuple[tuple[float, ...], ...] = (
@@ -33,8 +37,8 @@ _CONTOURS: tuple[tuple[float, ...], ...] = (
 class Slot:
     """One note to be found: when, how long, over which chord, how strong.
 
-    `place` is its position in the phrase (0–1), `step` the motif's motion into it in scale steps, `fixed` a pitch that it must take,
-    `closing` whether the phrase comes to rest on it.
+    `place` is its position in the phrase (0–1), `step` the motif's motion into it in scale steps, `fixed` a pitch
+    that it must take, `closing` whether the phrase comes to rest on it.
     """
 
     tick: int
@@ -46,6 +50,11 @@ class Slot:
     step: int | None
     fixed: int | None
     closing: bool
+
+    @property
+    def may_lean(self) -> bool:
+        """Whether a dissonance may stand here: on a strong beat that is neither long nor an end."""
+        return self.strong and not self.closing and self.length < 2 * TICKS_PER_BEAT and self.fixed is None
 
 
 def solve_line(
@@ -80,16 +89,22 @@ class _Solver:
         paths: list[dict[int, tuple[int, int, int]]] = []
         before: dict[int, tuple[int, int, int]] = {} if previous is None else {previous: (0, previous, 0)}
         end_of_last = slots[0].tick
-        for slot in slots:
+        unresolved: frozenset[int] = frozenset()
+        for number, slot in enumerate(slots):
             target = self._target(slot)
             rested = slot.tick - end_of_last >= TICKS_PER_BEAT
+            leaning = slot.may_lean and 0 < number < len(slots) - 1 and self._stream.chance(_LEANING_PERCENT)
+            core, colour = slot.chord.core, slot.chord.pitch_classes
             here: dict[int, tuple[int, int, int]] = {}
             for pitch, cost in self._options(slot):
-                local = cost + int(abs(pitch - target) * 2.2) + self._stream.below(11)
-                here[pitch] = self._best(slot, pitch, local, before, rested)
+                local = cost + int(abs(pitch - target) * 1.7) + self._stream.below(15)
+                if leaning:
+                    local += _LEANING_BONUS if pitch % 12 not in colour else 12 if pitch % 12 in core else -16
+                here[pitch] = self._best(slot, pitch, local, before, rested, unresolved)
             paths.append(here)
             before = here
             end_of_last = slot.tick + slot.length
+            unresolved = frozenset(pitch for pitch in here if pitch % 12 not in core) if slot.strong else frozenset()
         pitch = min(before, key=lambda option: (before[option][0], option))
         line = []
         for here in reversed(paths):
@@ -98,7 +113,13 @@ class _Solver:
         return line[::-1]
 
     def _best(
-        self, slot: Slot, pitch: int, local: int, before: dict[int, tuple[int, int, int]], rested: bool
+        self,
+        slot: Slot,
+        pitch: int,
+        local: int,
+        before: dict[int, tuple[int, int, int]],
+        rested: bool,
+        unresolved: frozenset[int],
     ) -> tuple[int, int, int]:
         """Cheapest way here: (cost, pitch before, interval)."""
         best: tuple[int, int, int] | None = None
@@ -115,13 +136,15 @@ class _Solver:
                 cost += move // 2 if rested else move
             if size > 2 and not tone:
                 cost += 24
+            if origin in unresolved and not 0 < size <= 2:
+                cost += 30
             if came and abs(came) > 4:
                 if interval * came > 0:
                     cost += 10 if size <= 2 else 26
                 elif size <= 2:
                     cost -= 4
             elif came == 0 and interval == 0:
-                cost += 9
+                cost += 14
             if slot.step is not None and origin in degrees:
                 cost += 7 * min(6, abs(degrees[pitch] - degrees[origin] - slot.step))
             if best is None or cost < best[0]:

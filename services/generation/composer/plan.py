@@ -18,7 +18,7 @@ from services.generation.composer.streams import Stream
 class Plan:
     """Times are ticks on the straight grid: bars, then the final chord at `final_tick`, which rings until `end_tick`.
 
-    `ritardando_ticks` is how much later than the grid the final chord comes; `song_ticks` is the sounding length with it.
+    `ritardando_ticks` is how much later than the grid the final chord comes;
     """
 
     seed: int
@@ -36,7 +36,7 @@ class Plan:
 
     def stream(self, *path: str | int) -> Stream:
         """A stream of chance for one purpose."""
-        return Stream(self.seed, *path)
+        return Stream(self.seed, self.genre.id, *path)
 
     def ticks(self, milliseconds: float) -> float:
         """A time in ticks at this tempo."""

@@ -1,4 +1,4 @@
-"""Prompt → MusicSpec: a lexicon and regular expressions. Numbers and words that are written win over what is implied."""
+"""Prompt → MusicSpec: a lexicon and regular expressions. What is written wins over what is implied."""
 
 from __future__ import annotations
 
@@ -58,12 +58,15 @@ _BPM = (
     re.compile(r"([0-9]{2,3})\s*(?:-|–|to|bis)\s*([0-9]{2,3})\s*-?\s*bpm"),
     re.compile(r"([0-9]{1,4}(?:[.,][0-9]+)?)\s*-?\s*(?:bpm|b\.p\.m|beats per minute|beats a minute|schläge)"),
     re.compile(r"(?:bpm|tempo)\s*(?:of|is|=|:|at|around|about|von|de)?\s*([0-9]{2,3}(?:[.,][0-9]+)?)\b"),
+    re.compile(
+        r"(?:@|\bat|\bbeats?)\s*((?:[6-9][0-9])|(?:1[0-9]{2}))(?![0-9:%]|\s*(?:am|pm|o'clock|miles|mph|km|years|degrees|percent|/))\b"
+    ),
 )
 _METER = re.compile(r"(?<![0-9/])([0-9]{1,2})\s?/\s?(2|4|8|16)(?![0-9/])")
 _MODE = r"major|minor|maj|min|dur|moll|dorian|phrygian|lydian|mixolydian|locrian|aeolian|ionian|harmonic minor|melodic minor|natural minor"  # noqa: E501
 _LEAD = r"(?:\bin(?: the)?(?: key(?: of)?)?|\bkey(?: of)?\s*:?|\btonart|\ben|\bem)\s+"
 _NOT_A_KEY = (
-    r"(?!\s+(?:key|keys|mode|scale|tonality|way|feel|feeling|mood|tone|setting|setback|chord|chords|part|role)\b)"  # noqa: E501
+    r"(?!\s+(?:key|keys|mode|scale|tonality|way|feel|feeling|mood|tone|setting|setback|chord|chords|part|role)\b)"
 )
 _KEY_LED = re.compile(
     rf"{_LEAD}([a-h](?:\s?[#♯♭]|b(?=[\s-])|\s?-?(?:sharp|flat)|is(?=[\s-])|e?s(?=-))?[\s-]+(?:{_MODE}))\b{_NOT_A_KEY}",
@@ -75,7 +78,7 @@ _KEY_BARE = re.compile(
 )
 _KEY_SHORT = re.compile(r"(?<![\w#'])([A-G](?:#|♯|b|♭)?m)(?![\w'])(?!\s+I\b)")
 _KEY_TONIC = re.compile(
-    r"(?:\bin|\bIn|\bkey of|\bKey of|\bkey:)\s+([A-G](?:#|♯|b|♭|[\s-]?(?:sharp|flat))?)(?=\s*(?:[,.;:!?)]|$|and\b|at\b|with\b))"
+    r"(?:\b[Ii]n|\b[Kk]ey of|\bkey:)\s+([A-G](?:#|♯|b|♭|[\s-]?(?:sharp|flat))?)(?=\s*(?:[,.;:!?)]|$|and\b|at\b|with\b))"
 )
 _SOLFEGE = {"do": "C", "ut": "C", "ré": "D", "re": "D", "mi": "E", "fa": "F", "sol": "G", "la": "A", "si": "B"}
 _KEY_SOLFEGE = re.compile(
@@ -89,7 +92,7 @@ _MODE_ONLY = re.compile(
 
 
 def read_request(request: GenerationRequest) -> MusicSpec:
-    """Everything that a request says: its prompt first, then `spec`, then the fields `bpm`, `key` and `structure` on top.
+    """Everything that a request says: its prompt, then `spec` on top, then the fields `bpm`, `key` and `structure`.
 
     Raises `AppError` for fields and values that do not make sense, naming them by their JSON pointer.
     """
@@ -111,9 +114,9 @@ def read_request(request: GenerationRequest) -> MusicSpec:
 def read_prompt(prompt: str) -> MusicSpec:
     """What a text asks for; never fails."""
     text = Text(prompt[:_READ_CHARACTERS], NEGATIONS)
+    spec = _read_instruments(text, MusicSpec(DEFAULT_GENRE))
     genre_matches = _genres.find(text)
     mood_matches = [match for match in _moods.find(text) if not match.negated]
-    spec = _read_instruments(text, MusicSpec(DEFAULT_GENRE))
     spec = _choose_genre(genre_matches, mood_matches, spec)
     spec = _read_mood(text, mood_matches, spec)
     spec = _read_tempo(text, spec)
@@ -269,8 +272,10 @@ def _is_solo(text: Text, wanted: list[Match[str]]) -> bool:
     if not wanted or len(names) > 2:
         return False
     first = wanted[0]
+    if text.near(first.start, ("with", "featuring", "feat", "and", "plus", "mit", "con", "avec"), 4):
+        return False
     if text.near(first.start, SOLO_WORDS, 2):
-        return not text.near(first.start, ("with", "featuring", "feat", "and", "plus", "mit", "con", "avec"), 4)
+        return True
     last = wanted[-1].end
     if last < len(text.tokens) and not text.broken(last - 1, last + 1):
         return text.tokens[last] in {"only", "alone"} or (text.tokens[last] == "solo" and len(text.tokens) <= last + 2)

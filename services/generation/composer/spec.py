@@ -1,4 +1,4 @@
-"""MusicSpec: what was understood of a request, and what was assumed; the API's `spec` object goes in and comes out here."""
+"""MusicSpec: what was understood of a request, and what was assumed; home of the API's `spec` object."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class AskedSection:
 
 @dataclass(frozen=True, slots=True)
 class MusicSpec:
-    """A request in a musician's terms. What is unset is for the genre to choose; `explicit` names what was asked for."""
+    """A request in a musician's terms. What is unset the genre chooses; `explicit` names what was asked for."""
 
     genre: str
     mood: str = ""

@@ -1,8 +1,9 @@
 """Chance without state: counter-based integer streams named by what they decide.
 
-Every decision draws from a stream of its own (`Stream(seed, "drums", "chorus", 2)`), so that one more draw in one part never
-shifts another. Only integers and exactly rounded float operations are used: equal seeds give equal songs on every platform.
-The mixer is SplitMix64's finaliser (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014).
+Every decision draws from a stream of its own (`Stream(seed, "drums", "chorus", 2)`), so that one more draw in one
+part never shifts another. Only integers and exactly rounded float operations are used: equal seeds give equal songs
+on every platform. The mixer is SplitMix64's finaliser (Steele, Lea, Flood: "Fast splittable pseudorandom number
+generators", OOPSLA 2014).
 """
 
 from __future__ import annotations

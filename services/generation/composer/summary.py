@@ -13,7 +13,7 @@ _TITLE_CHARACTERS = 60
 
 
 def describe_spec(plan: Plan, parts: Sequence[Part]) -> dict[str, Any]:
-    """The job's `spec`: every field can be sent back in a request; `understood` says what was asked and what assumed."""
+    """The job's `spec`: its fields can be sent back in a request; `understood` says what was asked and what assumed."""
     spec = plan.spec
     fields = ("genre", "mood", "energy", "bpm", "key", "meter", "instruments", "without", "curve", "structure")
     asked = {

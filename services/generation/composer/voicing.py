@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 from services.generation.composer.chord import Chord
 
@@ -16,7 +17,7 @@ def lead_voices(
 ) -> tuple[int, ...]:
     """Ascending MIDI pitches for a chord in `low`…`high`, near `previous`.
 
-    Styles: "close", "open" (second voice from the top an octave down), "rootless", "shell" (third and seventh), "power".
+    Styles: "close", "open" (second voice from the top an octave down), "rootless", "shell", "power".
     """
     candidates = _candidates(chord, low, high, voices, style)
     return min(candidates, key=lambda pitches: (_cost(pitches, previous, low, high), pitches))
@@ -72,7 +73,7 @@ def _cost(pitches: tuple[int, ...], previous: tuple[int, ...] | None, low: int, 
     """Ten times the semitones moved, plus what spoils the sound: drifting off, mud, leaps of the top voice."""
     centre = (low + high) // 2
     cost = 2 * abs(sum(pitches) // len(pitches) - centre)
-    for lower, upper in zip(pitches, pitches[1:], strict=False):
+    for lower, upper in pairwise(pitches):
         if upper - lower < 3 and lower < _LOWEST_CLOSE_INTERVAL:
             cost += 25
         if upper - lower == 1 and upper == pitches[-1]:

@@ -1,4 +1,4 @@
-"""Dubstep: half-time drums at 140, a growling bass in rhythms of its own, big chords that duck, a sparse tense break."""
+"""Dubstep: half-time drums at 140, a growling bass in its own rhythms, big chords that duck, a sparse tense break."""
 
 from __future__ import annotations
 

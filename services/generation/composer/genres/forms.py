@@ -1,4 +1,4 @@
-"""Form templates by family and size. "verse:8" is eight bars; `CYCLES` are what long songs repeat at the "*" of the last template."""
+"""Form templates by family and size: "verse:8" is eight bars, "*" is where long songs repeat their `CYCLES`."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
 """The shape of a genre profile: everything that makes one style differ from another, as data.
 
-Patterns are strings over one bar (several bars are separated by "|"; spaces only help the eye). The number of steps sets
-the resolution: 16 steps in 4/4 are sixteenths, 12 are eighth-note triplets. Patterns are written for 4/4 and fitted to other
-meters by whole beats; "3:" in front means written for 3/4, "6:" for 6/8.
+Patterns are strings over one bar (several bars are separated by "|"; spaces only help the eye). The number of steps
+sets the resolution: 16 steps in 4/4 are sixteenths, 12 are eighth-note triplets. Patterns are written for 4/4 and
+fitted to other meters by whole beats; "3:" in front means written for 3/4, "6:" for 6/8.
 
 Drum lanes:   X accent · x hit · o soft · g ghost · ? now and then · . rest
-Chord layers: X accented chord · x chord · o soft chord · d/u strum down/up · 0–9 one voice (counted from the lowest; beyond the top it
-              goes on an octave higher) · b bass root · f bass fifth · t upper voices only · - hold · . rest
-Bass layers:  1 3 5 7 chord degree · 8 octave · a approach to the next chord · g ghost · w walk · - hold · . rest
+Chord layers: X accented chord · x chord · o soft chord · d/u strum down/up · b bass root · f bass fifth
+              0–9 one voice (from the lowest; beyond the top an octave higher) · t upper voices only · - hold · . rest
+Bass layers:  1 3 5 7 chord degree · 8 octave · a approach to the next chord · g ghost · - hold · . rest
+              "w" alone: a walking line
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Harmony:
 
 @dataclass(frozen=True, slots=True)
 class Groove:
-    """A drum pattern for sections of this energy; grooves of equal energy are alternatives among which the seed chooses."""
+    """A drum pattern for sections of this energy; among those of equal energy the seed chooses."""
 
     low: float
     high: float
@@ -121,9 +122,10 @@ class Drums:
 class Layer:
     """One instrument's part in the arrangement.
 
-    `role` says who writes it: "bass", "chords", "pad", "melody", "double" (the melody again, a third or an octave away) or "counter" (a slow
-    line of guide tones) or "riser" (one swell into a louder section). `patterns` go from calm to busy; each level holds alternatives. It plays where the section's
-    energy lies in `enters`…`leaves`, unless `only` or `skip` name the section's kind.
+    `role` says who writes it: "bass", "chords", "pad", "melody", "double" (the melody again, a third or an octave
+    away) or "counter" (a slow line of guide tones) or "riser" (one swell into a louder section). `patterns` go from
+    calm to busy; each level holds alternatives. It plays where the section's energy lies in `enters`…`leaves`, unless
+    `only` or `skip` name the section's kind.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Rhythm cells for melodies, at sixteenths: "x" onset, "-" held, "." silent. Two-beat cells unless the key says otherwise."""
+"""Rhythm cells for melodies, at sixteenths: "x" onset, "-" held, "." silent."""
 
 from __future__ import annotations
 
