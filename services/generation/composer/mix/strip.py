@@ -56,7 +56,8 @@ class Strip:
         self._compressor = Compressor(tone.compressor, rate_hz) if tone.compressor else None
         self._colour = [] if tone.drive_db is None else [Saturator(tone.drive_db, _NOMINAL_PEAK)]
         self._crusher = BitCrusher(settings.bit_depth, _NOMINAL_PEAK) if settings.bit_depth else None
-        self._widener = Widener(settings.width, rate_hz) if settings.width > 0.0 else None
+        width = max(settings.width, tone.width)
+        self._widener = Widener(width, rate_hz) if width > 0.0 else None
         fader = math.pow(10.0, (settings.gain_db + match.behind_db) / 20.0)
         self._gains = np.array([[gain * fader] for gain in pan_gains(settings.pan)], np.float32)
 

@@ -1,4 +1,4 @@
-"""How each kind of part is treated before anybody asks: the habits of a mixing engineer, as data.
+"""How each kind of part is treated before anybody asks: a mixing engineer's habits, as data.
 
 Every part enters its strip at `REFERENCE_LUFS`, so thresholds mean the same for a whisper of a flute and a wall of
 guitars.
@@ -25,11 +25,12 @@ class Bell:
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """Equaliser, compressor and drive of a kind of part. `drive_db` below zero bends only peaks."""
+    """Equaliser, compressor, drive and least width of a kind of part. `drive_db` below zero bends only peaks."""
 
     low_cut_hz: float
     bells: tuple[Bell, ...] = ()
     air_db: float = 0.0
+    width: float = 0.0
     compressor: CompressorSettings | None = None
     drive_db: float | None = None
 
@@ -43,6 +44,7 @@ TONES: dict[str, Tone] = {
         bells=(Bell(380.0, -2.0, 0.9),),
         compressor=CompressorSettings(-12.0, 2.5, 0.012, 0.12),
         drive_db=-3.0,
+        width=0.2,
     ),
     # Even from note to note, with a little growl that small speakers can play.
     "bass": Tone(
@@ -55,13 +57,17 @@ TONES: dict[str, Tone] = {
     "chords": Tone(
         low_cut_hz=90.0,
         bells=(Bell(320.0, -2.0, 0.9),),
+        air_db=1.5,
         compressor=CompressorSettings(-14.0, 1.8, 0.025, 0.2),
+        width=0.45,
     ),
     "melody": Tone(
         low_cut_hz=110.0,
         bells=(Bell(2_800.0, 1.5, 0.8),),
+        air_db=1.5,
         compressor=CompressorSettings(-16.0, 2.2, 0.015, 0.15),
+        width=0.15,
     ),
-    "other": Tone(low_cut_hz=90.0, compressor=CompressorSettings(-14.0, 1.8, 0.02, 0.2)),
+    "other": Tone(low_cut_hz=90.0, air_db=2.0, compressor=CompressorSettings(-14.0, 1.8, 0.02, 0.2), width=0.6),
 }
 """Treatment by stem."""

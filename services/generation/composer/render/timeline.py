@@ -20,6 +20,8 @@ _KICKS = (35, 36)
 _SECTION_GLIDE_SECONDS = 0.06
 _SHORTEST_FADE_SECONDS, _LONGEST_FADE_SECONDS = 0.5, 3.0
 _LARGEST_FADE_SHARE = 0.25
+# SoundFonts are voiced for firm playing and grow dull below it; loudness is matched later, so only the colour changes.
+_FIRM_VELOCITY, _LARGEST_LIFT = 92, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,22 @@ class Timeline:
         A melodic note that began before is struck at `start`; percussion that began before is left out.
         """
         end = self.total_frames if end is None else end
+        lift = self._velocity_lift(part)
         events = []
         for note in part.notes:
             first, last = self.frame(note.start_beats), self.frame(note.end_beats)
             if start <= first < end or (first < start < last and not part.drums):
-                events.append(NoteEvent(max(first - start, 0), note.pitch, note.velocity, last - start))
+                velocity = min(note.velocity + lift, 127)
+                events.append(NoteEvent(max(first - start, 0), note.pitch, velocity, last - start))
         return events
+
+    @staticmethod
+    def _velocity_lift(part: Part) -> int:
+        """What is added to every velocity of a part, so that its mean is a firm one; drums keep their ghost notes."""
+        if part.drums or not part.notes:
+            return 0
+        mean = sum(note.velocity for note in part.notes) / len(part.notes)
+        return round(min(max(_FIRM_VELOCITY - mean, 0.0), _LARGEST_LIFT))
 
     def controls(self, part: Part, start: int = 0) -> Controls:
         """The controllers of a part, in frames counted from `start`."""
