@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
+import orjson
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -142,7 +143,7 @@ def build_api(middleware: list[Middleware] | None = None, lifespan: Lifespan | N
     """Routes, error handlers and the OpenAPI document, without anything behind them: enough to describe the API."""
     app = FastAPI(
         title="Music Gen AI",
-        openapi_url="/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -154,9 +155,10 @@ def build_api(middleware: list[Middleware] | None = None, lifespan: Lifespan | N
     for router in (*API_ROUTERS, reference.router):
         app.include_router(router)
     api_routes = [route for router in API_ROUTERS for route in router.routes if isinstance(route, GatewayRoute)]
-    page_routes = [route for route in (*reference.router.routes, *app.routes) if isinstance(route, Route)]
+    page_routes = [route for route in reference.router.routes if isinstance(route, Route)]
     app.state.methods = MethodTable((*api_routes, *page_routes))
     install_openapi(app, api_routes)
+    app.state.openapi_json = orjson.dumps(app.openapi())
     return app
 
 

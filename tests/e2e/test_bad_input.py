@@ -77,7 +77,7 @@ def test_body_of_fifty_megabytes_is_refused_unread(platform: Platform, musician:
 
 @pytest.mark.parametrize("token", ["", "nonsense", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9."])
 def test_wrong_token_is_401(platform: Platform, token: str) -> None:
-    answer = httpx.get(f"{platform.url}/api/v1/users/me", headers={"Authorization": f"Bearer {token}"})
+    answer = httpx.get(f"{platform.url}/api/v1/users/me", headers={"Authorization": f"Bearer {token}".strip()})
     problem(answer, 401)
     assert "www-authenticate" in answer.headers
 

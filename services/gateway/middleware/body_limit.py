@@ -38,7 +38,8 @@ class BodyLimitMiddleware:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_body_bytes:
-                raise self._too_large(close=False)
+                # Nobody knows how much follows.
+                raise self._too_large(close=True)
             return message
 
         await self._app(scope, receive_counted, send)

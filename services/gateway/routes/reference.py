@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.gateway.problems import PROBLEM_KINDS
@@ -21,8 +22,11 @@ router = APIRouter(include_in_schema=False)
 # Everything from here; the pages style themselves in line, ReDoc searches in a worker.
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src data:; "
-    "connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; media-src 'self' blob:; worker-src blob:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
+# ReDoc shows its maker's logo from its maker's host.
+_REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 _ASSET_CACHE = "public, max-age=86400"
 
 _PAGE = """<!doctype html>
@@ -30,6 +34,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>{title}</title>
 {head}
 </head>
@@ -73,6 +78,8 @@ def _read_assets() -> Mapping[str, tuple[bytes, str]]:
         raise AppError(ErrorCode.INTERNAL, "The package fastapi-offline is missing: install music-gen-ai[gateway].")
     folder = Path(package.origin).parent / "static"
     assets = {name: ((folder / name).read_bytes(), media_type) for name, media_type in _ASSET_TYPES.items()}
+    redoc, media_type = assets["redoc.standalone.js"]
+    assets["redoc.standalone.js"] = (redoc.replace(_REDOC_LOGO, b"data:,"), media_type)
     return {**assets, "start.js": (_START_SCRIPT.encode(), "text/javascript")}
 
 
@@ -83,6 +90,12 @@ _ASSETS = _read_assets()
 async def get_root() -> Response:
     """The studio will live here; until then its API's documentation does."""
     return RedirectResponse("/docs", status_code=307)
+
+
+@router.get("/openapi.json")
+async def get_openapi(request: Request) -> Response:
+    """The contract for programs."""
+    return Response(request.app.state.openapi_json, media_type="application/json")
 
 
 @router.get("/docs")
