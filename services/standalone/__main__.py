@@ -11,6 +11,7 @@ import sys
 
 from services.standalone.errors import StandaloneError
 from services.standalone.instance import run
+from services.standalone.log_sink import Console
 from services.standalone.settings import StandaloneSettings
 
 _PYTHON = (3, 11)
@@ -23,7 +24,8 @@ def main() -> int:
         sys.stderr.write(f"Python {wanted} is needed, this is {sys.version.split()[0]}: start it with `make run`.\n")
         return 1
     try:
-        return asyncio.run(run(StandaloneSettings.load()))
+        settings = StandaloneSettings.load()
+        return asyncio.run(run(settings, Console(settings.log)))
     except StandaloneError as error:
         sys.stderr.write(f"\n{error}\n")
         return 1

@@ -34,12 +34,12 @@ HOME_MARK = "MUSICGEN_STANDALONE_HOME"
 _HEALTHY_SECONDS = 60.0
 _SPACE_CHECK_SECONDS = 30.0
 _SECOND_SIGNAL_STATUS = 130
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def run(settings: StandaloneSettings) -> int:
+async def run(settings: StandaloneSettings, console: Console) -> int:
     """Run the platform until SIGINT or SIGTERM. Raises `StandaloneError` when it cannot start or go on."""
     started = time.monotonic()
-    console = Console(settings.log)
     directory = DataDirectory(settings.home)
     directory.open(settings.min_free_mb)
     try:
@@ -107,7 +107,7 @@ class Instance:
     async def serve(self, started: float) -> int:
         """Start, stay, stop. 0 when somebody asked for the stop, 130 when they had to ask twice."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self._on_signal)
         tasks = {asyncio.create_task(self._start(started)), asyncio.create_task(self._stop_asked.wait())}
         try:
@@ -124,6 +124,8 @@ class Instance:
             await self._supervisor.stop()
             for report in self._reports:
                 report.cancel()
+            for number in _STOP_SIGNALS:
+                loop.remove_signal_handler(number)
         if self._signals > 1:
             return _SECOND_SIGNAL_STATUS
         self._console.say("Stopped.")
