@@ -104,8 +104,8 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         self, request: accounts_pb2.RevokeSessionRequest, context: Context
     ) -> accounts_pb2.RevokeSessionResponse:
         """End one of the caller's sessions."""
-        session_id = parse_id(request.session_id)
-        if session_id is None or not await self._sign_in.revoke(user_id(), session_id):
+        caller_id, session_id = user_id(), parse_id(request.session_id)
+        if session_id is None or not await self._sign_in.revoke(caller_id, session_id):
             raise AppError(ErrorCode.NOT_FOUND, "There is no such session.")
         return accounts_pb2.RevokeSessionResponse()
 
