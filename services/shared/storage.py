@@ -7,6 +7,7 @@ environment variables. Keys are plain paths ("jobs/<job>/3/master.flac"); what c
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -33,6 +34,9 @@ _MULTIPART_CONCURRENCY = 4
 # errno values as they stand in obstore's messages: ENOSPC and EDQUOT; EROFS, EACCES and EPERM.
 _FULL = re.compile(r"os error (28|122)\b")
 _NOT_WRITABLE = re.compile(r"os error (30|13|1)\b")
+
+# A private S3 or an emulator on http:// is a choice that its endpoint states.
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AZURE_STORAGE_ENDPOINT")
 
 ResultT = TypeVar("ResultT")
 
@@ -71,8 +75,14 @@ class ObjectStore:
             return cls(
                 from_url(
                     url,
-                    client_options={"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=60)},
-                    retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=30)},
+                    client_options={
+                        "connect_timeout": timedelta(seconds=5),
+                        # The whole request, body included: a listener may take an object at the speed of its music.
+                        "timeout": timedelta(hours=6),
+                        "read_timeout": timedelta(seconds=60),
+                        "allow_http": _plain_http_is_meant(),
+                    },
+                    retry_config={"max_retries": 8, "retry_timeout": timedelta(seconds=30)},
                 )
             )
         except (BaseError, ValueError) as error:
@@ -200,6 +210,12 @@ class ObjectStore:
             raise AppError(
                 ErrorCode.RANGE_NOT_SATISFIABLE, f"The range begins beyond the end ({size} bytes).", size_bytes=size
             )
+
+
+def _plain_http_is_meant() -> bool:
+    # Options given here replace the backend's own reading of its …_ALLOW_HTTP variables, so they are read again.
+    endpoints = (os.environ.get(name, "") for name in _ENDPOINT_VARIABLES)
+    return any(endpoint.startswith("http://") for endpoint in endpoints)
 
 
 def _checked(key: str) -> str:

@@ -84,6 +84,7 @@ async def test_pieces_are_half_a_second_at_most(redis: Redis, store: ObjectStore
     reader = LiveReader(redis, store, job_id)
     pieces = [part async for part in reader.pcm()]
     assert max(map(len, pieces)) == RATE // 2 * 2
+    assert min(map(len, pieces)) > 0
     assert b"".join(pieces) == song(3_333)
 
 
@@ -303,6 +304,16 @@ class TestScripts:
         assert await scripts.add_segment(1, 0, 0, 10, "x", 0)
         assert await scripts.add_segment(1, 0, 0, 10, "x", 0)
         assert await redis.lrange(LiveKeys.of(job_id).segments, 0, -1) == [b"0 10 x"]
+
+    async def test_tail_is_trimmed_only_where_a_segment_covers_it(self, redis: Redis, job_id: str) -> None:
+        scripts = LiveScripts(redis, job_id)
+        await scripts.open(1, 1, RATE, 1, -1)
+        for first in range(0, 100, 10):
+            await scripts.append(1, first, 10, bytes(20))
+        await scripts.add_segment(1, 0, 0, 20, "x", 5)
+        assert await first_sample_in_tail(redis, job_id) == 20
+        await scripts.add_segment(1, 1, 20, 90, "x", 50)
+        assert await first_sample_in_tail(redis, job_id) == 50
 
     async def test_repeated_close_changes_nothing(self, redis: Redis, job_id: str) -> None:
         scripts = LiveScripts(redis, job_id)

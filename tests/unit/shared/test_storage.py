@@ -211,3 +211,23 @@ def test_url_that_cannot_be_used_is_said(url: str, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("url", ["s3://bucket/prefix", "gs://bucket/prefix"])
 def test_cloud_urls_are_understood(url: str) -> None:
     ObjectStore.from_url(url)
+
+
+async def test_private_s3_on_plain_http_is_allowed_by_its_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+        answered.set()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    store = ObjectStore.from_url("s3://bucket/prefix")
+    assert await code_of(store.get("a")) is ErrorCode.NOT_FOUND
+    assert answered.is_set()
+    server.close()
