@@ -50,6 +50,7 @@ def _reverberate(  # type: ignore[no-untyped-def]
     predelay,
     steps,
     clock,
+    sway,
     scale,
 ):
     """Add the room's answer to `audio [2, n]` to `out`."""
@@ -58,18 +59,16 @@ def _reverberate(  # type: ignore[no-untyped-def]
     predelay_length = predelay.shape[1]
     taps = np.empty(_LINES, np.float32)
     depth = np.float32(_MODULATION_FRAMES)
-    swing = np.empty(_LINES, np.float32)
-    drift = np.empty(_LINES, np.float32)
+    swing, drift = sway[0], sway[1]
     for i in range(audio.shape[1]):
         time = clock[0]
         clock[0] += 1
-        if time % _CONTROL == 0 or i == 0:
-            base = time - time % _CONTROL
+        if time % _CONTROL == 0:
             for k in range(_LINES):
-                now = math.sin(base * steps[k])
-                soon = math.sin((base + _CONTROL) * steps[k])
+                now = math.sin(time * steps[k])
+                soon = math.sin((time + _CONTROL) * steps[k])
                 drift[k] = depth * np.float32((soon - now) / _CONTROL)
-                swing[k] = depth * np.float32(now) + drift[k] * np.float32(time - base)
+                swing[k] = depth * np.float32(now)
         place = time % predelay_length
         left, right = predelay[0, place], predelay[1, place]
         predelay[0, place], predelay[1, place] = audio[0, i] * scale, audio[1, i] * scale
@@ -123,6 +122,7 @@ class Reverb:
         self._predelay = np.zeros((2, round(_PREDELAY_SECONDS * rate_hz)), np.float32)
         self._steps = np.array([2.0 * math.pi * hz / rate_hz for hz in _MODULATION_HZ])
         self._clock = np.zeros(1, np.int64)
+        self._sway = np.zeros((2, _LINES), np.float32)
         # A line driven by noise of power 1 holds 1 / (1 − g²); four lines make up each side, each fed by one channel.
         self._scale = np.float32(0.5 * math.sqrt(1.0 - float(np.mean(gains**2))))
 
@@ -142,5 +142,6 @@ class Reverb:
             self._predelay,
             self._steps,
             self._clock,
+            self._sway,
             self._scale,
         )
