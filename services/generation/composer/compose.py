@@ -32,9 +32,10 @@ from services.generation.composer.streams import Stream
 from services.generation.composer.summary import describe_spec, make_title
 
 _MONOPHONIC = frozenset({"bass", "melody", "double", "counter"})
-_CONTRAST_DB = 7.0
+_CONTRAST_DB = 4.5
 """Mix level between no energy and full energy; sections differ by part of it."""
 
+_DEEPEST_DB = -2.5
 _SHORTEST_SECONDS = 0.5
 _TEMPO_DRAWS = 5
 
@@ -152,7 +153,7 @@ def _section_spans(plan: Plan) -> tuple[SectionSpan, ...]:
     for index, section in enumerate(plan.sections):
         energy = (section.energy_from + section.energy_to) / 2.0
         extra = 1 if index == len(plan.sections) - 1 and plan.bars else 0
-        gain = round(max(-4.0, (energy - peak) * _CONTRAST_DB), 2)
+        gain = round(max(_DEEPEST_DB, (energy - peak) * _CONTRAST_DB), 2)
         spans.append(SectionSpan(section.name, section.start_bar, section.bars + extra, round(energy, 3), gain))
     return tuple(spans)
 

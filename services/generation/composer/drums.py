@@ -164,7 +164,7 @@ def _last_hit(plan: Plan, drums: Drums, silent: frozenset[int]) -> list[tuple[st
 
 
 def _hit(plan: Plan, lane: str, tick: int, symbol: str, energy: float, *, swings: bool = True) -> Event:
-    level = _LEVELS[symbol] * (0.66 + 0.38 * min(1.0, energy))
+    level = _LEVELS[symbol] * (0.72 + 0.30 * min(1.0, energy))
     place = tick % plan.meter.bar_ticks
     if place % TICKS_PER_BEAT and lane in {"hat", "shaker", "ride", "cabasa", "maracas"}:
         level *= 0.86

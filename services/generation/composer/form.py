@@ -90,7 +90,9 @@ def size_song(genre: Genre, spec: MusicSpec, bpm: float, beats_per_bar: int, dur
         tempo = bpm
         if "bpm" not in spec.explicit:
             wanted = beats * 60.0 / max(0.1, duration_seconds - preferred)
-            tempo = round(min(max(wanted, bpm * (1.0 - _NUDGE)), bpm * (1.0 + _NUDGE)), 2)
+            slowest = max(bpm * (1.0 - _NUDGE), min(bpm, genre.tempo.low))
+            fastest = min(bpm * (1.0 + _NUDGE), max(bpm, genre.tempo.high))
+            tempo = round(min(max(wanted, slowest), fastest), 2)
         ring = duration_seconds - beats * 60.0 / tempo
         if ring < shortest:
             continue

@@ -61,6 +61,7 @@ class MelodyWriter:
         self._heard: set[tuple[str, tuple[int, ...]]] = set()
         self._bars = 0
         self._repeated = 0
+        self._cells = style.cells
 
     def write(self, bars: Sequence[int]) -> list[Event]:
         """Melody events for the bars in which the layer sings."""
@@ -74,7 +75,10 @@ class MelodyWriter:
 
     def _section(self, section: Section, bars: list[int]) -> list[Event]:
         stream = self._plan.stream(self._layer.name, section.kind, section.occurrence)
+        self._cells = (self._style.solo_cells or self._style.cells) if section.kind == "solo" else self._style.cells
         known = self._sung.get(section.kind)
+        if known is None and section.kind == "outro" and self._sung:
+            known = next(iter(self._sung.values()))
         drafts = self._recall(known, bars, stream) if known and section.kind != "solo" else self._invent(bars, stream)
         written: list[MelodyBar] = []
         for first in range(0, len(drafts), 4):
@@ -127,7 +131,7 @@ class MelodyWriter:
                 and inside in (1, 2)
                 and stream.child("breath", index).chance(self._style.breath // 2)
             ):
-                drafts[index] = replace(draft, rhythm=self._silence())
+                drafts[index] = replace(draft, rhythm=self._breath(draft.rhythm))
         return drafts
 
     def _recall(self, known: list[MelodyBar], bars: list[int], stream: Stream) -> list[_Draft]:
@@ -163,7 +167,7 @@ class MelodyWriter:
         return widths if stream.chance(60) else widths[::-1]
 
     def _cell(self, width: int, stream: Stream) -> str:
-        family = self._style.cells
+        family = self._cells
         if width == 8:
             return stream.weighted(CELLS[family])
         if width == 6:
@@ -177,8 +181,12 @@ class MelodyWriter:
             return closer + "." * (steps - len(closer))
         return closer[:steps] if closer[steps - 2] != "x" else closer[: steps - 2] + ".."
 
-    def _silence(self) -> str:
-        return "." * (self._plan.meter.bar_ticks // _SIXTEENTH)
+    def _breath(self, rhythm: str) -> str:
+        """A bar that pauses: all of it where the style is sparse, its first half elsewhere."""
+        if self._style.breath >= 40:
+            return "." * len(rhythm)
+        half = len(rhythm) // 2
+        return "." * half + rhythm[half:].replace("-", ".", 1 if rhythm[half] == "-" else 0)
 
     def _mutated(self, rhythm: str, stream: Stream) -> str:
         """The same bar with one note split, merged, dropped or anticipated."""

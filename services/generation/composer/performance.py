@@ -110,7 +110,7 @@ def tidy(played: Iterable[tuple[int, int, int, int]], end_tick: int, *, monophon
 
 def loudness(base: int, energy: float, tick_in_bar: int, plan: Plan) -> int:
     """Velocity of a note from its layer's base, the section's energy and its place in the bar."""
-    scaled = base * (0.70 + 0.42 * energy)
+    scaled = base * (0.78 + 0.30 * energy)
     if tick_in_bar == 0:
         scaled += 5.0
     elif plan.meter.is_strong(tick_in_bar):

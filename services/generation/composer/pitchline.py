@@ -97,7 +97,7 @@ class _Solver:
             core, colour = slot.chord.core, slot.chord.pitch_classes
             here: dict[int, tuple[int, int, int]] = {}
             for pitch, cost in self._options(slot):
-                local = cost + int(abs(pitch - target) * 1.7) + self._stream.below(15)
+                local = cost + int(abs(pitch - target) * 2.3) + self._stream.below(15)
                 if leaning:
                     local += _LEANING_BONUS if pitch % 12 not in colour else 12 if pitch % 12 in core else -16
                 here[pitch] = self._best(slot, pitch, local, before, rested, unresolved)
@@ -146,7 +146,7 @@ class _Solver:
             elif came == 0 and interval == 0:
                 cost += 14
             if slot.step is not None and origin in degrees:
-                cost += 7 * min(6, abs(degrees[pitch] - degrees[origin] - slot.step))
+                cost += 5 * min(6, abs(degrees[pitch] - degrees[origin] - slot.step))
             if best is None or cost < best[0]:
                 best = (cost, origin, interval)
         return best if best is not None else (local, pitch, 0)
@@ -198,4 +198,4 @@ class _Solver:
         position = slot.place * (len(self._contour) - 1)
         index = int(position)
         left, right = self._contour[index], self._contour[min(index + 1, len(self._contour) - 1)]
-        return centre + (left + (right - left) * (position - index)) * width * 0.26
+        return centre + (left + (right - left) * (position - index)) * width * 0.32

@@ -136,7 +136,7 @@ GENRE = Genre(
     ),
     melody=MelodyStyle(
         cells="sparse",
-        sections=frozenset({"theme", "contrast", "bridge", "chorus", "verse"}),
+        sections=frozenset({"theme", "contrast", "bridge", "chorus", "verse", "outro"}),
         pentatonic=50,
         leaps=40,
         breath=60,

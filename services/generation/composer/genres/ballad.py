@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.generation.composer.genres.layers import bass, chords, counter, double, melody, pad
-from services.generation.composer.genres.profile import Drums, Genre, Groove, Harmony, MelodyStyle, Tempo
+from services.generation.composer.genres.profile import TUNEFUL, Drums, Genre, Groove, Harmony, MelodyStyle, Tempo
 from services.generation.composer.score import MixHints
 
 GENRE = Genre(
@@ -116,7 +116,7 @@ GENRE = Genre(
         double((48, 52), enters=0.76, octave=0, gain_db=-8.0),
         pad("choir", (52, 53), enters=0.8, chance=60, gain_db=-12.0, reverb_db=-6.0),
     ),
-    melody=MelodyStyle(cells="lyrical", pentatonic=40, leaps=40, breath=10, ornament=5, legato=0.97),
+    melody=MelodyStyle(sections=TUNEFUL, cells="lyrical", pentatonic=40, leaps=40, breath=10, ornament=5, legato=0.97),
     ring_seconds=(2.0, 3.2, 5.5),
     ritardando=0.2,
     mix=MixHints(reverb_seconds=2.2, reverb_dark_hz=6_500.0, drive_db=1.0),

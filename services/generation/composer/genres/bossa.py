@@ -135,7 +135,9 @@ GENRE = Genre(
         ),
         counter((49, 48), enters=0.6, chance=60, gain_db=-11.0),
     ),
-    melody=MelodyStyle(cells="syncopated", pentatonic=10, leaps=40, breath=22, ornament=8, legato=0.92),
+    melody=MelodyStyle(
+        cells="syncopated", pentatonic=10, leaps=40, breath=22, ornament=8, solo_cells="bebop", legato=0.92
+    ),
     ring_seconds=(1.6, 2.6, 4.4),
     mix=MixHints(reverb_seconds=1.4, reverb_dark_hz=7_000.0),
     tags=("bossa nova", "latin", "acoustic"),

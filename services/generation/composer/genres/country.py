@@ -115,7 +115,9 @@ GENRE = Genre(
             gain_db=-9.0,
         ),
     ),
-    melody=MelodyStyle(cells="driving", pentatonic=60, leaps=40, breath=16, ornament=16, legato=0.9),
+    melody=MelodyStyle(
+        cells="driving", pentatonic=60, leaps=40, breath=16, ornament=16, solo_cells="running", legato=0.9
+    ),
     ring_seconds=(1.2, 2.0, 3.8),
     mix=MixHints(reverb_seconds=1.3, drive_db=1.5),
     tags=("country", "acoustic"),

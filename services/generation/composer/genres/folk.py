@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.generation.composer.genres.layers import bass, chords, counter, double, melody
-from services.generation.composer.genres.profile import Drums, Genre, Groove, Harmony, MelodyStyle, Tempo
+from services.generation.composer.genres.profile import TUNEFUL, Drums, Genre, Groove, Harmony, MelodyStyle, Tempo
 from services.generation.composer.score import MixHints
 
 GENRE = Genre(
@@ -137,7 +137,7 @@ GENRE = Genre(
         double((73, 110, 40), enters=0.72, octave=0, chance=70, gain_db=-6.5),
         counter((42, 21, 41), low=48, high=67, enters=0.55, gain_db=-8.0),
     ),
-    melody=MelodyStyle(cells="lyrical", pentatonic=45, leaps=40, breath=12, ornament=16, legato=0.92),
+    melody=MelodyStyle(sections=TUNEFUL, cells="lyrical", pentatonic=45, leaps=40, breath=12, ornament=16, legato=0.92),
     ring_seconds=(1.6, 2.6, 4.5),
     ritardando=0.12,
     mix=MixHints(reverb_seconds=1.4, reverb_dark_hz=7_500.0),

@@ -156,20 +156,20 @@ CYCLES: dict[str, tuple[str, ...]] = {
 }
 
 ENERGIES: dict[str, tuple[float, float]] = {
-    "intro": (0.15, 0.42),
+    "intro": (0.28, 0.46),
     "verse": (0.52, 0.58),
     "prechorus": (0.58, 0.72),
     "chorus": (0.80, 0.86),
     "bridge": (0.48, 0.62),
     "solo": (0.68, 0.78),
-    "breakdown": (0.22, 0.34),
-    "build": (0.42, 0.74),
+    "breakdown": (0.27, 0.38),
+    "build": (0.44, 0.74),
     "drop": (0.90, 0.94),
     "head": (0.56, 0.62),
     "theme": (0.46, 0.56),
     "contrast": (0.56, 0.66),
     "climax": (0.88, 0.98),
-    "outro": (0.50, 0.24),
+    "outro": (0.52, 0.32),
 }
 """Energy at the beginning and at the end of each kind of section."""
 

@@ -87,7 +87,7 @@ GENRE = Genre(
             timing_ms=5.0,
             velocity_sd=8.0,
             gate=0.72,
-            gain_db=-2.5,
+            gain_db=-1.0,
             high_cut_hz=8_000.0,
         ),
         chords(
@@ -162,7 +162,7 @@ GENRE = Genre(
         ),
         pad("organ", (16, 17), enters=0.74, chance=60, gain_db=-11.0, voices=3),
     ),
-    melody=MelodyStyle(cells="funky", pentatonic=50, leaps=35, breath=25, ornament=8, legato=0.7),
+    melody=MelodyStyle(cells="funky", pentatonic=50, leaps=35, breath=25, ornament=8, solo_cells="running", legato=0.7),
     ring_seconds=(1.0, 1.5, 3.0),
     mix=MixHints(reverb_seconds=0.9, drive_db=3.0),
     tags=("funk", "groove"),

@@ -85,7 +85,7 @@ GENRE = Genre(
             {"snare": "o.x.x.x."},
             {"tom1": "x.x.....", "tom3": "....x.x.", "kick": "......x."},
         ),
-        gain_db=-3.0,
+        gain_db=-5.0,
         reverb_db=-18.0,
     ),
     layers=(
@@ -131,7 +131,7 @@ GENRE = Genre(
         ),
         counter((57, 65), low=50, high=68, enters=0.78, chance=40, gain_db=-10.0),
     ),
-    melody=MelodyStyle(cells="swing", pentatonic=0, leaps=45, breath=28, ornament=14, legato=0.88),
+    melody=MelodyStyle(cells="swing", pentatonic=0, leaps=45, breath=28, ornament=14, solo_cells="bebop", legato=0.88),
     ring_seconds=(1.6, 2.6, 4.5),
     mix=MixHints(reverb_seconds=1.1, reverb_dark_hz=7_000.0),
     tags=("jazz", "swing"),

@@ -136,7 +136,9 @@ GENRE = Genre(
         double((57, 56), enters=0.76, octave=0, gain_db=-6.0),
         pad("strings", (48,), enters=0.7, chance=30, gain_db=-12.0),
     ),
-    melody=MelodyStyle(cells="syncopated", pentatonic=15, leaps=40, breath=22, ornament=8, legato=0.85),
+    melody=MelodyStyle(
+        cells="syncopated", pentatonic=15, leaps=40, breath=22, ornament=8, solo_cells="running", legato=0.85
+    ),
     ring_seconds=(1.2, 1.8, 3.4),
     mix=MixHints(reverb_seconds=1.3),
     tags=("latin", "salsa"),

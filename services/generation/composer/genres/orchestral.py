@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.generation.composer.genres.layers import bass, chords, counter, double, melody, pad
-from services.generation.composer.genres.profile import Genre, Harmony, MelodyStyle, Tempo
+from services.generation.composer.genres.profile import TUNEFUL, Genre, Harmony, MelodyStyle, Tempo
 from services.generation.composer.score import MixHints
 
 GENRE = Genre(
@@ -120,7 +120,7 @@ GENRE = Genre(
             gain_db=-9.0,
         ),
     ),
-    melody=MelodyStyle(cells="lyrical", pentatonic=0, leaps=45, breath=6, ornament=12, legato=0.96),
+    melody=MelodyStyle(sections=TUNEFUL, cells="lyrical", pentatonic=0, leaps=45, breath=6, ornament=12, legato=0.96),
     ring_seconds=(1.6, 2.8, 5.0),
     ritardando=0.22,
     mix=MixHints(reverb_seconds=2.4, reverb_dark_hz=7_000.0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.generation.composer.genres.layers import bass, chords, double, melody
-from services.generation.composer.genres.profile import Genre, Harmony, MelodyStyle, Tempo
+from services.generation.composer.genres.profile import TUNEFUL, Genre, Harmony, MelodyStyle, Tempo
 from services.generation.composer.score import MixHints
 
 GENRE = Genre(
@@ -103,7 +103,7 @@ GENRE = Genre(
             only=frozenset({"theme", "contrast", "bridge", "chorus"}),
         ),
     ),
-    melody=MelodyStyle(cells="lyrical", pentatonic=10, leaps=45, breath=10, ornament=10, legato=0.99),
+    melody=MelodyStyle(sections=TUNEFUL, cells="lyrical", pentatonic=10, leaps=45, breath=10, ornament=10, legato=0.99),
     ring_seconds=(2.0, 3.4, 6.0),
     ritardando=0.28,
     mix=MixHints(reverb_seconds=2.0, reverb_dark_hz=7_000.0),

@@ -179,6 +179,8 @@ class MelodyStyle:
     ornament: int = 6
     """How often a note gets a grace note or a turn."""
     legato: float = 0.94
+    solo_cells: str = ""
+    """Cells of solos; empty: the same as elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,9 @@ class Genre:
     harmonic_rhythm: int = 1
     """Bars per written bar of a progression: 2 makes chords twice as slow."""
 
+
+TUNEFUL = frozenset({"verse", "chorus", "bridge", "solo", "theme", "contrast", "climax", "prechorus", "outro"})
+"""Sections that carry the tune in styles whose endings sing on."""
 
 BASS_GAIN_DB = -5.0
 """Bass under a loudness match: K-weighting under-counts lows, so equal LUFS would let it dominate."""

@@ -74,7 +74,7 @@ GENRE = Genre(
             {"timbale": "xxx.x.x.", "kick": "......x."},
             {"tom1": "xo..", "tom3": "..x.", "kick": "...x"},
         ),
-        gain_db=-1.0,
+        gain_db=-2.5,
         reverb_db=-17.0,
     ),
     layers=(
@@ -124,7 +124,7 @@ GENRE = Genre(
             timing_ms=8.0,
             late_ms=8.0,
             gate=0.9,
-            gain_db=-2.0,
+            gain_db=-0.5,
             high_cut_hz=1_800.0,
         ),
         melody(

@@ -156,7 +156,9 @@ GENRE = Genre(
         double((29,), enters=0.88, octave=0, chance=60, gain_db=-6.0),
         pad("organ", (18, 48), enters=0.7, chance=60, gain_db=-11.0),
     ),
-    melody=MelodyStyle(cells="driving", pentatonic=55, leaps=35, breath=16, ornament=8, legato=0.93),
+    melody=MelodyStyle(
+        cells="driving", pentatonic=55, leaps=35, breath=16, ornament=8, solo_cells="running", legato=0.93
+    ),
     ring_seconds=(1.4, 2.2, 4.0),
     mix=MixHints(reverb_seconds=1.4, drive_db=4.0),
     tags=("rock", "guitar"),

@@ -163,7 +163,9 @@ GENRE = Genre(
         double((66, 57), enters=0.82, octave=0, chance=50),
         counter((48, 49), enters=0.7, gain_db=-10.0),
     ),
-    melody=MelodyStyle(cells="syncopated", pentatonic=50, leaps=35, breath=24, ornament=12, legato=0.92),
+    melody=MelodyStyle(
+        cells="syncopated", pentatonic=50, leaps=35, breath=24, ornament=12, solo_cells="bebop", legato=0.92
+    ),
     ring_seconds=(1.6, 2.6, 4.5),
     ritardando=0.08,
     mix=MixHints(reverb_seconds=1.6, reverb_dark_hz=6_000.0, drive_db=2.5),
