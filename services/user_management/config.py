@@ -32,6 +32,8 @@ class UserManagementSettings(ServiceSettings):
     max_crashes: int = Field(default=3, ge=1)
     queue_limit: int = Field(default=1000, ge=1)
     queue_limit_per_user: int = Field(default=200, ge=1)
+    # How often the background worker looks for what has had its time.
+    sweep_seconds: float = Field(default=60.0, gt=0)
     # What every new account may make, in seconds of audio.
     quota_grant_seconds: float = Field(default=36_000.0, ge=0)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import structlog
 from celery import Celery, Task
+from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_process_init, worker_ready
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
@@ -87,7 +89,7 @@ def _traced(task: Task) -> Iterator[None]:
 def main() -> None:
     """Entry point."""
     settings = UserManagementSettings.load()
-    app = celery_app(settings.broker_url)
+    app = celery_app(settings.broker_url, sweep_seconds=settings.sweep_seconds)
     register_tasks(app, settings)
 
     def configure(**_: Any) -> None:
@@ -106,11 +108,13 @@ def main() -> None:
     worker_ready.connect(ready, weak=False)
     configure()
     start_metrics_server(settings.metrics_host, settings.metrics_port)
+    # Running as root is a danger where messages are pickles; ours are JSON.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     with tempfile.TemporaryDirectory(prefix="musicgen-") as folder:
         # --schedule is demanded by the embedded beat even though its schedule lives in memory.
         schedule = Path(folder) / "beat"
         app.worker_main(
-            ["worker", "--beat", "--schedule", str(schedule), "--queues", BACKGROUND, "--pool", "prefork",
+            ["--quiet", "worker", "--beat", "--schedule", str(schedule), "--queues", BACKGROUND, "--pool", "prefork",
              "--without-gossip", "--without-mingle", "--loglevel", settings.log_level]
         )  # fmt: skip
 

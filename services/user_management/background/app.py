@@ -10,15 +10,14 @@ from typing import Final
 from celery import Celery
 
 BACKGROUND: Final = "background"
-SWEEP_SECONDS: Final = 60.0
 
 _SOCKET_SECONDS: Final = 2.0
 # A message that a killed worker held comes back after so long. Every task may run twice and takes less.
 _VISIBILITY_SECONDS: Final = 120
 
 
-def celery_app(broker_url: str) -> Celery:
-    """An application that sends to `broker_url` and, when run as a worker, sweeps every minute."""
+def celery_app(broker_url: str, *, sweep_seconds: float = 60.0) -> Celery:
+    """An application that sends to `broker_url` and, when run as a worker with beat, sweeps every `sweep_seconds`."""
     app = Celery("user_management", broker=broker_url, set_as_current=False)
     app.conf.update(
         task_default_queue=BACKGROUND,
@@ -41,8 +40,8 @@ def celery_app(broker_url: str) -> Celery:
         beat_schedule={
             "sweep": {
                 "task": "background.sweep",
-                "schedule": SWEEP_SECONDS,
-                "options": {"queue": BACKGROUND, "expires": SWEEP_SECONDS},
+                "schedule": sweep_seconds,
+                "options": {"queue": BACKGROUND, "expires": sweep_seconds},
             }
         },
         broker_transport_options={
