@@ -1,11 +1,17 @@
-"""The `composer` backend: prompts become scores, and scores are played. Light to import; numba comes with `load`."""
+"""The `composer` backend: music from theory and sampled instruments, without a neural model. Light to import.
+
+Each song has a thread of its own that composes, mixes and publishes; the parts of all songs are played by the threads
+of one shared studio, block by block in turns, so that a second song starts at once and slows the first no more than it
+must.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.generation.backends.protocol import (
@@ -16,7 +22,7 @@ from services.generation.backends.protocol import (
     ModelDescription,
     StemFile,
 )
-from services.generation.composer.description import DESCRIPTION
+from services.generation.composer.description import DESCRIPTION, MODEL_ID
 from services.shared.assets.store import AssetStore
 from services.shared.errors import AppError, ErrorCode
 
@@ -24,52 +30,76 @@ if TYPE_CHECKING:
     from services.generation.composer.render.studio import Studio
 
 SOUNDFONT = "soundfont.musescore-general-lite"
-# More threads than that wait for the interpreter more than they play.
-_MOST_THREADS = 4
+"""Name of the instruments in the asset catalogue."""
+
+# More than two add little: a song has a handful of parts, and its mix is one thread's work.
+_THREADS = 2
+_SONGS_AT_ONCE = 16
+_RUNTIME = "numba"
+_PRECISION = "float32"
 
 
 class ComposerBackend:
-    """Backend of the entry point `composer`. All songs of a process share one studio."""
+    """Backend of the entry point `composer`."""
 
     def __init__(self, environment: BackendEnvironment) -> None:
-        self._environment = environment
+        self._assets = AssetStore(environment.assets_dir)
+        self._threads = min(environment.threads or _THREADS, _THREADS)
+        self._songs = ThreadPoolExecutor(_SONGS_AT_ONCE, thread_name_prefix="song")
+        self._running: set[threading.Event] = set()
         self._lock = threading.Lock()
         self._studio: Studio | None = None
 
     def describe(self) -> Sequence[ModelDescription]:
-        """The one model."""
-        return (DESCRIPTION,)
+        """The one model; installed when its instruments are."""
+        return (replace(DESCRIPTION, installed=self._assets.has(SOUNDFONT)),)
 
     def load(self, model_id: str) -> None:
-        """Compile the kernels and decode common sounds. MODEL_NOT_INSTALLED when the SoundFont is missing."""
-        if model_id != DESCRIPTION.id:
+        """Open the instruments and compile the kernels: seconds the first time, then from numba's cache.
+
+        NOT_FOUND for a model that is not this one, MODEL_NOT_INSTALLED when the SoundFont is missing or damaged.
+        """
+        if model_id != MODEL_ID:
             raise AppError(ErrorCode.NOT_FOUND, f"There is no composer model “{model_id}”.")
         self._open_studio()
 
     async def generate(self, request: GenerationRequest, context: GenerationContext) -> GeneratedTrack:
-        """Make one song; when the caller is cancelled, the song stops too."""
+        """Make one song."""
         abandoned = threading.Event()
+        self._running.add(abandoned)
+        song = asyncio.get_running_loop().run_in_executor(self._songs, self._make, request, context, abandoned)
         try:
-            return await asyncio.to_thread(self._make, request, context, abandoned)
+            return await song
         finally:
+            # Also when the caller was cancelled: the thread stops at its next check.
             abandoned.set()
+            self._running.discard(abandoned)
 
     def close(self) -> None:
-        """End the studio's threads. Idempotent."""
+        """Stop what still plays and end the threads. Idempotent."""
+        for abandoned in tuple(self._running):
+            abandoned.set()
+        self._songs.shutdown()
         with self._lock:
             studio, self._studio = self._studio, None
-        if studio is not None:
+        if studio:
             studio.close()
 
     def _open_studio(self) -> Studio:
         with self._lock:
             if self._studio is None:
-                # Here and not above: the gRPC server reads descriptions without numba and the sampler.
+                path = self._assets.path(SOUNDFONT)
+                # Here and not above: the gRPC server reads descriptions without loading numba.
                 from services.generation.composer.render.studio import Studio
 
-                font = AssetStore(self._environment.assets_dir).path(SOUNDFONT)
-                threads = self._environment.threads or min(_MOST_THREADS, len(os.sched_getaffinity(0)))
-                studio = Studio(font, threads)
+                try:
+                    studio = Studio(path, self._threads)
+                except AppError as error:
+                    raise AppError(
+                        ErrorCode.MODEL_NOT_INSTALLED,
+                        f"The composer's instruments at {path} cannot be used: {error.message} "
+                        f"Remove {path.parent} and run `make assets`.",
+                    ) from error
                 studio.warm_up()
                 self._studio = studio
             return self._studio
@@ -83,27 +113,27 @@ class ComposerBackend:
 
         studio = self._open_studio()
         progress = Progress(context, abandoned)
-        progress.report(0.0, "writing the song")
+        progress.report(0.0, "composing")
         score = compose(request)
-        midi = context.scratch / "song.mid"
-        write_midi(score, midi)
-        release = studio.record(score, progress)
+        midi_path = context.scratch / "song.mid"
+        write_midi(score, midi_path)
+        result = studio.record(score, progress)
         return GeneratedTrack(
-            master_path=release.master_path,
-            duration_seconds=release.duration_seconds,
+            master_path=result.master_path,
+            duration_seconds=result.duration_seconds,
             sample_rate_hz=DESCRIPTION.sample_rate_hz,
             channels=DESCRIPTION.channels,
-            loudness_lufs=release.measured.loudness_lufs,
-            true_peak_dbtp=release.measured.true_peak_dbtp,
-            mastering_gain_db=release.mastering_gain_db,
+            loudness_lufs=result.measured.loudness_lufs,
+            true_peak_dbtp=result.measured.true_peak_dbtp,
+            mastering_gain_db=result.mastering_gain_db,
             title=score.title,
-            runtime="numba",
-            precision="float32",
-            stems=tuple(StemFile(name, path) for name, path in release.stems.items()),
-            midi_path=midi,
+            runtime=_RUNTIME,
+            precision=_PRECISION,
+            stems=tuple(StemFile(name, path) for name, path in result.stems.items()),
+            midi_path=midi_path,
             bpm=score.bpm,
             key=score.key,
             tags=score.tags,
-            spec=score.spec,
-            metrics=release.metrics,
+            spec=dict(score.spec),
+            metrics=dict(result.metrics),
         )

@@ -14,10 +14,10 @@ _CRACKLES_PER_SECOND = 9.0
 _HISS_CUT_HZ = 5_500.0
 _RUMBLE_CUT_HZ = 400.0
 # How far crackles stand out of the hiss.
-_CRACKLE_LEVEL = 14.0
+_CRACKLE_LEVEL = 6.0
 _CRACKLE_DECAY_SECONDS = 0.0004
 # What brings the filtered sum of hiss and crackles to an RMS of one.
-_CALIBRATION = 3.15
+_CALIBRATION = 3.9
 
 
 @njit(cache=True, nogil=True)
