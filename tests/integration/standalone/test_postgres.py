@@ -195,6 +195,7 @@ def test_root_serves_below_a_folder_that_only_root_enters(server: PostgresServer
 
 
 @as_root
+@pytest.mark.slow
 async def test_root_becomes_nobody_where_namespaces_are_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
     # The binaries have to be where nobody reaches them; the wheel's may lie below /root.
     folder = Path("/tmp") / f"mg-open-{os.getpid()}"

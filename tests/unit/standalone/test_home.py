@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import stat
@@ -109,3 +110,49 @@ def test_users_runtime_folder_is_preferred_unless_its_path_is_long(
     place = private_run_directory(tmp_path)
     assert place.parent != long
     place.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("failure", "cure"),
+    [(errno.ENOSPC, "free some space"), (errno.EROFS, "make it writable"), (errno.EACCES, "make it writable")],
+)
+@pytest.mark.parametrize("call", ["mkdir", "write_bytes"])
+def test_directory_that_cannot_be_written_names_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, failure: int, cure: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(failure, os.strerror(failure))
+
+    monkeypatch.setattr(Path, call, refuse)
+    directory = DataDirectory(tmp_path / "home" if call == "mkdir" else tmp_path)
+    with pytest.raises(StandaloneError, match=cure):
+        directory.open(0)
+    directory.close()
+
+
+def test_nearly_full_disk_is_refused(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path)
+    with pytest.raises(StandaloneError, match="free some space"):
+        directory.open(10**9)
+    directory.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["standalone.lock"]
+
+
+def test_file_in_the_place_of_the_directory_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StandaloneError, match="another path"):
+        DataDirectory(tmp_path / "file").open(0)
+
+
+def test_folder_for_work_in_the_making_is_emptied(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "half.wav").touch()
+    directory = DataDirectory(tmp_path)
+    directory.open(0)
+    assert list(directory.folder("scratch").iterdir()) == []
+    directory.close()
+
+
+def test_process_of_another_user_counts_as_alive() -> None:
+    assert home_module._is_alive("1")
+    assert not home_module._is_alive("nobody")
