@@ -32,7 +32,8 @@ class Admission:
     signed_in: bool = True
     takes_links: bool = False
 
-    def __call__(self) -> None:
+    # A coroutine like every dependency here: the framework sends plain functions through a thread.
+    async def __call__(self) -> None:
         """Nothing: the terms were applied before the framework asks for dependencies."""
 
 
@@ -167,7 +168,7 @@ def require_json(request: Request) -> None:
         )
 
 
-def caller_of(request: Request) -> Principal:
+async def caller_of(request: Request) -> Principal:
     """The signed-in caller of an admitted request."""
     caller = request.scope["state"].get("caller")
     if not isinstance(caller, Principal):

@@ -22,7 +22,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _LONGEST_USER_AGENT = 256
 
 
-def _collaborators(request: Request) -> Collaborators:
+async def _collaborators(request: Request) -> Collaborators:
     collaborators: Collaborators = request.app.state.collaborators
     return collaborators
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-import orjson
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -143,6 +142,8 @@ def build_api(middleware: list[Middleware] | None = None, lifespan: Lifespan | N
     """Routes, error handlers and the OpenAPI document, without anything behind them: enough to describe the API."""
     app = FastAPI(
         title="Music Gen AI",
+        # Its own spans would repeat ours, with the query and so the signatures of links in them.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -158,7 +159,6 @@ def build_api(middleware: list[Middleware] | None = None, lifespan: Lifespan | N
     page_routes = [route for route in reference.router.routes if isinstance(route, Route)]
     app.state.methods = MethodTable((*api_routes, *page_routes))
     install_openapi(app, api_routes)
-    app.state.openapi_json = orjson.dumps(app.openapi())
     return app
 
 
