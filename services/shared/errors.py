@@ -68,5 +68,15 @@ class AppError(Exception):
         """A VALIDATION error about one field; `detail` says what is wrong and what to change."""
         return cls(ErrorCode.VALIDATION, detail, violations=(FieldViolation(pointer, detail),))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are rebuilt from their single argument by default: an error of a worker process would not arrive.
+        return _restored, (type(self), self.message, self.__dict__)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.code.value!r}, {self.message!r})"
+
+
+def _restored(kind: type[AppError], message: str, state: dict[str, object]) -> AppError:
+    error = kind.__new__(kind, message)
+    error.__dict__.update(state)
+    return error

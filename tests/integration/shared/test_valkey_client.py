@@ -8,6 +8,7 @@ import random
 import pytest
 from redis.asyncio import Redis
 
+from services.shared.errors import AppError, ErrorCode
 from services.shared.job_events import read_events
 from services.shared.valkey import open_valkey, patiently
 
@@ -52,9 +53,10 @@ async def test_silent_server_is_a_timeout() -> None:
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     client = open_valkey(f"redis://127.0.0.1:{port}/0?socket_timeout=0.1")
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(1.0):
-            await patiently(client.ping)
+    with pytest.raises(AppError) as caught:
+        async with asyncio.timeout(20):
+            await patiently(client.ping, 0.2)
+    assert caught.value.code is ErrorCode.UNAVAILABLE
     silent.set()
     await client.aclose()
     server.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import grpc
 import pytest
 
 from protos.common.v1.common_pb2 import ErrorDetail
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 from services.shared.grpc_errors import ERROR_TRAILER, GRPC_STATUS, error_from_rpc, error_trailer
+from services.shared.live_channel import StaleToken
 
 
 def rpc_error(status: grpc.StatusCode, *trailers: tuple[str, bytes], details: str = "") -> grpc.RpcError:
@@ -64,6 +67,20 @@ def test_unreadable_trailer_falls_back_to_the_status(trailer: bytes) -> None:
 
 def test_error_without_any_status_is_internal() -> None:
     assert error_from_rpc(grpc.RpcError("odd")).code is ErrorCode.INTERNAL
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AppError(ErrorCode.CONFLICT, "No.", violations=[FieldViolation("/a", "b")], retry_after_seconds=2, key="k"),
+        StaleToken(),
+    ],
+)
+def test_error_of_another_process_arrives(error: AppError) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert (copy.code, copy.message, copy.violations) == (error.code, error.message, error.violations)
+    assert (copy.retry_after_seconds, copy.context, str(copy)) == (error.retry_after_seconds, error.context, str(error))
 
 
 def test_field_error_names_the_field() -> None:
