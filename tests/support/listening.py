@@ -50,6 +50,6 @@ def loudness(audio: NDArray[np.float32], rate: int) -> tuple[float, float]:
     meter = pyebur128.R128State(
         audio.shape[1], rate, pyebur128.MeasurementMode.MODE_I | pyebur128.MeasurementMode.MODE_TRUE_PEAK
     )
-    meter.add_frames(np.ascontiguousarray(audio, np.float32), len(audio))
+    meter.add_frames(np.ascontiguousarray(audio, np.float32).reshape(-1), len(audio))
     peak = max(pyebur128.get_true_peak(meter, channel) for channel in range(audio.shape[1]))
     return float(pyebur128.get_loudness_global(meter)), float(20 * np.log10(max(peak, 1e-9)))
