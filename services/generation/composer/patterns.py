@@ -104,7 +104,8 @@ def _to_compound(chunk: str) -> str:
     first, second = chunk[0], chunk[len(chunk) // 2]
     last = chunk[-1]
     if last in ".-":
-        last = second if second == first else ("-" if second != "." else ".")
+        even = first not in ".-" and second not in ".-"
+        last = second if even else "-" if second != "." else "."
     return first + second + last
 
 
