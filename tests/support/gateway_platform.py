@@ -172,9 +172,8 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(backend: Backend, **changes: Any) -> AsyncIterator[Gateway]:
-    """The real application under uvicorn, on a port that the system chose."""
-    settings = backend.settings(**changes)
+async def serving(settings: GatewaySettings) -> AsyncIterator[tuple[str, FastAPI, GatewayServer]]:
+    """The real application under uvicorn, on a port that the system chose: its URL, itself, its server."""
     app = create_app(settings)
     listener = listen("127.0.0.1", 0)
     url = url_of(listener)
@@ -198,7 +197,14 @@ async def running_gateway(backend: Backend, **changes: Any) -> AsyncIterator[Gat
                 await task
             await asyncio.sleep(0.01)
     try:
-        yield Gateway(url, app, server, backend)
+        yield url, app, server
     finally:
         server.should_exit = True
         await task
+
+
+@contextlib.asynccontextmanager
+async def running_gateway(backend: Backend, **changes: Any) -> AsyncIterator[Gateway]:
+    """A gateway in front of the reduced services."""
+    async with serving(backend.settings(**changes)) as (url, app, server):
+        yield Gateway(url, app, server, backend)

@@ -1,0 +1,192 @@
+"""The gateway in front of the real services: PostgreSQL, Valkey, storage, a worker that makes tones."""
+
+import asyncio
+import contextlib
+import io
+import json
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest_asyncio
+import soundfile
+
+from services.gateway.config import GatewaySettings
+from services.generation.__main__ import serve as serve_generation
+from services.generation.backends.protocol import BackendEnvironment
+from services.generation.config import GenerationSettings
+from services.generation.worker.__main__ import work
+from services.processing.__main__ import serve as serve_processing
+from services.processing.config import ProcessingSettings
+from tests.support.backends import ToneBackend
+from tests.support.gateway_platform import serving
+from tests.support.user_management import UserManagement, eventually
+
+PASSWORD = "a long passphrase"
+
+
+@pytest_asyncio.fixture
+async def url(user_management: UserManagement, servers_folder: Path, tmp_path: Path) -> AsyncIterator[str]:
+    """A whole platform in this process."""
+    shared = {
+        "redis_url": user_management.settings.redis_url,
+        "storage_url": user_management.settings.storage_url,
+        "secrets_dir": user_management.secrets_dir,
+        "users_address": user_management.address,
+        "generation_address": f"unix:{servers_folder}/g-{uuid.uuid4().hex[:8]}.sock",
+        "processing_address": f"unix:{servers_folder}/p-{uuid.uuid4().hex[:8]}.sock",
+        "environment": "development",
+    }
+    scratch = {"scratch_dir": tmp_path / "scratch"}
+    generation = GenerationSettings(**shared, **scratch, address=shared["generation_address"])
+    processing = ProcessingSettings(**shared, **scratch, address=shared["processing_address"])
+    nowhere = Path("/nonexistent")
+    backends = [ToneBackend(BackendEnvironment(nowhere, nowhere))]
+    stop = asyncio.Event()
+    tasks = [
+        asyncio.create_task(serve_generation(generation, backends, stop)),
+        asyncio.create_task(work(generation, backends, stop)),
+        asyncio.create_task(serve_processing(processing, stop)),
+    ]
+    async with serving(GatewaySettings(**shared)) as (address, _, _):
+        async with httpx.AsyncClient(base_url=address, trust_env=False) as http:
+            async with asyncio.timeout(30):
+                while (await http.get("/health/ready")).status_code != 200:
+                    assert not any(task.done() for task in tasks)
+                    await asyncio.sleep(0.05)
+        yield address
+    stop.set()
+    await asyncio.gather(*tasks)
+
+
+@contextlib.asynccontextmanager
+async def somebody(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    name = f"u{uuid.uuid4().hex[:12]}"
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=70) as http:
+        body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
+        answer = await http.post("/api/v1/auth/register", json=body)
+        assert answer.status_code == 201, answer.text
+        http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+        http.headers["x-refresh"] = answer.json()["refresh_token"]
+        yield http
+
+
+async def test_an_account_signs_in_goes_on_and_leaves(url: str) -> None:
+    async with somebody(url) as http:
+        me = (await http.get("/api/v1/users/me")).json()
+        assert (await http.get("/api/v1/users/me/usage")).json()["balance_seconds"] > 0
+        renewed = await http.post("/api/v1/auth/refresh", json={"refresh_token": http.headers["x-refresh"]})
+        assert renewed.status_code == 200
+        wrong = await http.post("/api/v1/auth/login", json={"identifier": me["email"], "password": "wrong wrong"})
+        assert wrong.status_code == 401
+        second = await http.post("/api/v1/auth/login", json={"identifier": me["username"], "password": PASSWORD})
+        assert second.status_code == 200
+        sessions = (await http.get("/api/v1/auth/sessions")).json()["items"]
+        assert sorted(session["current"] for session in sessions) == [False, True]
+        other = next(session["id"] for session in sessions if not session["current"])
+        assert (await http.delete(f"/api/v1/auth/sessions/{other}")).status_code == 204
+        ended = {"authorization": f"Bearer {second.json()['access_token']}"}
+
+        async def is_refused() -> bool:
+            return (await http.get("/api/v1/users/me", headers=ended)).status_code == 401
+
+        await eventually(is_refused, what="the ended session's token is refused")
+        assert (await http.post("/api/v1/auth/logout")).status_code == 204
+
+
+async def test_wrong_accounts_are_refused_field_by_field(url: str) -> None:
+    async with somebody(url) as http:
+        me = (await http.get("/api/v1/users/me")).json()
+        good = {
+            "username": f"u{uuid.uuid4().hex[:12]}",
+            "email": f"{uuid.uuid4().hex}@example.org",
+            "password": PASSWORD,
+        }
+        for change, pointer in (
+            ({"username": "me"}, "/username"),
+            ({"username": "x"}, "/username"),
+            ({"email": "nonsense"}, "/email"),
+            ({"password": "short"}, "/password"),
+        ):
+            answer = await http.post("/api/v1/auth/register", json=good | change)
+            assert answer.status_code == 422, answer.text
+            assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+        taken = await http.post("/api/v1/auth/register", json=good | {"username": me["username"]})
+        assert taken.status_code == 409
+
+
+async def test_a_song_is_asked_for_heard_kept_and_converted(url: str) -> None:
+    async with somebody(url) as http:
+        body = {"prompt": "a tone", "model": "tone", "duration": 3, "title": "Tone"}
+        headers = {"idempotency-key": uuid.uuid4().hex}
+        job = (await http.post("/api/v1/generate", json=body, headers=headers)).json()
+        again = await http.post("/api/v1/generate", json=body, headers=headers)
+        assert (again.json()["id"], again.headers["idempotency-replayed"]) == (job["id"], "true")
+        assert job["request"]["duration"] == 3.0
+
+        live = await http.get(f"/api/v1/stream/{job['id']}", params={"format": "wav"})
+        assert live.status_code == 200
+        assert live.content[:4] == b"RIFF"
+        ended = (await http.get(f"/api/v1/jobs/{job['id']}", params={"wait": 60})).json()
+        assert ended["status"] == "succeeded"
+        events = await http.get(f"/api/v1/jobs/{job['id']}/events")
+        lines = events.text.splitlines()
+        assert lines[[line.startswith("event: done") for line in lines].index(True) + 1].startswith("data: ")
+        done = json.loads(lines[-2].removeprefix("data: "))
+        assert done["result"] == ended["result"]
+
+        track = (await http.get(f"/api/v1/tracks/{ended['result']['track_ids'][0]}")).json()
+        assert (track["title"], track["model"], track["job_id"]) == ("Tone", "tone", job["id"])
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as stranger:
+            for audio_format in ("wav", "flac", "mp3", "ogg", "opus"):
+                audio = await stranger.get(f"{track['links']['audio']}&format={audio_format}")
+                assert audio.status_code == 200
+                info = soundfile.info(io.BytesIO(audio.content))
+                assert abs(info.frames / info.samplerate - 3) < 0.2
+                part = await stranger.get(
+                    f"{track['links']['audio']}&format={audio_format}",
+                    headers={"range": "bytes=100-199", "if-range": audio.headers["etag"]},
+                )
+                assert (part.status_code, part.content) == (206, audio.content[100:200])
+        waveform = (await http.get(f"/api/v1/tracks/{track['id']}/waveform", params={"points": 64})).json()
+        assert len(waveform["maxima"]) == 64
+        assert max(waveform["maxima"]) > 0.05
+        after = await http.get(f"/api/v1/stream/{job['id']}", headers={"range": "bytes=0-3"})
+        assert (after.status_code, after.content) == (206, b"RIFF")
+
+        convert = await http.post("/api/v1/processing/convert", json={"track_id": track["id"], "format": "flac"})
+        assert convert.status_code == 202
+        assert (convert.json()["kind"], set(convert.json()["request"])) == ("convert", {"track_id", "format"})
+        assert (await http.delete(f"/api/v1/tracks/{track['id']}")).status_code == 204
+        assert (await http.get(f"/api/v1/tracks/{track['id']}")).status_code == 404
+
+
+async def test_a_cancelled_song_ends_its_listeners(url: str) -> None:
+    async with somebody(url) as http:
+        body = {"prompt": "a tone", "model": "tone", "duration": 60, "spec": {"speed": 1}}
+        job = (await http.post("/api/v1/generate", json=body)).json()
+        async with http.stream("GET", f"/api/v1/stream/{job['id']}", params={"format": "mp3"}) as live:
+            assert live.status_code == 200
+            pieces = live.aiter_raw()
+            await anext(pieces)
+            assert (await http.post(f"/api/v1/jobs/{job['id']}/cancel")).status_code == 202
+            async with asyncio.timeout(10):
+                with contextlib.suppress(httpx.RemoteProtocolError):
+                    async for _ in pieces:
+                        pass
+        ended = (await http.get(f"/api/v1/jobs/{job['id']}", params={"wait": 10})).json()
+        assert ended["status"] == "cancelled"
+        assert (await http.get(f"/api/v1/stream/{job['id']}")).status_code == 409
+
+
+async def test_what_the_model_does_not_take_is_said_by_name(url: str) -> None:
+    async with somebody(url) as http:
+        for change, pointer in (
+            ({"model": "nonesuch"}, "/model"),
+            ({"duration": 3_000}, "/duration"),
+            ({"lyrics": "la la"}, "/lyrics"),
+        ):
+            answer = await http.post("/api/v1/generate", json={"prompt": "x", "model": "tone", **change})
+            assert answer.status_code == 422
+            assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
