@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from services.generation.backends.registry import find_backends
 from services.generation.catalogue import CatalogueTexts, ModelCatalogue
 from services.generation.config import GenerationSettings
 from services.generation.live.broadcast import Broadcasts
+from services.generation.scratch import scratch_folder
 from services.generation.server import SERVICE_NAME, GenerationServicer
 from services.generation.submission import RequestChecker
 from services.generation.worker_registry import ResidentModels
@@ -39,32 +41,31 @@ async def serve(settings: GenerationSettings, backends: Sequence[Backend], stop:
     verifier = TokenVerifier(secrets.internal_token_public_key(), secrets.service_token_key())
     tokens = ServiceTokenSource("generation", secrets.service_token_key())
     catalogue = ModelCatalogue.of(backends, CatalogueTexts.read(settings.models_file))
-    settings.scratch_dir.mkdir(parents=True, exist_ok=True)
-    redis = open_valkey(settings.redis_url)
-    broadcasts = Broadcasts(redis, ObjectStore.from_url(settings.storage_url), settings.scratch_dir)
-    server = GrpcServer(
-        service="generation",
-        address=settings.address,
-        verifier=verifier,
-        reflection=settings.environment == "development",
-    )
-    try:
-        async with open_channel(settings.users_address, tokens.token) as users:
-            servicer = GenerationServicer(
-                jobs=JobServiceStub(users),
-                checker=RequestChecker(catalogue, backends),
-                catalogue=catalogue,
-                broadcasts=broadcasts,
-                resident=ResidentModels(redis),
-            )
-            server.add(add_GenerationServiceServicer_to_server, servicer, SERVICE_NAME)
-            await server.start()
-            _log.info("ready", address=server.address, models=list(catalogue.ids()))
-            await stop.wait()
-            await broadcasts.stop()
-            await server.stop(_GRACE_SECONDS)
-    finally:
-        await redis.aclose()
+    async with contextlib.AsyncExitStack() as stack:
+        scratch = stack.enter_context(scratch_folder(settings.scratch_dir))
+        redis = open_valkey(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        users = await stack.enter_async_context(open_channel(settings.users_address, tokens.token))
+        broadcasts = Broadcasts(redis, ObjectStore.from_url(settings.storage_url), scratch)
+        server = GrpcServer(
+            service="generation",
+            address=settings.address,
+            verifier=verifier,
+            reflection=settings.environment == "development",
+        )
+        servicer = GenerationServicer(
+            jobs=JobServiceStub(users),
+            checker=RequestChecker(catalogue, backends),
+            catalogue=catalogue,
+            broadcasts=broadcasts,
+            resident=ResidentModels(redis),
+        )
+        server.add(add_GenerationServiceServicer_to_server, servicer, SERVICE_NAME)
+        await server.start()
+        _log.info("ready", address=server.address, models=list(catalogue.ids()))
+        await stop.wait()
+        await broadcasts.stop()
+        await server.stop(_GRACE_SECONDS)
     _log.info("stopped")
 
 

@@ -43,12 +43,14 @@ class EngineThread:
                 self._wake.notify()
 
     def close(self) -> None:
-        """Stop stepping and end the thread. Idempotent."""
+        """Stop stepping and end the thread; sinks that still wait hear of it. Idempotent."""
         with self._wake:
             self._closed = True
-            self._sinks.clear()
+            waiting, self._sinks = self._sinks, {}
             self._wake.notify()
         self._thread.join()
+        for sink in waiting.values():
+            sink(RuntimeError("The engine was closed."))
 
     def _run(self) -> None:
         while self._wait_for_work():

@@ -6,6 +6,7 @@ Ends on SIGTERM within 10 s, handing back what it holds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from services.generation.backends.protocol import Backend, BackendEnvironment
 from services.generation.backends.registry import find_backends
 from services.generation.catalogue import CatalogueTexts
 from services.generation.config import GenerationSettings
+from services.generation.scratch import scratch_folder
 from services.generation.worker.job_run import Collaborators
 from services.generation.worker.loop import WorkerLoop
 from services.generation.worker.models import WorkerModels
@@ -37,27 +39,25 @@ async def work(settings: GenerationSettings, backends: Sequence[Backend], stop: 
     """Load the default model, then claim and run jobs until `stop` is set. False when something would not stop."""
     tokens = ServiceTokenSource("generation-worker", Secrets(settings.secrets_dir).service_token_key())
     models = WorkerModels(backends, CatalogueTexts.read(settings.models_file))
-    settings.scratch_dir.mkdir(parents=True, exist_ok=True)
     await _warm_up(models)
-    redis = open_valkey(settings.redis_url)
-    lease_channel = open_sync_channel(settings.users_address, tokens.token)
-    keeper = LeaseKeeper(lease_channel, settings.worker_id)
-    try:
-        async with open_channel(settings.users_address, tokens.token) as users:
-            shared = Collaborators(
-                jobs=JobServiceStub(users),
-                keeper=keeper,
-                redis=redis,
-                store=ObjectStore.from_url(settings.storage_url),
-                models=models,
-                scratch_dir=settings.scratch_dir,
-            )
-            _log.info("ready", worker_id=settings.worker_id, slots=settings.slots, models=list(models.resident))
-            ended = await WorkerLoop(shared, settings.slots).run(stop)
-    finally:
-        keeper.close()
-        lease_channel.close()
-        await redis.aclose()
+    async with contextlib.AsyncExitStack() as stack:
+        scratch = stack.enter_context(scratch_folder(settings.scratch_dir))
+        redis = open_valkey(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        lease_channel = stack.enter_context(open_sync_channel(settings.users_address, tokens.token))
+        keeper = LeaseKeeper(lease_channel, settings.worker_id)
+        stack.callback(keeper.close)
+        users = await stack.enter_async_context(open_channel(settings.users_address, tokens.token))
+        shared = Collaborators(
+            jobs=JobServiceStub(users),
+            keeper=keeper,
+            redis=redis,
+            store=ObjectStore.from_url(settings.storage_url),
+            models=models,
+            scratch_dir=scratch,
+        )
+        _log.info("ready", worker_id=settings.worker_id, slots=settings.slots, models=list(models.resident))
+        ended = await WorkerLoop(shared, settings.slots).run(stop)
     _log.info("stopped", clean=ended)
     return ended
 

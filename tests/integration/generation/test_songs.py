@@ -25,7 +25,8 @@ pytestmark = pytest.mark.integration
 
 
 def entries(folder: Path) -> list[Path]:
-    return list(folder.iterdir())
+    """Everything below the folders of the server and the worker."""
+    return [path for own in folder.iterdir() for path in own.iterdir()]
 
 
 async def test_job_becomes_a_track(generation: Any, worker: asyncio.Event) -> None:

@@ -213,9 +213,13 @@ def test_cancelled_request_is_not_heard_of_again(thread: EngineThread) -> None:
     assert first.qsize() == count
 
 
-def test_closed_thread_takes_no_requests() -> None:
+def test_closed_thread_takes_no_requests_and_tells_those_that_wait() -> None:
     engine_thread = EngineThread(Engine(Scheduler(1), StubRunner()))
+    got: queue.SimpleQueue[StepOutput | Exception] = queue.SimpleQueue()
+    engine_thread.submit(song("endless", steps=10**9), got.put)
     engine_thread.close()
     engine_thread.close()
+    outputs = [got.get_nowait() for _ in range(got.qsize())]
+    assert isinstance(outputs[-1], RuntimeError)
     with pytest.raises(RuntimeError, match="closed"):
         engine_thread.submit(song("a"), lambda _: None)
