@@ -33,6 +33,7 @@ from services.standalone.valkey import ValkeyServer
 HOME_MARK = "MUSICGEN_STANDALONE_HOME"
 _HEALTHY_SECONDS = 60.0
 _SPACE_CHECK_SECONDS = 30.0
+_PATIENCE_SECONDS = 10.0
 _SECOND_SIGNAL_STATUS = 130
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -139,7 +140,11 @@ class Instance:
 
     async def _start(self, started: float) -> None:
         self._console.say(f"Starting on {self._settings.home} …")
-        await self._supervisor.start()
+        telling = asyncio.create_task(self._tell_what_takes_long())
+        try:
+            await self._supervisor.start()
+        finally:
+            telling.cancel()
         if not await wait_until(self._is_healthy, _HEALTHY_SECONDS, 0.1):
             raise StandaloneError(
                 f"{self._settings.url}/health/ready does not answer well: see {self._settings.home}/logs."
@@ -155,6 +160,12 @@ class Instance:
                 logs=self._directory.folder("logs"),
             )
         )
+
+    async def _tell_what_takes_long(self) -> None:
+        while True:
+            await asyncio.sleep(_PATIENCE_SECONDS)
+            waiting = ", ".join(self._supervisor.waiting_for())
+            self._console.say(f"  still preparing (the first start takes longest): {waiting}")
 
     def _is_healthy(self) -> bool:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

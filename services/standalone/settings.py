@@ -21,7 +21,9 @@ _CORES_FOR_TWO_WORKERS = 4
 
 
 def _default_workers() -> int:
-    return 2 if len(os.sched_getaffinity(0)) >= _CORES_FOR_TWO_WORKERS else 1
+    # macOS does not tell which cores a process may use.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 2 if cores >= _CORES_FOR_TWO_WORKERS else 1
 
 
 class StandaloneSettings(BaseSettings):

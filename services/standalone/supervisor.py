@@ -57,12 +57,16 @@ class Supervisor:
             self._failure.result()
         if not ready.done():
             ready.cancel()
-            waiting = [name for name, child in self._children.items() if not child.ready.is_set()]
+            waiting = self.waiting_for()
             raise self._describe(self._children[waiting[0]], f"{', '.join(waiting)} did not become ready")
 
     async def _all_ready(self) -> None:
         for child in self._children.values():
             await child.ready.wait()
+
+    def waiting_for(self) -> list[str]:
+        """The children that do not serve (yet)."""
+        return [name for name, child in self._children.items() if not child.ready.is_set()]
 
     def mark_started(self) -> None:
         """From now on nothing that dies ends the platform."""
