@@ -56,7 +56,7 @@ async def listen(redis: Redis, store: ObjectStore, job_id: str, start: int) -> t
     return b"".join([part async for part in reader.pcm(start)]), reader.final_state
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     total=st.integers(0, 7_000),
     channels=st.sampled_from([1, 2]),
