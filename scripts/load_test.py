@@ -62,8 +62,13 @@ def run_locust(platform: Platform, accounts: list[dict[str, str]], users: int, s
         "--csv", str(folder / "load"), "--loglevel", "WARNING",
     ]  # fmt: skip
     environment = {**os.environ, "MUSICGEN_LOAD_ACCOUNTS": json.dumps(accounts)}
-    subprocess.run(command, env=environment, cwd=ROOT, check=False, timeout=seconds + 120, stdout=subprocess.DEVNULL)
-    return folder / "load_stats.csv"
+    result = subprocess.run(
+        command, env=environment, cwd=ROOT, check=False, timeout=seconds + 120, capture_output=True, text=True
+    )
+    table = folder / "load_stats.csv"
+    if not table.exists():
+        raise SystemExit(f"Locust ended with {result.returncode}:\n{result.stderr[-2000:]}")
+    return table
 
 
 def report(table: Path) -> int:
