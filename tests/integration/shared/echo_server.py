@@ -11,6 +11,7 @@ import grpc
 from protos.users.v1 import jobs_pb2, jobs_pb2_grpc
 from services.shared.grpc_server import GrpcServer
 from services.shared.identity import TokenVerifier
+from services.shared.logging import configure_logging
 from services.shared.secrets import Secrets
 
 
@@ -24,6 +25,8 @@ class EchoService(jobs_pb2_grpc.JobServiceServicer):
 
 
 async def main(address: str, folder: str) -> None:
+    # Nobody reads this process's output after the first line: a full pipe would stop it.
+    configure_logging("echo", "error", "json")
     secrets = Secrets(Path(folder))
     verifier = TokenVerifier(secrets.internal_token_public_key(), secrets.service_token_key())
     server = GrpcServer(service="echo", address=address, verifier=verifier, reflection=False)
