@@ -54,6 +54,12 @@ class ComposerBackend:
         """The one model; installed when its instruments are."""
         return (replace(DESCRIPTION, installed=self._assets.has(SOUNDFONT)),)
 
+    def check(self, request: GenerationRequest) -> None:
+        """Read the request as `generate` will: VALIDATION for a key, tempo or field of `spec` that does not exist."""
+        from services.generation.composer.prompt import read_request
+
+        read_request(request)
+
     def load(self, model_id: str) -> None:
         """Open the instruments and compile the kernels: seconds the first time, then from numba's cache.
 
