@@ -66,9 +66,9 @@ class Source:
         return 1.0 if self.index == 0 else 0.0
 
 
-# Volume and expression stand fully open (the mix has its own faders), pan in the middle, and the sound controllers
-# 70–79 at the centre that General MIDI 2 gives them.
-_RESTING_CONTROLLERS = {7: 1.0, 10: 0.5, 11: 1.0, **dict.fromkeys(range(70, 80), 0.5)}
+# Volume, breath and expression stand fully open (the mix has its own faders), pan in the middle, and the sound
+# controllers 70–79 at the centre that General MIDI 2 gives them.
+_RESTING_CONTROLLERS = {2: 1.0, 7: 1.0, 10: 0.5, 11: 1.0, **dict.fromkeys(range(70, 80), 0.5)}
 
 
 def _concave(x: float) -> float:
