@@ -15,6 +15,7 @@ from services.generation.composer.bass import final_bass, write_bass
 from services.generation.composer.cast import Cast, choose_cast
 from services.generation.composer.comping import final_chord, write_chords, write_counter, write_pad, write_riser
 from services.generation.composer.drums import write_drums
+from services.generation.composer.expression import express
 from services.generation.composer.form import Sizing, plan_form, size_song
 from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.genres.profile import Genre, Layer, Swing
@@ -278,5 +279,6 @@ def _part(layer: Layer, notes: Sequence[Note]) -> Part:
         low_cut_hz=layer.low_cut_hz,
         high_cut_hz=layer.high_cut_hz,
         sidechain=layer.sidechain,
+        controls=express(layer.programs[0], notes),
         width=layer.width,
     )

@@ -29,13 +29,17 @@ def write_drums(plan: Plan, drums: Drums, extra: Mapping[str, str], silent: froz
         grooves = _choose_grooves(drums, stream)
         for bar in range(section.start_bar, section.end_bar):
             energy = plan.energy_of(bar)
-            if bar in silent or energy < drums.enters:
+            if bar in silent or energy < drums.enters or section.kind in drums.skip:
                 continue
             groove = grooves(energy)
             last = bar == section.end_bar - 1
             middle = (bar - section.start_bar) % 8 == 7 or (section.bars <= 4 and last)
             fill = _choose_fill(plan, drums, section, bar) if last or middle else None
-            events.extend(_bar_of_groove(plan, groove, extra, section, bar, energy, fill))
+            hits = _bar_of_groove(plan, groove, extra, section, bar, energy, fill)
+            if section.kind == "build" and last:
+                # The floor falls away for a bar, so that the drop can land.
+                hits = [(lane, hit) for lane, hit in hits if lane not in {"kick", "tom5"}]
+            events.extend(hits)
             if fill is not None:
                 events.extend(_bar_of_fill(plan, fill, bar, energy))
             if bar == section.start_bar and _deserves_crash(previous, section, drums, plan):
@@ -156,7 +160,8 @@ def _build_roll(plan: Plan, section: Section, silent: frozenset[int]) -> list[tu
 
 
 def _last_hit(plan: Plan, drums: Drums, silent: frozenset[int]) -> list[tuple[str, Event]]:
-    if plan.bars - 1 in silent or (plan.bars and plan.energy_of(plan.bars - 1) < drums.enters):
+    last = max(0, plan.bars - 1)
+    if last in silent or plan.energy_of(last) < drums.enters or plan.section_of(last).kind in drums.skip:
         return []
     energy = max(0.55, plan.energy_of(max(0, plan.bars - 1)))
     lanes = ["kick", drums.crash or "ride"]

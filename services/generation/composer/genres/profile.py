@@ -106,6 +106,8 @@ class Drums:
     grooves: tuple[Groove, ...]
     fills: tuple[Mapping[str, str], ...] = ()
     enters: float = 0.3
+    skip: frozenset[str] = frozenset({"breakdown"})
+    """Kinds of sections without drums."""
     crash: str = "crash"
     """Lane that marks a new section; empty: none."""
     timing_ms: float = 8.0

@@ -93,7 +93,7 @@ GENRE = Genre(
             timing_ms=6.0,
             gate=0.55,
             gain_db=-4.0,
-            pan=0.35,
+            pan=0.6,
             delay_db=-18.0,
             low_cut_hz=250.0,
         ),
@@ -109,7 +109,7 @@ GENRE = Genre(
             gate=0.5,
             enters=0.3,
             gain_db=-6.5,
-            pan=-0.35,
+            pan=-0.6,
         ),
         bass(
             (33, 32, 35),
