@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -29,7 +31,11 @@ from services.shared.valkey import open_valkey
 from tests.support.backends import ToneBackend
 from tests.support.user_management import Person, UserManagement
 
-BACKENDS = "tests.support.backends:ToneBackend"
+ROOT = Path(__file__).parents[3]
+StartProcess = Callable[..., Awaitable[asyncio.subprocess.Process]]
+_PASSED_ON = {
+    "address", "users_address", "redis_url", "storage_url", "secrets_dir", "scratch_dir", "assets_dir", "environment",
+}  # fmt: skip
 _ENDED = {jobs_pb2.JOB_STATUS_SUCCEEDED, jobs_pb2.JOB_STATUS_FAILED, jobs_pb2.JOB_STATUS_CANCELLED}
 
 
@@ -126,29 +132,69 @@ async def redis(valkey_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def generation(
-    user_management: UserManagement, redis: Redis, servers_folder: Path, tmp_path: Path
-) -> AsyncIterator[Generation]:
-    settings = GenerationSettings(
+def settings(user_management: UserManagement, servers_folder: Path, tmp_path: Path) -> GenerationSettings:
+    return GenerationSettings(
         address=f"unix:{servers_folder}/g-{uuid.uuid4().hex[:8]}.sock",
         users_address=user_management.address,
         redis_url=user_management.settings.redis_url,
         storage_url=user_management.settings.storage_url,
         secrets_dir=user_management.secrets_dir,
         scratch_dir=tmp_path / "scratch",
+        assets_dir=ROOT / "var" / "assets",
         environment="development",
-        extra_backends=BACKENDS,
     )
-    stop = asyncio.Event()
-    server = asyncio.create_task(serve(settings, new_backends(), stop))
+
+
+@pytest.fixture
+async def caller(
+    settings: GenerationSettings, user_management: UserManagement, redis: Redis
+) -> AsyncIterator[Generation]:
+    """Somebody who calls a server that a test starts with these settings."""
     store = ObjectStore.from_url(settings.storage_url)
     service = Generation(settings, user_management, await user_management.sign_up(), redis, store)
-    async with asyncio.timeout(10):
-        await service.channel.channel_ready()
     yield service
     await service.channel.close()
+
+
+@pytest.fixture
+async def generation(caller: Generation) -> AsyncIterator[Generation]:
+    stop = asyncio.Event()
+    server = asyncio.create_task(serve(caller.settings, new_backends(), stop))
+    async with asyncio.timeout(10):
+        await caller.channel.channel_ready()
+    yield caller
     stop.set()
     await server
+
+
+@pytest.fixture
+async def start_process(settings: GenerationSettings) -> AsyncIterator[StartProcess]:
+    """Start a process of a module with the settings; it is killed at the end unless it has ended."""
+    running: list[asyncio.subprocess.Process] = []
+
+    async def start(module: str = "tests.support.tone_worker", **overrides: str) -> asyncio.subprocess.Process:
+        values = {
+            **settings.model_dump(include=_PASSED_ON),
+            "worker_id": f"w-{uuid.uuid4().hex[:8]}",
+            "log_format": "json",
+            **overrides,
+        }
+        environment = {f"MUSICGEN_GENERATION_{name.upper()}": str(value) for name, value in values.items()}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, cwd=ROOT, env=os.environ | environment, stdout=asyncio.subprocess.PIPE
+        )
+        running.append(process)
+        assert process.stdout is not None
+        async with asyncio.timeout(90):
+            while b'"event":"ready"' not in (line := await process.stdout.readline()).replace(b" ", b""):
+                assert line, "the process ended before it was ready"
+        return process
+
+    yield start
+    for process in running:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 @pytest.fixture

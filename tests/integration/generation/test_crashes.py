@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import time
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -21,43 +17,7 @@ from tests.support.user_management import eventually
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).parents[3]
-Process = asyncio.subprocess.Process
-StartProcess = Callable[[str], Awaitable[Process]]
-
-
-@pytest.fixture
-async def start_process(generation: Any) -> AsyncIterator[StartProcess]:
-    """Start a worker process of the given name; it is killed at the end."""
-    running: list[Process] = []
-    known = generation.settings
-
-    async def start(worker_id: str) -> Process:
-        values = {
-            "WORKER_ID": worker_id,
-            "USERS_ADDRESS": known.users_address,
-            "REDIS_URL": known.redis_url,
-            "STORAGE_URL": known.storage_url,
-            "SECRETS_DIR": known.secrets_dir,
-            "SCRATCH_DIR": known.scratch_dir,
-            "LOG_FORMAT": "json",
-        }
-        environment = {**os.environ, **{f"MUSICGEN_GENERATION_{name}": str(value) for name, value in values.items()}}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.support.tone_worker", cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE
-        )
-        running.append(process)
-        assert process.stdout is not None
-        async with asyncio.timeout(30):
-            while b'"ready"' not in await process.stdout.readline():
-                assert process.returncode is None
-        return process
-
-    yield start
-    for process in running:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+StartProcess = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
 
 async def kept(generation: Any, job: jobs_pb2.Job) -> list[str]:
@@ -68,7 +28,7 @@ async def kept(generation: Any, job: jobs_pb2.Job) -> list[str]:
 async def test_killed_workers_job_finishes_on_another_within_twenty_seconds(
     generation: Any, start_process: StartProcess, start_worker: Callable[..., Awaitable[Any]]
 ) -> None:
-    victim = await start_process(f"victim-{uuid.uuid4().hex[:8]}")
+    victim = await start_process()
     job = await generation.submit(duration_seconds=8, spec={"speed": 4})
     listening = asyncio.create_task(generation.heard(job))
     await generation.playing(job)
@@ -86,7 +46,7 @@ async def test_killed_workers_job_finishes_on_another_within_twenty_seconds(
 async def test_worker_that_slept_past_its_lease_is_refused_everything(
     generation: Any, start_process: StartProcess, start_worker: Callable[..., Awaitable[Any]]
 ) -> None:
-    sleeper = await start_process(f"sleeper-{uuid.uuid4().hex[:8]}")
+    sleeper = await start_process()
     job = await generation.submit(duration_seconds=8, spec={"speed": 4})
     await generation.playing(job)
     sleeper.send_signal(signal.SIGSTOP)
@@ -122,7 +82,7 @@ async def test_job_that_kills_its_worker_fails_alone_after_three_attempts(
     deaths = 0
     while not await ended():
         worker_id = f"poisoned-{deaths}"
-        process = await start_process(worker_id)
+        process = await start_process(worker_id=worker_id)
         dying = asyncio.create_task(process.wait())
         failed = asyncio.create_task(eventually(ended, within=30, what="the poison job failed"))
         await asyncio.wait({dying, failed}, return_when=asyncio.FIRST_COMPLETED)
@@ -134,7 +94,7 @@ async def test_job_that_kills_its_worker_fails_alone_after_three_attempts(
             deaths += 1
             request = jobs_pb2.ReportWorkerDeathRequest(worker_id=worker_id)
             await call(generation.users.jobs.ReportWorkerDeath, request)
-    await start_process("survivor")
+    await start_process()
     others = [await generation.ended(job, within=30, person=bystander) for job in harmless]
     assert deaths == 3
     found = await generation.job(poison)
@@ -145,7 +105,7 @@ async def test_job_that_kills_its_worker_fails_alone_after_three_attempts(
 async def test_worker_process_ends_within_ten_seconds_of_sigterm_and_hands_back(
     generation: Any, start_process: StartProcess
 ) -> None:
-    process = await start_process("draining")
+    process = await start_process()
     job = await generation.submit(duration_seconds=300, spec={"speed": 2})
     deaf = await generation.submit(duration_seconds=300, spec={"speed": 2, "deaf": True})
     for each in (job, deaf):
