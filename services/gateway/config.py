@@ -33,6 +33,8 @@ class GatewaySettings(ServiceSettings):
     rate_limits_file: Path = _RATE_LIMITS_FILE
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    # How long a body may take to arrive.
+    body_seconds: Annotated[float, Field(gt=0)] = 30.0
     # How long a signed link works at least.
     link_lifetime_seconds: Annotated[int, Field(ge=60, le=7 * 86_400)] = 3_600
     # How long a listener waits for the first sound of a job before the answer is "not yet".

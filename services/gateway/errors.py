@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.gateway.problems import HTTP_ERROR, METHOD_NOT_ALLOWED, ProblemKind, kind_of
+from services.gateway.problems import HTTP_ERROR, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, ProblemKind, kind_of
 from services.gateway.schemas.problems import Problem, ProblemError
 from services.gateway.validation import sentence_of
 from services.shared.errors import AppError, ErrorCode
@@ -27,6 +27,7 @@ _HTTP_CODES: Mapping[int, str] = {
     403: ErrorCode.FORBIDDEN,
     404: ErrorCode.NOT_FOUND,
     405: METHOD_NOT_ALLOWED,
+    408: REQUEST_TIMEOUT,
     413: ErrorCode.PAYLOAD_TOO_LARGE,
     415: ErrorCode.UNSUPPORTED_MEDIA,
     416: ErrorCode.RANGE_NOT_SATISFIABLE,

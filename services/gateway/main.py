@@ -187,7 +187,7 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
         )
     return [
         *layers,
-        Middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes),
+        Middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes, body_seconds=settings.body_seconds),
         Middleware(HeadMiddleware),
         Middleware(ErrorBoundaryMiddleware),
     ]

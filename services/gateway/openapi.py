@@ -152,7 +152,7 @@ def _statuses(operation: dict[str, Any], route: GatewayRoute) -> set[int]:
     """The statuses that follow from the route's terms; those of its own are declared with it."""
     statuses = {500}
     if "requestBody" in operation:
-        statuses |= {413, 415, 422}
+        statuses |= {408, 413, 415, 422}
     if "parameters" in operation:
         statuses |= {422} if any(item["in"] != "path" for item in operation["parameters"]) else set()
         statuses |= {404} if any(item["in"] == "path" for item in operation["parameters"]) else set()

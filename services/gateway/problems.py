@@ -16,6 +16,7 @@ from services.shared.errors import ErrorCode
 METHOD_NOT_ALLOWED = "method-not-allowed"
 NOT_READY = "not-ready"
 HTTP_ERROR = "http-error"
+REQUEST_TIMEOUT = "request-timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,12 @@ _KINDS = (
         405,
         "Method not allowed",
         "The path exists but does not take this method. The `Allow` header lists those that it takes.",
+    ),
+    ProblemKind(
+        REQUEST_TIMEOUT,
+        408,
+        "The body came too slowly",
+        "The request's body did not arrive in time. Send it again, without pauses.",
     ),
     ProblemKind(
         ErrorCode.CONFLICT,

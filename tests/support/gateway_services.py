@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import jwt
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from opentelemetry import trace
 from redis.asyncio import Redis
 
 from protos.common.v1 import common_pb2
@@ -52,6 +54,8 @@ class Accounts(accounts_pb2_grpc.AccountServiceServicer):
         self.refresh_tokens: dict[str, str] = {}
         self.jwks_fetches = 0
         self.me_failures: list[AppError] = []
+        self.last_trace_id = ""
+        self.last_request_id = ""
 
     def access_token(
         self, user: accounts_pb2.User, session_id: str, *, key: Ed25519PrivateKey | None = None, **claims: object
@@ -120,6 +124,8 @@ class Accounts(accounts_pb2_grpc.AccountServiceServicer):
 
     async def GetMe(self, request, context):
         caller = require_user()
+        self.last_trace_id = trace.format_trace_id(trace.get_current_span().get_span_context().trace_id)
+        self.last_request_id = str(structlog.contextvars.get_contextvars().get("request_id"))
         if self.me_failures:
             raise self.me_failures.pop()
         return accounts_pb2.GetMeResponse(user=self.users[caller.subject])

@@ -1,6 +1,8 @@
-"""Refuses bodies that are larger than any call takes, without reading them into memory."""
+"""Refuses bodies that are larger than any call takes, without reading them into memory, and those that never end."""
 
 from __future__ import annotations
+
+import asyncio
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -15,11 +17,14 @@ _DISCARDED_BYTES = 64 * 1024 * 1024
 
 
 class BodyLimitMiddleware:
-    """Answers 413 by Content-Length at once, and for a chunked body as soon as it has grown too large."""
+    """Answers 413 by Content-Length at once, and for a chunked body as soon as it has grown too large; 408 when it
+    stalls.
+    """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, body_seconds: float) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -31,11 +36,23 @@ class BodyLimitMiddleware:
             error = self._too_large(close=int(declared) > _DISCARDED_BYTES)
             await http_error_response(Request(scope), error)(scope, receive, send)
             return
-        received = 0
+        received, complete = 0, False
+        deadline: float | None = None
 
         async def receive_counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, complete, deadline
+            if complete:
+                # What follows is the client's leaving, which may be waited for as long as the answer takes.
+                return await receive()
+            deadline = deadline or asyncio.get_running_loop().time() + self._body_seconds
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError as error:
+                raise HTTPException(
+                    408, "The body did not arrive in time. Send it again.", headers={"connection": "close"}
+                ) from error
+            complete = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > self._max_body_bytes:
                 # Nobody knows how much follows.

@@ -53,7 +53,13 @@ async def stream_job(
     if not status_of(job).is_final:
         if request.scope["state"].get("head"):
             return Response(media_type=wire.media_type, headers=_LIVE_HEADERS)
-        live = LiveAudio(gateway.generation, gateway.jobs, gateway.settings.stream_start_seconds)
+        live = LiveAudio(
+            gateway.generation,
+            gateway.jobs,
+            start_seconds=gateway.settings.stream_start_seconds,
+            is_revoked=gateway.window.is_revoked,
+            check_seconds=gateway.settings.heartbeat_seconds,
+        )
         try:
             opened = await while_connected(request, live.open(caller, job, wire))
         except ClientGone:

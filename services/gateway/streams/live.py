@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -37,10 +37,20 @@ class Opened:
 class LiveAudio:
     """Opens a job's live audio and carries it over restarts of the generation service."""
 
-    def __init__(self, generation: GenerationClient, jobs: JobsClient, start_seconds: float) -> None:
+    def __init__(
+        self,
+        generation: GenerationClient,
+        jobs: JobsClient,
+        *,
+        start_seconds: float,
+        is_revoked: Callable[[str], Awaitable[bool]],
+        check_seconds: float,
+    ) -> None:
         self._generation = generation
         self._jobs = jobs
         self._start_seconds = start_seconds
+        self._is_revoked = is_revoked
+        self._check_seconds = check_seconds
 
     async def open(self, caller: Principal, job: jobs_pb2.Job, wire: WireFormat) -> Opened:
         """Wait for the job's first sound, or its end. Raises `AppError` (UNAVAILABLE) when neither comes in time."""
@@ -73,6 +83,8 @@ class LiveAudio:
         self, caller: Principal, job_id: str, wire: WireFormat, first: bytes, chunks: AsyncGenerator[bytes, None]
     ) -> AsyncGenerator[bytes, None]:
         sent, size = hashlib.sha256(first), len(first)
+        clock = asyncio.get_running_loop().time
+        checked_at = clock()
         try:
             yield first
             while True:
@@ -81,6 +93,9 @@ class LiveAudio:
                         sent.update(chunk)
                         size += len(chunk)
                         yield chunk
+                        if clock() - checked_at > self._check_seconds:
+                            checked_at = clock()
+                            await self._check_session(caller)
                 except AppError as error:
                     if error.code is not ErrorCode.UNAVAILABLE:
                         raise
@@ -94,6 +109,10 @@ class LiveAudio:
                     yield rest
         finally:
             await chunks.aclose()
+
+    async def _check_session(self, caller: Principal) -> None:
+        if await self._is_revoked(caller.session_id):
+            raise AppError(ErrorCode.UNAUTHENTICATED, "The session was ended.")
 
     async def _reopen(
         self, caller: Principal, job_id: str, wire: WireFormat, size: int, digest: bytes

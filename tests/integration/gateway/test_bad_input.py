@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.shared.ids import new_id
-from tests.support.gateway_platform import Gateway, Person
+from tests.support.gateway_platform import Backend, Gateway, Person, running_gateway
 
 GENERATE = "/api/v1/generate"
 
@@ -255,3 +255,17 @@ async def test_a_patch_of_a_wrong_type_is_named(gateway: Gateway, ada: Person) -
     answer = await ada.http.patch(f"/api/v1/tracks/{track.id}", json={"tags": "lofi"})
     problem = assert_problem(answer, 422, "validation")
     assert problem["errors"] == [{"pointer": "/tags", "detail": "Must be an array: put it in [ ].", "in": "body"}]
+
+
+async def test_a_body_that_stalls_is_not_waited_for_forever(backend: Backend) -> None:
+    async with running_gateway(backend, body_seconds=0.2) as gateway, gateway.person() as person:
+        host, port = gateway.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"POST /api/v1/generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\n"
+            b"Authorization: Bearer " + person.tokens.access_token.encode() + b'\r\n\r\n{"prompt": '
+        )
+        answer = await asyncio.wait_for(reader.read(), 10)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"/problems/request-timeout"' in answer
+        writer.close()

@@ -1,7 +1,10 @@
 import re
 
 import pytest
+from prometheus_client import REGISTRY
 
+from services.shared.ids import new_id
+from services.shared.telemetry import configure_tracing
 from tests.support.gateway_platform import Backend, Gateway, Person, running_gateway
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -49,3 +52,22 @@ async def test_allowed_origins_may_read_the_api(backend: Backend) -> None:
         assert "access-control-allow-credentials" not in preflight.headers
         refused = await http.get("/health/live", headers={"origin": "https://evil.example"})
         assert "access-control-allow-origin" not in refused.headers
+
+
+async def test_a_clients_trace_and_request_id_reach_the_services(gateway: Gateway, ada: Person) -> None:
+    configure_tracing("gateway", "")
+    trace_id = new_id().replace("-", "")
+    headers = {"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01", "x-request-id": "from-the-client"}
+    assert (await ada.http.get("/api/v1/users/me", headers=headers)).status_code == 200
+    assert gateway.backend.accounts.last_trace_id == trace_id
+    assert gateway.backend.accounts.last_request_id == "from-the-client"
+
+
+async def test_metrics_count_by_route_and_never_by_id(gateway: Gateway, ada: Person) -> None:
+    labels = {"route": "/api/v1/jobs/{job_id}", "method": "GET", "status": "404"}
+    before = REGISTRY.get_sample_value("http_requests_total", labels) or 0
+    for method in ("GET", "HEAD"):
+        await ada.http.request(method, f"/api/v1/jobs/{new_id()}")
+    assert REGISTRY.get_sample_value("http_requests_total", labels) == before + 1
+    assert REGISTRY.get_sample_value("http_requests_total", labels | {"method": "HEAD"})
+    assert REGISTRY.get_sample_value("http_request_duration_seconds_count", {"route": labels["route"], "method": "GET"})

@@ -181,3 +181,20 @@ async def test_an_unknown_format_is_named(gateway: Gateway, ada: Person) -> None
     assert answer.json()["errors"] == [
         {"pointer": "/format", "detail": "Must be one of 'wav', 'mp3' or 'opus'.", "in": "query"}
     ]
+
+
+async def test_an_ended_session_stops_its_listeners(backend: Backend) -> None:
+    async with running_gateway(backend, heartbeat_seconds=0.05) as gateway, gateway.person() as person:
+        jobs = backend.jobs
+        job = await jobs.add(person.user.id)
+        await jobs.sound(job.id, b"head")
+        async with person.http.stream("GET", f"/api/v1/stream/{job.id}") as answer:
+            pieces = answer.aiter_raw()
+            assert await anext(pieces) == b"head"
+            await person.http.delete(f"/api/v1/auth/sessions/{person.session_id}")
+            await asyncio.sleep(0.1)
+            await jobs.sound(job.id, b"more")
+            assert await anext(pieces) == b"more"
+            with pytest.raises(httpx.RemoteProtocolError):
+                await anext(pieces)
+        await eventually(lambda: jobs.songs[job.id].watchers == 0, "the call goes on")
