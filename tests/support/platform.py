@@ -73,6 +73,7 @@ class Platform:
             **{name: value for name, value in os.environ.items() if not name.startswith("MUSICGEN_")},
             "MUSICGEN_HOME": str(self.home),
             "MUSICGEN_PORT": str(self.port),
+            "NUMBA_CACHE_DIR": str(ROOT / "var" / "cache" / "numba"),  # kernels are compiled once for all tests
             **self.environment,
         }
         with (self.home.parent / f"{self.home.name}.log").open("ab") as log:
@@ -85,6 +86,8 @@ class Platform:
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(f"standalone ended with {self.process.returncode}:\n{self.log[-3000:]}")
+        if "Music Gen AI is ready" not in self.log:
+            return False  # the gateway serves before the workers have their instruments at hand
         try:
             return httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200
         except httpx.TransportError:
