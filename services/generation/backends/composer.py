@@ -121,9 +121,10 @@ class ComposerBackend:
         progress = Progress(context, abandoned)
         progress.report(0.0, "composing")
         score = compose(request)
+        result = studio.record(score, progress)
+        # After the music: a long song's notes take a second to write, and somebody is waiting for the first sound.
         midi_path = context.scratch / "song.mid"
         write_midi(score, midi_path)
-        result = studio.record(score, progress)
         return GeneratedTrack(
             master_path=result.master_path,
             duration_seconds=result.duration_seconds,
