@@ -28,6 +28,7 @@ class Listener:
     reports: list[tuple[float, str]] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
     heard_half_a_second: threading.Event = field(default_factory=threading.Event)
+    # In processor time of the process, which other processes hardly disturb.
     half_a_second_at: float = 0.0
 
     def check(self) -> None:
@@ -46,7 +47,7 @@ class Listener:
         if heard is not None and not self.heard_half_a_second.is_set():
             sounding = np.flatnonzero(np.abs(heard).max(axis=1) > 1e-3)
             if len(sounding) and len(heard) - sounding[0] >= 22_050:
-                self.half_a_second_at = time.monotonic()
+                self.half_a_second_at = time.process_time()
                 self.heard_half_a_second.set()
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import Executor, wait
+from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from services.generation.composer.render.gathering import gather
 from services.generation.composer.render.mixdown import Mixdown
 from services.generation.composer.render.progress import Progress
 from services.generation.composer.render.sound_check import sound_check
@@ -55,7 +56,7 @@ def bounce(score: Score, bank: SoundBank, executor: Executor, progress: Progress
     progress.report(_COMPOSED, "sound check")
     levels = sound_check(timeline, bank, executor, progress.check)
     checked = time.monotonic()
-    mixdown = Mixdown(timeline, bank, levels, executor)
+    mixdown = Mixdown(timeline, bank, levels, executor, progress.check)
     with ExitStack() as files:
         takes = {
             name: files.enter_context(closing(Recording(context.scratch / f"{name}.f32", bank.rate_hz, 2)))
@@ -134,8 +135,8 @@ def _write(
 
     progress.report(_PLAYED, "mastering and printing the stems")
     paths = {name: scratch / "master.flac" if name == _LIVE else folder / f"{name}.flac" for name in takes}
-    futures = [executor.submit(write, index, take, paths[name]) for index, (name, take) in enumerate(takes.items())]
-    wait(futures)
-    for future in futures:
-        future.result()
+    gather(
+        [executor.submit(write, index, take, paths[name]) for index, (name, take) in enumerate(takes.items())],
+        progress.check,
+    )
     return paths

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from services.generation.composer.mix.stem import Stem
 from services.generation.composer.mix.vinyl import Vinyl
 from services.generation.composer.render.channel import Channel, bus_settings, part_sends
+from services.generation.composer.render.gathering import abandon, gather
 from services.generation.composer.render.sound_check import LIVE_CEILING_DBTP, Levels, glue
 from services.generation.composer.render.timeline import Timeline
 from services.generation.composer.sampler.bank import SoundBank
@@ -20,8 +21,11 @@ from services.generation.mastering import LiveLimiter
 
 Float32 = NDArray[np.float32]
 
-BLOCK_FRAMES = 8_192
-"""Frames rendered at a time: 0.19 s at 44.1 kHz, so that the first sound is out early and cancelling is quick."""
+BLOCK_FRAMES = 22_016
+"""Frames rendered at a time, a little less than half a second: large blocks seldom wait for each other."""
+
+_FIRST_BLOCK_FRAMES = 8_192
+_FIRST_BLOCKS = 3
 
 _NOISE_STEM = "other"
 
@@ -62,11 +66,17 @@ class _StemTrack:
 
 
 class Mixdown:
-    """Renders a score. Blocks come in order, from one thread; the parts are played by the executor's threads."""
+    """Renders a score. Blocks come in order, from one thread; the parts are played by the executor's threads.
 
-    def __init__(self, timeline: Timeline, bank: SoundBank, levels: Levels, executor: Executor) -> None:
+    `check` is called at least every 0.1 s while a block is made and may raise to stop.
+    """
+
+    def __init__(
+        self, timeline: Timeline, bank: SoundBank, levels: Levels, executor: Executor, check: Callable[[], None]
+    ) -> None:
         self._timeline = timeline
         self._executor = executor
+        self._check = check
         self._glue = glue(levels.glue_threshold_db, timeline.rate_hz)
         self._limiter = LiveLimiter(timeline.rate_hz, 2, levels.live_gain_db, LIVE_CEILING_DBTP)
         self._tracks = self._build(bank, levels)
@@ -80,27 +90,25 @@ class Mixdown:
 
     def blocks(self) -> Generator[MixBlock]:
         """The song from its first frame to its last, exactly as long as the score says."""
-        total = self._timeline.total_frames
-        starts = range(0, total, BLOCK_FRAMES)
-        parts = self._play()
+        sizes = list(_block_sizes(self._timeline.total_frames))
+        parts = self._play(sizes[0]) if sizes else []
+        left = self._timeline.total_frames
         try:
-            for start in starts:
-                played = [[future.result() for future in group] for group in parts]
+            for index, size in enumerate(sizes):
+                played = [gather(group, self._check) for group in parts]
                 stems = [
-                    self._executor.submit(track.mix, group, BLOCK_FRAMES)
+                    self._executor.submit(track.mix, group, size)
                     for track, group in zip(self._tracks, played, strict=True)
                 ]
                 # The next block is played while this one is mixed.
-                parts = self._play() if start + BLOCK_FRAMES < total else []
-                frames = min(BLOCK_FRAMES, total - start)
-                yield self._master([future.result()[:, :frames].T for future in stems], frames)
+                parts = self._play(sizes[index + 1]) if index + 1 < len(sizes) else []
+                frames = min(size, left)
+                left -= frames
+                yield self._master([stem[:, :frames].T for stem in gather(stems, self._check)], frames)
             yield self._finish()
         finally:
             # A reader that stops early must not leave players at work on a song that nobody wants.
-            for group in parts:
-                for future in group:
-                    if not future.cancel():
-                        future.exception()
+            abandon([future for group in parts for future in group])
 
     def _build(self, bank: SoundBank, levels: Levels) -> list[_StemTrack]:
         timeline, score = self._timeline, self._timeline.score
@@ -115,11 +123,8 @@ class Mixdown:
         names = sorted(groups, key=lambda name: (STEMS.index(name) if name in STEMS else len(STEMS), name))
         return [_StemTrack(name, timeline, groups[name], noise if name == _NOISE_STEM else None) for name in names]
 
-    def _play(self) -> list[list[Future[Float32]]]:
-        return [
-            [self._executor.submit(channel.render, BLOCK_FRAMES) for channel in track.channels]
-            for track in self._tracks
-        ]
+    def _play(self, frames: int) -> list[list[Future[Float32]]]:
+        return [[self._executor.submit(channel.render, frames) for channel in track.channels] for track in self._tracks]
 
     def _master(self, stems: list[Float32], frames: int) -> MixBlock:
         mix = np.zeros((frames, 2), np.float32)
@@ -143,3 +148,13 @@ class Mixdown:
         start = self._delivered
         self._delivered += frames
         return MixBlock(start, live, stems)
+
+
+def _block_sizes(total: int) -> Iterator[int]:
+    """Small blocks first, so that the first sound is out early, then large ones, until the song is covered."""
+    covered, count = 0, 0
+    while covered < total:
+        size = _FIRST_BLOCK_FRAMES if count < _FIRST_BLOCKS else BLOCK_FRAMES
+        yield size
+        covered += size
+        count += 1

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from services.generation.composer.mix.stem import Stem
 from services.generation.composer.mix.strip import Match, Strip
 from services.generation.composer.mix.tone import REFERENCE_LUFS
 from services.generation.composer.render.channel import bus_settings, part_player, part_sends, strip_settings
+from services.generation.composer.render.gathering import gather
 from services.generation.composer.render.timeline import Timeline
 from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.sampler.kernel import TICK
@@ -28,7 +28,6 @@ from services.generation.composer.score import Part
 from services.generation.mastering import LiveLimiter
 
 Float32 = NDArray[np.float32]
-_Result = TypeVar("_Result")
 
 LIVE_CEILING_DBTP = -2.0
 """Ceiling of the live audio: one decibel below the master's, so that mastering can still raise what came out soft."""
@@ -70,11 +69,13 @@ def glue(threshold_db: float, rate_hz: int) -> Compressor:
 
 
 def sound_check(timeline: Timeline, bank: SoundBank, executor: Executor, check: Callable[[], None]) -> Levels:
-    """Set all levels of a song. `check` is called between parts and may raise to stop."""
+    """Set all levels of a song. `check` is called often, from several threads, and may raise to stop."""
     starts, frames, rate = _window_starts(timeline), _window_frames(timeline), timeline.rate_hz
-    takes = _gather([executor.submit(_play, timeline, part, bank, starts) for part in timeline.score.parts], check)
+    takes = gather(
+        [executor.submit(_play, timeline, part, bank, starts, check) for part in timeline.score.parts], check
+    )
     matches = tuple(take.match for take in takes)
-    mixes = _gather(
+    mixes = gather(
         [
             executor.submit(_mix, timeline, [take.windows[index] for take in takes], start, frames)
             for index, start in enumerate(starts)
@@ -90,23 +91,9 @@ def sound_check(timeline: Timeline, bank: SoundBank, executor: Executor, check: 
     gain = target - _mean_loudness(mixes, rate)
     check()
     # What the limiter takes away is given back, once: peaks that are cut deeper than that are better left soft.
-    limited = _mean_loudness(_gather([executor.submit(_limited, mix, gain, rate) for mix in mixes], check), rate)
+    limited = _mean_loudness(gather([executor.submit(_limited, mix, gain, rate) for mix in mixes], check), rate)
     gain += min(max(target - limited, 0.0), _LARGEST_MAKEUP_DB)
     return Levels(matches, threshold, min(max(gain, _LIVE_GAIN_RANGE_DB[0]), _LIVE_GAIN_RANGE_DB[1]))
-
-
-def _gather(futures: Sequence[Future[_Result]], check: Callable[[], None]) -> list[_Result]:
-    """Every result in order; on an error nothing is left running."""
-    try:
-        results = []
-        for future in futures:
-            check()
-            results.append(future.result())
-        return results
-    finally:
-        for future in futures:
-            future.cancel()
-        wait(futures)
 
 
 def _window_frames(timeline: Timeline) -> int:
@@ -129,9 +116,12 @@ def _window_starts(timeline: Timeline) -> list[int]:
     return sorted(starts)
 
 
-def _play(timeline: Timeline, part: Part, bank: SoundBank, starts: Sequence[int]) -> _Take:
+def _play(timeline: Timeline, part: Part, bank: SoundBank, starts: Sequence[int], check: Callable[[], None]) -> _Take:
     frames, rate = _window_frames(timeline), timeline.rate_hz
-    windows = [_perform(timeline, part, bank, start) for start in starts]
+    windows = []
+    for start in starts:
+        check()
+        windows.append(_perform(timeline, part, bank, start))
     sounding = [window for window in windows if window.any()]
     elsewhere = not sounding and bool(part.notes)
     if elsewhere:

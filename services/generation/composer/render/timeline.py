@@ -46,6 +46,7 @@ class Timeline:
         self.score = score
         self.rate_hz = rate_hz
         self.total_frames = round(score.duration_seconds * rate_hz)
+        self._frames: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self.sections = self._section_line()
         self.ducking = self._ducking_line()
         self.fade = self._fade()
@@ -64,14 +65,26 @@ class Timeline:
         A melodic note that began before is struck at `start`; percussion that began before is left out.
         """
         end = self.total_frames if end is None else end
+        firsts, lasts = self._note_frames(part)
+        sounding = (firsts >= start) & (firsts < end)
+        if not part.drums:
+            sounding |= (firsts < start) & (lasts > start)
         lift = self._velocity_lift(part)
         events = []
-        for note in part.notes:
-            first, last = self.frame(note.start_beats), self.frame(note.end_beats)
-            if start <= first < end or (first < start < last and not part.drums):
-                velocity = min(note.velocity + lift, 127)
-                events.append(NoteEvent(max(first - start, 0), note.pitch, velocity, last - start))
+        for index in np.flatnonzero(sounding).tolist():
+            note = part.notes[index]
+            first, last = int(firsts[index]) - start, int(lasts[index]) - start
+            events.append(NoteEvent(max(first, 0), note.pitch, min(note.velocity + lift, 127), last))
         return events
+
+    def _note_frames(self, part: Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First and last frame of every note of a part, computed once: long songs are asked about in many windows."""
+        frames = self._frames.get(part.name)
+        if frames is None:
+            beats = np.array([(note.start_beats, note.end_beats) for note in part.notes], np.float64).reshape(-1, 2)
+            both = np.rint(beats * self.score.seconds_per_beat * self.rate_hz).astype(np.int64)
+            frames = self._frames[part.name] = (both[:, 0], both[:, 1])
+        return frames
 
     @staticmethod
     def _velocity_lift(part: Part) -> int:
