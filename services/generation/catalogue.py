@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from services.generation.backends.protocol import Backend, ModelDescription
 from services.shared.errors import AppError, ErrorCode
 
 DEFAULT_MODEL = "composer"
+_REMEMBER_SECONDS = 5.0
 
 # What the file may say of a model: its key there, the description's field, and its type.
 _OVERRIDABLE: Mapping[str, tuple[str, type]] = {
@@ -55,35 +57,37 @@ def _checked(model: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class ModelCatalogue:
-    """Every model by its id, and which one is meant when none is named."""
+    """Every model by its id, and which one is meant when none is named.
 
-    def __init__(self, models: Iterable[ModelDescription], texts: CatalogueTexts | None = None) -> None:
-        texts = texts or CatalogueTexts()
-        self._models = {model.id: replace(model, **texts.overrides.get(model.id, {})) for model in models}
+    Descriptions are asked for again every few seconds, because a model may have been installed meanwhile.
+    """
+
+    def __init__(self, describe: Callable[[], Iterable[ModelDescription]], texts: CatalogueTexts | None = None) -> None:
+        self._describe = describe
+        self._texts = texts or CatalogueTexts()
+        self._read_at = time.monotonic()
+        self._models = self._read()
         if not self._models:
             raise AppError(ErrorCode.INTERNAL, "No backend offers a model. Reinstall the platform.")
         # A catalogue whose default is not there (a worker with few backends) still answers.
-        self.default_id = texts.default if texts.default in self._models else next(iter(self._models))
+        self.default_id = self._texts.default if self._texts.default in self._models else next(iter(self._models))
 
     @classmethod
     def of(cls, backends: Iterable[Backend], texts: CatalogueTexts | None = None) -> ModelCatalogue:
         """The catalogue of what these backends offer. Of two models with one id the first stands."""
-        models: dict[str, ModelDescription] = {}
-        for backend in backends:
-            for model in backend.describe():
-                models.setdefault(model.id, model)
-        return cls(models.values(), texts)
+        makers = tuple(backends)
+        return cls(lambda: (model for backend in makers for model in backend.describe()), texts)
 
     def __iter__(self) -> Iterator[ModelDescription]:
-        return iter(self._models.values())
+        return iter(self._current().values())
 
     def find(self, model_id: str) -> ModelDescription | None:
         """The model of this id; the default for an empty one; None when there is none."""
-        return self._models.get(model_id or self.default_id)
+        return self._current().get(model_id or self.default_id)
 
     def get(self, model_id: str) -> ModelDescription:
         """The model of this id. Raises NOT_FOUND."""
-        model = self._models.get(model_id)
+        model = self._current().get(model_id)
         if model is None:
             raise AppError(ErrorCode.NOT_FOUND, "There is no model of this name. The catalogue lists those there are.")
         return model
@@ -91,3 +95,15 @@ class ModelCatalogue:
     def ids(self) -> tuple[str, ...]:
         """The names of all models."""
         return tuple(self._models)
+
+    def _current(self) -> dict[str, ModelDescription]:
+        if time.monotonic() - self._read_at > _REMEMBER_SECONDS:
+            self._read_at = time.monotonic()
+            self._models = self._read()
+        return self._models
+
+    def _read(self) -> dict[str, ModelDescription]:
+        models: dict[str, ModelDescription] = {}
+        for model in self._describe():
+            models.setdefault(model.id, replace(model, **self._texts.overrides.get(model.id, {})))
+        return models

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -78,6 +79,8 @@ async def run(settings: GenerationSettings, backends: Sequence[Backend]) -> None
     start_metrics_server(settings.metrics_host, settings.metrics_port)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    # A song holds a thread of the pool while it is made, and needs others for its files.
+    loop.set_default_executor(ThreadPoolExecutor(4 * settings.slots + 4, "worker"))
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     if not await work(settings, backends, stop):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,16 @@ def test_first_of_two_models_with_one_id_stands() -> None:
     assert len(ModelCatalogue.of([BACKEND, BACKEND]).ids()) == 1
 
 
+def test_model_that_was_installed_meanwhile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = False
+    catalogue = ModelCatalogue(lambda: [replace(BACKEND.describe()[0], installed=installed)])
+    assert not catalogue.get("musicgen-debug").installed
+    installed = True
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    assert catalogue.get("musicgen-debug").installed
+
+
 def test_unknown_model_is_not_found() -> None:
     catalogue = ModelCatalogue.of([BACKEND])
     assert catalogue.find("nope") is None
@@ -66,7 +78,7 @@ def test_unknown_model_is_not_found() -> None:
 
 def test_catalogue_without_models_is_an_error() -> None:
     with pytest.raises(AppError):
-        ModelCatalogue([])
+        ModelCatalogue(tuple)
 
 
 def test_our_own_backends_are_found_even_in_a_tree_that_is_not_installed() -> None:

@@ -50,7 +50,7 @@ class PickyBackend:
 
 
 CATALOGUE = ModelCatalogue(
-    [
+    lambda: [
         description("composer", parameters=("bpm", "key", "structure", "spec", "lyrics")),
         description(
             "neural", parameters=("guidance_scale", "temperature", "top_k", "top_p"), max_duration_seconds=30.0
