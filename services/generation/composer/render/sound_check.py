@@ -151,9 +151,13 @@ def _mix(timeline: Timeline, parts: Sequence[Float32], start: int, frames: int) 
     settings = bus_settings(timeline.score)
     ducking = timeline.ducking.block(start, frames) if timeline.ducking else None
     gain = timeline.gain(start, frames)
+    stems: dict[str, list[tuple[Part, Float32]]] = {}
     for part, audio in zip(timeline.score.parts, parts, strict=True):
         ducked = audio * ducking if part.sidechain and ducking is not None else audio
-        total += Stem([part_sends(part)], settings, timeline.rate_hz).process([ducked], gain)
+        stems.setdefault(part.stem, []).append((part, ducked))
+    for group in stems.values():
+        stem = Stem([part_sends(part) for part, _ in group], settings, timeline.rate_hz)
+        total += stem.process([audio for _, audio in group], gain)
     return total
 
 
