@@ -20,6 +20,7 @@ from services.shared.errors import AppError
 from services.shared.grpc_client import open_channel
 from services.shared.grpc_server import GrpcServer
 from services.shared.identity import ServiceTokenSource, TokenVerifier
+from services.shared.ids import new_id
 from services.shared.logging import configure_logging
 from services.shared.secrets import Secrets
 from services.shared.storage import ObjectStore
@@ -36,7 +37,7 @@ async def serve(settings: ProcessingSettings, stop: asyncio.Event) -> None:
     verifier = TokenVerifier(secrets.internal_token_public_key(), secrets.service_token_key())
     tokens = ServiceTokenSource("processing", secrets.service_token_key())
     store = ObjectStore.from_url(settings.storage_url)
-    scratch = Scratch(settings.scratch_dir)
+    scratch = Scratch(settings.scratch_dir, f"server-{new_id()}")
     heavy = HeavyWork(settings.encoders)
     derivatives = Derivatives(store, scratch, heavy, linger_seconds=settings.linger_seconds)
     waveforms = Waveforms(store, scratch, heavy, linger_seconds=settings.linger_seconds)

@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import os
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from prometheus_client import Gauge
 
@@ -19,16 +22,28 @@ from services.processing.media.cancellation import Cancellation
 ResultT = TypeVar("ResultT")
 Check = Callable[[], None]
 
+_PATIENT_NICENESS: Final = 10
+
 _WAITING = Gauge("processing_work_waiting", "Pieces of heavy work that wait for a turn.")
 _RUNNING = Gauge("processing_work_running", "Pieces of heavy work that run.")
 
 
-class HeavyWork:
-    """At most `slots` pieces of work at once; each holds its turn over its downloads and uploads too."""
+def _step_back() -> None:
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PATIENT_NICENESS)
 
-    def __init__(self, slots: int) -> None:
+
+class HeavyWork:
+    """At most `slots` pieces of work at once; each holds its turn over its downloads and uploads too.
+
+    With `patient`, the work leaves the cores to everybody else where the system can tell threads apart (Linux).
+    """
+
+    def __init__(self, slots: int, *, patient: bool = False) -> None:
         self._turns = asyncio.Semaphore(slots)
-        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="heavy")
+        self._threads = ThreadPoolExecutor(
+            slots, thread_name_prefix="heavy", initializer=_step_back if patient else None
+        )
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Local folders for files in the making. What a killed process left behind is removed by the next one."""
+"""Local folders for files in the making. What a killed process left behind is found and removed by the next one."""
 
 from __future__ import annotations
 
@@ -9,26 +9,32 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from services.shared.errors import AppError, ErrorCode
-from services.shared.ids import new_id
 
-_FOLDER = "musicgen-processing"
+_FOLDER: Final = "musicgen-processing"
+_GUARD: Final = "guard"
 
 
 class Scratch:
-    """This process's part of a scratch disk. A lock says that its owner lives; the system drops it with the process."""
+    """One process's part of a scratch disk. A lock says that its owner lives; the system drops it with the process.
 
-    def __init__(self, root: Path) -> None:
+    `owner` is unique to the process. `dead_owners` are those whose remains were found, and removed, at the start.
+    """
+
+    def __init__(self, root: Path, owner: str) -> None:
         home = root / _FOLDER
+        self._own = home / owner
         with full_disk_named():
             home.mkdir(parents=True, exist_ok=True)
-            _remove_orphans(home)
-            self._own = home / new_id()
-            self._lock = _lock_path(self._own).open("wb")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._own.mkdir()
+            # One at a time: nobody may find a lock file that is not locked yet.
+            with (home / _GUARD).open("wb") as guard:
+                fcntl.flock(guard, fcntl.LOCK_EX)
+                self.dead_owners: Final = _remove_orphans(home)
+                self._lock = _lock_path(self._own).open("wb")
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._own.mkdir()
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -66,13 +72,16 @@ def _lock_path(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
 
 
-def _remove_orphans(home: Path) -> None:
+def _remove_orphans(home: Path) -> list[str]:
+    found = []
     for path in home.glob("*.lock"):
         with contextlib.suppress(OSError), path.open("rb") as lock:
             if _taken(lock):
                 continue
             shutil.rmtree(path.with_suffix(""), ignore_errors=True)
             path.unlink(missing_ok=True)
+            found.append(path.stem)
+    return found
 
 
 def _taken(lock: BinaryIO) -> bool:

@@ -6,10 +6,12 @@ Ends on SIGTERM within 10 s, handing back what it holds.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import structlog
 from billiard.process import current_process
+from celery.exceptions import SecurityWarning
 from celery.signals import (
     setup_logging,
     worker_process_init,
@@ -102,8 +104,10 @@ def main() -> None:
     worker_process_shutdown.connect(process.stop_child, weak=False)
     worker_ready.connect(process.say_ready, weak=False)
     worker_shutting_down.connect(process.end_children, weak=False)
+    # Root may run this: Celery warns because of pickle, which `accept_content` does not allow.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     app.worker_main(
-        ["worker", "--queues", QUEUE, "--pool", "prefork", "--without-gossip", "--without-mingle",
+        ["--quiet", "worker", "--queues", QUEUE, "--pool", "prefork", "--without-gossip", "--without-mingle",
          "--without-heartbeat", "--loglevel", settings.log_level]
     )  # fmt: skip
 

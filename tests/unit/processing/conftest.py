@@ -55,7 +55,7 @@ def store() -> ObjectStore:
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Iterator[Scratch]:
-    made = Scratch(tmp_path / "scratch")
+    made = Scratch(tmp_path / "scratch", "test")
     yield made
     made.close()
 

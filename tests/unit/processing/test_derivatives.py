@@ -95,7 +95,7 @@ async def test_two_processes_at_the_same_time_agree(
     store: ObjectStore, heavy: HeavyWork, tmp_path: Path, master: Path
 ) -> None:
     await store.put_file(SOURCE, master)
-    scratches = [Scratch(tmp_path / "a"), Scratch(tmp_path / "b")]
+    scratches = [Scratch(tmp_path / "scratch2", "a"), Scratch(tmp_path / "scratch2", "b")]
     both = [Derivatives(store, scratch, heavy, linger_seconds=1.0) for scratch in scratches]
     answers = await asyncio.gather(*(one.ensure(SOURCE, FORMATS["opus"]) for one in both))
     assert answers[0] == answers[1]

@@ -119,24 +119,25 @@ async def test_closing_ends_everything() -> None:
 
 
 def test_scratch_folders_vanish(tmp_path: Path) -> None:
-    scratch = Scratch(tmp_path)
+    scratch = Scratch(tmp_path, "me")
     with scratch.folder() as folder:
         (folder / "file").write_bytes(b"x")
     assert not folder.exists()
     scratch.close()
     scratch.close()
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["guard"]
 
 
 def test_scratch_of_a_killed_process_is_removed_and_a_living_one_s_is_not(tmp_path: Path) -> None:
-    living = Scratch(tmp_path)
+    living = Scratch(tmp_path, "living")
     program = (
         "import os, sys; from pathlib import Path; from services.processing.scratch import Scratch\n"
-        "scratch = Scratch(Path(sys.argv[1])); (scratch._own / 'left').write_bytes(b'x'); os._exit(9)"
+        "scratch = Scratch(Path(sys.argv[1]), 'killed'); (scratch._own / 'left').write_bytes(b'x'); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], timeout=60)
     assert list(tmp_path.rglob("left"))
-    newcomer = Scratch(tmp_path)
+    newcomer = Scratch(tmp_path, "newcomer")
+    assert newcomer.dead_owners == ["killed"]
     assert not list(tmp_path.rglob("left"))
     with living.folder() as folder:
         assert folder.is_dir()
