@@ -67,7 +67,7 @@ def choose_cast(genre: Genre, spec: MusicSpec, stream: Stream) -> Cast:
     drums = genre.drums
     if drums is not None:
         drums = replace(drums, kits=(stream.child("kit").choose(drums.kits),))
-    casting = _Casting(genre, layers, drums)
+    casting = _Casting(genre, layers, drums, _banned_programs(spec))
     for name in spec.without:
         casting.remove(name)
     if spec.only:
@@ -83,10 +83,21 @@ def _is_named(layer: Layer, spec: MusicSpec) -> bool:
     return any(program in programs for programs in families for program in layer.programs)
 
 
+def _banned_programs(spec: MusicSpec) -> frozenset[int]:
+    unwanted = [INSTRUMENTS[name] for name in spec.without if name in INSTRUMENTS]
+    return frozenset(
+        program
+        for instrument in unwanted
+        if not instrument.lane and instrument.role != "drums"
+        for program in family_programs(instrument.family)
+    )
+
+
 class _Casting:
     """A line-up while it is being changed."""
 
-    def __init__(self, genre: Genre, layers: list[Layer], drums: Drums | None) -> None:
+    def __init__(self, genre: Genre, layers: list[Layer], drums: Drums | None, banned: frozenset[int]) -> None:
+        self._banned = banned
         self._genre = genre
         self._layers = layers
         self._drums = drums
@@ -122,17 +133,17 @@ class _Casting:
                 continue
             if instrument.role == "bass" and layer.role == "bass":
                 continue
-            stand_in = self._stand_in(layer, family)
+            stand_in = self._stand_in(layer)
             if stand_in is not None:
                 kept.append(replace(layer, programs=(stand_in,)))
         self._layers = kept
 
-    def _stand_in(self, layer: Layer, family: frozenset[int]) -> int | None:
+    def _stand_in(self, layer: Layer) -> int | None:
         if layer.role in {"double", "counter", "riser"}:
             return None
         own = next((known.programs for known in self._genre.layers if known.name == layer.name), ())
         options = [*own, *_STAND_INS.get(layer.role, ())]
-        return next((program for program in options if program not in family), None)
+        return next((program for program in options if program not in self._banned), None)
 
     def keep_only(self, wanted: Sequence[Instrument]) -> None:
         """Only these instruments: each of the genre's roles goes to the one that can play it, or to nobody."""

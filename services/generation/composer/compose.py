@@ -20,7 +20,7 @@ from services.generation.composer.form import Sizing, plan_form, size_song
 from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.genres.profile import Genre, Layer, Swing
 from services.generation.composer.harmony import plan_harmony
-from services.generation.composer.instruments import SUSTAINING
+from services.generation.composer.instruments import SUSTAINING, honest_name
 from services.generation.composer.melody import MelodyWriter, final_melody, write_double
 from services.generation.composer.patterns import Meter
 from services.generation.composer.performance import Event, Touch, perform
@@ -38,7 +38,7 @@ _CONTRAST_DB = 4.5
 
 _DEEPEST_DB = -2.5
 _SHORTEST_SECONDS = 0.5
-_TEMPO_DRAWS = 5
+_TEMPO_DRAWS = 3
 
 
 def compose(request: GenerationRequest) -> Score:
@@ -126,7 +126,7 @@ def _size(
     best: tuple[Sizing, MusicSpec] | None = None
     for bpm in tempi:
         sized = replace(spec, structure=_in_bars(spec, meter.beats * 60.0 / bpm))
-        sizing = size_song(genre, sized, bpm, meter.beats, duration_seconds)
+        sizing = size_song(genre, sized, bpm, meter.beats, duration_seconds, stream.child("taste"))
         if best is None or sizing.cost < best[0].cost:
             best = sizing, sized
     if best is None:
@@ -190,8 +190,14 @@ def _write_parts(plan: Plan, cast: Cast, arrangement: Arrangement) -> tuple[Part
             events = [*events, *_write_final(plan, layer, events)]
         notes = _play(plan, layer, events)
         if notes:
-            parts.append(_part(layer, notes))
+            parts.append(_part(layer, _free_name(layer, parts), notes))
     return tuple(parts)
+
+
+def _free_name(layer: Layer, parts: Sequence[Part]) -> str:
+    name = honest_name(layer.name, layer.programs[0])
+    taken = {part.name for part in parts}
+    return next(free for free in (name, *(f"{name} {number}" for number in range(2, 99))) if free not in taken)
 
 
 def _write_layer(plan: Plan, layer: Layer, bars: list[int], melody: Sequence[Event]) -> list[Event]:
@@ -264,9 +270,9 @@ def _play(plan: Plan, layer: Layer, events: Sequence[Event]) -> list[Note]:
     return perform(plan, events, touch, plan.stream("touch", layer.name), monophonic=layer.role in _MONOPHONIC)
 
 
-def _part(layer: Layer, notes: Sequence[Note]) -> Part:
+def _part(layer: Layer, name: str, notes: Sequence[Note]) -> Part:
     return Part(
-        layer.name,
+        name,
         layer.stem,
         layer.programs[0],
         0,

@@ -73,10 +73,13 @@ def section_kind(name: str) -> str:
     return "verse"
 
 
-def size_song(genre: Genre, spec: MusicSpec, bpm: float, beats_per_bar: int, duration_seconds: float) -> Sizing:
+def size_song(
+    genre: Genre, spec: MusicSpec, bpm: float, beats_per_bar: int, duration_seconds: float, taste: Stream
+) -> Sizing:
     """Choose bars and tempo so that the final chord and its ring-out end exactly at the asked length.
 
-    An assumed tempo may move by at most 3 %; an asked one stays. Lengths that the genre's forms like are preferred.
+    An assumed tempo may move by at most 3 %; an asked one stays. Lengths that the genre's forms like are preferred;
+    `taste` decides between those that are about as good.
     """
     shortest, preferred, longest = genre.ring_seconds
     scale = min(1.0, duration_seconds / 12.0)
@@ -97,7 +100,11 @@ def size_song(genre: Genre, spec: MusicSpec, bpm: float, beats_per_bar: int, dur
         if ring < shortest:
             continue
         cost = abs(ring - preferred) / preferred + max(0.0, ring - longest) * 4.0 + abs(tempo / bpm - 1.0) * 8.0
-        cost += 0.0 if bars == asked or (not asked and bars in liked) else (0.7, 1.8, 1.2, 1.8)[bars % 4]
+        if not asked:
+            cost += 0.0 if bars in liked else (0.7, 1.8, 1.2, 1.8)[bars % 4]
+            cost += taste.child(bars).below(1_000) / 1_250.0
+        elif bars != asked:
+            cost += 1.0 + abs(bars - asked)
         if best is None or cost < best.cost:
             best = Sizing(bars, tempo, bars * beats_per_bar, ring, cost)
     if best is not None:
@@ -124,7 +131,8 @@ def plan_form(genre: Genre, spec: MusicSpec, bars: int, stream: Stream) -> tuple
     if spec.structure:
         named = _fit_asked(spec.structure, bars)
     else:
-        named = [(kind, kind, count, None) for kind, count in _fit_template(genre.form, max(1, bars))]
+        template = _choose_template(genre.form, max(1, bars), stream.child("template"))
+        named = [(kind, kind, count, None) for kind, count in _fit_template(template, genre.form, max(1, bars))]
     sections: list[Section] = []
     seen: dict[str, int] = {}
     at = 0
@@ -162,10 +170,16 @@ def _parse(template: str) -> list[tuple[str, int]]:
     return pairs
 
 
-def _fit_template(family: str, bars: int) -> list[tuple[str, int]]:
-    """The largest template that fits, extended by the family's cycles, and by single bars at the end."""
-    templates = [(sum(count for _, count in _parse(template)), template) for template in FORMS[family]]
-    size, template = max(pair for pair in templates if pair[0] <= bars)
+def _choose_template(family: str, bars: int, stream: Stream) -> str:
+    """One of the largest templates that fit."""
+    sizes = {template: sum(count for _, count in _parse(template)) for template in FORMS[family]}
+    largest = max(size for size in sizes.values() if size <= bars)
+    return stream.choose([template for template, size in sizes.items() if size == largest])
+
+
+def _fit_template(template: str, family: str, bars: int) -> list[tuple[str, int]]:
+    """The template, extended by the family's cycles, and by single bars at the end, until it fills the song."""
+    size = sum(count for _, count in _parse(template))
     head, _, tail = template.partition("*")
     before, after = _parse(head), _parse(tail)
     if not after and len(before) > 1:

@@ -241,5 +241,13 @@ def family_programs(family: str) -> frozenset[int]:
     return own | EXTRA_FAMILIES.get(family, frozenset())
 
 
+def honest_name(name: str, program: int) -> str:
+    """A part's name; if it names an instrument that the program is not, the name of the program's own instrument."""
+    named = find_instrument(name)
+    if named is None or program in family_programs(named.family):
+        return name
+    return next((row.name for row in INSTRUMENTS.values() if row.program == program and not row.lane), name)
+
+
 SUSTAINING = frozenset({*range(16, 24), 29, 30, *range(40, 45), *range(48, 80), *range(80, 104), 109, 110, 111})
 """Programs whose held notes keep sounding: they are released before a song's end, so that its last chord can fade."""

@@ -23,7 +23,7 @@ from services.generation.composer.streams import Stream
 
 _SIXTEENTH = TICKS_PER_BEAT // 4
 _EXACT_PERCENT = 34
-_EXACT_INSIDE_PERCENT = 45
+_EXACT_INSIDE_PERCENT = 55
 _ENOUGH_REPETITION = 0.30
 """Share of literally repeated bars above which bars are varied instead (corpora: 0.10–0.40)."""
 
@@ -108,7 +108,7 @@ class MelodyWriter:
         share = self._repeated / max(1, self._bars)
         if share > _ENOUGH_REPETITION:
             return False
-        return stream.chance(percent + 25 if share < 0.14 else percent)
+        return stream.chance(percent + 40 if share < 0.16 else percent)
 
     def _invent(self, bars: list[int], stream: Stream) -> list[_Draft]:
         """New material: rhythms for each label, phrase by phrase; the second phrase grows out of the first."""

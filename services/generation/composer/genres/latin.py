@@ -15,7 +15,7 @@ GENRE = Genre(
     harmony={
         "minor": Harmony(
             verse=("i | iv | V7 | i", "i VII | VI V7", "i | V7 | V7 | i", "i iv | V7 i"),
-            chorus=("i | iv | VII | III | VI | iiø7 | V7 | i", "iv | i | V7 | i", "VI | VII | i | V7"),
+            chorus=("i | VII | VI | V7", "iv | i | V7 | i", "VI | VII | i | V7"),
             bridge=("iv | VII | III | VI | iiø7 | V7 | i | V7", "VI | V7 | VI | V7"),
             turnarounds=("V7",),
             cadences=("iv V7", "VI V7", "iiø7 V7"),
@@ -23,7 +23,7 @@ GENRE = Genre(
         ),
         "major": Harmony(
             verse=("I | IV | V7 | IV", "I vi | ii V7", "I | ii | V7 | I", "ii7 | V7 | I | I"),
-            chorus=("IV | V7 | I | V7/ii | ii | V7 | I | V7", "I | V7/ii | ii | V7"),
+            chorus=("IV | V7 | I | V7/ii", "I | V7/ii | ii | V7"),
             bridge=("vi | V7/vi | vi | ii | V7/V | V7 | V7 | V7", "IV | iii | ii | V7"),
             turnarounds=("V7", "ii V7"),
             cadences=("ii V7", "IV V7"),

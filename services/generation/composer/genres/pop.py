@@ -33,7 +33,7 @@ GENRE = Genre(
             bridge=("iv | VI | III | VII", "VI | iv | i | VII"),
             turnarounds=("VII", "V"),
             cadences=("VI VII", "iv V"),
-            finals=("i", "III"),
+            finals=("i", "iadd9"),
         ),
     },
     energy=0.65,

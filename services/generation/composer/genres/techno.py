@@ -160,7 +160,7 @@ GENRE = Genre(
         riser(),
     ),
     melody=MelodyStyle(
-        cells="sparse",
+        cells="hooky",
         sections=frozenset({"drop", "breakdown"}),
         pentatonic=60,
         leaps=25,

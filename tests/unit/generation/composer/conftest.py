@@ -48,7 +48,7 @@ def song() -> Callable[..., Score]:
 
 @pytest.fixture(scope="session")
 def tune() -> Callable[[str, int, float], Tune]:
-    def make(genre: str, seed: int, seconds: float = 75.0) -> Tune:
+    def make(genre: str, seed: int, seconds: float = 60.0) -> Tune:
         request = GenerationRequest("", seconds, "composer", seed, spec={"genre": genre})
         plan = make_plan(GENRES[genre], read_request(request), seconds, seed)
         cast = choose_cast(plan.genre, plan.spec, plan.stream("cast"))

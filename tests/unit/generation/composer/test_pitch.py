@@ -108,7 +108,7 @@ def test_inversions_and_pedals_put_another_tone_in_the_bass() -> None:
 
 @pytest.mark.parametrize("numeral", ["", "VIII", "H", "Iblue", "I/9", "iI"])
 def test_what_is_no_numeral_is_refused(numeral: str) -> None:
-    with pytest.raises(ValueError, match="numeral|quality"):
+    with pytest.raises(ValueError, match=r"numeral|quality"):
         parse_chord(numeral, C_MAJOR)
 
 
