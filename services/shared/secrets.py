@@ -1,6 +1,7 @@
 """The key files in `secrets_dir`: made once (by standalone or an operator), read by the processes that need them.
 
 Files have mode 0600 and appear whole or not at all; several processes may call `create_missing` at once.
+`python -m services.shared.secrets FOLDER` makes them where no standalone does.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets as random_secrets
+import sys
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -136,3 +138,20 @@ def _broken(path: Path) -> AppError:
     return AppError(
         ErrorCode.INTERNAL, f"The secret file {path} is damaged. Restore it, or delete it to get a new one."
     )
+
+
+def main(arguments: list[str]) -> int:
+    """Make what is missing in the folder that is named; 2 when none is, 1 when it cannot be written."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m services.shared.secrets FOLDER\n")
+        return 2
+    try:
+        create_missing(Path(arguments[0]))
+    except AppError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

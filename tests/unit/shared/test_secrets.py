@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from services.shared.errors import AppError, ErrorCode
-from services.shared.secrets import Secrets, create_missing
+from services.shared.secrets import Secrets, create_missing, main
 
 NAMES = {"access_token.pem", "internal_token.pem", "internal_token.pub.pem", "service_token"}
 
@@ -95,3 +95,11 @@ def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         create_missing(tmp_path / "file" / "secrets")
     assert caught.value.code is ErrorCode.INTERNAL
     assert str(tmp_path) in caught.value.message
+
+
+def test_command_makes_the_files_and_refuses_what_it_cannot_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main([str(tmp_path / "secrets")]) == 0
+    assert Secrets(tmp_path / "secrets").service_token_key()
+    assert main([]) == 2
+    assert main([str(tmp_path / "file" / "secrets")]) == 1
