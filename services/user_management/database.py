@@ -30,8 +30,9 @@ Work = Callable[[AsyncConnection], Awaitable[Found]]
 
 # SQLSTATEs (PostgreSQL 18, appendix A) after which a transaction is rolled back and may simply run again.
 _CONFLICTS: Final = frozenset({"40001", "40P01"})
-# Shutting down, crashed, starting up, too many connections.
-_AWAY: Final = frozenset({"57P01", "57P02", "57P03", "53300"})
+# Shutting down, crashed, starting up, too many connections; waited too long for a lock, took too long.
+_AWAY: Final = frozenset({"57P01", "57P02", "57P03", "53300", "55P03", "57014"})
+_DISK_FULL: Final = "53100"
 
 
 def async_url(database_url: str) -> URL:
@@ -118,6 +119,10 @@ class Database:
             try:
                 return await attempt()
             except (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if _sqlstate(error) == _DISK_FULL:
+                    raise AppError(
+                        ErrorCode.STORAGE_FULL, "The database's disk is full. Free some space and try again."
+                    ) from error
                 if not is_transient(error):
                     raise
                 if loop.time() + pause > give_up_at or not may_repeat():
@@ -141,14 +146,15 @@ async def _roll_back(rollback: Callable[[], Awaitable[None]]) -> None:
 
 def is_transient(error: BaseException) -> bool:
     """Whether the database was away or in conflict, so that the same work may succeed a moment later."""
-    if isinstance(error, DBAPIError):
-        sqlstate = getattr(error.orig, "sqlstate", None) or ""
-        return error.connection_invalidated or _is_transient_state(sqlstate) or isinstance(error.orig, OSError)
-    if isinstance(error, asyncpg.PostgresError):
-        return _is_transient_state(str(error.sqlstate or ""))
-    # What is left of the tuple above: sockets that refuse or are missing, a full pool, a closed connection.
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error.orig, OSError)):
+        return True
+    if isinstance(error, DBAPIError | asyncpg.PostgresError):
+        sqlstate = _sqlstate(error)
+        return sqlstate.startswith("08") or sqlstate in _CONFLICTS or sqlstate in _AWAY
+    # A socket that refuses or is missing, a full pool, a closed connection.
     return isinstance(error, PoolTimeoutError | OSError | asyncpg.InterfaceError)
 
 
-def _is_transient_state(sqlstate: str) -> bool:
-    return sqlstate.startswith("08") or sqlstate in _CONFLICTS or sqlstate in _AWAY
+def _sqlstate(error: BaseException) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(getattr(cause, "sqlstate", None) or "")

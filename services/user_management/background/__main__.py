@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import tempfile
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +20,7 @@ from typing import Any
 import structlog
 from celery import Celery, Task
 from celery.platforms import SecurityWarning
-from celery.signals import setup_logging, worker_process_init, worker_ready
+from celery.signals import beat_embedded_init, setup_logging, worker_process_init, worker_ready
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
@@ -34,6 +37,7 @@ from services.user_management.database import Database, open_engine
 SERVICE = "user_management.background"
 # Kept well below the visibility timeout, after which another worker would begin the same task.
 _LONGEST_TASK_SECONDS = 100
+_PARENT_SECONDS = 0.5
 
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
@@ -86,6 +90,18 @@ def _traced(task: Task) -> Iterator[None]:
         yield
 
 
+def end_with_parent(**_: Any) -> None:
+    """End this child process when its parent is gone: a killed worker must not leave a beat or a task behind."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
 def main() -> None:
     """Entry point."""
     settings = UserManagementSettings.load()
@@ -105,6 +121,8 @@ def main() -> None:
     # Connected to this signal, Celery leaves logging alone.
     setup_logging.connect(configure, weak=False)
     worker_process_init.connect(prepare_child, weak=False)
+    worker_process_init.connect(end_with_parent, weak=False)
+    beat_embedded_init.connect(end_with_parent, weak=False)
     worker_ready.connect(ready, weak=False)
     configure()
     start_metrics_server(settings.metrics_host, settings.metrics_port)

@@ -113,11 +113,10 @@ class JobLedger:
         lease_id = UUID(new_id())
 
         async def work(connection: AsyncConnection) -> tuple[Job, Job] | None:
-            job_id = await _choose(connection, queue, worker)
-            locked = await JobRepository(connection).lock(job_id) if job_id else None
-            if locked is None:
+            chosen = await _choose(connection, queue, worker)
+            if chosen is None:
                 return None
-            before, now = locked
+            before, now = chosen
             after = rules.claim(
                 before,
                 lease_id=lease_id,
@@ -311,15 +310,15 @@ def no_such_job() -> AppError:
     return AppError(ErrorCode.NOT_FOUND, "There is no such job.")
 
 
-async def _choose(connection: AsyncConnection, queue: str, worker: Worker) -> UUID | None:
-    """Lock the job that the worker gets; None when there is none, or when it has to run less first."""
+async def _choose(connection: AsyncConnection, queue: str, worker: Worker) -> tuple[Job, datetime] | None:
+    """Lock the job that the worker gets, with the database's time; None when there is none or it has to drain first."""
     queues = QueueRepository(connection)
     kept_id = await queues.hard_to_place(queue, worker)
     kept = await JobRepository(connection).lock(kept_id) if kept_id else None
     if kept is not None:
         job, now = kept
         if fairness.fits(job, worker):
-            return job.id
+            return kept
         if not worker.idle:
             await JobRepository(connection).save(job, fairness.promise(job, worker, now))
             return None
@@ -332,7 +331,7 @@ async def _choose(connection: AsyncConnection, queue: str, worker: Worker) -> UU
         preferred = fairness.prefer_resident(ordered, worker.resident_models)
         taken = await queues.take([candidate.job_id for candidate in preferred], worker) if candidates else None
         if taken is not None:
-            if preferred[0] is not ordered[0] and taken == preferred[0].job_id:
+            if preferred[0] is not ordered[0] and taken[0].id == preferred[0].job_id:
                 await queues.overtaken(ordered[0].job_id)
             return taken
         # Nothing on this page fits, or others took all of it meanwhile.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Interval, case, func, select, text, update
+from sqlalchemy import ARRAY, Interval, any_, case, func, literal, or_, select, text, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.jobs.fairness import PATIENCE, Candidate, OwnerLoad, Worker
+from services.user_management.jobs.row import job_from_row
 from services.user_management.jobs.rules import Job, Status
 from services.user_management.jobs.tables import job_counters, jobs
 from services.user_management.metadata import ID
@@ -42,15 +44,6 @@ CANDIDATES: Final = text(
     ) AS job
     """
 )
-# The conditions stand here again, because another worker may have run the job (and died) since the look at the queue.
-_TAKE: Final = text(
-    """
-    SELECT id FROM jobs
-    WHERE id = ANY(:ids) AND status = 'queued' AND cost <= :free_budget AND (crashes = 0 OR :idle)
-    ORDER BY array_position(:ids, id) LIMIT 1
-    FOR UPDATE SKIP LOCKED
-    """
-).bindparams(bind("ids", type_=ARRAY(ID)))
 # Mirrors `fairness.is_promised` and `fairness.deserves_promise`; a job promised to this worker comes first.
 _HARD_TO_PLACE: Final = text(
     """
@@ -121,10 +114,20 @@ class QueueRepository:
         )
         return found, bool((await self._connection.execute(count)).scalar_one())
 
-    async def take(self, ids: list[UUID], worker: Worker) -> UUID | None:
-        """Lock the first of the jobs that nobody else is taking; None when all are gone."""
-        parameters = {"ids": ids, "free_budget": worker.free_budget, "idle": worker.idle}
-        return (await self._connection.execute(_TAKE, parameters)).scalar()
+    async def take(self, ids: Sequence[UUID], worker: Worker) -> tuple[Job, datetime] | None:
+        """Lock the first of the jobs that nobody else is taking, with the database's time; None when all are gone."""
+        listed = literal(list(ids), ARRAY(ID))
+        query = (
+            select(jobs, func.clock_timestamp().label("now"))
+            # The conditions stand here again: since the look at the queue, a worker may have run the job, and died.
+            .where(jobs.c.id == any_(listed), jobs.c.status == Status.QUEUED.value)
+            .where(jobs.c.cost <= worker.free_budget, or_(jobs.c.crashes == 0, literal(worker.idle)))
+            .order_by(func.array_position(listed, jobs.c.id))
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        row = (await self._connection.execute(query)).first()
+        return (job_from_row(row), row.now) if row else None
 
     async def hard_to_place(self, queue: str, worker: Worker) -> UUID | None:
         """Lock a job that is kept, or has to be kept now, for this worker."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Double, Interval, Row, Text, func, insert, or_, select, text, update
+from sqlalchemy import ARRAY, BigInteger, Double, Interval, Text, func, insert, or_, select, text, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.jobs.queue_repository import QueueRepository
+from services.user_management.jobs.row import COLUMNS, job_from_row, stored
 from services.user_management.jobs.rules import CLEANUP_DELAY, Job, NewJob, Status
 from services.user_management.jobs.tables import jobs
 from services.user_management.metadata import ID
-
-_COLUMNS: Final = tuple(field.name for field in fields(Job))
 
 # Rows of other leases, and of jobs that ended meanwhile, do not match and so answer nothing. Mirrors `rules.renew`.
 _RENEW: Final = text(
@@ -66,20 +65,6 @@ class Beat:
     eta_seconds: float
 
 
-def job_from_row(row: Row[Any] | Mapping[str, Any]) -> Job:
-    """The row of `jobs` as the rules know it."""
-    values = dict(row if isinstance(row, Mapping) else row._mapping)
-    values["status"] = Status(values["status"])
-    values["track_ids"] = tuple(values["track_ids"])
-    return Job(**{name: values[name] for name in _COLUMNS})
-
-
-def _stored(name: str, value: Any) -> Any:
-    if name == "status":
-        return value.value
-    return list(value) if name == "track_ids" else value
-
-
 class JobRepository:
     """Works within the caller's transaction. Locks are taken in the order job, counters, quota."""
 
@@ -118,8 +103,8 @@ class JobRepository:
     async def save(self, before: Job, after: Job) -> None:
         """Write what a rule changed in a locked job, and keep the owner's counters in step."""
         changed = {
-            name: _stored(name, getattr(after, name))
-            for name in _COLUMNS
+            name: stored(name, getattr(after, name))
+            for name in COLUMNS
             if getattr(after, name) != getattr(before, name)
         }
         if changed:

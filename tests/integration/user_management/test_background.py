@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 import structlog
 from redis.asyncio import Redis
@@ -80,8 +82,12 @@ def background(
         text=True,
     )
     yield process
+    family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.kill()
     process.wait(10)
+    for child in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 async def log_line(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
@@ -112,6 +118,15 @@ async def test_worker_deletes_objects_under_the_senders_request_id_and_stops_whe
     background.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(background.wait, 15) == 0
     assert time.monotonic() - begun < 10
+
+
+async def test_killed_worker_leaves_no_process_behind(background: subprocess.Popen[str]) -> None:
+    await log_line(background, "ready")
+    family = psutil.Process(background.pid).children(recursive=True)
+    assert len(family) >= 2
+    background.kill()
+    gone, alive = await asyncio.to_thread(psutil.wait_procs, family, 10)
+    assert (len(gone), alive) == (len(family), [])
 
 
 async def test_worker_sweeps_by_itself(

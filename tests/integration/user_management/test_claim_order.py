@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -16,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.database import Database, open_engine
+from services.user_management.jobs import fairness, queue_repository
 from services.user_management.jobs.announcer import Announcer
 from services.user_management.jobs.fairness import Worker
 from services.user_management.jobs.ledger import JobLedger, Limits
@@ -62,7 +64,12 @@ async def add_owners(sql: asyncpg.Connection, count: int) -> list[uuid.UUID]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_database_chooses_as_the_rules_do(ledger: JobLedger, sql: asyncpg.Connection, seed: int) -> None:
+async def test_database_chooses_as_the_rules_do(
+    ledger: JobLedger, sql: asyncpg.Connection, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The memory's time stands still while the database's runs on: nothing here may depend on how long a job waited.
+    for module in (fairness, queue_repository):
+        monkeypatch.setattr(module, "PATIENCE", timedelta(hours=1))
     chance = random.Random(seed)
     owners = await add_owners(sql, 4)
     memory = MemoryLedger()
@@ -154,17 +161,23 @@ async def test_many_workers_share_one_queue_without_taking_a_job_twice(
 async def test_claim_is_quick_in_a_queue_of_ten_thousand(
     ledger: JobLedger, database: Database, sql: asyncpg.Connection
 ) -> None:
+    async def claims() -> float:
+        took = []
+        for number in range(15):
+            begun = time.perf_counter()
+            assert await ledger.claim_next("generation", Worker(f"w{number}", 4, idle=True)) is not None
+            took.append(time.perf_counter() - begun)
+        return statistics.median(took) * 1000
+
     owners = await add_owners(sql, 100)
+    await fill(sql, owners[:1], 20)
+    short_ms = await claims()
+    await sql.execute("TRUNCATE jobs, job_counters CASCADE")
     await fill(sql, owners, 100)
-    took = []
-    for number in range(40):
-        begun = time.perf_counter()
-        job = await ledger.claim_next("generation", Worker(f"w{number}", 4, idle=True))
-        took.append(time.perf_counter() - begun)
-        assert job is not None
-    print(f"claim among 10,000 jobs: median {statistics.median(took) * 1000:.1f} ms")
-    # Others may use the machine at the same time; what the statement itself takes is looked at below.
-    assert min(took) < 0.010
+    long_ms = await claims()
+    print(f"claim among 20 jobs: median {short_ms:.1f} ms, among 10,000: {long_ms:.1f} ms")
+    # Others may use the machine at the same time, so the time that counts is the short queue's.
+    assert long_ms < 10 + 3 * short_ms
     explain = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {CANDIDATES.text}")
     parameters = {"queue": "generation", "owners": 32, "skip": 0, "depth": 4, "free_budget": 4, "idle": True}
 
@@ -173,6 +186,7 @@ async def test_claim_is_quick_in_a_queue_of_ten_thousand(
 
     plan = await database.read(query)
     print(f"candidates: {plan[0]['Execution Time']:.2f} ms")
+    assert plan[0]["Execution Time"] < 10
     assert "Seq Scan" not in json.dumps(plan)
 
 

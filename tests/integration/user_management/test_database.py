@@ -1,0 +1,95 @@
+"""The pool: what it repeats, what it refuses, what it passes on."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.shared.errors import AppError, ErrorCode
+from services.user_management.database import Database, open_engine
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def database(empty_database_url: str) -> AsyncIterator[Database]:
+    found = Database(open_engine(empty_database_url, connections=2, statement_seconds=0.2))
+    yield found
+    await found.close()
+
+
+class Flaky:
+    """Raises an SQLSTATE a few times, then answers."""
+
+    def __init__(self, sqlstate: str, times: int) -> None:
+        self.sqlstate = sqlstate
+        self.left = times
+        self.runs = 0
+
+    async def __call__(self, connection: AsyncConnection) -> int:
+        self.runs += 1
+        if self.left:
+            self.left -= 1
+            statement = f"DO $$ BEGIN RAISE EXCEPTION 'made up' USING ERRCODE = '{self.sqlstate}'; END $$"
+            await connection.execute(text(statement))
+        return int((await connection.execute(text("SELECT 7"))).scalar_one())
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "57P01", "08006"])
+async def test_work_that_was_rolled_back_is_repeated(database: Database, sqlstate: str) -> None:
+    work = Flaky(sqlstate, 2)
+    assert await database.write(work) == 7
+    assert work.runs == 3
+
+
+async def test_database_that_stays_in_trouble_is_unavailable(database: Database) -> None:
+    with pytest.raises(AppError) as refused:
+        await database.read(Flaky("57P03", 1000))
+    assert refused.value.code is ErrorCode.UNAVAILABLE
+    assert refused.value.retry_after_seconds
+
+
+async def test_statement_that_takes_too_long_is_unavailable(database: Database) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text("SELECT pg_sleep(10)"))
+
+    with pytest.raises(AppError) as refused:
+        await database.write(work)
+    assert refused.value.code is ErrorCode.UNAVAILABLE
+
+
+async def test_full_disk_is_said_so(database: Database) -> None:
+    work = Flaky("53100", 1)
+    with pytest.raises(AppError) as refused:
+        await database.write(work)
+    assert refused.value.code is ErrorCode.STORAGE_FULL
+    assert work.runs == 1
+
+
+async def test_mistake_in_a_statement_is_passed_on(database: Database) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text("SELECT nonsense"))
+
+    with pytest.raises(ProgrammingError):
+        await database.write(work)
+    with pytest.raises(DBAPIError):
+        await database.read(Flaky("XX000", 1))
+
+
+async def test_write_that_fails_leaves_nothing(database: Database) -> None:
+    async def create(connection: AsyncConnection) -> None:
+        await connection.execute(text("CREATE TABLE things (name text)"))
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text("INSERT INTO things VALUES ('half')"))
+        raise ValueError("stop here")
+
+    async def count(connection: AsyncConnection) -> int:
+        return int((await connection.execute(text("SELECT count(*) FROM things"))).scalar_one())
+
+    await database.write(create)
+    with pytest.raises(ValueError, match="stop here"):
+        await database.write(work)
+    assert await database.read(count) == 0
