@@ -40,6 +40,9 @@ from services.generation.composer.spec import (
     checked_structure,
 )
 
+_NAMING_WEIGHT = 6
+"""Words of this weight name a style; lighter ones only suggest it."""
+
 _READ_CHARACTERS = 4_000
 """How much of a prompt is read; the API allows half of it."""
 
@@ -153,10 +156,11 @@ def _choose_genre(genres: list[Match[tuple[str, int]]], moods: list[Match[str]],
         scores["piano"] = scores.get("piano", 0) + 30
     ranked = sorted(scores.items(), key=lambda pair: (-pair[1], places.get(pair[0], 1_000), pair[0]))
     if ranked and ranked[0][1] > 0:
-        chosen = spec.asked("genre", genre=ranked[0][0]) if named else replace(spec, genre=ranked[0][0])
-        if not named:
-            chosen = chosen.noted(f"No style was named; {GENRES[chosen.genre].title} suits the instruments.")
-        return replace(chosen, energy=GENRES[chosen.genre].energy)
+        genre = GENRES[ranked[0][0]]
+        spec = replace(spec, genre=genre.id, energy=genre.energy)
+        if any(match.value[0] == genre.id and match.value[1] >= _NAMING_WEIGHT for match in genres):
+            return spec.asked("genre")
+        return spec.noted(f"No style was named; {genre.title} suits the {'scene' if named else 'instruments'}.")
     for mood in moods:
         genre = MOOD_GENRES.get(mood.value)
         if genre is not None and scores.get(genre, 0) >= 0:

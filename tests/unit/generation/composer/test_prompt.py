@@ -73,6 +73,12 @@ def test_scenes_suggest_a_style(prompt: str, genre: str) -> None:
     assert read_prompt(prompt).genre == genre
 
 
+def test_a_suggested_style_is_not_taken_for_an_asked_one() -> None:
+    spec = read_prompt("kids at a birthday party")
+    assert "genre" not in spec.explicit
+    assert any("suits the scene" in note for note in spec.notes)
+
+
 @pytest.mark.parametrize(
     ("prompt", "genre"),
     [
