@@ -10,11 +10,9 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import orjson
 import structlog
 from opentelemetry import trace
 from redis.asyncio import Redis
@@ -30,6 +28,7 @@ from services.generation.backends.protocol import (
 )
 from services.generation.worker import metrics
 from services.generation.worker.context import JobContext
+from services.generation.worker.ending import JobEnding, Outcome
 from services.generation.worker.live_feed import LiveFeed
 from services.generation.worker.live_output import LiveOutput
 from services.generation.worker.models import WorkerModels
@@ -37,7 +36,6 @@ from services.generation.worker.output_gate import OutputRefused, check_output
 from services.generation.worker.outputs import Outputs
 from services.generation.worker.progress import ProgressReporter
 from services.shared.errors import AppError, ErrorCode
-from services.shared.grpc_client import call
 from services.shared.leases import Lease, LeaseKeeper
 from services.shared.live_channel import StaleToken
 from services.shared.storage import ObjectStore
@@ -45,21 +43,9 @@ from services.shared.telemetry import extract_context
 
 # A backend looks at `check` every 0.2 s; one that does not is told on, not waited for.
 _STOP_PATIENCE_SECONDS = 0.6
-_CALL_SECONDS = 3.0
-_PAUSE_SECONDS = 0.2
-_REPEATED = {ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED}
 
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
-
-
-class Outcome(StrEnum):
-    """How an attempt ended."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    RELEASED = "released"
-    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +71,9 @@ class JobRun:
         self._context: JobContext | None = None
         self._stop_early = False
         self._keeping: asyncio.Future[TrackContent] | None = None
-        self._told = False
-        # Set as soon as the ledger knows how the attempt ended, or it is lost; a deaf backend may still be running.
-        self.settled = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._lease = shared.keeper.hold(leased, claimed_at=claimed_at, on_stop=self._stop_from_thread)
+        self._ending = JobEnding(shared.jobs, self._lease)
 
     @property
     def job_id(self) -> str:
@@ -100,6 +84,11 @@ class JobRun:
     def model_id(self) -> str:
         """The model that it needs."""
         return self._leased.job.model
+
+    @property
+    def settled(self) -> asyncio.Event:
+        """Set as soon as the ledger knows how the attempt ended, or it is lost; a deaf backend may still be running."""
+        return self._ending.settled
 
     @property
     def run_alone(self) -> bool:
@@ -126,11 +115,10 @@ class JobRun:
         try:
             outcome = await self._attempt()
         except asyncio.CancelledError:
-            outcome = await asyncio.shield(self._end(self._release()))
+            outcome = await asyncio.shield(self._ending.release())
             raise
         finally:
-            self.settled.set()
-            self._lease.drop()
+            self._ending.drop()
             metrics.JOBS.labels(self._leased.job.model, outcome.value).inc()
             _log.info("job_run_ended", outcome=outcome.value, seconds=round(time.monotonic() - self._began, 2))
         return outcome
@@ -145,22 +133,20 @@ class JobRun:
                 async with self._scratch() as scratch:
                     return await self._make(request, scratch)
         except (StaleToken, GenerationCancelled):
-            return await self._end(self._release())
+            return await self._ending.release()
         except AppError as error:
             if error.code is ErrorCode.STALE_LEASE:
                 return Outcome.LOST
             _log.warning("job_failed", code=error.code.value, reason=error.message, details=error.context)
-            return await self._end(self._fail(error))
+            return await self._ending.fail(error)
         except OutputRefused as error:
             _log.error("output_refused", reason=str(error))
-            return await self._end(
-                self._fail(
-                    AppError(ErrorCode.INTERNAL, "The song did not come out clean, so it was not kept. Try again.")
-                )
+            return await self._ending.fail(
+                AppError(ErrorCode.INTERNAL, "The song did not come out clean, so it was not kept. Try again.")
             )
         except Exception as error:
             _log.exception("job_crashed")
-            return await self._end(self._fail(_calm(error)))
+            return await self._ending.fail(_calm(error))
 
     async def _make(self, request: GenerationRequest, scratch: Path) -> Outcome:
         shared, lease = self._shared, self._lease
@@ -178,14 +164,20 @@ class JobRun:
             track = await self._generated(backend.generate(request, context), live_task)
             feed.finish()
             context.progress(0.99, "saving")
-            await live_task
-            await self._complete(track, await self._kept(track, request, model))
+            await self._complete(track, await self._kept(track, request, model, live_task))
         return Outcome.SUCCEEDED
 
-    async def _kept(self, track: GeneratedTrack, request: GenerationRequest, model: ModelDescription) -> TrackContent:
-        """Check and store what was made, unless its owner does not want it any more."""
+    async def _kept(
+        self,
+        track: GeneratedTrack,
+        request: GenerationRequest,
+        model: ModelDescription,
+        live_task: asyncio.Task[None],
+    ) -> TrackContent:
+        """Publish the rest, check and store what was made, unless its owner does not want it any more."""
 
         async def keep() -> TrackContent:
+            await live_task
             await asyncio.to_thread(check_output, track)
             return await Outputs(self._shared.store, self._lease).store(track, request, model)
 
@@ -221,7 +213,7 @@ class JobRun:
                 await asyncio.wait({task}, timeout=_STOP_PATIENCE_SECONDS)
             if not task.done():
                 _log.warning("backend_slow_to_stop")
-                await self._end(self._release())
+                await self._ending.release()
                 await asyncio.wait({task})
             # Why the live audio stopped says more than that the backend then stopped too.
             for ended in (live_task, task):
@@ -249,70 +241,9 @@ class JobRun:
         if self._first_audio_at is not None:
             created = self._leased.job.created_at.ToMicroseconds() / 1e6
             measurements["first_audio_seconds"] = round(max(0.0, self._first_audio_at - created), 3)
-        await self._tell(
-            self._shared.jobs.Complete,
-            jobs_pb2.CompleteRequest(
-                job_id=self.job_id,
-                lease_id=self._lease.lease_id,
-                fencing_token=self._lease.fencing_token,
-                tracks=[content],
-                made_seconds=track.duration_seconds,
-                metrics_json=orjson.dumps(measurements).decode(),
-            ),
-        )
+        await self._ending.complete(content, measurements)
         metrics.AUDIO_SECONDS.labels(self.model_id).inc(track.duration_seconds)
         metrics.REAL_TIME_FACTOR.labels(self.model_id).observe(factor)
-
-    async def _fail(self, error: AppError) -> Outcome:
-        await self._tell(
-            self._shared.jobs.Fail,
-            jobs_pb2.FailRequest(
-                job_id=self.job_id,
-                lease_id=self._lease.lease_id,
-                fencing_token=self._lease.fencing_token,
-                error=jobs_pb2.JobError(code=error.code.value, message=error.message),
-            ),
-        )
-        return Outcome.FAILED
-
-    async def _release(self) -> Outcome:
-        if self._told:
-            return Outcome.RELEASED
-        await self._tell(
-            self._shared.jobs.Release,
-            jobs_pb2.ReleaseRequest(
-                job_id=self.job_id, lease_id=self._lease.lease_id, fencing_token=self._lease.fencing_token
-            ),
-        )
-        return Outcome.RELEASED
-
-    async def _end(self, ending: Any) -> Outcome:
-        """Run an ending; one that comes too late, or that cannot be told, is a lost attempt."""
-        try:
-            outcome: Outcome = await ending
-        except AppError as error:
-            if error.code is not ErrorCode.STALE_LEASE:
-                _log.warning("ending_not_told", code=error.code.value, reason=error.message)
-            return Outcome.LOST
-        return outcome
-
-    async def _tell(self, method: Callable[..., Any], request: Any) -> None:
-        """One of the calls that end the attempt, repeated while the lease holds. Raises STALE_LEASE afterwards."""
-        if self._told:
-            raise StaleToken
-        while not self._lease.lost:
-            try:
-                await call(method, request, timeout=_CALL_SECONDS)
-            except AppError as error:
-                if error.code not in _REPEATED:
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS)
-            else:
-                self._told = True
-                self.settled.set()
-                self._lease.drop()
-                return
-        raise StaleToken
 
     @contextlib.asynccontextmanager
     async def _scratch(self) -> AsyncIterator[Path]:

@@ -44,6 +44,16 @@ async def test_cancelled_job_stops_within_a_second_and_frees_its_slot(
     assert (await generation.users.usage(generation.person)).reserved_seconds == 0
 
 
+async def test_song_that_is_cancelled_while_it_is_saved_is_not_kept(generation: Any, worker: asyncio.Event) -> None:
+    job = await generation.submit(duration_seconds=120, spec={"speed": 0})
+    await generation.heard(job)  # it is made; checking and storing two minutes takes a moment
+    asked = time.monotonic()
+    await generation.cancel(job)
+    ended = await generation.ended(job, within=5)
+    assert time.monotonic() - asked <= 1.0
+    assert (ended.status, len(ended.track_ids)) == (jobs_pb2.JOB_STATUS_CANCELLED, 0)
+
+
 async def test_backend_that_does_not_listen_keeps_its_slot_but_not_the_job(
     generation: Any, worker: asyncio.Event
 ) -> None:
