@@ -30,8 +30,6 @@ class ConvertRequest(BaseModel):
     sample_rate: Annotated[int | None, Field(ge=8_000, le=192_000, strict=True)] = None
     bit_depth: BitDepth | None = None
     bitrate: Annotated[int | None, Field(ge=8_000, le=510_000, strict=True)] = None
-    # The gateway sends the master's key along; it is looked up again with the caller's rights, and not trusted.
-    object_key: Annotated[str | None, Field(exclude=True)] = None
 
     @property
     def target(self) -> Target:

@@ -76,7 +76,11 @@ async def _clean(database: Database, store: ObjectStore, job_id: UUID) -> int:
     """Delete what an ended job left behind; how many objects."""
 
     async def referred(connection: AsyncConnection) -> set[str]:
-        return await TrackRepository(connection).object_keys_of_job(job_id)
+        job = await JobRepository(connection).get(job_id)
+        # A conversion's file belongs to no track: the job itself refers to it.
+        own_file = (job.result or {}).get("object_key") if job is not None else None
+        keys = await TrackRepository(connection).object_keys_of_job(job_id)
+        return keys | {str(own_file)} if own_file else keys
 
     async def done(connection: AsyncConnection) -> None:
         await JobRepository(connection).set_cleanup(job_id, None)

@@ -159,7 +159,7 @@ async def test_someone_else_s_track_is_not_found(processing: Any, short_master: 
     other = await processing.users.sign_up()
     track = await processing.track_of(short_master, other)
     with pytest.raises(AppError) as raised:
-        await processing.submit(track, object_key=track.content.master_object_key)
+        await processing.submit(track)
     assert raised.value.code is ErrorCode.NOT_FOUND
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import orjson
 import psutil
 import pytest
@@ -19,6 +20,8 @@ import soundfile
 from protos.users.v1 import jobs_pb2
 from services.processing.worker.celery_app import PREPARE_TRACK, QUEUE, celery_app
 from services.shared.job_events import read_events
+from services.user_management.background.cleanup import sweep
+from services.user_management.database import Database, open_engine
 from tests.support.user_management import eventually
 
 pytestmark = pytest.mark.integration
@@ -41,6 +44,24 @@ async def test_conversion_job_leaves_a_file(processing: Any, worker: Any, short_
     assert (result["format"], result["media_type"], result["duration"]) == ("wav", "audio/wav", 2.0)
     assert orjson.loads(job.metrics_json)["run_seconds"] > 0
     assert list(job.track_ids) == []
+
+
+async def test_file_of_a_conversion_outlives_the_clean_up(
+    processing: Any, worker: Any, short_master: Path, database_url: str
+) -> None:
+    track = await processing.track_of(short_master)
+    job = await processing.ended((await processing.submit(track)).job.id)
+    key = orjson.loads(job.result_json)["object_key"]
+    lost_attempt = f"jobs/{job.id}/0/audio.flac"
+    await processing.store.put(lost_attempt, b"of a lost attempt")
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE jobs SET cleanup_due_at = now()")
+    await connection.close()
+    database = Database(open_engine(database_url, connections=2))
+    await sweep(database, processing.store)
+    await database.close()
+    assert await processing.store.exists(key)
+    assert not await processing.store.exists(lost_attempt)
 
 
 async def test_watchers_hear_of_progress_to_the_end(processing: Any, worker: Any, long_master: Path) -> None:
