@@ -90,9 +90,8 @@ def _traced(task: Task) -> Iterator[None]:
         yield
 
 
-def end_with_parent(**_: Any) -> None:
+def watch_parent(parent: int) -> None:
     """End this child process when its parent is gone: a killed worker must not leave a beat or a task behind."""
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -104,12 +103,24 @@ def end_with_parent(**_: Any) -> None:
 
 def main() -> None:
     """Entry point."""
-    settings = UserManagementSettings.load()
+    try:
+        run(UserManagementSettings.load())
+    except AppError as error:
+        raise SystemExit(f"{SERVICE}: {error.message}") from None
+
+
+def run(settings: UserManagementSettings) -> None:
+    """Work until asked to stop."""
     app = celery_app(settings.broker_url, sweep_seconds=settings.sweep_seconds)
     register_tasks(app, settings)
 
     def configure(**_: Any) -> None:
         configure_logging(SERVICE, settings.log_level, settings.log_format)
+
+    parent = os.getpid()
+
+    def stay_with_parent(**_: Any) -> None:
+        watch_parent(parent)
 
     def prepare_child(**_: Any) -> None:
         configure()
@@ -121,8 +132,8 @@ def main() -> None:
     # Connected to this signal, Celery leaves logging alone.
     setup_logging.connect(configure, weak=False)
     worker_process_init.connect(prepare_child, weak=False)
-    worker_process_init.connect(end_with_parent, weak=False)
-    beat_embedded_init.connect(end_with_parent, weak=False)
+    worker_process_init.connect(stay_with_parent, weak=False)
+    beat_embedded_init.connect(stay_with_parent, weak=False)
     worker_ready.connect(ready, weak=False)
     configure()
     start_metrics_server(settings.metrics_host, settings.metrics_port)
