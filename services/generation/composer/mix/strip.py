@@ -12,7 +12,7 @@ from services.generation.composer.mix.biquad import FilterChain, bell, high_cut,
 from services.generation.composer.mix.dynamics import Compressor
 from services.generation.composer.mix.panorama import Widener, pan_gains
 from services.generation.composer.mix.saturation import BitCrusher, Saturator
-from services.generation.composer.mix.tone import AIR_HZ, REFERENCE_LUFS, TONES, Tone
+from services.generation.composer.mix.tone import PRESENCE, REFERENCE_LUFS, TONES, Tone
 
 Float32 = NDArray[np.float32]
 
@@ -37,9 +37,10 @@ class StripSettings:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How one part reaches the reference loudness: a gain before its strip and the rest behind it, in dB."""
+    """How one part is brought into line, in dB: gain before its strip, presence, and gain behind the strip."""
 
     before_db: float = 0.0
+    presence_db: float = 0.0
     behind_db: float = 0.0
 
 
@@ -52,7 +53,7 @@ class Strip:
     def __init__(self, settings: StripSettings, match: Match, rate_hz: int) -> None:
         tone = TONES.get(settings.stem, TONES["other"])
         self._match = np.float32(math.pow(10.0, match.before_db / 20.0))
-        self._filters = equaliser(settings, tone, rate_hz)
+        self._filters = equaliser(settings, tone, match.presence_db, rate_hz)
         self._compressor = Compressor(tone.compressor, rate_hz) if tone.compressor else None
         self._colour = [] if tone.drive_db is None else [Saturator(tone.drive_db, _NOMINAL_PEAK)]
         self._crusher = BitCrusher(settings.bit_depth, _NOMINAL_PEAK) if settings.bit_depth else None
@@ -76,12 +77,14 @@ class Strip:
         audio *= self._gains
 
 
-def equaliser(settings: StripSettings, tone: Tone, rate_hz: int) -> FilterChain:
-    """The filters of a part: its own cuts, and the bells of its kind."""
+def equaliser(settings: StripSettings, tone: Tone, presence_db: float, rate_hz: int) -> FilterChain:
+    """The filters of a part: its own cuts, the bells of its kind, and its presence."""
     sections = [low_cut(max(settings.low_cut_hz, tone.low_cut_hz), rate_hz)]
     sections += [bell(band.frequency_hz, band.gain_db, band.q, rate_hz) for band in tone.bells]
-    if tone.air_db:
-        sections.append(high_shelf(AIR_HZ, tone.air_db, rate_hz))
+    if presence_db:
+        sections.append(bell(PRESENCE.frequency_hz, presence_db, PRESENCE.q, rate_hz))
+    if tone.shelf_db:
+        sections.append(high_shelf(tone.shelf_hz, tone.shelf_db, rate_hz))
     if settings.high_cut_hz < _OPEN_HIGH_CUT_HZ:
         sections.append(high_cut(settings.high_cut_hz, rate_hz))
     return FilterChain(sections)

@@ -21,7 +21,8 @@ _SECTION_GLIDE_SECONDS = 0.06
 _SHORTEST_FADE_SECONDS, _LONGEST_FADE_SECONDS = 0.5, 3.0
 _LARGEST_FADE_SHARE = 0.25
 # SoundFonts are voiced for firm playing and grow dull below it; loudness is matched later, so only the colour changes.
-_FIRM_VELOCITY, _LARGEST_LIFT = 92, 24
+_FIRM_VELOCITY, _FIRM_PIANO_VELOCITY, _LARGEST_LIFT = 92, 100, 28
+_PIANOS = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ class Timeline:
         if part.drums or not part.notes:
             return 0
         mean = sum(note.velocity for note in part.notes) / len(part.notes)
-        return round(min(max(_FIRM_VELOCITY - mean, 0.0), _LARGEST_LIFT))
+        firm = _FIRM_PIANO_VELOCITY if part.program in _PIANOS else _FIRM_VELOCITY
+        return round(min(max(firm - mean, 0.0), _LARGEST_LIFT))
 
     def controls(self, part: Part, start: int = 0) -> Controls:
         """The controllers of a part, in frames counted from `start`."""

@@ -206,7 +206,7 @@ def test_a_long_song_needs_no_more_memory_than_a_short_one(make_score, bank, exe
         assert frames == timeline.total_frames
         return highest
 
-    assert peak(60.0) < peak(6.0) + 4 * 2**20
+    assert peak(30.0) < peak(6.0) + 3 * 2**20
 
 
 def test_blocks_follow_each_other_and_stems_match_them(make_score, bank, executor):
@@ -239,6 +239,18 @@ def test_parts_are_matched_by_loudness_before_their_faders(make_score, bank, exe
     lowered, _ = made(replace(flat, parts=(replace(flat.parts[0], gain_db=-12.0), *flat.parts[1:])))
     softer = [loudness_lufs([read(path).T.astype(np.float32)], RATE) for path in lowered.stems.values()]
     assert (softer[0] - softer[1]) - (levels[0] - levels[1]) == pytest.approx(-12.0, abs=0.7)
+
+
+def test_sharp_parts_are_softened_and_dull_ones_lifted(make_score, bank, executor):
+    score = make_score(6.0)
+    lead = score.parts[3]
+    parts = tuple(
+        replace(lead, name=f"lead {shift}", notes=tuple(replace(note, pitch=note.pitch + shift) for note in lead.notes))
+        for shift in (-24, 32)
+    )
+    dull, sharp = sound_check(Timeline(replace(score, parts=parts), RATE), bank, executor, no_check).matches
+    assert dull.presence_db > 1.0
+    assert sharp.presence_db < -3.0
 
 
 def test_a_part_that_enters_between_the_windows_is_matched_too(make_score, bank, executor):

@@ -20,7 +20,7 @@ from services.generation.composer.mix.strip import Match, Strip, StripSettings
 from services.generation.composer.mix.vinyl import Vinyl
 
 audio = (np.random.default_rng(1).standard_normal((2, 3_000)) * 0.3).astype(np.float32)
-Strip(StripSettings("drums", -2.0, 0.3, 0.5, 60.0, 9_000.0), Match(2.0, 1.0), 44_100).process(audio)
+Strip(StripSettings("drums", -2.0, 0.3, 0.5, 60.0, 9_000.0), Match(2.0, 1.5, 1.0), 44_100).process(audio)
 bus = BusSettings(delay_seconds=0.01, drive_db=3.0, low_cut_hz=30.0, high_cut_hz=12_000.0)
 out = Stem([Sends(-6.0, -6.0)], bus, 44_100).process([audio])
 Vinyl(-30.0, 5, 44_100).process(out)

@@ -73,7 +73,9 @@ MAKERS = {
     "crusher": lambda: in_place(BitCrusher(5, 0.5)),
     "reverb": lambda: added(Reverb(1.2, 6_000, RATE)),
     "echo": lambda: added(Echo(0.03, 0.5, RATE)),
-    "strip": lambda: in_place(Strip(StripSettings("drums", -3.0, 0.4, 0.5, 50.0, 9_000.0, 8), Match(3.0, 1.0), RATE)),
+    "strip": lambda: in_place(
+        Strip(StripSettings("drums", -3.0, 0.4, 0.5, 50.0, 9_000.0, 8), Match(3.0, -2.0, 1.0), RATE)
+    ),
     "stem": stemmed,
     "vinyl": noisy,
 }

@@ -14,7 +14,7 @@ RATE = 44_100
 
 
 def part(*notes: Note, **changes) -> Part:
-    return Part("part", "melody", 0, 0, notes=notes, **{"drums": False, **changes})
+    return Part("part", "melody", bank=0, notes=notes, **{"program": 40, "drums": False, **changes})
 
 
 @pytest.fixture
@@ -39,9 +39,11 @@ def test_a_window_strikes_what_still_sounds_and_not_drums(timeline):
     assert [event.key for event in timeline.notes(part(*notes, drums=True), RATE, 2 * RATE)] == [62]
 
 
-@pytest.mark.parametrize(("played", "heard"), [(50, 74), (80, 92), (110, 110)])
-def test_soft_parts_are_played_firmly_enough(timeline, played, heard):
-    assert timeline.notes(part(Note(0.0, 1.0, 60, played)))[0].velocity == heard
+@pytest.mark.parametrize(
+    ("program", "played", "heard"), [(40, 50, 78), (40, 80, 92), (40, 110, 110), (0, 80, 100), (0, 50, 78)]
+)
+def test_soft_parts_are_played_firmly_enough_and_pianos_more_so(timeline, program, played, heard):
+    assert timeline.notes(part(Note(0.0, 1.0, 60, played), program=program))[0].velocity == heard
 
 
 def test_accents_keep_their_distance_and_drums_their_ghosts(timeline):
