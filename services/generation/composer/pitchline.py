@@ -18,9 +18,11 @@ from services.generation.composer.streams import Stream
 _INTERVAL_COST = (6, 1, 2, 9, 10, 11, 36, 12, 17, 18, 40, 80, 20)
 """Cost of moving by 0…12 semitones; tuned so that lines move like the voice parts of the OpenScore Lieder corpus."""
 
-_LEANING_PERCENT = 27
 _LEANING_BONUS = -46
-"""Some strong beats take a dissonance that resolves by step: melodies of chord tones alone sound like exercises."""
+"""What a dissonance gains where one is wanted."""
+
+_BEAM = 12
+"""How many of the cheapest pitches a line may come from; dearer ones practically never win."""
 
 _WIDEST = 9
 _CONTOURS: tuple[tuple[float, ...], ...] = (
@@ -54,7 +56,7 @@ class Slot:
     @property
     def may_lean(self) -> bool:
         """Whether a dissonance may stand here: on a strong beat that is neither long nor an end."""
-        return self.strong and not self.closing and self.length < 2 * TICKS_PER_BEAT and self.fixed is None
+        return self.strong and not self.closing and self.length <= 2 * TICKS_PER_BEAT and self.fixed is None
 
 
 def solve_line(
@@ -93,7 +95,7 @@ class _Solver:
         for number, slot in enumerate(slots):
             target = self._target(slot)
             rested = slot.tick - end_of_last >= TICKS_PER_BEAT
-            leaning = slot.may_lean and 0 < number < len(slots) - 1 and self._stream.chance(_LEANING_PERCENT)
+            leaning = slot.may_lean and 0 < number < len(slots) - 1 and self._stream.chance(self._style.leaning)
             core, colour = slot.chord.core, slot.chord.pitch_classes
             here: dict[int, tuple[int, int, int]] = {}
             for pitch, cost in self._options(slot):
@@ -102,7 +104,7 @@ class _Solver:
                     local += _LEANING_BONUS if pitch % 12 not in colour else 12 if pitch % 12 in core else -16
                 here[pitch] = self._best(slot, pitch, local, before, rested, unresolved)
             paths.append(here)
-            before = here
+            before = dict(sorted(here.items(), key=lambda item: (item[1][0], item[0]))[:_BEAM])
             end_of_last = slot.tick + slot.length
             unresolved = frozenset(pitch for pitch in here if pitch % 12 not in core) if slot.strong else frozenset()
         pitch = min(before, key=lambda option: (before[option][0], option))

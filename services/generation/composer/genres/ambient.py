@@ -141,6 +141,7 @@ GENRE = Genre(
         leaps=40,
         breath=60,
         ornament=0,
+        leaning=42,
         legato=1.0,
     ),
     ring_seconds=(2.5, 5.0, 9.0),

@@ -147,7 +147,7 @@ GENRE = Genre(
         ),
         counter((49, 52), enters=0.78, chance=50, gain_db=-12.0, high_cut_hz=5_000.0),
     ),
-    melody=MelodyStyle(cells="sparse", pentatonic=70, leaps=30, breath=40, ornament=8, legato=0.9),
+    melody=MelodyStyle(cells="sparse", pentatonic=70, leaps=30, breath=40, ornament=8, leaning=42, legato=0.9),
     ring_seconds=(1.8, 3.0, 5.0),
     mix=MixHints(
         reverb_seconds=1.3,

@@ -180,6 +180,8 @@ class MelodyStyle:
     """How often a bar inside a phrase stays silent."""
     ornament: int = 6
     """How often a note gets a grace note or a turn."""
+    leaning: int = 27
+    """How often a strong beat takes a dissonance that resolves by step: chord tones alone sound like exercises."""
     legato: float = 0.94
     solo_cells: str = ""
     """Cells of solos; empty: the same as elsewhere."""
