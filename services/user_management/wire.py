@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.shared.errors import AppError
@@ -17,6 +19,8 @@ from services.shared.errors import AppError
 DEFAULT_PAGE: Final = 20
 LARGEST_PAGE: Final = 100
 LARGEST_JSON_BYTES: Final = 256 * 1024
+# Well below what one gRPC message may hold.
+LARGEST_PAGE_BYTES: Final = 2 * 1024 * 1024
 
 # PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -74,6 +78,16 @@ def page_limit(limit: int) -> int:
     if not 0 <= limit <= LARGEST_PAGE:
         raise AppError.field("/limit", f"The limit has to be 1 to {LARGEST_PAGE}.")
     return limit or DEFAULT_PAGE
+
+
+def fitting(messages: Sequence[Message]) -> int:
+    """How many of a page's messages one answer can hold; at least one, so that paging goes on."""
+    total = 0
+    for count, message in enumerate(messages):
+        total += message.ByteSize()
+        if total > LARGEST_PAGE_BYTES:
+            return max(count, 1)
+    return len(messages)
 
 
 def cursor_of(last_id: UUID) -> str:

@@ -21,7 +21,7 @@ from services.user_management.jobs.forecast import Forecast
 from services.user_management.jobs.ledger import JobLedger, no_such_job
 from services.user_management.jobs.rules import Job
 from services.user_management.jobs.watcher import JobWatcher
-from services.user_management.wire import cursor_id, cursor_of, json_text, page_limit, parse_id
+from services.user_management.wire import cursor_id, cursor_of, fitting, json_text, page_limit, parse_id
 
 LONGEST_WAIT_SECONDS: Final = 60.0
 
@@ -125,9 +125,11 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         )
         page = jobs[:limit]
         outlooks = await self._forecast.of(page)
+        messages = [wire.job_message(job, outlooks[job.id]) for job in page]
+        count = fitting(messages)
         return jobs_pb2.ListResponse(
-            jobs=[wire.job_message(job, outlooks[job.id]) for job in page],
-            next_cursor=cursor_of(page[-1].id) if len(jobs) > limit else "",
+            jobs=messages[:count],
+            next_cursor=cursor_of(jobs[count - 1].id) if len(jobs) > count else "",
         )
 
     async def Watch(self, request: jobs_pb2.WatchRequest, context: Context) -> AsyncIterator[jobs_pb2.WatchResponse]:

@@ -19,7 +19,7 @@ from services.user_management.library.repository import TrackRepository
 from services.user_management.library.rules import tags, title
 from services.user_management.library.track import Track
 from services.user_management.library.wire import track_message
-from services.user_management.wire import cursor_id, cursor_of, page_limit, parse_id
+from services.user_management.wire import cursor_id, cursor_of, fitting, page_limit, parse_id
 
 Context = Any
 
@@ -55,9 +55,11 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
             return await TrackRepository(connection).of_owner(owner_id, before_id=before_id, limit=limit + 1)
 
         found = await self._database.read(query)
+        messages = [track_message(track) for track in found[:limit]]
+        count = fitting(messages)
         return tracks_pb2.ListTracksResponse(
-            tracks=[track_message(track) for track in found[:limit]],
-            next_cursor=cursor_of(found[limit - 1].id) if len(found) > limit else "",
+            tracks=messages[:count],
+            next_cursor=cursor_of(found[count - 1].id) if len(found) > count else "",
         )
 
     async def UpdateTrack(

@@ -408,6 +408,23 @@ async def test_list_is_paged_newest_first_and_filtered(user_management: UserMana
     assert [job.queue_position for job in positions] != [0] * 5
 
 
+async def test_page_of_large_jobs_is_cut_to_what_one_answer_holds(user_management: UserManagement) -> None:
+    ann = await user_management.sign_up()
+    request = json.dumps({"lyrics": "la" * 120_000})
+    made = [(await user_management.create(ann, request_json=request)).id for _ in range(20)]
+    seen: list[str] = []
+    cursor = ""
+    pages = 0
+    while cursor or not pages:
+        listing = jobs_pb2.ListRequest(page=common_pb2.PageRequest(limit=100, cursor=cursor))
+        answer = await call(user_management.jobs.List, listing, token=user_management.token(ann))
+        seen += [job.id for job in answer.jobs]
+        cursor = answer.next_cursor
+        pages += 1
+    assert seen == made[::-1]
+    assert pages > 1
+
+
 async def test_queued_job_gets_an_estimate_from_how_long_jobs_took(
     user_management: UserManagement, sql: asyncpg.Connection
 ) -> None:
