@@ -22,13 +22,13 @@ _CALIBRATION = 3.9
 
 @njit(cache=True, nogil=True)
 def _next(state):  # type: ignore[no-untyped-def]
-    """xorshift64* (Vigna, 2016) as a number in [0, 1)."""
+    """xorshift64 (Marsaglia, "Xorshift RNGs", 2003) as a number in [0, 1)."""
     x = state[0]
-    x ^= x >> np.uint64(12)
-    x ^= x << np.uint64(25)
-    x ^= x >> np.uint64(27)
+    x ^= x << np.uint64(13)
+    x ^= x >> np.uint64(7)
+    x ^= x << np.uint64(17)
     state[0] = x
-    return np.float64((x * np.uint64(2685821657736338717)) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+    return np.float64(x >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
 @njit(cache=True, nogil=True)
