@@ -76,6 +76,7 @@ class AsyncClient:
     update_track = _method(calls.update_track)
     delete_track = _method(calls.delete_track)
     waveform = _method(calls.waveform)
+    convert = _method(calls.convert)
     version = _method(calls.version)
 
     async def send(self, call: Call[T]) -> T:
@@ -178,6 +179,10 @@ class AsyncClient:
     async def download_midi(self, track_id: str, path: Path) -> Path:
         """Fetch a track's MIDI file."""
         return await self._fetch(calls.midi_path(track_id), {}, path, None)
+
+    async def download_file(self, job_id: str, path: Path) -> Path:
+        """Fetch the file that a conversion made."""
+        return await self._fetch(calls.file_path(job_id), {}, path, None)
 
     async def _fetch(self, address: str, params: dict[str, str], path: Path, received: Received | None) -> Path:
         with PartialFile(path) as partial:

@@ -319,6 +319,26 @@ def midi_path(track_id: str) -> str:
     return _path("tracks", track_id, "midi")
 
 
+def convert(
+    track_id: str,
+    format: AudioFormat,  # noqa: A002 — the API's word
+    *,
+    sample_rate: int | None = None,
+    bit_depth: int | None = None,
+    bitrate: int | None = None,
+    idempotency_key: str | None = None,
+) -> Call[Job]:
+    """Ask for a track in another form; `download_file` fetches it when the job has succeeded."""
+    body = {"track_id": track_id, "format": format}
+    body |= _set({"sample_rate": sample_rate, "bit_depth": bit_depth, "bitrate": bitrate})
+    return Call("POST", _path("processing", "convert"), _JOB, body=body, headers=_once(idempotency_key))
+
+
+def file_path(job_id: str) -> str:
+    """Where the file of a conversion is."""
+    return _path("jobs", job_id, "file")
+
+
 # Operations
 
 

@@ -77,6 +77,7 @@ class Client:
     update_track = _method(calls.update_track)
     delete_track = _method(calls.delete_track)
     waveform = _method(calls.waveform)
+    convert = _method(calls.convert)
     version = _method(calls.version)
 
     def send(self, call: Call[T]) -> T:
@@ -185,6 +186,10 @@ class Client:
     def download_midi(self, track_id: str, path: Path) -> Path:
         """Fetch a track's MIDI file."""
         return self._fetch(calls.midi_path(track_id), {}, path, None)
+
+    def download_file(self, job_id: str, path: Path) -> Path:
+        """Fetch the file that a conversion made."""
+        return self._fetch(calls.file_path(job_id), {}, path, None)
 
     def _fetch(self, address: str, params: dict[str, str], path: Path, received: Received | None) -> Path:
         with PartialFile(path) as partial:

@@ -83,9 +83,9 @@ def _buckets(blocks: Iterable[NDArray[np.float32]], size: int) -> Iterator[Peaks
     for block in blocks:
         frames = block if kept is None else np.concatenate([kept, block])
         whole = len(frames) // size * size
-        # Row by row of whole buckets: contiguous, and much quicker than along an axis.
-        rows = frames[:whole].reshape(whole // size, -1)
         if whole:
+            # Row by row of whole buckets: contiguous, and much quicker than along an axis.
+            rows = frames[:whole].reshape(whole // size, -1)
             yield np.stack([rows.min(axis=1), rows.max(axis=1)], axis=1)
         kept = frames[whole:]
     if kept is not None and len(kept):

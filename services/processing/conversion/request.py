@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, get_args
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.processing.media.formats import FORMATS, BitDepth, FormatName, Target, violations_of
+from services.processing.media.formats import DERIVATIVES, FORMATS, BitDepth, FormatName, Target, violations_of
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 
 KIND: Final = "convert"
@@ -32,9 +32,20 @@ class ConvertRequest(BaseModel):
     bitrate: Annotated[int | None, Field(ge=8_000, le=510_000, strict=True)] = None
 
     @property
-    def target(self) -> Target:
-        """What to write."""
+    def asked(self) -> Target:
+        """What was asked for, as it was."""
         return Target(FORMATS[self.format], self.sample_rate, self.bit_depth, self.bitrate)
+
+    @property
+    def target(self) -> Target:
+        """What to write; depth and bit rate as the track itself is offered, unless asked for otherwise."""
+        usual = DERIVATIVES[self.format]
+        return Target(
+            FORMATS[self.format],
+            self.sample_rate,
+            self.bit_depth if self.bit_depth is not None else usual.bit_depth,
+            self.bitrate if self.bitrate is not None else usual.bitrate,
+        )
 
 
 def parse(text: str) -> ConvertRequest:
@@ -45,7 +56,7 @@ def parse(text: str) -> ConvertRequest:
         request = ConvertRequest.model_validate_json(text)
     except ValidationError as error:
         raise _refused([_violation(item) for item in error.errors(include_url=False)]) from None
-    wrong = violations_of(request.target)
+    wrong = violations_of(request.asked)
     if wrong:
         raise _refused(wrong)
     return request

@@ -199,6 +199,15 @@ def test_stems_and_midi_are_fetched_under_their_names(
     assert (tmp_path / "song.mid").read_bytes() == b"MThd"
 
 
+def test_conversion_is_asked_for_and_fetched(server: Any, answer: Any, raw: Any, job: Any, tmp_path: Path) -> None:
+    server.on("POST", "/api/v1/processing/convert", answer(job(kind="convert"), 202))
+    server.on("GET", "/api/v1/jobs/j1/file", raw(200, b"fLaC"))
+    with Client(server.url) as client:
+        made = client.convert("t1", "flac", sample_rate=48_000, bit_depth=24)
+        assert client.download_file(made.id, tmp_path / "t.flac").read_bytes() == b"fLaC"
+    assert server.asked[0].document == {"track_id": "t1", "format": "flac", "sample_rate": 48_000, "bit_depth": 24}
+
+
 def test_stem_name_cannot_leave_the_folder(server: Any, answer: Any, track: Any, tmp_path: Path) -> None:
     server.on("GET", "/api/v1/tracks/t1", answer({**track, "stems": [{"name": "../../x"}]}))
     with Client(server.url) as client, pytest.raises(UnexpectedAnswerError, match="cannot be used as a file name"):
@@ -242,6 +251,8 @@ async def test_asynchronous_downloads_and_live_audio(
             _ = [data async for data in client.stream("j2")]
         with pytest.raises(ApiError):
             _ = [data async for data in client.stream("nope")]
+        with pytest.raises(ApiError):
+            await client.download_file("nope", tmp_path / "b.wav")
         with pytest.raises(ApiError):
             await client.download("nope", tmp_path / "b.wav")
     assert not (tmp_path / "b.wav").exists()

@@ -21,6 +21,13 @@ def test_request_survives_the_ledger() -> None:
     assert (again.target, source_key, trace) == (request.target, "jobs/j/1/master.flac", {"traceparent": "00-…"})
 
 
+def test_what_is_left_out_is_chosen_as_for_the_track_itself() -> None:
+    assert parse(body(format="opus")).target.bitrate == 160_000
+    assert parse(body(format="mp3", sample_rate=22_050)).target.bitrate == 192_000
+    assert parse(body(format="wav")).target.bit_depth == 16
+    assert parse(body(format="wav", bit_depth=32)).target.bit_depth == 32
+
+
 @pytest.mark.parametrize(
     ("text", "pointer"),
     [

@@ -64,6 +64,12 @@ def test_any_number_of_points_is_answered_within_exact_bounds(
     assert size == 1 or frames / points >= 8 * size or level == 0
 
 
+def test_blocks_smaller_than_a_bucket_are_put_together() -> None:
+    samples = np.arange(200_000, dtype=np.float32)[:, None] / 200_000
+    whole = waveform.build([samples], len(samples), 44_100)
+    assert waveform.build(cut(samples, 3), len(samples), 44_100) == whole
+
+
 def test_short_audio_is_answered_frame_by_frame() -> None:
     samples = np.array([[0.5], [-0.25], [1.0]], dtype=np.float32)
     _, _, minima, maxima = ask(waveform.build([samples], 3, 44_100), 16)
