@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from protos.common.v1.common_pb2 import AudioFormat
 from protos.users.v1 import jobs_pb2
@@ -18,6 +19,7 @@ from services.shared.errors import AppError, ErrorCode
 from services.shared.ids import new_id
 from services.shared.live_channel import LiveFormat, LiveWriter, raise_fence
 from tests.support.listening import decode, sounding_seconds
+from tests.support.user_management import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +104,11 @@ async def test_failed_song_ends_the_stream(generation: Any, worker: asyncio.Even
 async def test_song_that_is_cancelled_in_the_queue_ends_its_stream(generation: Any) -> None:
     job = await generation.submit()
     listening = asyncio.create_task(generation.heard(job))
+
+    async def listened_to() -> bool:
+        return REGISTRY.get_sample_value("generation_live_listeners", {"format": "wav"}) == 1
+
+    await eventually(listened_to, what="the listener is there")
     await generation.cancel(job)
     async with asyncio.timeout(5):
         assert await listening == b""
