@@ -175,7 +175,7 @@ class TextEncoder(nn.Module):
 
 
 class TextConditioner:
-    """A prompt to what the decoder's cross-attention reads: states `[S, hidden]` and mask `[S]`, S always `max_tokens`."""
+    """A prompt to what cross-attention reads: states `[S, hidden]` and mask `[S]`, S always `max_tokens`."""
 
     def __init__(
         self,
