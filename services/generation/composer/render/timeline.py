@@ -47,7 +47,7 @@ class Timeline:
         self.score = score
         self.rate_hz = rate_hz
         self.total_frames = round(score.duration_seconds * rate_hz)
-        self._frames: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._frames: dict[int, tuple[Part, NDArray[np.int64], NDArray[np.int64]]] = {}
         self.sections = self._section_line()
         self.ducking = self._ducking_line()
         self.fade = self._fade()
@@ -80,12 +80,13 @@ class Timeline:
 
     def _note_frames(self, part: Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """First and last frame of every note of a part, computed once: long songs are asked about in many windows."""
-        frames = self._frames.get(part.name)
-        if frames is None:
+        kept = self._frames.get(id(part))
+        if kept is None:
             beats = np.array([(note.start_beats, note.end_beats) for note in part.notes], np.float64).reshape(-1, 2)
             both = np.rint(beats * self.score.seconds_per_beat * self.rate_hz).astype(np.int64)
-            frames = self._frames[part.name] = (both[:, 0], both[:, 1])
-        return frames
+            # The part is kept beside its frames, so that no other part ever gets its id.
+            kept = self._frames[id(part)] = (part, both[:, 0], both[:, 1])
+        return kept[1], kept[2]
 
     @staticmethod
     def _velocity_lift(part: Part) -> int:
