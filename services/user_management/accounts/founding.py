@@ -60,6 +60,9 @@ async def ensure_first_admin(database: Database, passwords: Passwords, secrets_d
 async def local_owner(database: Database, grant_ms: int) -> User:
     """The owner of a single-user install, made at the first call."""
 
+    async def find(connection: AsyncConnection) -> User | None:
+        return await UserRepository(connection).by_identifier(_OWNER.username)
+
     async def work(connection: AsyncConnection) -> User:
         users = UserRepository(connection)
         await users.lock_founding()
@@ -70,6 +73,9 @@ async def local_owner(database: Database, grant_ms: int) -> User:
         await open_account(connection, user.id, grant_ms)
         return user
 
+    known = await database.read(find)
+    if known is not None:
+        return known
     return await database.write(work, repeatable=True)
 
 
