@@ -106,10 +106,12 @@ class _Casting:
 
     def done(self) -> Cast:
         """The line-up; a song that lost everything keeps a single instrument."""
-        layers = self._layers
-        if not layers and self._drums is None:
+        layers, drums = self._layers, self._drums
+        if not layers and drums is None:
             layers = [replace(self._genre.layers[0], programs=(self._genre.layers[0].programs[0],))]
-        return Cast(tuple(layers), self._drums, self._extra, frozenset(self._wanted))
+        if not layers and drums is not None:
+            drums = replace(drums, enters=0.0, skip=frozenset())
+        return Cast(tuple(layers), drums, self._extra, frozenset(self._wanted))
 
     def remove(self, name: str) -> None:
         """Leave a role or an instrument out; another instrument takes its part where the song needs one."""

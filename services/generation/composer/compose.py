@@ -47,8 +47,11 @@ def compose(request: GenerationRequest) -> Score:
     genre = GENRES[spec.genre]
     plan = make_plan(genre, spec, max(_SHORTEST_SECONDS, request.duration_seconds), request.seed)
     cast = choose_cast(plan.genre, spec, plan.stream("cast"))
-    arrangement = arrange(plan, cast)
-    parts = _write_parts(plan, cast, arrangement)
+    parts = _write_parts(plan, cast, arrange(plan, cast))
+    if not parts:
+        # Every section asked for silence: then the sections' own wishes give way.
+        plan = replace(plan, sections=tuple(replace(section, asked=None) for section in plan.sections))
+        parts = _write_parts(plan, cast, arrange(plan, cast))
     return Score(
         title=request.title or make_title(request.prompt, genre),
         bpm=plan.bpm,

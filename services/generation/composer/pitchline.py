@@ -96,12 +96,12 @@ class _Solver:
             target = self._target(slot)
             rested = slot.tick - end_of_last >= TICKS_PER_BEAT
             leaning = slot.may_lean and 0 < number < len(slots) - 1 and self._stream.chance(self._style.leaning)
-            core, colour = slot.chord.core, slot.chord.pitch_classes
+            core = slot.chord.core
             here: dict[int, tuple[int, int, int]] = {}
             for pitch, cost in self._options(slot):
                 local = cost + int(abs(pitch - target) * 2.3) + self._stream.below(15)
                 if leaning:
-                    local += _LEANING_BONUS if pitch % 12 not in colour else 12 if pitch % 12 in core else -16
+                    local += self._leaning_cost(pitch % 12, slot)
                 here[pitch] = self._best(slot, pitch, local, before, rested, unresolved)
             paths.append(here)
             before = dict(sorted(here.items(), key=lambda item: (item[1][0], item[0]))[:_BEAM])
@@ -113,6 +113,14 @@ class _Solver:
             line.append(pitch)
             pitch = here[pitch][1]
         return line[::-1]
+
+    def _leaning_cost(self, pitch_class: int, slot: Slot) -> int:
+        """What a pitch costs where a dissonance is wanted; minor ninths are not the wanted kind."""
+        if pitch_class in slot.chord.core:
+            return 12
+        if pitch_class in slot.chord.pitch_classes:
+            return -16
+        return 6 if slot.length >= TICKS_PER_BEAT and (pitch_class - 1) % 12 in slot.chord.core else _LEANING_BONUS
 
     def _best(
         self,
@@ -173,6 +181,8 @@ class _Solver:
             cost = 0 if in_scale else 26
             if closing and pitch_class not in {chord.root, chord.degree("3"), chord.degree("5")}:
                 cost += 8
+            if long and (pitch_class - 1) % 12 in colour:
+                cost += 18  # a minor ninth over the seventh or the ninth of the chord
             return cost
         if not in_scale:
             return None

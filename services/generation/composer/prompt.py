@@ -133,21 +133,9 @@ def read_prompt(prompt: str) -> MusicSpec:
 
 
 def _choose_genre(genres: list[Match[tuple[str, int]]], moods: list[Match[str]], spec: MusicSpec) -> MusicSpec:
-    scores: dict[str, int] = {}
-    places: dict[str, int] = {}
-    previous: Match[tuple[str, int]] | None = None
-    for match in genres:
-        name, weight = match.value
-        if match.negated:
-            scores[name] = scores.get(name, 0) - 12
-            continue
-        scores[name] = scores.get(name, 0) + weight * 10
-        places.setdefault(name, match.start)
-        # In "epic rock" or "lofi jazz" the last word is the noun that the others colour.
-        if previous is not None and previous.end == match.start and previous.value[1] == weight == 10:
-            scores[name] += 5
-        previous = match
-    named = {name: score for name, score in scores.items() if score > 0}
+    """The style: the one that is named or suggested most, else one that suits instruments or mood, else the default."""
+    scores, places = _score_genres(genres)
+    heard = any(score > 0 for score in scores.values())
     for instrument in spec.instruments:
         for name, weight in INSTRUMENT_GENRES.get(instrument, ()):
             if scores.get(name, 0) >= 0:
@@ -160,15 +148,32 @@ def _choose_genre(genres: list[Match[tuple[str, int]]], moods: list[Match[str]],
         spec = replace(spec, genre=genre.id, energy=genre.energy)
         if any(match.value[0] == genre.id and match.value[1] >= _NAMING_WEIGHT for match in genres):
             return spec.asked("genre")
-        return spec.noted(f"No style was named; {genre.title} suits the {'scene' if named else 'instruments'}.")
-    for mood in moods:
-        genre = MOOD_GENRES.get(mood.value)
-        if genre is not None and scores.get(genre, 0) >= 0:
-            note = f"No style was named; {GENRES[genre].title} suits the mood."
-            return replace(spec, genre=genre, energy=GENRES[genre].energy).noted(note)
-    title = GENRES[DEFAULT_GENRE].title
-    note = f"No style was recognised in the prompt, so the default was used: {title}."
-    return replace(spec, genre=DEFAULT_GENRE, energy=GENRES[DEFAULT_GENRE].energy).noted(note)
+        return spec.noted(f"No style was named; {genre.title} suits the {'scene' if heard else 'instruments'}.")
+    suited = (MOOD_GENRES[mood.value] for mood in moods if scores.get(MOOD_GENRES[mood.value], 0) >= 0)
+    genre = GENRES[next(suited, DEFAULT_GENRE)]
+    note = f"No style was recognised in the prompt, so the default was used: {genre.title}."
+    if moods and genre.id in {MOOD_GENRES[mood.value] for mood in moods}:
+        note = f"No style was named; {genre.title} suits the mood."
+    return replace(spec, genre=genre.id, energy=genre.energy).noted(note)
+
+
+def _score_genres(genres: list[Match[tuple[str, int]]]) -> tuple[dict[str, int], dict[str, int]]:
+    """How strongly each style is named, and where first."""
+    scores: dict[str, int] = {}
+    places: dict[str, int] = {}
+    previous: Match[tuple[str, int]] | None = None
+    for match in genres:
+        name, weight = match.value
+        if match.negated:
+            scores[name] = scores.get(name, 0) - 1_000
+            continue
+        scores[name] = scores.get(name, 0) + weight * 10
+        places.setdefault(name, match.start)
+        # In "epic rock" or "lofi jazz" the last word is the noun that the others colour.
+        if previous is not None and previous.end == match.start and previous.value[1] == weight == 10:
+            scores[name] += 5
+        previous = match
+    return scores, places
 
 
 def _read_mood(text: Text, moods: list[Match[str]], spec: MusicSpec) -> MusicSpec:

@@ -183,6 +183,11 @@ def test_taking_everything_away_leaves_one_player(song: Callable[..., Score]) ->
     assert score.parts
 
 
+def test_sections_that_silence_everybody_give_way(song: Callable[..., Score]) -> None:
+    score = song("techno, only drums", 20.0, structure=[{"section": "outro", "bars": 8, "prompt": "no drums"}])
+    assert [part.name for part in score.parts] == ["drums"]
+
+
 def test_layers_enter_with_the_energy(song: Callable[..., Score]) -> None:
     score = song(seconds=90.0, seed=3, spec={"genre": "pop"})
     quiet, loud = (next(section for section in score.sections if section.name == name) for name in ("intro", "chorus"))
