@@ -32,6 +32,7 @@ from services.generation.composer.spec import (
     HIGHEST_BPM,
     LOWEST_BPM,
     METERS,
+    MOST_INSTRUMENTS,
     AskedSection,
     MusicSpec,
     apply_overrides,
@@ -265,7 +266,7 @@ def _read_instruments(text: Text, spec: MusicSpec) -> MusicSpec:
         wanted = [*players, *wanted]
         unwanted.extend(absent_roles)
         only = True
-    wanted = [name for name in dict.fromkeys(wanted) if name not in unwanted]
+    wanted = [name for name in dict.fromkeys(wanted) if name not in unwanted][:MOST_INSTRUMENTS]
     if wanted:
         spec = spec.asked("instruments", instruments=tuple(wanted), only=only)
     if only and len(wanted) == 1:

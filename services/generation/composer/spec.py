@@ -29,6 +29,10 @@ LOWEST_BPM, HIGHEST_BPM = 30.0, 300.0
 ROLES = ("drums", "bass", "chords", "melody", "pad")
 """Roles that `without` may name beside instruments."""
 
+MOST_INSTRUMENTS = 12
+MOST_SECTIONS = 64
+LONGEST_NAME = 60
+
 CURVES = ("", "build", "fade")
 FIELDS = (
     "genre",
@@ -107,10 +111,14 @@ def checked_key(value: object, pointer: str) -> Key:
 
 def checked_structure(sections: Sequence[AskedSection], pointer: str) -> tuple[AskedSection, ...]:
     """Asked sections that are sound: each has one positive, finite length."""
+    if len(sections) > MOST_SECTIONS:
+        raise AppError.field(pointer, f"must have at most {MOST_SECTIONS} sections")
     for index, section in enumerate(sections):
         at = f"{pointer}/{index}"
         if not section.name.strip():
             raise AppError.field(f"{at}/section", 'must name a section such as "verse" or "chorus"')
+        if len(section.name) > LONGEST_NAME:
+            raise AppError.field(f"{at}/section", f"must have at most {LONGEST_NAME} characters")
         if (section.seconds is None) == (section.bars is None):
             raise AppError.field(at, "must have exactly one of seconds and bars")
         length = section.seconds if section.seconds is not None else section.bars
@@ -180,6 +188,8 @@ def _instruments(spec: MusicSpec, value: object) -> MusicSpec:
         if instrument is None:
             raise AppError.field(f"/spec/instruments/{index}", f"{name!r} is not an instrument that the composer knows")
         names.append(instrument.name)
+    if len(set(names)) > MOST_INSTRUMENTS:
+        raise AppError.field("/spec/instruments", f"must name at most {MOST_INSTRUMENTS} instruments")
     return spec.asked("instruments", instruments=tuple(dict.fromkeys(names)))
 
 

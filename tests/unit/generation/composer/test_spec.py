@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.generation.composer.instruments import INSTRUMENTS
 from services.generation.composer.score import Score
 from services.shared.errors import AppError, ErrorCode
 
@@ -31,6 +32,9 @@ from services.shared.errors import AppError, ErrorCode
         ({"instruments": ["piano", "theremin"]}, "/spec/instruments/1"),
         ({"instruments": "piano"}, "/spec/instruments"),
         ({"instruments": [1]}, "/spec/instruments/0"),
+        ({"instruments": sorted(INSTRUMENTS)[:13]}, "/spec/instruments"),
+        ({"structure": [{"section": "verse", "bars": 1}] * 65}, "/spec/structure"),
+        ({"structure": [{"section": "v" * 61, "bars": 1}]}, "/spec/structure/0/section"),
         ({"without": ["voices of doom"]}, "/spec/without/0"),
         ({"curve": "zigzag"}, "/spec/curve"),
         ({"structure": "verse"}, "/spec/structure"),
