@@ -228,6 +228,7 @@ def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # t
         length = min((tick + 1) * TICK, frames) - start
         after = age + length
         if after <= p[DELAY]:
+            alive = after <= min(p[RELEASE_AGE], p[CHOKE_AGE])
             age = after
             start += length
             continue
@@ -250,8 +251,9 @@ def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # t
                     last_cutoff = cutoff
             z1, z2 = _low_pass(samples, length, g, p[DAMPING], z1, z2)
         level = volume_level(p, after)
-        # Behind its peak and far below it, nobody hears the rest: the gain glides to zero within this tick.
-        faded = level < _SILENCE and after > p[DELAY] + p[ATTACK] + p[HOLD]
+        # On its way down and far below its peak, nobody hears the rest: the gain glides to zero within this tick.
+        falling = after > min(p[RELEASE_AGE], p[CHOKE_AGE]) or after > p[DELAY] + p[ATTACK] + p[HOLD]
+        faded = falling and level < _SILENCE
         gain = 0.0 if faded else p[GAIN] * level * expression[tick + 1]
         if p[MOD_LFO_GAIN] != 0.0:
             gain *= math.exp(triangle(after, p[MOD_LFO_DELAY], p[MOD_LFO_STEP]) * p[MOD_LFO_GAIN])

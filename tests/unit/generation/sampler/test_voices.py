@@ -87,6 +87,15 @@ def test_release_falls_straight_in_decibels_and_then_the_voice_is_gone(open_bank
     assert not audio[:, round(1.4 * RATE) :].any()
 
 
+@pytest.mark.parametrize("phase", [33, 34, 35], ids=["delay", "attack", "hold"])
+def test_a_released_voice_ends_whatever_its_envelope_still_planned(open_bank, phase):
+    bank = open_bank(looped_font(**{f"g{phase}": timecents(10.0)}, g38=-6_000))
+    player = Player(bank.instrument(0, 0), [NoteEvent(0, 69, 127, RATE // 4)], Controls(RATE))
+    for _ in range(6):
+        player.render(4_096)
+    assert player.voices == 0
+
+
 def test_holding_and_decaying_shorten_towards_high_keys(open_bank, play):
     font = looped_font(g35=timecents(0.4), g36=timecents(0.5), g37=1_000, g39=100)
     low, high = (play(open_bank(font), [(0.0, 9.0, key, 127)], 2.0) for key in (48, 72))
