@@ -96,15 +96,18 @@ class Platform:
     def stop(self, within: float = 30) -> int:
         """SIGTERM, as Ctrl-C would; returns the exit code. Whatever outlives it is killed."""
         assert self.process is not None
-        family = [self.process.pid, *(child.pid for child in self.descendants())]
+        family = self.descendants()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(within)
         finally:
-            for pid in family:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            if self.process.poll() is None:
+                self.process.kill()
+            for child in family:
+                # psutil compares start times: a bare pid may be somebody else's by now.
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
 
     def descendants(self) -> list[psutil.Process]:
         assert self.process is not None
