@@ -1,19 +1,26 @@
 """What `make test`, `make test-full` and `make lint` do: checks first (they are quick), then pytest.
 
 `--only-checks` stops before pytest, `--full` takes the slow tests too, `--seed` is hexadecimal and seeds hypothesis.
-Further arguments go to pytest. The exit code is pytest's, or 1 when a check failed.
+Further arguments go to pytest. Everything but the end-to-end tests shares the cores; those measure times that people
+notice, and run alone. The exit code is pytest's, or 1 when a check failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+MAX_PROCESSES = 4
+NO_TESTS_COLLECTED = 5
 
 CHECKS = {
     "ruff check": [str(BIN / "ruff"), "check", "--quiet", "."],
@@ -31,14 +38,45 @@ def run_checks() -> list[str]:
     for name, command in CHECKS.items():
         started = time.monotonic()
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        print(
-            f"{name:<18} {'ok' if result.returncode == 0 else 'FAILED'} ({time.monotonic() - started:.1f} s)",
-            flush=True,
-        )
+        verdict = "ok" if result.returncode == 0 else "FAILED"
+        print(f"{name:<18} {verdict} ({time.monotonic() - started:.1f} s)", flush=True)
         if result.returncode:
             print(result.stdout + result.stderr, flush=True)
             failed.append(name)
     return failed
+
+
+def run_pytest(arguments: list[str], report: Path) -> tuple[int, Counter[str]]:
+    """One run of pytest: its exit code, and how many tests passed, failed and were skipped."""
+    command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments]
+    status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    counts: Counter[str] = Counter()
+    if report.exists():
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314 — pytest wrote it just now
+            wrong = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            skipped = int(suite.get("skipped", 0))
+            passed = int(suite.get("tests", 0)) - wrong - skipped
+            counts.update({"failed": wrong, "skipped": skipped, "passed": passed})
+    return status, counts
+
+
+def run_tests(seed: str, full: bool, further: list[str]) -> int:
+    """Both runs and a closing line for both; the first exit code that is not 0."""
+    common = [f"--hypothesis-seed={int(seed, 16)}", *([] if full else ["-m", "not slow"]), *further]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # A file stays in one process: its tests share servers and an order of their own.
+    parallel = ["-n", str(min(cores, MAX_PROCESSES)), "--dist", "loadfile"] if cores > 1 else []
+    runs = (["tests", "--ignore=tests/e2e", *parallel], ["tests/e2e"])
+    statuses, total = [], Counter[str]()
+    with tempfile.TemporaryDirectory() as folder:
+        for number, places in enumerate(runs):
+            status, counts = run_pytest([*common, *places], Path(folder) / f"{number}.xml")
+            statuses.append(0 if status == NO_TESTS_COLLECTED else status)
+            total.update(counts)
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped", flush=True)
+    if not total:
+        return NO_TESTS_COLLECTED
+    return next((status for status in statuses if status), 0)
 
 
 def main() -> int:
@@ -49,14 +87,9 @@ def main() -> int:
     parser.add_argument("--seed", default="0")
     arguments, further = parser.parse_known_args()
     failed = run_checks()
-    status = 0
-    if not arguments.only_checks:
-        command = [sys.executable, "-m", "pytest", f"--hypothesis-seed={int(arguments.seed, 16)}", *further]
-        if not arguments.full:
-            command += ["-m", "not slow"]
-        status = subprocess.run(command, cwd=ROOT, check=False).returncode
     if failed:
-        print(f"Failed: {', '.join(failed)} (see above).", file=sys.stderr)
+        print(f"Failed: {', '.join(failed)} (see above).", flush=True)
+    status = 0 if arguments.only_checks else run_tests(arguments.seed, arguments.full, further)
     return status or (1 if failed else 0)
 
 

@@ -44,8 +44,9 @@ class Running:
         return None
 
     def owns(self, process: psutil.Process) -> bool:
-        environment = process.environ()
-        return environment.get(HOME_MARK) == str(self.settings.home) or process.name() in {"postgres", "valkey-server"}
+        """Whether it is this platform's; other fixtures of this session run servers of the same names."""
+        home = self.settings.home
+        return process.environ().get(HOME_MARK) == str(home) or Path(process.cwd()).is_relative_to(home)
 
 
 def prepare_home(folder: Path) -> Path:
