@@ -33,10 +33,10 @@ from services.generation.composer.streams import Stream
 from services.generation.composer.summary import describe_spec, make_title
 
 _MONOPHONIC = frozenset({"bass", "melody", "double", "counter"})
-_CONTRAST_DB = 4.5
+_CONTRAST_DB = 3.5
 """Mix level between no energy and full energy; sections differ by part of it."""
 
-_DEEPEST_DB = -2.5
+_DEEPEST_DB = -2.0
 _SHORTEST_SECONDS = 0.5
 _TEMPO_DRAWS = 3
 
