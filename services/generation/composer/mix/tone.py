@@ -49,7 +49,7 @@ TONES: dict[str, Tone] = {
         shelf_db=-4.5,
         compressor=CompressorSettings(-12.0, 2.5, 0.012, 0.12),
         drive_db=-3.0,
-        width=0.2,
+        width=0.3,
     ),
     # Even from note to note, with a little growl that small speakers can play.
     "bass": Tone(
@@ -64,13 +64,13 @@ TONES: dict[str, Tone] = {
         bells=(Bell(320.0, -2.0, 0.9),),
         shelf_db=1.5,
         compressor=CompressorSettings(-14.0, 1.8, 0.025, 0.2),
-        width=0.45,
+        width=0.6,
     ),
     "melody": Tone(
         low_cut_hz=110.0,
         shelf_db=1.5,
         compressor=CompressorSettings(-16.0, 2.2, 0.015, 0.15),
-        width=0.15,
+        width=0.25,
     ),
     "other": Tone(low_cut_hz=90.0, shelf_db=2.0, compressor=CompressorSettings(-14.0, 1.8, 0.02, 0.2), width=0.6),
 }
