@@ -77,7 +77,8 @@ def test_every_format_is_the_same_song(singer: Caller, platform: Platform, audio
     master, rate = read(singer, f"/tracks/{track_id}/audio", "flac")
     other, other_rate = read(singer, f"/tracks/{track_id}/audio", audio_format)
     assert len(other) / other_rate == pytest.approx(len(master) / rate, abs=0.1)
-    assert np.sqrt((other**2).mean()) == pytest.approx(np.sqrt((master**2).mean()), rel=0.03)
+    # LAME scales its input by 0.97 at 192 kbit/s, so that decoders do not clip.
+    assert np.sqrt((other**2).mean()) == pytest.approx(np.sqrt((master**2).mean()), rel=0.05)
 
 
 def test_part_of_a_file_is_served_by_range_and_unchanged_files_are_not_sent_again(singer: Caller) -> None:
