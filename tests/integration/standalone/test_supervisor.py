@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -240,8 +241,15 @@ async def test_killed_supervisor_leaves_no_children_and_holds_its_home_until_the
 async def test_killed_orphan_watcher_is_replaced(short_folder: Path, eventually: Eventually) -> None:
     driver, pids = await _driven(short_folder)
     os.kill(pids[2], signal.SIGKILL)
-    parent = psutil.Process(driver.pid)
-    await eventually(lambda: any("orphan_watcher" in " ".join(child.cmdline()) for child in parent.children()))
+
+    def replaced() -> bool:
+        for child in psutil.Process(driver.pid).children():
+            with contextlib.suppress(psutil.Error):
+                if child.pid != pids[2] and "orphan_watcher" in " ".join(child.cmdline()):
+                    return True
+        return False
+
+    await eventually(replaced)
     driver.kill()
     await driver.wait()
     await eventually(lambda: not any(alive(pid) for pid in pids[:2]))
