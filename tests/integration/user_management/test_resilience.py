@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -188,11 +187,10 @@ def test_process_starts_before_its_database_and_stops_when_asked(
 ) -> None:
     server = PostgresServer(servers_folder / "process" / "data", servers_folder / "process" / "run", durable=False)
     environment = {**process_environment, "MUSICGEN_USER_MANAGEMENT_DATABASE_URL": server.url()}
-    starter = threading.Timer(1.0, server.start)
     try:
         with started(environment) as process:
-            starter.start()
             read_until(process, "waiting_for_database")
+            server.start()
             read_until(process, "first_admin_created")
             assert read_until(process, "ready")["address"] == environment["MUSICGEN_USER_MANAGEMENT_ADDRESS"]
             begun = time.monotonic()
@@ -200,7 +198,6 @@ def test_process_starts_before_its_database_and_stops_when_asked(
             assert process.wait(15) == 0
             assert time.monotonic() - begun < 10
     finally:
-        starter.join()
         server.stop()
 
 
