@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[3]
 Supervise = Callable[..., Supervisor]
 Eventually = Callable[..., Awaitable[None]]
+Driven = tuple[asyncio.subprocess.Process, list[int]]
 
 
 def alive(pid: int) -> bool:
@@ -214,21 +215,26 @@ asyncio.run(main())
 """
 
 
-async def _driven(folder: Path) -> tuple[asyncio.subprocess.Process, list[int]]:
+@pytest.fixture
+async def driven(short_folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[int]]]:
+    """A supervisor in a process of its own, and the pids of its two children and its watcher."""
     driver = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", DRIVER, str(folder), stdout=asyncio.subprocess.PIPE, cwd=ROOT
+        sys.executable, "-c", DRIVER, str(short_folder), stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     assert driver.stdout is not None
     line = await asyncio.wait_for(driver.stdout.readline(), 30)
-    return driver, [int(word) for word in line.split()]
+    yield driver, [int(word) for word in line.split()]
+    if driver.returncode is None:
+        driver.kill()
+        await driver.wait()
 
 
 async def test_killed_supervisor_leaves_no_children_and_holds_its_home_until_they_are_gone(
-    short_folder: Path, eventually: Eventually
+    short_folder: Path, driven: Driven
 ) -> None:
     from services.standalone.home import DataDirectory
 
-    driver, pids = await _driven(short_folder)
+    driver, pids = driven
     driver.kill()
     await driver.wait()
     # The next start waits for the cleaning, then has the home to itself.
@@ -238,8 +244,8 @@ async def test_killed_supervisor_leaves_no_children_and_holds_its_home_until_the
     home.close()
 
 
-async def test_killed_orphan_watcher_is_replaced(short_folder: Path, eventually: Eventually) -> None:
-    driver, pids = await _driven(short_folder)
+async def test_killed_orphan_watcher_is_replaced(driven: Driven, eventually: Eventually) -> None:
+    driver, pids = driven
     os.kill(pids[2], signal.SIGKILL)
 
     def replaced() -> bool:
