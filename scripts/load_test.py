@@ -59,7 +59,7 @@ def run_locust(platform: Platform, accounts: list[dict[str, str]], users: int, s
     command = [
         sys.executable, "-m", "locust", "-f", str(ROOT / "tests" / "load" / "locustfile.py"), "--headless",
         "--host", platform.url, "-u", str(users), "-r", str(users / 2), "-t", f"{seconds}s", "--only-summary",
-        "--csv", str(folder / "load"), "--loglevel", "WARNING",
+        "--csv", str(folder / "load"), "--loglevel", "WARNING", "--reset-stats",
     ]  # fmt: skip
     environment = {**os.environ, "MUSICGEN_LOAD_ACCOUNTS": json.dumps(accounts)}
     result = subprocess.run(
