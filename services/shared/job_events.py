@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from redis.asyncio import Redis
@@ -56,6 +56,17 @@ async def read_events(redis: Redis, job_id: str, after: str | None) -> AsyncIter
         for event in await _next(redis, key, cursor):
             cursor = event.event_id
             yield event
+
+
+async def find_event(redis: Redis, job_id: str, event_id: str) -> JobEvent | None:
+    """The event of this id, while the stream keeps it. None for an id that it never had, or that is none."""
+    if not _EVENT_ID.fullmatch(event_id):
+        return None
+    require_bytes(redis)
+    found = await redis.xrange(LiveKeys.of(job_id).events, event_id, event_id)
+    for _, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", found):
+        return JobEvent(event_id, fields[b"type"].decode(), orjson.loads(fields[b"data"]))
+    return None
 
 
 async def _next(redis: Redis, key: str, cursor: str) -> list[JobEvent]:

@@ -25,7 +25,7 @@ from services.standalone.plan import Addresses, compose
 from services.standalone.ports import is_free
 from services.standalone.postgres import PostgresServer
 from services.standalone.program import Program, PythonService
-from services.standalone.settings import StandaloneSettings
+from services.standalone.settings import CHECKOUT, StandaloneSettings
 from services.standalone.supervisor import Supervisor
 from services.standalone.valkey import ValkeyServer
 
@@ -210,7 +210,7 @@ class Instance:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, HOME_MARK: str(self._settings.home)},
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT), HOME_MARK: str(self._settings.home)},
         )
         said, _ = await process.communicate()
         level = 20 if process.returncode == 0 else 30

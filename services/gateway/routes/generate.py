@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,7 +29,6 @@ _WORTH_REPEATING = frozenset(
         ErrorCode.UNAVAILABLE,
         ErrorCode.DEADLINE_EXCEEDED,
         ErrorCode.QUEUE_FULL,
-        ErrorCode.QUOTA_EXCEEDED,
         ErrorCode.IDEMPOTENCY_IN_PROGRESS,
     }
 )
@@ -83,7 +84,9 @@ async def generate_batch(
 
 async def _withdraw(gateway: Collaborators, caller: Principal, jobs: list[jobs_pb2.Job]) -> None:
     for job in jobs:
-        await gateway.jobs.cancel(caller, job.id)
+        # The error that is on its way to the caller matters more, and the other jobs have to go all the same.
+        with contextlib.suppress(AppError):
+            await gateway.jobs.cancel(caller, job.id)
 
 
 def _within_batch(error: AppError, position: int) -> AppError:

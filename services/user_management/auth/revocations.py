@@ -17,6 +17,8 @@ from services.user_management.database import Database
 
 _TRY_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 1.0
+# The gateway's clock may be behind: it takes a token for some seconds after its end.
+_LEEWAY_SECONDS: Final = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -26,7 +28,7 @@ class Revocations:
 
     def __init__(self, redis: Redis, *, token_seconds: int) -> None:
         self._redis = redis
-        self._token_seconds = token_seconds
+        self._token_seconds = token_seconds + _LEEWAY_SECONDS
         self._pending: dict[UUID, float] = {}
 
     async def publish(self, session_id: UUID) -> None:

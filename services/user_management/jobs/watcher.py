@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.shared.errors import AppError, ErrorCode
-from services.shared.job_events import JobEvent, read_events
+from services.shared.job_events import JobEvent, find_event, read_events
 from services.user_management.jobs.endings import JobEndings
 from services.user_management.jobs.events import ending_events, is_terminal
 from services.user_management.jobs.ledger import JobLedger
@@ -40,6 +40,8 @@ class JobWatcher:
         """Events after the id `after` (None: from the first that is kept), up to the terminal one."""
         with self._endings.waiting(job_id) as ended:
             if (await self._ledger.get(owner_id, job_id)).status.ended:
+                if after is not None and await self._is_last(str(job_id), after):
+                    return
                 ended.set()
             seen = False
             async with contextlib.aclosing(self._until_ended(str(job_id), after, ended)) as events:
@@ -54,6 +56,14 @@ class JobWatcher:
             for kind, data in ending_events(job):
                 if is_terminal(kind, data) or not seen:
                     yield JobEvent(event_id, kind, data)
+
+    async def _is_last(self, job_id: str, event_id: str) -> bool:
+        """Whether the stream still knows this event as the terminal one: then its hearer has heard everything."""
+        try:
+            event = await find_event(self._redis, job_id, event_id)
+        except RedisError:
+            return False
+        return event is not None and is_terminal(event.type, event.data)
 
     async def _until_ended(self, job_id: str, after: str | None, ended: asyncio.Event) -> AsyncGenerator[JobEvent]:
         """The stream's events until shortly after the job's end."""

@@ -103,6 +103,15 @@ async def test_a_batch_that_fails_in_the_middle_leaves_no_job_behind(gateway: Ga
     assert [job["status"] for job in jobs] == ["cancelled"]
 
 
+async def test_a_batch_beyond_the_quota_leaves_no_job_behind_with_a_key_either(gateway: Gateway, ada: Person) -> None:
+    gateway.backend.generation.failures.append(AppError(ErrorCode.QUOTA_EXCEEDED, "Nothing is left."))
+    body = {"requests": [{"prompt": "one"}, {"prompt": "fail"}]}
+    answer = await ada.http.post("/api/v1/generate/batch", json=body, headers={"idempotency-key": new_id()})
+    assert answer.status_code == 429
+    jobs = (await ada.http.get("/api/v1/jobs")).json()["items"]
+    assert [job["status"] for job in jobs] == ["cancelled"]
+
+
 async def test_a_batch_with_a_key_goes_on_where_it_stopped(gateway: Gateway, ada: Person) -> None:
     headers = {"idempotency-key": new_id()}
     body = {"requests": [{"prompt": "one"}, {"prompt": "fail"}]}

@@ -56,6 +56,15 @@ async def test_watcher_sees_every_change_and_the_stream_ends_with_done(
     assert events[-1][2]["id"] == job.id
 
 
+async def test_who_has_heard_the_last_event_is_told_nothing_more(user_management: UserManagement) -> None:
+    ann = await user_management.sign_up()
+    job = await user_management.create(ann)
+    await complete(user_management, await claimed(user_management))
+    events = await watch(user_management, ann, job.id)
+    assert events[-1][1] == "done"
+    assert await watch(user_management, ann, job.id, after=events[-1][0]) == []
+
+
 async def test_watcher_resumes_after_the_last_event_that_it_saw(user_management: UserManagement) -> None:
     ann = await user_management.sign_up()
     job = await user_management.create(ann)
