@@ -1,7 +1,18 @@
 """What every test has in common."""
 
+import os
+import signal
+
 from hypothesis import settings
 
 # How long one example takes says nothing on a machine that others use too; pytest-timeout bounds the whole test.
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
+
+# A test means what it says wherever it runs: below a dumb terminal, in an instance's own environment, or in the
+# background of a shell, which hands SIGINT down as ignored.
+os.environ["TERM"] = "xterm-256color"
+for variable in [name for name in os.environ if name.startswith("MUSICGEN_")]:
+    del os.environ[variable]
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
