@@ -19,6 +19,12 @@ class ProcessingSettings(ServiceSettings):
     )
 
     address: str = "127.0.0.1:50053"
+    # Networks of separation and transcription: those that are fetched, and checkpoints that an operator put there.
+    assets_dir: Path = Path("/var/lib/musicgen/assets")
+    models_dir: Path = Path("/var/lib/musicgen/models")
+    # "auto": a GPU when there is one. Threads of the networks; 0: the library's choice.
+    device: str = "auto"
+    threads: int = Field(default=0, ge=0, le=256)
     # Files in the making; nothing in it outlives its process.
     scratch_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
     # Files that the server makes at once while somebody waits.

@@ -135,6 +135,6 @@ def compose(
         name = f"generation-worker-{number}"
         add(name, "services.generation.worker", folders, stage=_WORKERS, after=accounts, worker=True)
     add("processing", "services.processing", scratch, stage=_SERVICES, socket="processing")
-    add("processing-worker", "services.processing.worker", scratch, stage=_WORKERS, after=accounts)
+    add("processing-worker", "services.processing.worker", folders, stage=_WORKERS, after=accounts)
     add("background", f"{users}.background", database, stage=_WORKERS, after=accounts)
     return specs

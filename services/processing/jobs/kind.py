@@ -99,6 +99,22 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a worker's machine offers to the kinds that run neural networks.
+
+    `device` is "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1"; `threads` of 0 leaves the choice to the
+    library.
+    """
+
+    # Fetched files (`services.shared.assets`); may be read-only when everything is there.
+    assets_dir: Path = Path("/var/lib/musicgen/assets")
+    # Checkpoints that an operator put here.
+    models_dir: Path = Path("/var/lib/musicgen/models")
+    device: str = "auto"
+    threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """One job as a kind sees it.
 
@@ -112,13 +128,15 @@ class Work:
     folder: Path
     check: Check
     report: Report
+    equipment: Equipment = Equipment()
 
 
 class JobKind(Protocol):
     """One kind of processing job. Holds no state of a job; `run` may be called from several threads."""
 
-    # "separate", "mix", "master", "transcribe", "analyze", "convert".
-    name: str
+    @property
+    def name(self) -> str:
+        """"separate", "mix", "master", "transcribe", "analyze", "convert" or "import"."""
 
     def parse(self, body: Mapping[str, Any]) -> BaseModel:
         """The checked request. Raises VALIDATION with every field that has to change; heavy imports stay out."""
