@@ -57,8 +57,31 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     ) -> generation_pb2.SubmitResponse:
         """Check the request and create its job in the caller's name."""
         caller = require_user()
+        create = self._create_request(request)
+        # Only a call with a key may be repeated by us: without one, a lost answer would make two jobs.
+        retries = _IDEMPOTENT_RETRIES if request.idempotency.key else 0
+        return _submitted(await call(self._jobs.Create, create, token=caller.token, retries=retries))
+
+    async def SubmitBatch(  # noqa: N802 — the wire's name
+        self, request: generation_pb2.SubmitBatchRequest, context: Any
+    ) -> generation_pb2.SubmitBatchResponse:
+        """Check every request and create all jobs at once."""
+        caller = require_user()
+        creates = []
+        for position, item in enumerate(request.requests):
+            try:
+                creates.append(self._create_request(item))
+            except AppError as error:
+                raise error.within(f"/requests/{position}") from None
+        retries = _IDEMPOTENT_RETRIES if all(item.idempotency.key for item in request.requests) else 0
+        answer: jobs_pb2.CreateBatchResponse = await call(
+            self._jobs.CreateBatch, jobs_pb2.CreateBatchRequest(jobs=creates), token=caller.token, retries=retries
+        )
+        return generation_pb2.SubmitBatchResponse(responses=[_submitted(created) for created in answer.jobs])
+
+    def _create_request(self, request: generation_pb2.SubmitRequest) -> jobs_pb2.CreateRequest:
         checked, model = self._checker.check(request.request)
-        create = jobs_pb2.CreateRequest(
+        return jobs_pb2.CreateRequest(
             kind=job_request.KIND,
             queue=job_request.QUEUE,
             request_json=job_request.encode(checked, inject_headers({})),
@@ -67,12 +90,6 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             model=model.id,
             idempotency=request.idempotency,
         )
-        # Only a call with a key may be repeated by us: without one, a lost answer would make two jobs.
-        retries = _IDEMPOTENT_RETRIES if request.idempotency.key else 0
-        answer = await call(self._jobs.Create, create, token=caller.token, retries=retries)
-        if not answer.replayed:
-            _SUBMITTED.labels(model.id).inc()
-        return generation_pb2.SubmitResponse(job=answer.job, replayed=answer.replayed)
 
     async def Watch(  # noqa: N802 — the wire's name
         self, request: generation_pb2.WatchRequest, context: Any
@@ -144,3 +161,9 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             default=model.id == self._catalogue.default_id,
             parameters=model.parameters,
         )
+
+
+def _submitted(created: jobs_pb2.CreateResponse) -> generation_pb2.SubmitResponse:
+    if not created.replayed:
+        _SUBMITTED.labels(created.job.model).inc()
+    return generation_pb2.SubmitResponse(job=created.job, replayed=created.replayed)

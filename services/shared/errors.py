@@ -68,6 +68,16 @@ class AppError(Exception):
         """A VALIDATION error about one field; `detail` says what is wrong and what to change."""
         return cls(ErrorCode.VALIDATION, detail, violations=(FieldViolation(pointer, detail),))
 
+    def within(self, pointer: str) -> Self:
+        """The same error about a part of a larger body, which lies at `pointer`."""
+        return type(self)(
+            self.code,
+            self.message,
+            violations=[FieldViolation(f"{pointer}{item.pointer}", item.detail) for item in self.violations],
+            retry_after_seconds=self.retry_after_seconds,
+            **self.context,
+        )
+
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions are rebuilt from their single argument by default: an error of a worker process would not arrive.
         return _restored, (type(self), self.message, self.__dict__)

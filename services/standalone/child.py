@@ -82,7 +82,8 @@ class Child:
             if asking is not None:
                 asking.cancel()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(reader, 2.0)
+                async with asyncio.timeout(2.0):
+                    await reader
         return status
 
     async def _read(self, descriptor: int) -> None:

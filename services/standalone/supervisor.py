@@ -172,7 +172,8 @@ class Supervisor:
             return
         self._watcher.stdin.close()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._watcher.wait(), 5.0)
+            async with asyncio.timeout(5.0):
+                await self._watcher.wait()
 
     def _register(self, pid: int, spec: ChildSpec) -> None:
         self._tell_watcher(f"+{pid} {int(spec.program.stop_signal)} {spec.stage}\n")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -31,14 +32,13 @@ from services.user_management.jobs.forecast import Forecast
 from services.user_management.jobs.gauges import QueueGauges
 from services.user_management.jobs.ledger import JobLedger, Limits
 from services.user_management.jobs.reaper import Reaper
+from services.user_management.jobs.retelling import Retelling
 from services.user_management.jobs.service import JobServicer
 from services.user_management.jobs.watcher import JobWatcher
 from services.user_management.library.service import TrackServicer
 from services.user_management.quotas.rules import milliseconds
 
 STOP_SECONDS: Final = 4.0
-# Jobs that ended so shortly before the start that a killed process may not have told of it.
-_RETOLD: Final = timedelta(minutes=2)
 
 _log = structlog.get_logger(__name__)
 
@@ -81,17 +81,14 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             grant_ms=grant_ms,
         )
 
-        async def catch_up() -> None:
-            announcer.retell(await ledger.ended_within(_RETOLD))
-            await revocations.publish_recent(database)
-
-        loops = [
-            announcer.run(),
-            catch_up(),
-            endings.run(),
-            revocations.run(),
-            Reaper(ledger, settings.lease_seconds).run(),
-            QueueGauges(database).run(),
+        loops: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            announcer.run,
+            Retelling(ledger, announcer).run,
+            partial(revocations.publish_recent, database),
+            endings.run,
+            revocations.run,
+            Reaper(ledger, settings.lease_seconds).run,
+            QueueGauges(database).run,
         ]
         stack.push_async_callback(_end, [asyncio.create_task(_logged(loop)) for loop in loops])
         stack.push_async_callback(announcer.flush)
@@ -129,10 +126,10 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         yield server
 
 
-async def _logged(loop: Coroutine[Any, Any, None]) -> None:
+async def _logged(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a loop; that it ended by an error must not go unseen."""
     try:
-        await loop
+        await loop()
     except Exception:
         _log.exception("loop_ended")
 

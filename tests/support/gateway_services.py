@@ -52,6 +52,10 @@ class Accounts(accounts_pb2_grpc.AccountServiceServicer):
         self.passwords: dict[str, str] = {}
         self.sessions: dict[str, tuple[str, accounts_pb2.Session]] = {}
         self.refresh_tokens: dict[str, str] = {}
+        self.browsers: dict[str, tuple[accounts_pb2.User, str]] = {}
+        self.browser_resolutions = 0
+        self.resolve_failures: list[AppError] = []
+        self.renews = False
         self.jwks_fetches = 0
         self.me_failures: list[AppError] = []
         self.last_trace_id = ""
@@ -117,6 +121,26 @@ class Accounts(accounts_pb2_grpc.AccountServiceServicer):
         if user_id is None:
             raise AppError(ErrorCode.UNAUTHENTICATED, "The refresh token is not valid. Sign in again.")
         return accounts_pb2.RefreshResponse(tokens=self.sign_in(self.users[user_id], request.device))
+
+    async def OpenBrowserSession(self, request, context):
+        pair = (await self.Login(request, context)).tokens
+        secret, session_id = f"mgb_{new_id()}-------", list(self.sessions)[-1]
+        self.browsers[secret] = (pair.user, session_id)
+        return accounts_pb2.OpenBrowserSessionResponse(session=self._browser(secret), secret=secret)
+
+    async def ResolveBrowserSession(self, request, context):
+        require_service()
+        self.browser_resolutions += 1
+        if self.resolve_failures:
+            raise self.resolve_failures.pop()
+        if request.secret not in self.browsers or self.browsers[request.secret][1] not in self.sessions:
+            raise AppError(ErrorCode.UNAUTHENTICATED, "The session has ended. Sign in again.")
+        renewed, self.renews = self.renews, False
+        return accounts_pb2.ResolveBrowserSessionResponse(session=self._browser(request.secret), renewed=renewed)
+
+    def _browser(self, secret: str) -> accounts_pb2.BrowserSession:
+        user, session_id = self.browsers[secret]
+        return accounts_pb2.BrowserSession(id=session_id, user=user, lifetime_seconds=3600)
 
     async def Logout(self, request, context):
         await self._revoke(require_user().session_id)
@@ -396,6 +420,18 @@ class Generation(generation_pb2_grpc.GenerationServiceServicer):
         if once.key:
             self.answers[scope] = (once.body_sha256, job.id)
         return generation_pb2.SubmitResponse(job=job)
+
+    async def SubmitBatch(self, request, context):
+        """As the real one: a key that is known replays, and a request that is refused refuses them all."""
+        jobs, submitted, answers = dict(self.jobs.jobs), list(self.submitted), dict(self.answers)
+        responses = []
+        for position, item in enumerate(request.requests):
+            try:
+                responses.append(await self.Submit(item, context))
+            except AppError as error:
+                self.jobs.jobs, self.submitted, self.answers = jobs, submitted, answers
+                raise error.within(f"/requests/{position}") from None
+        return generation_pb2.SubmitBatchResponse(responses=responses)
 
     async def Watch(self, request, context) -> AsyncIterator[generation_pb2.WatchResponse]:
         job = self.jobs.own(request.job_id)

@@ -40,6 +40,11 @@ class GenerationServiceStub:
                 request_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.SubmitRequest.SerializeToString,
                 response_deserializer=protos_dot_generation_dot_v1_dot_generation__pb2.SubmitResponse.FromString,
                 _registered_method=True)
+        self.SubmitBatch = channel.unary_unary(
+                '/musicgen.generation.v1.GenerationService/SubmitBatch',
+                request_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.SubmitBatchRequest.SerializeToString,
+                response_deserializer=protos_dot_generation_dot_v1_dot_generation__pb2.SubmitBatchResponse.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/musicgen.generation.v1.GenerationService/Watch',
                 request_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.WatchRequest.SerializeToString,
@@ -68,6 +73,13 @@ class GenerationServiceServicer:
 
     def Submit(self, request, context):
         """Checks the request against the model and creates the job. INVALID_ARGUMENT names the fields that the model does not take.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitBatch(self, request, context):
+        """The same for up to 64 requests: every job is created, or none. An error's pointers begin with "/requests/<position>".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,6 +121,11 @@ def add_GenerationServiceServicer_to_server(servicer, server):
                     servicer.Submit,
                     request_deserializer=protos_dot_generation_dot_v1_dot_generation__pb2.SubmitRequest.FromString,
                     response_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.SubmitResponse.SerializeToString,
+            ),
+            'SubmitBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitBatch,
+                    request_deserializer=protos_dot_generation_dot_v1_dot_generation__pb2.SubmitBatchRequest.FromString,
+                    response_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.SubmitBatchResponse.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -159,6 +176,33 @@ class GenerationService:
             '/musicgen.generation.v1.GenerationService/Submit',
             protos_dot_generation_dot_v1_dot_generation__pb2.SubmitRequest.SerializeToString,
             protos_dot_generation_dot_v1_dot_generation__pb2.SubmitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.generation.v1.GenerationService/SubmitBatch',
+            protos_dot_generation_dot_v1_dot_generation__pb2.SubmitBatchRequest.SerializeToString,
+            protos_dot_generation_dot_v1_dot_generation__pb2.SubmitBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

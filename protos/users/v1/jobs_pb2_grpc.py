@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class JobServiceStub:
-    """For callers: Create, Get, List, Cancel, Watch (internal token). For workers: ClaimNext, Heartbeat, Complete, Fail, Release
+    """For callers: Create, CreateBatch, Get, List, Cancel, Watch (internal token). For workers: ClaimNext, Heartbeat, Complete, Fail, Release
     (service token). For the supervisor: ReportWorkerDeath (service token).
     """
 
@@ -40,6 +40,11 @@ class JobServiceStub:
                 '/musicgen.users.v1.JobService/Create',
                 request_serializer=protos_dot_users_dot_v1_dot_jobs__pb2.CreateRequest.SerializeToString,
                 response_deserializer=protos_dot_users_dot_v1_dot_jobs__pb2.CreateResponse.FromString,
+                _registered_method=True)
+        self.CreateBatch = channel.unary_unary(
+                '/musicgen.users.v1.JobService/CreateBatch',
+                request_serializer=protos_dot_users_dot_v1_dot_jobs__pb2.CreateBatchRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_jobs__pb2.CreateBatchResponse.FromString,
                 _registered_method=True)
         self.ClaimNext = channel.unary_unary(
                 '/musicgen.users.v1.JobService/ClaimNext',
@@ -94,12 +99,19 @@ class JobServiceStub:
 
 
 class JobServiceServicer:
-    """For callers: Create, Get, List, Cancel, Watch (internal token). For workers: ClaimNext, Heartbeat, Complete, Fail, Release
+    """For callers: Create, CreateBatch, Get, List, Cancel, Watch (internal token). For workers: ClaimNext, Heartbeat, Complete, Fail, Release
     (service token). For the supervisor: ReportWorkerDeath (service token).
     """
 
     def Create(self, request, context):
         """Reserves quota and inserts the job in one transaction. The same idempotency key and body answers the first job again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateBatch(self, request, context):
+        """The same for up to 64 jobs in one transaction: all of them are made, or none. An error's pointers begin with "/jobs/<position>".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -183,6 +195,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_users_dot_v1_dot_jobs__pb2.CreateRequest.FromString,
                     response_serializer=protos_dot_users_dot_v1_dot_jobs__pb2.CreateResponse.SerializeToString,
             ),
+            'CreateBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateBatch,
+                    request_deserializer=protos_dot_users_dot_v1_dot_jobs__pb2.CreateBatchRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_jobs__pb2.CreateBatchResponse.SerializeToString,
+            ),
             'ClaimNext': grpc.unary_unary_rpc_method_handler(
                     servicer.ClaimNext,
                     request_deserializer=protos_dot_users_dot_v1_dot_jobs__pb2.ClaimNextRequest.FromString,
@@ -242,7 +259,7 @@ def add_JobServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class JobService:
-    """For callers: Create, Get, List, Cancel, Watch (internal token). For workers: ClaimNext, Heartbeat, Complete, Fail, Release
+    """For callers: Create, CreateBatch, Get, List, Cancel, Watch (internal token). For workers: ClaimNext, Heartbeat, Complete, Fail, Release
     (service token). For the supervisor: ReportWorkerDeath (service token).
     """
 
@@ -263,6 +280,33 @@ class JobService:
             '/musicgen.users.v1.JobService/Create',
             protos_dot_users_dot_v1_dot_jobs__pb2.CreateRequest.SerializeToString,
             protos_dot_users_dot_v1_dot_jobs__pb2.CreateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.JobService/CreateBatch',
+            protos_dot_users_dot_v1_dot_jobs__pb2.CreateBatchRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_jobs__pb2.CreateBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import cast
 
@@ -38,6 +38,28 @@ class GenerationClient:
             retries=RETRIES if idempotency is not None else 0,
         )
         return response
+
+    async def submit_all(
+        self,
+        caller: Principal,
+        requests: Sequence[generation_pb2.GenerateRequest],
+        idempotency: Sequence[jobs_pb2.Idempotency | None],
+    ) -> list[generation_pb2.SubmitResponse]:
+        """Create a generation for each request, or none. Repeated by itself only under idempotency keys."""
+        batch = generation_pb2.SubmitBatchRequest(
+            requests=[
+                generation_pb2.SubmitRequest(request=request, idempotency=key)
+                for request, key in zip(requests, idempotency, strict=True)
+            ]
+        )
+        response: generation_pb2.SubmitBatchResponse = await call(
+            self._stub.SubmitBatch,
+            batch,
+            token=self._tokens.token(caller),
+            timeout=_SUBMIT_SECONDS,
+            retries=RETRIES if all(key is not None for key in idempotency) else 0,
+        )
+        return list(response.responses)
 
     async def watch(
         self, caller: Principal, job_id: str, audio_format: common_pb2.AudioFormat.ValueType

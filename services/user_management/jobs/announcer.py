@@ -1,7 +1,8 @@
 """Tells the rest of the platform what the ledger has committed: fences, events, doorbells, Celery's hints.
 
 All of it is derived from the committed rows and none of it is needed to get a job done, so it happens behind the
-answer, in order, and waits out a restart of Valkey. What was lost with a killed process is told again at the start.
+answer, in order, and waits out a restart of Valkey. What was lost with a killed process, or could not be told, is told
+again (`retelling`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -41,6 +43,7 @@ class Announcer:
         self._endings = endings
         self._tasks = tasks
         self._pending: asyncio.Queue[tuple[Job | None, Job]] = asyncio.Queue(PENDING_LIMIT)
+        self._missed_since: datetime | None = None
 
     def announce(self, before: Job | None, after: Job, *, master_keys: Sequence[str] = ()) -> None:
         """A job changed; `before` is None when it is new, or when its state has to be told (again) as a whole.
@@ -59,6 +62,7 @@ class Announcer:
             self._pending.put_nowait((before, after))
         except asyncio.QueueFull:
             _log.warning("announcement_dropped", job_id=str(after.id), status=after.status.value)
+            self._miss()
 
     async def run(self) -> None:
         """Announce until cancelled."""
@@ -68,18 +72,29 @@ class Announcer:
                 await self._tell(before, after)
             except AppError as error:
                 _log.warning("announcement_failed", job_id=str(after.id), reason=error.message)
+                self._miss()
             except Exception:
                 _log.exception("announcement_failed", job_id=str(after.id))
+                self._miss()
             finally:
                 self._pending.task_done()
 
     async def flush(self, timeout_seconds: float = _STOP_SECONDS) -> None:
         """Wait until everything so far is told, or the time is up."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._pending.join(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._pending.join()
+
+    def take_missed(self) -> datetime | None:
+        """Since when announcements were lost and not told again; asked for once. None: everything was told."""
+        since, self._missed_since = self._missed_since, None
+        return since
+
+    def _miss(self) -> None:
+        self._missed_since = self._missed_since or datetime.now(UTC)
 
     def retell(self, ended: Sequence[Job]) -> None:
-        """Tell again of jobs that ended shortly before this process started. Harmless when it is known."""
+        """Tell again of jobs that ended. Harmless when it is known."""
         for job in ended:
             self.announce(None, job)
 

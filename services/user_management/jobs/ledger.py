@@ -29,6 +29,7 @@ from services.user_management.quotas.repository import QuotaRepository
 
 _REAP_BATCH: Final = 100
 _CLAIM_ATTEMPTS: Final = 5
+_FAILURES_IN_A_ROW: Final = 3
 _FOREIGN_KEY_VIOLATION: Final = "23503"
 
 Rule = Callable[[Job, datetime], Job]
@@ -66,30 +67,42 @@ class JobLedger:
 
     async def create(self, owner_id: UUID, new: NewJob, key: IdempotencyKey | None = None) -> tuple[Job, bool]:
         """Reserve quota and insert the job; or answer the job of the same key. The flag says which (True: replayed)."""
+        return (await self.create_all(owner_id, [(new, key)]))[0]
 
-        async def work(connection: AsyncConnection) -> tuple[Job, bool]:
-            job_id = UUID(new_id())
-            if key is not None:
-                earlier_id = await IdempotencyRepository(connection).claim(owner_id, key, job_id)
-                earlier = await JobRepository(connection).get(earlier_id, owner_id) if earlier_id else None
-                if earlier is not None:
-                    return earlier, True
-            await self._enter_queue(connection, owner_id, new.queue)
-            if new.reserve_ms:
-                accounts = QuotaRepository(connection)
-                account, entry = quota.reserve(await accounts.lock(owner_id), new.reserve_ms)
-                await accounts.save(owner_id, account, entry, job_id)
-            return await JobRepository(connection).insert(job_id, owner_id, new), False
+    async def create_all(
+        self, owner_id: UUID, orders: Sequence[tuple[NewJob, IdempotencyKey | None]]
+    ) -> list[tuple[Job, bool]]:
+        """`create` for each order, in one transaction: all of the jobs are made, or none."""
+
+        async def work(connection: AsyncConnection) -> list[tuple[Job, bool]]:
+            return [await self._create(connection, owner_id, new, key) for new, key in orders]
 
         try:
-            job, replayed = await self._database.write(work, repeatable=key is not None)
+            created = await self._database.write(work, repeatable=all(key is not None for _, key in orders))
         except IntegrityError as error:
             if getattr(error.orig, "sqlstate", None) != _FOREIGN_KEY_VIOLATION:
                 raise
             raise AppError(ErrorCode.UNAUTHENTICATED, "This account does not exist any more.") from error
-        if not replayed:
-            self._announcer.announce(None, job)
-        return job, replayed
+        for job, replayed in created:
+            if not replayed:
+                self._announcer.announce(None, job)
+        return created
+
+    async def _create(
+        self, connection: AsyncConnection, owner_id: UUID, new: NewJob, key: IdempotencyKey | None
+    ) -> tuple[Job, bool]:
+        job_id = UUID(new_id())
+        if key is not None:
+            earlier_id = await IdempotencyRepository(connection).claim(owner_id, key, job_id)
+            earlier = await JobRepository(connection).get(earlier_id, owner_id) if earlier_id else None
+            if earlier is not None:
+                return earlier, True
+        await self._enter_queue(connection, owner_id, new.queue)
+        if new.reserve_ms:
+            accounts = QuotaRepository(connection)
+            account, entry = quota.reserve(await accounts.lock(owner_id), new.reserve_ms)
+            await accounts.save(owner_id, account, entry, job_id)
+        return await JobRepository(connection).insert(job_id, owner_id, new), False
 
     async def _enter_queue(self, connection: AsyncConnection, owner_id: UUID, queue: str) -> None:
         counters = QueueRepository(connection)
@@ -233,6 +246,8 @@ class JobLedger:
     async def _take_away(self, job_ids: Sequence[UUID], is_due: Callable[[Job, datetime], bool]) -> int:
         """Each in a transaction of its own, so that one that fails holds up no other."""
         taken = 0
+        failures = 0
+        unreachable: AppError | None = None
 
         def rule(job: Job, now: datetime) -> Job:
             return rules.take_away(job, now=now, max_crashes=self._limits.max_crashes) if is_due(job, now) else job
@@ -246,9 +261,20 @@ class JobLedger:
                 before, after = await self._database.write(work)
             except AppError as error:
                 # Locked by its own worker, or by another replica's reaper: the next round looks again.
-                if error.code is not ErrorCode.NOT_FOUND:
+                if error.code is ErrorCode.NOT_FOUND:
+                    continue
+                _log.warning("job_not_taken_away", job_id=str(job_id), reason=error.message)
+                unreachable = error
+                failures += 1
+                # One row may be in trouble alone; a few in a row mean that the database is.
+                if failures == _FAILURES_IN_A_ROW:
                     raise
                 continue
+            except Exception:
+                _log.exception("job_not_taken_away", job_id=str(job_id))
+                continue
+            failures = 0
+            unreachable = None
             if after != before:
                 taken += 1
                 _log.warning(
@@ -259,6 +285,8 @@ class JobLedger:
                     status=after.status.value,
                 )
                 self._announcer.announce(before, after)
+        if unreachable is not None and len(job_ids) == failures:
+            raise unreachable
         return taken
 
     async def _end_run(self, job_id: UUID, rule: Rule) -> Job:

@@ -54,6 +54,18 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         structlog.contextvars.bind_contextvars(job_id=str(job.id))
         return jobs_pb2.CreateResponse(job=await self._message(job), replayed=replayed)
 
+    async def CreateBatch(self, request: jobs_pb2.CreateBatchRequest, context: Context) -> jobs_pb2.CreateBatchResponse:
+        """Create several jobs of the caller, or none."""
+        owner_id = user_id()
+        created = await self._ledger.create_all(owner_id, wire.orders(request))
+        outlooks = await self._forecast.of([job for job, _ in created])
+        return jobs_pb2.CreateBatchResponse(
+            jobs=[
+                jobs_pb2.CreateResponse(job=wire.job_message(job, outlooks[job.id]), replayed=replayed)
+                for job, replayed in created
+            ]
+        )
+
     async def ClaimNext(self, request: jobs_pb2.ClaimNextRequest, context: Context) -> jobs_pb2.ClaimNextResponse:
         """Lease a job to a worker."""
         require_service()
@@ -110,7 +122,8 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
             job = await self._ledger.get(owner_id, job_id)
             if wait_seconds > 0 and not job.status.ended:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(ended.wait(), min(wait_seconds, LONGEST_WAIT_SECONDS))
+                    async with asyncio.timeout(min(wait_seconds, LONGEST_WAIT_SECONDS)):
+                        await ended.wait()
                 job = await self._ledger.get(owner_id, job_id)
         return jobs_pb2.GetResponse(job=await self._message(job))
 

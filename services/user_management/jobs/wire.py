@@ -20,6 +20,7 @@ from services.user_management.quotas.rules import milliseconds
 from services.user_management.wire import json_object, json_text, optional_json_object, parse_id, storable, timestamp
 
 QUEUES: Final = frozenset({"generation", "processing"})
+LARGEST_BATCH: Final = 64
 _SHA256_BYTES: Final = 32
 
 _STATUS: Final[Mapping[Status, jobs_pb2.JobStatus.ValueType]] = MappingProxyType(
@@ -104,6 +105,21 @@ def new_job(request: jobs_pb2.CreateRequest) -> NewJob:
         reserve_ms=milliseconds(request.reserve_seconds),
         model=storable(request.model, 256),
     )
+
+
+def orders(request: jobs_pb2.CreateBatchRequest) -> list[tuple[NewJob, IdempotencyKey | None]]:
+    """The jobs of a batch. Raises `AppError` (VALIDATION), its pointers below the position."""
+    if not 1 <= len(request.jobs) <= LARGEST_BATCH:
+        raise AppError.field("/jobs", f"A batch holds 1 to {LARGEST_BATCH} jobs.")
+    found = []
+    for position, item in enumerate(request.jobs):
+        try:
+            found.append((new_job(item), idempotency_key(item.idempotency)))
+        except AppError as error:
+            raise error.within(f"/jobs/{position}") from None
+    if len({key is None for _, key in found}) > 1:
+        raise AppError.field("/jobs", "Either every job of a batch has an idempotency key, or none.")
+    return found
 
 
 def idempotency_key(request: jobs_pb2.Idempotency) -> IdempotencyKey | None:

@@ -1,3 +1,5 @@
+import pytest
+
 from services.shared.errors import AppError, ErrorCode
 from services.shared.ids import new_id
 from tests.support.gateway_platform import Gateway, Person
@@ -94,35 +96,25 @@ async def test_a_batch_makes_a_job_for_each_request(ada: Person) -> None:
     assert again.headers["idempotency-replayed"] == "true"
 
 
-async def test_a_batch_that_fails_in_the_middle_leaves_no_job_behind(gateway: Gateway, ada: Person) -> None:
-    gateway.backend.generation.failures.append(AppError(ErrorCode.QUOTA_EXCEEDED, "Nothing is left."))
-    answer = await ada.http.post("/api/v1/generate/batch", json={"requests": [{"prompt": "one"}, {"prompt": "fail"}]})
-    assert answer.status_code == 429
-    assert answer.json()["type"] == "/problems/quota-exceeded"
-    jobs = (await ada.http.get("/api/v1/jobs")).json()["items"]
-    assert [job["status"] for job in jobs] == ["cancelled"]
-
-
-async def test_a_batch_beyond_the_quota_leaves_no_job_behind_with_a_key_either(gateway: Gateway, ada: Person) -> None:
-    gateway.backend.generation.failures.append(AppError(ErrorCode.QUOTA_EXCEEDED, "Nothing is left."))
-    body = {"requests": [{"prompt": "one"}, {"prompt": "fail"}]}
-    answer = await ada.http.post("/api/v1/generate/batch", json=body, headers={"idempotency-key": new_id()})
-    assert answer.status_code == 429
-    jobs = (await ada.http.get("/api/v1/jobs")).json()["items"]
-    assert [job["status"] for job in jobs] == ["cancelled"]
-
-
-async def test_a_batch_with_a_key_goes_on_where_it_stopped(gateway: Gateway, ada: Person) -> None:
-    headers = {"idempotency-key": new_id()}
-    body = {"requests": [{"prompt": "one"}, {"prompt": "fail"}]}
+@pytest.mark.parametrize("headers", [{}, {"idempotency-key": "batch-1"}])
+async def test_a_batch_that_fails_in_the_middle_leaves_no_job_behind(
+    gateway: Gateway, ada: Person, headers: dict[str, str]
+) -> None:
     gateway.backend.generation.failures.append(AppError(ErrorCode.QUEUE_FULL, "Full.", retry_after_seconds=1))
-    refused = await ada.http.post("/api/v1/generate/batch", json=body, headers=headers)
-    assert refused.status_code == 503
-    assert refused.headers["retry-after"] == "1"
+    body = {"requests": [{"prompt": "one"}, {"prompt": "fail"}]}
+    answer = await ada.http.post("/api/v1/generate/batch", json=body, headers=headers)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert (await ada.http.get("/api/v1/jobs")).json()["items"] == []
     taken = await ada.http.post("/api/v1/generate/batch", json=body, headers=headers)
-    assert taken.status_code == 202
     assert [job["status"] for job in taken.json()["jobs"]] == ["queued", "queued"]
-    assert len((await ada.http.get("/api/v1/jobs")).json()["items"]) == 2
+
+
+async def test_what_is_wrong_with_one_request_of_a_batch_is_named_with_its_position(ada: Person) -> None:
+    body = {"requests": [{"prompt": "one"}, {"prompt": "two", "model": "muzak"}]}
+    answer = await ada.http.post("/api/v1/generate/batch", json=body)
+    assert answer.status_code == 422
+    assert [item["pointer"] for item in answer.json()["errors"]] == ["/requests/1/model"]
 
 
 async def test_converting_asks_processing_for_a_job(gateway: Gateway, ada: Person, bob: Person) -> None:

@@ -297,6 +297,57 @@ async def test_key_is_forgotten_after_a_day(user_management: UserManagement, sql
     assert second.id != first.id
 
 
+def batch_of(*fields: dict[str, Any]) -> jobs_pb2.CreateBatchRequest:
+    usual = {"kind": "generate", "queue": "generation", "request_json": "{}", "reserve_seconds": 30}
+    return jobs_pb2.CreateBatchRequest(jobs=[jobs_pb2.CreateRequest(**(usual | item)) for item in fields])
+
+
+async def test_batch_makes_every_job_once(user_management: UserManagement) -> None:
+    ann = await user_management.sign_up()
+    keys = [
+        jobs_pb2.Idempotency(route=f"POST /batch#{index}", key="k", body_sha256=hashlib.sha256(b"x").digest())
+        for index in range(3)
+    ]
+    request = batch_of(*({"idempotency": key} for key in keys))
+    create = user_management.jobs.CreateBatch
+    answers = await asyncio.gather(*(call(create, request, token=user_management.token(ann)) for _ in range(4)))
+    assert len({tuple(item.job.id for item in answer.jobs) for answer in answers}) == 1
+    assert sum(not item.replayed for answer in answers for item in answer.jobs) == 3
+    assert (await user_management.usage(ann)).reserved_seconds == 90
+
+
+async def test_batch_beyond_the_quota_makes_nothing(
+    start_user_management: Callable[..., Awaitable[UserManagement]],
+) -> None:
+    service = await start_user_management(quota_grant_seconds=75)
+    ann = await service.sign_up()
+    with pytest.raises(AppError) as refused:
+        await call(service.jobs.CreateBatch, batch_of({}, {}, {}), token=service.token(ann))
+    assert refused.value.code is ErrorCode.QUOTA_EXCEEDED
+    usage = await service.usage(ann)
+    assert (usage.balance_seconds, usage.reserved_seconds) == (75, 0)
+    assert await service.claim() is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ([], "/jobs"),
+        ([{}] * 65, "/jobs"),
+        ([{}, {"queue": "knitting"}], "/jobs/1/queue"),
+        ([{}, {"idempotency": jobs_pb2.Idempotency(route="r", key="k", body_sha256=bytes(32))}], "/jobs"),
+    ],
+)
+async def test_batch_of_the_wrong_form_is_refused_by_name(
+    user_management: UserManagement, fields: list[dict[str, Any]], pointer: str
+) -> None:
+    ann = await user_management.sign_up()
+    with pytest.raises(AppError) as refused:
+        await call(user_management.jobs.CreateBatch, batch_of(*fields), token=user_management.token(ann))
+    assert [item.pointer for item in refused.value.violations] == [pointer]
+    assert await user_management.claim() is None
+
+
 async def test_used_up_quota_refuses_and_changes_nothing(
     start_user_management: Callable[..., Awaitable[UserManagement]],
 ) -> None:
