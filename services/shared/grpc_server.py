@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,6 +17,7 @@ from services.shared.grpc_interceptor import CallInterceptor
 from services.shared.identity import TokenVerifier
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+_PROBE_SECONDS = 1.0
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -60,8 +63,9 @@ class GrpcServer:
                 [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME], self.server
             )
         try:
+            _refuse_live_socket(self.address)
             port = self.server.add_insecure_port(self.address)
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             raise AppError(
                 ErrorCode.CONFLICT,
                 f"{self._service} cannot listen on {self.address}: it is taken or not allowed. Free it or set ADDRESS.",
@@ -77,3 +81,16 @@ class GrpcServer:
         """Report NOT_SERVING, refuse new calls, give running ones `grace` seconds, then cancel them."""
         await self._health.enter_graceful_shutdown()
         await self.server.stop(grace)
+
+
+def _refuse_live_socket(address: str) -> None:
+    """OSError when somebody answers on a unix socket: gRPC would unlink it and take its place without a word."""
+    if not address.startswith("unix:"):
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_PROBE_SECONDS)
+        try:
+            probe.connect(address.removeprefix("unix:"))
+        except OSError:
+            return
+    raise OSError(errno.EADDRINUSE, "somebody listens there")

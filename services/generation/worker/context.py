@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.generation.backends.protocol import GenerationCancelled
 from services.generation.worker.live_feed import LiveFeed
-from services.generation.worker.progress import ProgressReporter
+from services.shared.job_progress import JobProgress
 from services.shared.leases import Lease
 from services.shared.live_channel import LiveFormat
 
@@ -19,7 +19,7 @@ from services.shared.live_channel import LiveFormat
 class JobContext:
     """Made on the worker's loop; every method may be called from any thread."""
 
-    def __init__(self, lease: Lease, scratch: Path, feed: LiveFeed, reporter: ProgressReporter) -> None:
+    def __init__(self, lease: Lease, scratch: Path, feed: LiveFeed, reporter: JobProgress) -> None:
         self._loop = asyncio.get_running_loop()
         self._lease = lease
         self._scratch = scratch
@@ -50,7 +50,6 @@ class JobContext:
 
     def progress(self, fraction: float, stage: str, eta_seconds: float | None = None) -> None:
         """Report how far the song is. Cheap."""
-        self._lease.progress(fraction, stage, eta_seconds)
         self._reporter.report(fraction, stage, eta_seconds)
 
     def start(self, sample_rate_hz: int, channels: int, total_samples: int | None) -> None:

@@ -34,8 +34,8 @@ from services.generation.worker.live_output import LiveOutput
 from services.generation.worker.models import WorkerModels
 from services.generation.worker.output_gate import OutputRefused, check_output
 from services.generation.worker.outputs import Outputs
-from services.generation.worker.progress import ProgressReporter
 from services.shared.errors import AppError, ErrorCode
+from services.shared.job_progress import JobProgress
 from services.shared.leases import Lease, LeaseKeeper
 from services.shared.live_channel import StaleToken
 from services.shared.storage import ObjectStore
@@ -151,13 +151,13 @@ class JobRun:
     async def _make(self, request: GenerationRequest, scratch: Path) -> Outcome:
         shared, lease = self._shared, self._lease
         feed = LiveFeed()
-        reporter = ProgressReporter(shared.redis, lease)
+        reporter = JobProgress(shared.redis, lease)
         context = JobContext(lease, scratch, feed, reporter)
         self._context = context
         if self._stop_early:
             context.stop()
         live = LiveOutput(shared.redis, shared.store, lease, feed, self._note_first_audio)
-        async with _background(live.run(), on_failure=self.stop) as live_task, _background(reporter.run()):
+        async with _background(live.run(), on_failure=self.stop) as live_task, reporter.published():
             context.check()
             model = shared.models.describe(request.model)
             backend = await shared.models.load(model.id)

@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 from protos.users.v1 import jobs_pb2
 from services.generation.worker.live_feed import LiveFeed
 from services.generation.worker.live_output import LiveOutput
-from services.generation.worker.progress import ProgressReporter
 from services.shared.ids import new_id
 from services.shared.job_events import read_events
+from services.shared.job_progress import JobProgress
 from services.shared.leases import Lease, LeaseKeeper
 from services.shared.live_channel import LiveFormat, LiveReader, LiveWriter, StaleToken, raise_fence
 from services.shared.storage import ObjectStore
@@ -111,18 +111,18 @@ async def test_progress_of_a_lost_lease_ends(redis: Redis, lease: Lease, how: st
         await raise_fence(redis, lease.job_id, 6)
     else:
         lease.refused()
-    reporter = ProgressReporter(redis, lease)
+    reporter = JobProgress(redis, lease)
     reporter.report(0.5, "humming", None)
     async with asyncio.timeout(5):
-        await reporter.run()
+        await reporter.publish()
     assert not await redis.exists(f"mg:events:{{{lease.job_id}}}")
 
 
 async def test_only_the_newest_progress_is_told_and_it_never_falls(redis: Redis, lease: Lease) -> None:
-    reporter = ProgressReporter(redis, lease)
+    reporter = JobProgress(redis, lease)
     for fraction in (0.2, 0.6, 0.4):
         reporter.report(fraction, f"at {fraction}", 3.21)
-    telling = asyncio.create_task(reporter.run())
+    telling = asyncio.create_task(reporter.publish())
     async with asyncio.timeout(5):
         event = await anext(read_events(redis, lease.job_id, None))
     telling.cancel()

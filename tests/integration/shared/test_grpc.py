@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -391,6 +392,23 @@ class TestOperation:
         error = await refused(second.start())
         assert error.code is ErrorCode.CONFLICT
         assert server.address in error.message
+
+    async def test_live_unix_socket_is_not_taken_over_and_a_dead_one_is(
+        self, verifier: TokenVerifier, tmp_path: Path
+    ) -> None:
+        address = f"unix:{tmp_path}/s"
+        first, second, third = (
+            GrpcServer(service="test", address=address, verifier=verifier, reflection=False) for _ in range(3)
+        )
+        await first.start()
+        error = await refused(second.start())
+        assert error.code is ErrorCode.CONFLICT
+        await first.stop(0)
+        # What a killed process leaves behind: a socket that nobody answers.
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(f"{tmp_path}/s")
+        await third.start()
+        await third.stop(0)
 
     async def test_stopping_lets_running_calls_finish(
         self, stub: jobs_pb2_grpc.JobServiceStub, service: ScriptedService, server: GrpcServer
