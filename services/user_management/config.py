@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.shared.settings import ServiceSettings
+
+SHORTEST_ADMIN_PASSWORD = 12
 
 
 class UserManagementSettings(ServiceSettings):
@@ -36,6 +38,17 @@ class UserManagementSettings(ServiceSettings):
     sweep_seconds: float = Field(default=60.0, gt=0)
     # What every new account may make, in seconds of audio.
     quota_grant_seconds: float = Field(default=36_000.0, ge=0)
+
+    # Of the account `admin`, which a first start makes; empty: drawn and written to the secrets folder. Later starts
+    # leave the password alone.
+    first_admin_password: SecretStr = SecretStr("")
+
+    @field_validator("first_admin_password")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and len(value.get_secret_value()) < SHORTEST_ADMIN_PASSWORD:
+            raise ValueError(f"must have at least {SHORTEST_ADMIN_PASSWORD} characters")
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -56,7 +56,13 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         passwords = Passwords(threads=settings.password_threads, queue=settings.password_queue)
         stack.callback(passwords.close)
         if not settings.single_user:
-            await ensure_first_admin(database, passwords, settings.secrets_dir, grant_ms)
+            await ensure_first_admin(
+                database,
+                passwords,
+                settings.secrets_dir,
+                grant_ms,
+                given=settings.first_admin_password.get_secret_value(),
+            )
 
         valkey = open_valkey(settings.redis_url)
         stack.push_async_callback(valkey.aclose)

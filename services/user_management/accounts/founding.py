@@ -27,11 +27,13 @@ _OWNER = NewUser(username="owner", email="owner@localhost", role="admin")
 _log = structlog.get_logger(__name__)
 
 
-async def ensure_first_admin(database: Database, passwords: Passwords, secrets_dir: Path, grant_ms: int) -> bool:
-    """Make `admin` with a random password when nobody could sign in as an admin; True when it was made.
+async def ensure_first_admin(
+    database: Database, passwords: Passwords, secrets_dir: Path, grant_ms: int, *, given: str = ""
+) -> bool:
+    """Make `admin` when nobody could sign in as an admin; True when it was made.
 
-    The password goes to `<secrets_dir>/first_admin_password` (0600) before the account is committed: whoever reads the
-    file shows it once and deletes it.
+    Its password is the `given` one. Without one it is random and goes to `<secrets_dir>/first_admin_password` (0600)
+    before the account is committed: whoever reads the file shows it once and deletes it.
     """
     path = secrets_dir / FIRST_ADMIN_FILE
 
@@ -40,9 +42,10 @@ async def ensure_first_admin(database: Database, passwords: Passwords, secrets_d
         await users.lock_founding()
         if await users.has_admin_with_password():
             return False
-        password = secrets.token_urlsafe(15)
+        password = given or secrets.token_urlsafe(15)
         password_hash = await passwords.hash(password)
-        await asyncio.to_thread(_write_secret, path, password)
+        if not given:
+            await asyncio.to_thread(_write_secret, path, password)
         existing = await users.by_identifier(_ADMIN.username)
         if existing is not None:
             await users.set_password_hash(existing.id, password_hash)
@@ -53,7 +56,7 @@ async def ensure_first_admin(database: Database, passwords: Passwords, secrets_d
 
     created = await database.write(work)
     if created:
-        _log.info("first_admin_created", username=_ADMIN.username, path=str(path))
+        _log.info("first_admin_created", username=_ADMIN.username, password="as configured" if given else str(path))
     return created
 
 

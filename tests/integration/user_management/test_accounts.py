@@ -292,6 +292,12 @@ async def test_first_admins_password_is_written_once_and_signs_in(start_user_man
     assert not path.exists()
 
 
+async def test_given_password_is_the_first_admins_and_lies_in_no_file(start_user_management: Start) -> None:
+    service = await start_user_management(first_admin_password="as the operator likes")
+    assert (await login(service, "admin", "as the operator likes")).user.role == "admin"
+    assert not (service.secrets_dir / FIRST_ADMIN_FILE).exists()
+
+
 async def test_two_replicas_that_start_together_make_one_admin(
     start_user_management: Start, sql: asyncpg.Connection
 ) -> None:

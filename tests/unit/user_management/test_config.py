@@ -17,3 +17,11 @@ def test_other_database_is_refused_by_name_of_the_variable(monkeypatch: pytest.M
         UserManagementSettings.load()
     assert "MUSICGEN_USER_MANAGEMENT_DATABASE_URL" in refused.value.message
     assert "secret" not in refused.value.message
+
+
+def test_short_password_of_the_first_admin_is_refused_and_never_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSICGEN_USER_MANAGEMENT_FIRST_ADMIN_PASSWORD", "letmein")
+    with pytest.raises(AppError) as refused:
+        UserManagementSettings.load()
+    assert "MUSICGEN_USER_MANAGEMENT_FIRST_ADMIN_PASSWORD" in refused.value.message
+    assert "letmein" not in refused.value.message
