@@ -14,14 +14,21 @@ from typing import Any, NoReturn
 
 import orjson
 from fastapi.routing import APIRoute
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from services.gateway.authentication import Caller
+from services.gateway.browser.cookies import set_session
+from services.gateway.browser.csrf import HEADER as CSRF_HEADER
+from services.gateway.browser.origin import is_foreign
+from services.gateway.browser.sessions import BrowserUse
 from services.gateway.collaborators import Collaborators
 from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.rate_limit.window import Verdict
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class GatewayRoute(APIRoute):
                 require_json(request)
             response = await handle(JsonRequest(request.scope, request.receive))
             response.headers.update(request.scope["state"].get("rate_headers", {}))
+            _renew_cookies(request, response)
             return response
 
         return admit_and_handle
@@ -81,11 +89,13 @@ async def admit(request: Request, admission: Admission) -> None:
     state = request.scope["state"]
     address = client_network(request)
     try:
-        caller = await _caller(gateway, request, admission)
+        found = await _caller(gateway, request, admission)
     except AppError as error:
-        if error.code is ErrorCode.UNAUTHENTICATED:
+        if error.code in {ErrorCode.UNAUTHENTICATED, ErrorCode.FORBIDDEN}:
             await count(request, "rejected", address)
         raise
+    caller = found.principal if found is not None else None
+    state["browser"] = found.browser if found is not None else None
     session_id = caller.session_id if caller is not None else ""
     limit = gateway.limits.get(admission.limit)
     per_user = caller is not None and limit is not None and limit.per == "user"
@@ -95,7 +105,7 @@ async def admit(request: Request, admission: Admission) -> None:
         state["user_id"] = caller.subject
 
 
-async def _caller(gateway: Collaborators, request: Request, admission: Admission) -> Principal | None:
+async def _caller(gateway: Collaborators, request: Request, admission: Admission) -> Caller | None:
     if not admission.signed_in:
         # A stale token must not keep anybody from signing in anew.
         return None
@@ -105,7 +115,36 @@ async def _caller(gateway: Collaborators, request: Request, admission: Admission
             ErrorCode.UNAUTHENTICATED,
             "Sign in first: send `Authorization: Bearer <access token>` from POST /api/v1/auth/login.",
         )
+    if caller.browser is not None and request.method not in _SAFE_METHODS:
+        require_own_page(gateway, request)
+        if not gateway.csrf.matches(caller.principal.session_id, request.headers.get(CSRF_HEADER, "")):
+            raise AppError(
+                ErrorCode.FORBIDDEN,
+                "A signed-in browser has to send `X-CSRF-Token` with the value of the cookie `musicgen_csrf` "
+                "(over HTTPS `__Host-musicgen_csrf`).",
+            )
     return caller
+
+
+def require_own_page(gateway: Collaborators, request: HTTPConnection) -> None:
+    """Raises `AppError` (FORBIDDEN) when another site's page sent the request."""
+    if is_foreign(request, gateway.settings.cors_origins):
+        raise AppError(ErrorCode.FORBIDDEN, "A page of another site sent this request. Use the server's own pages.")
+
+
+def _renew_cookies(request: Request, response: Response) -> None:
+    """Keep the browser's cookies for as long as its session, which this request may have put off."""
+    browser: BrowserUse | None = request.scope["state"].get("browser")
+    if browser is None or browser.renewed_seconds is None or "set-cookie" in response.headers:
+        return
+    gateway: Collaborators = request.app.state.collaborators
+    set_session(
+        request,
+        response,
+        secret=browser.secret,
+        csrf=gateway.csrf.token(browser.principal.session_id),
+        lifetime_seconds=browser.renewed_seconds,
+    )
 
 
 async def count(request: Request, name: str, subject: str, *, cost: int = 1, session_id: str = "") -> None:

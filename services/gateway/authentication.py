@@ -1,13 +1,17 @@
-"""Who sends a request: by access token, by signed link, or, in single-user mode, always the local owner."""
+"""Who sends a request: by access token, signed link or cookie, or, in single-user mode, always the local owner."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from protos.users.v1 import accounts_pb2
+from services.gateway.browser.cookies import session_secret
+from services.gateway.browser.sessions import BrowserSessions, BrowserUse
+from services.gateway.device import device_of
 from services.gateway.tokens.access import AccessTokenVerifier
 from services.gateway.tokens.links import LinkSigner
 from services.shared.errors import AppError, ErrorCode
@@ -32,28 +36,48 @@ class LocalOwner:
         return self._principal
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request; `browser` when a cookie said so, which a browser sends whoever's page asks it to."""
+
+    principal: Principal
+    browser: BrowserUse | None = None
+
+
 class Authenticator:
     """Finds the caller of a request."""
 
-    def __init__(self, tokens: AccessTokenVerifier, links: LinkSigner, local_owner: LocalOwner | None) -> None:
+    def __init__(
+        self,
+        tokens: AccessTokenVerifier,
+        links: LinkSigner,
+        browsers: BrowserSessions,
+        local_owner: LocalOwner | None,
+    ) -> None:
         self._tokens = tokens
         self._links = links
+        self._browsers = browsers
         self._local_owner = local_owner
 
-    async def caller(self, request: Request, *, takes_links: bool) -> Principal | None:
+    async def caller(self, request: HTTPConnection, *, takes_links: bool) -> Caller | None:
         """The caller, or None when the request carries no credential.
 
         Raises `AppError` (UNAUTHENTICATED) for a credential that does not hold. `takes_links`: whether the route opens
-        for signed links.
+        for signed links. What was attached on purpose wins over the cookie, which comes by itself.
         """
         if self._local_owner is not None:
-            return await self._local_owner.principal()
+            return Caller(await self._local_owner.principal())
         header = request.headers.get("authorization")
         if header is not None:
-            return await self._tokens.verify(_bearer_token(header))
+            return Caller(await self._tokens.verify(_bearer_token(header)))
         signature = request.query_params.get("signature")
         if takes_links and signature is not None:
-            return self._links.verify(request.scope["path"], request.query_params.get("expires", ""), signature)
+            expires = request.query_params.get("expires", "")
+            return Caller(self._links.verify(request.scope["path"], expires, signature))
+        secret = session_secret(request)
+        if secret is not None:
+            browser = await self._browsers.use(secret, device_of(request))
+            return Caller(browser.principal, browser)
         return None
 
 

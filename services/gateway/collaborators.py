@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.gateway.authentication import Authenticator
+from services.gateway.browser.csrf import CsrfTokens
 from services.gateway.clients.accounts import AccountsClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
@@ -35,6 +36,7 @@ class Collaborators:
     generation: GenerationClient
     processing: ProcessingClient
     authenticator: Authenticator
+    csrf: CsrfTokens
     keys: KeySet
     links: LinkSigner
     window: SlidingWindow

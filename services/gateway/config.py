@@ -29,6 +29,10 @@ class GatewaySettings(ServiceSettings):
     # Origins of other sites whose pages may call the API. None by default: CORS is off.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
+    # Browsers sign in by HTTPS, or on this machine (localhost). True also lets them sign in by plain HTTP from
+    # elsewhere: whoever listens on that network can then take their session.
+    plain_http_sessions: bool = False
+
     rate_limits: Literal["on", "off"] = "on"
     rate_limits_file: Path = _RATE_LIMITS_FILE
 

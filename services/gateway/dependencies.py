@@ -10,7 +10,7 @@ import orjson
 from fastapi import Depends, Header, Query
 from starlette.requests import Request
 
-from protos.users.v1 import accounts_pb2, jobs_pb2
+from protos.users.v1 import jobs_pb2
 from services.gateway.admission import caller_of
 from services.gateway.collaborators import Collaborators
 from services.gateway.schemas.body import Body
@@ -19,7 +19,6 @@ from services.shared.identity import Principal
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
-_LONGEST_USER_AGENT = 256
 
 
 async def _collaborators(request: Request) -> Collaborators:
@@ -68,12 +67,4 @@ def idempotency_of(
     route = f"{request.method} {request.scope['route'].path}"
     return jobs_pb2.Idempotency(
         route=route if item is None else f"{route}#{item}", key=key, body_sha256=hashlib.sha256(canonical).digest()
-    )
-
-
-def device_of(request: Request) -> accounts_pb2.Device:
-    """The device that signs in."""
-    return accounts_pb2.Device(
-        address=request.client.host if request.client else "",
-        user_agent=request.headers.get("user-agent", "")[:_LONGEST_USER_AGENT],
     )

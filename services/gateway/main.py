@@ -15,6 +15,8 @@ from starlette.routing import Route
 
 from services.gateway.admission import GatewayRoute
 from services.gateway.authentication import Authenticator, LocalOwner
+from services.gateway.browser.csrf import CsrfTokens
+from services.gateway.browser.sessions import BrowserSessions
 from services.gateway.clients.accounts import AccountsClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
@@ -117,7 +119,10 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 tracks=TracksClient(users_channel, tokens),
                 generation=GenerationClient(generation_channel, tokens),
                 processing=ProcessingClient(processing_channel, tokens),
-                authenticator=Authenticator(AccessTokenVerifier(keys), links, owner),
+                authenticator=Authenticator(
+                    AccessTokenVerifier(keys), links, BrowserSessions(accounts.resolve_browser_session), owner
+                ),
+                csrf=CsrfTokens(service_key),
                 keys=keys,
                 links=links,
                 window=SlidingWindow(redis),

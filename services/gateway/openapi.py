@@ -34,6 +34,19 @@ _SECURITY_SCHEMES = {
         "bearerFormat": "JWT",
         "description": "From `POST /api/v1/auth/login`. Verifiable by `/.well-known/jwks.json`.",
     },
+    "browser_session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "musicgen_session",
+        "description": "From `POST /api/v1/auth/session`; over HTTPS its name is `__Host-musicgen_session`.",
+    },
+    "csrf_token": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-CSRF-Token",
+        "description": "The value of the cookie `musicgen_csrf` (over HTTPS `__Host-musicgen_csrf`): unsafe calls by "
+        "cookie need it.",
+    },
     "signed_link": {
         "type": "apiKey",
         "in": "query",
@@ -121,14 +134,17 @@ def build_document(app: FastAPI, routes: Iterable[GatewayRoute]) -> dict[str, An
         for method in route.methods or ():
             operation = document["paths"].get(route.path, {}).get(method.lower())
             if operation is not None:
-                _complete(operation, route, schemas)
+                _complete(operation, method, route, schemas)
     return document
 
 
-def _complete(operation: dict[str, Any], route: GatewayRoute, schemas: dict[str, Any]) -> None:
+def _complete(operation: dict[str, Any], method: str, route: GatewayRoute, schemas: dict[str, Any]) -> None:
     admission = route.admission
     if admission is not None and admission.signed_in:
-        operation["security"] = [{"access_token": []}]
+        browser: dict[str, list[str]] = {"browser_session": []}
+        if method != "GET":
+            browser["csrf_token"] = []
+        operation["security"] = [{"access_token": []}, browser]
         if admission.takes_links:
             operation["security"].append({"signed_link": []})
     responses = operation["responses"]
@@ -162,7 +178,7 @@ def _statuses(operation: dict[str, Any], route: GatewayRoute) -> set[int]:
     if route.admission is not None:
         statuses |= {429, 503, 504}
         if route.admission.signed_in:
-            statuses.add(401)
+            statuses |= {401, 403} if "GET" not in (route.methods or ()) else {401}
     return statuses
 
 

@@ -33,6 +33,7 @@ OPEN = {
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
+    "POST /api/v1/auth/session",
     "GET /health/live",
     "GET /health/ready",
     "GET /version",
@@ -43,6 +44,11 @@ BODIES = {
     "/api/v1/generate/batch": {"requests": [{"prompt": "x"}]},
     "/api/v1/tracks/{track_id}": {"title": "taken over"},
     "/api/v1/processing/convert": {"track_id": "{track_id}", "format": "wav"},
+    "/api/v1/processing/separate": {"track_id": "{track_id}"},
+    "/api/v1/processing/mix": {"tracks": [{"track_id": "{track_id}"}]},
+    "/api/v1/processing/master": {"track_id": "{track_id}"},
+    "/api/v1/processing/transcribe": {"track_id": "{track_id}"},
+    "/api/v1/processing/analyze": {"track_id": "{track_id}"},
 }
 
 

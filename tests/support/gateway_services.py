@@ -503,6 +503,15 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
             object_key=key, size_bytes=len(content), media_type=MEDIA_TYPES[request.format], etag=digest[:32]
         )
 
+    async def EnsureSpectrogram(self, request, context):
+        key = f"derivatives/x/{request.width}x{request.height}-{request.scheme}.png"
+        await self.store.put(key, b"PNG")
+        return processing_pb2.EnsureSpectrogramResponse(object_key=key, size_bytes=3, etag="e" * 32)
+
+    async def GetCatalogue(self, request, context):
+        name = processing_pb2.Catalogue.Name(request.catalogue)
+        return processing_pb2.GetCatalogueResponse(document_json=json.dumps({"items": [name]}))
+
     async def GetWaveform(self, request, context):
         return processing_pb2.GetWaveformResponse(
             minima=[-0.123456] * request.points, maxima=[0.5] * request.points, duration_seconds=30.0
@@ -510,7 +519,9 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
 
     async def Submit(self, request, context):
         asked = json.loads(request.request_json)
-        self.tracks.readable(asked["track_id"])
+        for place in [asked, *asked.get("tracks", ())]:
+            if "track_id" in place:
+                self.tracks.readable(place["track_id"])
         self.submitted.append(request)
         job = await self.jobs.add(require_user().subject, kind=request.kind, request=asked)
         return processing_pb2.SubmitResponse(job=job)

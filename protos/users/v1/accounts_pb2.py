@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/users/v1/accounts.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x01\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\tTokenPair\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x1a\n\x12\x65xpires_in_seconds\x18\x02 \x01(\x05\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12%\n\x04user\x18\x04 \x01(\x0b\x32\x17.musicgen.users.v1.User\"-\n\x06\x44\x65vice\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x12\n\nuser_agent\x18\x02 \x01(\t\"\x82\x01\n\x0fRegisterRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x10\n\x08password\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12)\n\x06\x64\x65vice\x18\x05 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"@\n\x10RegisterResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"_\n\x0cLoginRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"=\n\rLoginResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"R\n\x0eRefreshRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\x12)\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"?\n\x0fRefreshResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse\"\x0e\n\x0cGetMeRequest\"6\n\rGetMeResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\"\xad\x01\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x12\n\nuser_agent\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x06 \x01(\x08\"\x15\n\x13ListSessionsRequest\"D\n\x14ListSessionsResponse\x12,\n\x08sessions\x18\x01 \x03(\x0b\x32\x1a.musicgen.users.v1.Session\"*\n\x14RevokeSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\x17\n\x15RevokeSessionResponse\"\x10\n\x0eGetJwksRequest\"$\n\x0fGetJwksResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\"\x16\n\x14GetLocalOwnerRequest\">\n\x15GetLocalOwnerResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\"\x11\n\x0fGetUsageRequest\"[\n\x10GetUsageResponse\x12\x17\n\x0f\x62\x61lance_seconds\x18\x01 \x01(\x01\x12\x18\n\x10reserved_seconds\x18\x02 \x01(\x01\x12\x14\n\x0cused_seconds\x18\x03 \x01(\x01\x32\xee\x06\n\x0e\x41\x63\x63ountService\x12S\n\x08Register\x12\".musicgen.users.v1.RegisterRequest\x1a#.musicgen.users.v1.RegisterResponse\x12J\n\x05Login\x12\x1f.musicgen.users.v1.LoginRequest\x1a .musicgen.users.v1.LoginResponse\x12P\n\x07Refresh\x12!.musicgen.users.v1.RefreshRequest\x1a\".musicgen.users.v1.RefreshResponse\x12M\n\x06Logout\x12 .musicgen.users.v1.LogoutRequest\x1a!.musicgen.users.v1.LogoutResponse\x12J\n\x05GetMe\x12\x1f.musicgen.users.v1.GetMeRequest\x1a .musicgen.users.v1.GetMeResponse\x12_\n\x0cListSessions\x12&.musicgen.users.v1.ListSessionsRequest\x1a\'.musicgen.users.v1.ListSessionsResponse\x12\x62\n\rRevokeSession\x12\'.musicgen.users.v1.RevokeSessionRequest\x1a(.musicgen.users.v1.RevokeSessionResponse\x12P\n\x07GetJwks\x12!.musicgen.users.v1.GetJwksRequest\x1a\".musicgen.users.v1.GetJwksResponse\x12\x62\n\rGetLocalOwner\x12\'.musicgen.users.v1.GetLocalOwnerRequest\x1a(.musicgen.users.v1.GetLocalOwnerResponse\x12S\n\x08GetUsage\x12\".musicgen.users.v1.GetUsageRequest\x1a#.musicgen.users.v1.GetUsageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/users/v1/accounts.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x01\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\tTokenPair\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x1a\n\x12\x65xpires_in_seconds\x18\x02 \x01(\x05\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12%\n\x04user\x18\x04 \x01(\x0b\x32\x17.musicgen.users.v1.User\"-\n\x06\x44\x65vice\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x12\n\nuser_agent\x18\x02 \x01(\t\"\x82\x01\n\x0fRegisterRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x10\n\x08password\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12)\n\x06\x64\x65vice\x18\x05 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"@\n\x10RegisterResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"_\n\x0cLoginRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"=\n\rLoginResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"R\n\x0eRefreshRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\x12)\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"?\n\x0fRefreshResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"l\n\x19OpenBrowserSessionRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"`\n\x1aOpenBrowserSessionResponse\x12\x32\n\x07session\x18\x01 \x01(\x0b\x32!.musicgen.users.v1.BrowserSession\x12\x0e\n\x06secret\x18\x02 \x01(\t\"Y\n\x1cResolveBrowserSessionRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12)\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"d\n\x1dResolveBrowserSessionResponse\x12\x32\n\x07session\x18\x01 \x01(\x0b\x32!.musicgen.users.v1.BrowserSession\x12\x0f\n\x07renewed\x18\x02 \x01(\x08\"]\n\x0e\x42rowserSession\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x04user\x18\x02 \x01(\x0b\x32\x17.musicgen.users.v1.User\x12\x18\n\x10lifetime_seconds\x18\x03 \x01(\x05\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse\"\x0e\n\x0cGetMeRequest\"6\n\rGetMeResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\"\xad\x01\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x12\n\nuser_agent\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x06 \x01(\x08\"\x15\n\x13ListSessionsRequest\"D\n\x14ListSessionsResponse\x12,\n\x08sessions\x18\x01 \x03(\x0b\x32\x1a.musicgen.users.v1.Session\"*\n\x14RevokeSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\x17\n\x15RevokeSessionResponse\"\x10\n\x0eGetJwksRequest\"$\n\x0fGetJwksResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\"\x16\n\x14GetLocalOwnerRequest\">\n\x15GetLocalOwnerResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\"\x11\n\x0fGetUsageRequest\"[\n\x10GetUsageResponse\x12\x17\n\x0f\x62\x61lance_seconds\x18\x01 \x01(\x01\x12\x18\n\x10reserved_seconds\x18\x02 \x01(\x01\x12\x14\n\x0cused_seconds\x18\x03 \x01(\x01\x32\xdd\x08\n\x0e\x41\x63\x63ountService\x12S\n\x08Register\x12\".musicgen.users.v1.RegisterRequest\x1a#.musicgen.users.v1.RegisterResponse\x12J\n\x05Login\x12\x1f.musicgen.users.v1.LoginRequest\x1a .musicgen.users.v1.LoginResponse\x12P\n\x07Refresh\x12!.musicgen.users.v1.RefreshRequest\x1a\".musicgen.users.v1.RefreshResponse\x12q\n\x12OpenBrowserSession\x12,.musicgen.users.v1.OpenBrowserSessionRequest\x1a-.musicgen.users.v1.OpenBrowserSessionResponse\x12z\n\x15ResolveBrowserSession\x12/.musicgen.users.v1.ResolveBrowserSessionRequest\x1a\x30.musicgen.users.v1.ResolveBrowserSessionResponse\x12M\n\x06Logout\x12 .musicgen.users.v1.LogoutRequest\x1a!.musicgen.users.v1.LogoutResponse\x12J\n\x05GetMe\x12\x1f.musicgen.users.v1.GetMeRequest\x1a .musicgen.users.v1.GetMeResponse\x12_\n\x0cListSessions\x12&.musicgen.users.v1.ListSessionsRequest\x1a\'.musicgen.users.v1.ListSessionsResponse\x12\x62\n\rRevokeSession\x12\'.musicgen.users.v1.RevokeSessionRequest\x1a(.musicgen.users.v1.RevokeSessionResponse\x12P\n\x07GetJwks\x12!.musicgen.users.v1.GetJwksRequest\x1a\".musicgen.users.v1.GetJwksResponse\x12\x62\n\rGetLocalOwner\x12\'.musicgen.users.v1.GetLocalOwnerRequest\x1a(.musicgen.users.v1.GetLocalOwnerResponse\x12S\n\x08GetUsage\x12\".musicgen.users.v1.GetUsageRequest\x1a#.musicgen.users.v1.GetUsageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,36 +50,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFRESHREQUEST']._serialized_end=834
   _globals['_REFRESHRESPONSE']._serialized_start=836
   _globals['_REFRESHRESPONSE']._serialized_end=899
-  _globals['_LOGOUTREQUEST']._serialized_start=901
-  _globals['_LOGOUTREQUEST']._serialized_end=916
-  _globals['_LOGOUTRESPONSE']._serialized_start=918
-  _globals['_LOGOUTRESPONSE']._serialized_end=934
-  _globals['_GETMEREQUEST']._serialized_start=936
-  _globals['_GETMEREQUEST']._serialized_end=950
-  _globals['_GETMERESPONSE']._serialized_start=952
-  _globals['_GETMERESPONSE']._serialized_end=1006
-  _globals['_SESSION']._serialized_start=1009
-  _globals['_SESSION']._serialized_end=1182
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=1184
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1205
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1207
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1275
-  _globals['_REVOKESESSIONREQUEST']._serialized_start=1277
-  _globals['_REVOKESESSIONREQUEST']._serialized_end=1319
-  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1321
-  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1344
-  _globals['_GETJWKSREQUEST']._serialized_start=1346
-  _globals['_GETJWKSREQUEST']._serialized_end=1362
-  _globals['_GETJWKSRESPONSE']._serialized_start=1364
-  _globals['_GETJWKSRESPONSE']._serialized_end=1400
-  _globals['_GETLOCALOWNERREQUEST']._serialized_start=1402
-  _globals['_GETLOCALOWNERREQUEST']._serialized_end=1424
-  _globals['_GETLOCALOWNERRESPONSE']._serialized_start=1426
-  _globals['_GETLOCALOWNERRESPONSE']._serialized_end=1488
-  _globals['_GETUSAGEREQUEST']._serialized_start=1490
-  _globals['_GETUSAGEREQUEST']._serialized_end=1507
-  _globals['_GETUSAGERESPONSE']._serialized_start=1509
-  _globals['_GETUSAGERESPONSE']._serialized_end=1600
-  _globals['_ACCOUNTSERVICE']._serialized_start=1603
-  _globals['_ACCOUNTSERVICE']._serialized_end=2481
+  _globals['_OPENBROWSERSESSIONREQUEST']._serialized_start=901
+  _globals['_OPENBROWSERSESSIONREQUEST']._serialized_end=1009
+  _globals['_OPENBROWSERSESSIONRESPONSE']._serialized_start=1011
+  _globals['_OPENBROWSERSESSIONRESPONSE']._serialized_end=1107
+  _globals['_RESOLVEBROWSERSESSIONREQUEST']._serialized_start=1109
+  _globals['_RESOLVEBROWSERSESSIONREQUEST']._serialized_end=1198
+  _globals['_RESOLVEBROWSERSESSIONRESPONSE']._serialized_start=1200
+  _globals['_RESOLVEBROWSERSESSIONRESPONSE']._serialized_end=1300
+  _globals['_BROWSERSESSION']._serialized_start=1302
+  _globals['_BROWSERSESSION']._serialized_end=1395
+  _globals['_LOGOUTREQUEST']._serialized_start=1397
+  _globals['_LOGOUTREQUEST']._serialized_end=1412
+  _globals['_LOGOUTRESPONSE']._serialized_start=1414
+  _globals['_LOGOUTRESPONSE']._serialized_end=1430
+  _globals['_GETMEREQUEST']._serialized_start=1432
+  _globals['_GETMEREQUEST']._serialized_end=1446
+  _globals['_GETMERESPONSE']._serialized_start=1448
+  _globals['_GETMERESPONSE']._serialized_end=1502
+  _globals['_SESSION']._serialized_start=1505
+  _globals['_SESSION']._serialized_end=1678
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1680
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1701
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1703
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1771
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=1773
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=1815
+  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1817
+  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1840
+  _globals['_GETJWKSREQUEST']._serialized_start=1842
+  _globals['_GETJWKSREQUEST']._serialized_end=1858
+  _globals['_GETJWKSRESPONSE']._serialized_start=1860
+  _globals['_GETJWKSRESPONSE']._serialized_end=1896
+  _globals['_GETLOCALOWNERREQUEST']._serialized_start=1898
+  _globals['_GETLOCALOWNERREQUEST']._serialized_end=1920
+  _globals['_GETLOCALOWNERRESPONSE']._serialized_start=1922
+  _globals['_GETLOCALOWNERRESPONSE']._serialized_end=1984
+  _globals['_GETUSAGEREQUEST']._serialized_start=1986
+  _globals['_GETUSAGEREQUEST']._serialized_end=2003
+  _globals['_GETUSAGERESPONSE']._serialized_start=2005
+  _globals['_GETUSAGERESPONSE']._serialized_end=2096
+  _globals['_ACCOUNTSERVICE']._serialized_start=2099
+  _globals['_ACCOUNTSERVICE']._serialized_end=3216
 # @@protoc_insertion_point(module_scope)

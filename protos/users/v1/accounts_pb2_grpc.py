@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class AccountServiceStub:
-    """Accounts and sign-in. Register, Login, Refresh and GetJwks take a service token; the rest the caller's own internal token.
+    """Accounts and sign-in. Register, Login, Refresh, OpenBrowserSession, ResolveBrowserSession and GetJwks take a service token;
+    the rest the caller's own internal token.
     """
 
     def __init__(self, channel):
@@ -49,6 +50,16 @@ class AccountServiceStub:
                 '/musicgen.users.v1.AccountService/Refresh',
                 request_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.RefreshRequest.SerializeToString,
                 response_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.RefreshResponse.FromString,
+                _registered_method=True)
+        self.OpenBrowserSession = channel.unary_unary(
+                '/musicgen.users.v1.AccountService/OpenBrowserSession',
+                request_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionResponse.FromString,
+                _registered_method=True)
+        self.ResolveBrowserSession = channel.unary_unary(
+                '/musicgen.users.v1.AccountService/ResolveBrowserSession',
+                request_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.ResolveBrowserSessionRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.ResolveBrowserSessionResponse.FromString,
                 _registered_method=True)
         self.Logout = channel.unary_unary(
                 '/musicgen.users.v1.AccountService/Logout',
@@ -88,7 +99,8 @@ class AccountServiceStub:
 
 
 class AccountServiceServicer:
-    """Accounts and sign-in. Register, Login, Refresh and GetJwks take a service token; the rest the caller's own internal token.
+    """Accounts and sign-in. Register, Login, Refresh, OpenBrowserSession, ResolveBrowserSession and GetJwks take a service token;
+    the rest the caller's own internal token.
     """
 
     def Register(self, request, context):
@@ -107,6 +119,20 @@ class AccountServiceServicer:
 
     def Refresh(self, request, context):
         """Exchanges a refresh token, which is used up by it. Reuse revokes the whole family.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenBrowserSession(self, request, context):
+        """Signs a browser in: its session is an opaque secret that lives in a cookie. UNAUTHENTICATED like Login.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveBrowserSession(self, request, context):
+        """Whom a browser's secret stands for; keeps its session alive. UNAUTHENTICATED when it has ended or never was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -179,6 +205,16 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.RefreshRequest.FromString,
                     response_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.RefreshResponse.SerializeToString,
             ),
+            'OpenBrowserSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenBrowserSession,
+                    request_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionResponse.SerializeToString,
+            ),
+            'ResolveBrowserSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveBrowserSession,
+                    request_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.ResolveBrowserSessionRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.ResolveBrowserSessionResponse.SerializeToString,
+            ),
             'Logout': grpc.unary_unary_rpc_method_handler(
                     servicer.Logout,
                     request_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.LogoutRequest.FromString,
@@ -223,7 +259,8 @@ def add_AccountServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccountService:
-    """Accounts and sign-in. Register, Login, Refresh and GetJwks take a service token; the rest the caller's own internal token.
+    """Accounts and sign-in. Register, Login, Refresh, OpenBrowserSession, ResolveBrowserSession and GetJwks take a service token;
+    the rest the caller's own internal token.
     """
 
     @staticmethod
@@ -297,6 +334,60 @@ class AccountService:
             '/musicgen.users.v1.AccountService/Refresh',
             protos_dot_users_dot_v1_dot_accounts__pb2.RefreshRequest.SerializeToString,
             protos_dot_users_dot_v1_dot_accounts__pb2.RefreshResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenBrowserSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.AccountService/OpenBrowserSession',
+            protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveBrowserSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.AccountService/ResolveBrowserSession',
+            protos_dot_users_dot_v1_dot_accounts__pb2.ResolveBrowserSessionRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_accounts__pb2.ResolveBrowserSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

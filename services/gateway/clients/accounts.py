@@ -40,6 +40,25 @@ class AccountsClient:
         response: accounts_pb2.RefreshResponse = await call(self._stub.Refresh, request)
         return response.tokens
 
+    async def open_browser_session(
+        self, *, identifier: str, password: str, device: accounts_pb2.Device
+    ) -> accounts_pb2.OpenBrowserSessionResponse:
+        """Sign a browser in."""
+        request = accounts_pb2.OpenBrowserSessionRequest(identifier=identifier, password=password, device=device)
+        response: accounts_pb2.OpenBrowserSessionResponse = await call(self._stub.OpenBrowserSession, request)
+        return response
+
+    async def resolve_browser_session(
+        self, secret: str, device: accounts_pb2.Device
+    ) -> accounts_pb2.ResolveBrowserSessionResponse:
+        """Whom a browser's secret stands for."""
+        response: accounts_pb2.ResolveBrowserSessionResponse = await call(
+            self._stub.ResolveBrowserSession,
+            accounts_pb2.ResolveBrowserSessionRequest(secret=secret, device=device),
+            retries=RETRIES,
+        )
+        return response
+
     async def logout(self, caller: Principal) -> None:
         """End the caller's session."""
         await call(self._stub.Logout, accounts_pb2.LogoutRequest(), token=self._tokens.token(caller), retries=RETRIES)

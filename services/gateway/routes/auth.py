@@ -6,9 +6,12 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.gateway.admission import Admission, GatewayRoute
+from services.gateway.admission import Admission, GatewayRoute, require_own_page
+from services.gateway.browser.cookies import clear_session, is_secure, set_session
+from services.gateway.browser.origin import is_loopback
 from services.gateway.collaborators import Collaborators
-from services.gateway.dependencies import Caller, Gateway, device_of, known_id
+from services.gateway.dependencies import Caller, Gateway, known_id
+from services.gateway.device import device_of
 from services.gateway.responses import also
 from services.gateway.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, Session, SessionList, TokenPair
 from services.shared.errors import AppError, ErrorCode
@@ -61,6 +64,51 @@ async def logout(caller: Caller, gateway: Gateway) -> None:
     await gateway.accounts.logout(caller)
 
 
+@router.post(
+    "/session",
+    status_code=204,
+    response_class=Response,
+    dependencies=_BEFORE_SIGN_IN,
+    responses=also(401, 403, 409),
+)
+async def open_session(body: LoginRequest, request: Request, gateway: Gateway) -> Response:
+    """Sign a browser in: the answer sets a cookie that scripts cannot read, and the CSRF token as one that they can.
+
+    Unsafe calls by cookie need the token as `X-CSRF-Token`.
+    """
+    _needs_sign_in(gateway)
+    require_own_page(gateway, request)
+    _needs_private_connection(gateway, request)
+    opened = await gateway.accounts.open_browser_session(
+        identifier=body.identifier, password=body.password, device=device_of(request)
+    )
+    response = Response(status_code=204)
+    set_session(
+        request,
+        response,
+        secret=opened.secret,
+        csrf=gateway.csrf.token(opened.session.id),
+        lifetime_seconds=opened.session.lifetime_seconds,
+    )
+    return response
+
+
+@router.delete(
+    "/session",
+    status_code=204,
+    response_class=Response,
+    dependencies=[Depends(Admission("write"))],
+    responses=also(409),
+)
+async def close_session(request: Request, caller: Caller, gateway: Gateway) -> Response:
+    """Sign this browser out and take its cookies back."""
+    _needs_sign_in(gateway)
+    await gateway.accounts.logout(caller)
+    response = Response(status_code=204)
+    clear_session(request, response)
+    return response
+
+
 @router.get("/sessions", dependencies=[Depends(Admission("read"))])
 async def list_sessions(caller: Caller, gateway: Gateway) -> SessionList:
     """The devices that are signed in, newest first."""
@@ -77,6 +125,16 @@ async def list_sessions(caller: Caller, gateway: Gateway) -> SessionList:
 async def end_session(session_id: str, caller: Caller, gateway: Gateway) -> None:
     """Sign a device out."""
     await gateway.accounts.revoke_session(caller, known_id(session_id, "session"))
+
+
+def _needs_private_connection(gateway: Collaborators, request: Request) -> None:
+    if not (is_secure(request) or is_loopback(request) or gateway.settings.plain_http_sessions):
+        raise AppError(
+            ErrorCode.FORBIDDEN,
+            "Signing in here needs HTTPS, or this machine's own browser at localhost. When a proxy speaks HTTPS for "
+            "the server, name it in MUSICGEN_GATEWAY_TRUSTED_PROXIES; on a network that you trust, "
+            "MUSICGEN_GATEWAY_PLAIN_HTTP_SESSIONS=true allows plain HTTP.",
+        )
 
 
 def _needs_sign_in(gateway: Collaborators) -> None:

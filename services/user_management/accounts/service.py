@@ -15,7 +15,7 @@ from services.user_management.accounts.founding import local_owner
 from services.user_management.accounts.repository import UserRepository
 from services.user_management.accounts.user import User
 from services.user_management.auth.repository import Device
-from services.user_management.auth.sign_in import SignIn, TokenPair
+from services.user_management.auth.sign_in import BrowserSession, SignIn, TokenPair
 from services.user_management.auth.tokens import AccessTokens
 from services.user_management.callers import user_id
 from services.user_management.database import Database
@@ -60,6 +60,24 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         require_service()
         pair = await self._sign_in.refresh(request.refresh_token, _device(request.device))
         return accounts_pb2.RefreshResponse(tokens=_pair_message(pair))
+
+    async def OpenBrowserSession(
+        self, request: accounts_pb2.OpenBrowserSessionRequest, context: Context
+    ) -> accounts_pb2.OpenBrowserSessionResponse:
+        """Sign a browser in."""
+        require_service()
+        session, secret = await self._sign_in.open_browser(
+            request.identifier, request.password, _device(request.device)
+        )
+        return accounts_pb2.OpenBrowserSessionResponse(session=_browser_message(session), secret=secret)
+
+    async def ResolveBrowserSession(
+        self, request: accounts_pb2.ResolveBrowserSessionRequest, context: Context
+    ) -> accounts_pb2.ResolveBrowserSessionResponse:
+        """Whom a browser's secret stands for."""
+        require_service()
+        session, renewed = await self._sign_in.resolve_browser(request.secret, _device(request.device))
+        return accounts_pb2.ResolveBrowserSessionResponse(session=_browser_message(session), renewed=renewed)
 
     async def Logout(self, request: accounts_pb2.LogoutRequest, context: Context) -> accounts_pb2.LogoutResponse:
         """End the caller's session; nothing happens when it has none."""
@@ -150,6 +168,12 @@ def _user_message(user: User) -> accounts_pb2.User:
         full_name=user.full_name,
         role=user.role,
         created_at=timestamp(user.created_at),
+    )
+
+
+def _browser_message(session: BrowserSession) -> accounts_pb2.BrowserSession:
+    return accounts_pb2.BrowserSession(
+        id=str(session.id), user=_user_message(session.user), lifetime_seconds=int(session.lifetime.total_seconds())
     )
 
 

@@ -42,14 +42,25 @@ class FoundToken:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class FoundBrowser:
+    """A browser's live session; `unused` is how long it was last used ago."""
+
+    session_id: UUID
+    user_id: UUID
+    unused: timedelta
+
+
 class SessionRepository:
     """Works within the caller's transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def open(self, user_id: UUID, device: Device, lifetime: timedelta) -> UUID:
-        """Add a session."""
+    async def open(
+        self, user_id: UUID, device: Device, lifetime: timedelta, secret_sha256: bytes | None = None
+    ) -> UUID:
+        """Add a session; a browser's has a secret."""
         session_id = UUID(new_id())
         await self._connection.execute(
             insert(sessions).values(
@@ -58,9 +69,33 @@ class SessionRepository:
                 address=device.address,
                 user_agent=device.user_agent,
                 expires_at=func.now() + lifetime,
+                secret_sha256=secret_sha256,
             )
         )
         return session_id
+
+    async def find_browser(self, secret_sha256: bytes) -> FoundBrowser | None:
+        """A browser's session that lives."""
+        query = select(sessions.c.id, sessions.c.user_id, (func.now() - sessions.c.last_used_at).label("unused")).where(
+            sessions.c.secret_sha256 == secret_sha256,
+            sessions.c.revoked_at.is_(None),
+            sessions.c.expires_at > func.now(),
+        )
+        row = (await self._connection.execute(query)).first()
+        return FoundBrowser(row.id, row.user_id, row.unused) if row else None
+
+    async def touch(self, session_id: UUID, device: Device, lifetime: timedelta) -> None:
+        """Mark a session as alive, from where it was used."""
+        await self._connection.execute(
+            update(sessions)
+            .where(sessions.c.id == session_id)
+            .values(
+                last_used_at=func.now(),
+                expires_at=func.now() + lifetime,
+                address=device.address or sessions.c.address,
+                user_agent=device.user_agent or sessions.c.user_agent,
+            )
+        )
 
     async def add_token(self, session_id: UUID, token_sha256: bytes) -> None:
         """Add a refresh token to a session's family."""
@@ -95,16 +130,7 @@ class SessionRepository:
             .where(refresh_tokens.c.token_sha256 == token_sha256, refresh_tokens.c.used_at.is_(None))
             .values(used_at=func.clock_timestamp())
         )
-        await self._connection.execute(
-            update(sessions)
-            .where(sessions.c.id == session_id)
-            .values(
-                last_used_at=func.now(),
-                expires_at=func.now() + lifetime,
-                address=device.address or sessions.c.address,
-                user_agent=device.user_agent or sessions.c.user_agent,
-            )
-        )
+        await self.touch(session_id, device, lifetime)
 
     async def revoke(self, session_id: UUID, user_id: UUID) -> bool:
         """End a live session of the user; False when there is none."""

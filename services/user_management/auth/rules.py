@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-_PREFIX = "mgr_"
+_REFRESH_PREFIX = "mgr_"
+_BROWSER_PREFIX = "mgb_"
 _RANDOM_BYTES = 32
 
 
@@ -40,9 +41,14 @@ def judge(token: PresentedToken, *, now: datetime, grace: timedelta) -> Verdict:
 
 def new_refresh_token() -> str:
     """An opaque token with 256 random bits; the prefix lets scanners of leaked secrets find it."""
-    return _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+    return _REFRESH_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+
+
+def new_browser_secret() -> str:
+    """What a browser's cookie holds: opaque, 256 random bits."""
+    return _BROWSER_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
 
 
 def token_sha256(token: str) -> bytes:
-    """What is stored of a refresh token."""
+    """What is stored of an opaque token: 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode(errors="replace")).digest()

@@ -14,12 +14,14 @@ from services.user_management.accounts import rules as account_rules
 from services.user_management.accounts.repository import UserRepository
 from services.user_management.accounts.user import User
 from services.user_management.auth.passwords import Passwords
-from services.user_management.auth.repository import Device, Session, SessionRepository
+from services.user_management.auth.repository import Device, FoundBrowser, Session, SessionRepository
 from services.user_management.auth.revocations import Revocations
-from services.user_management.auth.rules import Verdict, judge, new_refresh_token, token_sha256
+from services.user_management.auth.rules import Verdict, judge, new_browser_secret, new_refresh_token, token_sha256
 from services.user_management.auth.tokens import AccessTokens
 from services.user_management.database import Database
 from services.user_management.quotas.opening import open_account
+
+_TOUCHED_EVERY = timedelta(minutes=5)
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +34,15 @@ class TokenPair:
     expires_in_seconds: int
     refresh_token: str
     user: User
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """A browser that is signed in. `lifetime` is how long it stays so when it is not used."""
+
+    id: UUID
+    user: User
+    lifetime: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,54 @@ class SignIn:
 
     async def login(self, identifier: str, password: str, device: Device) -> TokenPair:
         """Sign in. One error and one duration for an unknown name and for a wrong password."""
+        user, renewed = await self._authenticated(identifier, password)
+
+        async def work(connection: AsyncConnection) -> TokenPair:
+            if renewed is not None:
+                await UserRepository(connection).set_password_hash(user.id, renewed)
+            return await self._open_session(connection, user, device)
+
+        return await self._database.write(work)
+
+    async def open_browser(self, identifier: str, password: str, device: Device) -> tuple[BrowserSession, str]:
+        """Sign a browser in, with the same checks: its session, and the secret for its cookie."""
+        user, renewed = await self._authenticated(identifier, password)
+        secret = new_browser_secret()
+
+        async def work(connection: AsyncConnection) -> UUID:
+            if renewed is not None:
+                await UserRepository(connection).set_password_hash(user.id, renewed)
+            lifetime = self._policy.session_lifetime
+            return await SessionRepository(connection).open(user.id, device, lifetime, token_sha256(secret))
+
+        session_id = await self._database.write(work)
+        return BrowserSession(session_id, user, self._policy.session_lifetime), secret
+
+    async def resolve_browser(self, secret: str, device: Device) -> tuple[BrowserSession, bool]:
+        """The session behind a cookie, and whether this use put its end off."""
+        presented = token_sha256(secret)
+
+        async def find(connection: AsyncConnection) -> tuple[FoundBrowser, User] | None:
+            found = await SessionRepository(connection).find_browser(presented)
+            user = await UserRepository(connection).get(found.user_id) if found else None
+            return (found, user) if found and user else None
+
+        resolved = await self._database.read(find)
+        if resolved is None:
+            raise AppError(ErrorCode.UNAUTHENTICATED, "The session has ended. Sign in again.")
+        found, user = resolved
+        # A row is not written at every request: the end of a session need not be exact.
+        renews = found.unused >= _TOUCHED_EVERY
+
+        async def touch(connection: AsyncConnection) -> None:
+            await SessionRepository(connection).touch(found.session_id, device, self._policy.session_lifetime)
+
+        if renews:
+            await self._database.write(touch, repeatable=True)
+        return BrowserSession(found.session_id, user, self._policy.session_lifetime), renews
+
+    async def _authenticated(self, identifier: str, password: str) -> tuple[User, str | None]:
+        """Whose password this is, and its new hash when the stored one is outdated."""
 
         async def find(connection: AsyncConnection) -> User | None:
             return await UserRepository(connection).by_identifier(identifier)
@@ -85,14 +144,7 @@ class SignIn:
         known = await self._passwords.verify(stored, password[: account_rules.LONGEST_PASSWORD + 1])
         if user is None or stored is None or not known:
             raise AppError(ErrorCode.UNAUTHENTICATED, "The username, e-mail address or password is wrong.")
-        renewed = await self._passwords.hash(password) if self._passwords.is_outdated(stored) else None
-
-        async def work(connection: AsyncConnection) -> TokenPair:
-            if renewed is not None:
-                await UserRepository(connection).set_password_hash(user.id, renewed)
-            return await self._open_session(connection, user, device)
-
-        return await self._database.write(work)
+        return user, await self._passwords.hash(password) if self._passwords.is_outdated(stored) else None
 
     async def refresh(self, refresh_token: str, device: Device) -> TokenPair:
         """Exchange a refresh token. A token that was used before ends its whole session."""

@@ -20,6 +20,8 @@ sessions: Final = Table(
     Column("last_used_at", INSTANT, nullable=False, server_default=func.now()),
     Column("expires_at", INSTANT, nullable=False),
     Column("revoked_at", INSTANT),
+    # Of a browser's session: the SHA-256 of the secret in its cookie. Such a session has no refresh tokens.
+    Column("secret_sha256", LargeBinary, unique=True),
     Index(None, "user_id", "id"),
     Index(None, "expires_at"),
 )
