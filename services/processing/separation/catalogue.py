@@ -1,0 +1,102 @@
+"""The separators that can be asked for: what each yields, what it needs, under which terms. Pure data; no tensors."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+VOCALS: Final = "vocals"
+ACCOMPANIMENT: Final = "accompaniment"
+OTHER: Final = "other"
+# What no stem of the model holds: the mix less all of them.
+RESIDUAL: Final = "residual"
+
+DEFAULT_MODEL: Final = "spleeter-2stems"
+HYBRID: Final = "hybrid"
+
+_FOUR: Final = ("drums", "bass", OTHER, VOCALS)
+# A checkpoint that an operator put into the models folder: "roformer:vocals-large".
+_LOCAL: Final = re.compile(r"roformer:[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class SeparatorInfo:
+    """One separator. `stems` are in the model's order; `licence` is that of its weights, an SPDX id or a plain name.
+
+    `assets` are names in `configs/assets.yaml`, fetched when they are first needed; `checkpoints` are safetensors
+    files in `<models_dir>/separation/`, without their ending, that an operator puts there.
+    """
+
+    id: str
+    title: str
+    stems: tuple[str, ...]
+    licence: str
+    commercial_use: bool
+    assets: tuple[str, ...] = ()
+    checkpoints: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+
+    @property
+    def rest(self) -> str:
+        """The stem that takes what no other holds, empty when the model has none."""
+        return next((stem for stem in (ACCOMPANIMENT, OTHER) if stem in self.stems), "")
+
+
+SEPARATORS: Final[dict[str, SeparatorInfo]] = {
+    info.id: info
+    for info in (
+        SeparatorInfo(
+            id=DEFAULT_MODEL,
+            title="Spleeter: vocals and accompaniment",
+            stems=(VOCALS, ACCOMPANIMENT),
+            licence="MIT",
+            commercial_use=True,
+            assets=("separator.spleeter-vocals", "separator.spleeter-accompaniment"),
+        ),
+        SeparatorInfo(
+            id="htdemucs",
+            title="Hybrid Transformer Demucs",
+            stems=_FOUR,
+            licence="MIT",
+            commercial_use=True,
+            checkpoints=("htdemucs",),
+        ),
+        SeparatorInfo(
+            id="htdemucs_ft",
+            title="Hybrid Transformer Demucs, one network tuned for each stem",
+            stems=_FOUR,
+            licence="MIT",
+            commercial_use=True,
+            checkpoints=tuple(f"htdemucs_ft.{stem}" for stem in _FOUR),
+        ),
+        SeparatorInfo(
+            id="htdemucs_6s",
+            title="Hybrid Transformer Demucs with guitar and piano",
+            stems=(*_FOUR, "guitar", "piano"),
+            licence="MIT",
+            commercial_use=True,
+            checkpoints=("htdemucs_6s",),
+        ),
+        SeparatorInfo(
+            id=HYBRID,
+            title="Spleeter and Demucs together, refined",
+            stems=_FOUR,
+            licence="MIT",
+            commercial_use=True,
+            members=(DEFAULT_MODEL, "htdemucs"),
+        ),
+    )
+}
+
+STEMS: Final = tuple(dict.fromkeys(stem for info in SEPARATORS.values() for stem in info.stems))
+
+
+def is_local(model: str) -> bool:
+    """Whether `model` names a checkpoint of the operator's own, whose stems are known only where it lies."""
+    return _LOCAL.fullmatch(model) is not None
+
+
+def local_name(model: str) -> str:
+    """The file name, without its ending, of a local checkpoint."""
+    return model.partition(":")[2]

@@ -1,0 +1,110 @@
+"""What a separation is asked for, checked. Imports nothing heavy: the gRPC server reads requests too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS, VOCALS, is_local
+from services.processing.separation.plan import ResidualPolicy, plan_karaoke, plan_outputs
+from services.shared.errors import AppError, ErrorCode, FieldViolation
+
+_Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class SeparateRequest(BaseModel):
+    """The body of a separation.
+
+    `stems` None asks for all that the model has. `residual` says what becomes of sound that no stem holds: "fold" adds
+    it to the accompaniment (or "other"), so that the stems sum to the mix; "stem" makes a track of it; "drop" leaves
+    the stems as the model gives them. `preset` "karaoke" makes one track without the vocals, or with them at
+    `guide_vocals_db`. `weights` are the hybrid's: how much each member counts for a stem.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    track_id: Annotated[str, Field(min_length=1, max_length=64)]
+    model: Annotated[str, Field(min_length=1, max_length=80)] = DEFAULT_MODEL
+    stems: Annotated[tuple[str, ...] | None, Field(min_length=1, max_length=16)] = None
+    preset: Literal["karaoke"] | None = None
+    residual: ResidualPolicy = "fold"
+    guide_vocals_db: Annotated[float | None, Field(ge=-60, le=0, allow_inf_nan=False)] = None
+    weights: Mapping[str, Mapping[str, _Weight]] | None = None
+
+    @property
+    def guide_gain(self) -> float:
+        """The linear gain of the vocals in a karaoke track."""
+        return 0.0 if self.guide_vocals_db is None else float(10.0 ** (self.guide_vocals_db / 20.0))
+
+
+def parse(body: Mapping[str, Any]) -> SeparateRequest:
+    """The checked request. Raises VALIDATION with every field that has to change."""
+    try:
+        request = SeparateRequest.model_validate(dict(body))
+    except ValidationError as error:
+        raise refused([violation_of(item) for item in error.errors(include_url=False)]) from None
+    wrong = _violations(request)
+    if wrong:
+        raise refused(wrong)
+    return request
+
+
+def _violations(request: SeparateRequest) -> list[FieldViolation]:
+    wrong = []
+    if request.model not in SEPARATORS and not is_local(request.model):
+        known = ", ".join(SEPARATORS)
+        wrong.append(FieldViolation("/model", f"Choose one of {known}, or roformer:NAME for a checkpoint of your own."))
+        return wrong
+    if request.stems is not None and len(set(request.stems)) < len(request.stems):
+        wrong.append(FieldViolation("/stems", "Name each stem once."))
+    if request.preset == "karaoke" and request.stems is not None:
+        wrong.append(FieldViolation("/stems", "The karaoke preset chooses the stems itself; leave this out."))
+    if request.guide_vocals_db is not None and request.preset != "karaoke":
+        wrong.append(FieldViolation("/guide_vocals_db", "This belongs to the karaoke preset."))
+    wrong += _weight_violations(request)
+    info = SEPARATORS.get(request.model)
+    if info is not None and not wrong:
+        try:
+            if request.preset == "karaoke":
+                plan_karaoke(info.stems, request.guide_gain)
+            else:
+                plan_outputs(info.stems, info.rest, request.stems, request.residual)
+        except AppError as error:
+            wrong += error.violations
+    return wrong
+
+
+def _weight_violations(request: SeparateRequest) -> list[FieldViolation]:
+    if request.weights is None:
+        return []
+    if request.model != HYBRID:
+        return [FieldViolation("/weights", "Only the hybrid has weights.")]
+    members = SEPARATORS[HYBRID].members
+    wrong = []
+    for stem, by_member in request.weights.items():
+        pointer = f"/weights/{stem}"
+        if stem not in SEPARATORS[HYBRID].stems:
+            wrong.append(FieldViolation(pointer, f"Choose stems from {', '.join(SEPARATORS[HYBRID].stems)}."))
+        elif not by_member or not set(by_member) <= set(members):
+            wrong.append(FieldViolation(pointer, f"Give weights to {' and '.join(members)}."))
+        elif sum(by_member.values()) <= 0:
+            wrong.append(FieldViolation(pointer, "One weight has to be above 0."))
+        elif stem != VOCALS and by_member.get("htdemucs", 0) <= 0:
+            wrong.append(FieldViolation(pointer, "Only htdemucs knows this stem; give it a weight above 0."))
+    return wrong
+
+
+def violation_of(item: Any) -> FieldViolation:
+    """One of pydantic's errors in our words."""
+    pointer = "".join(f"/{part}" for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return FieldViolation(pointer, "This field is not known; leave it out.")
+    return FieldViolation(pointer, f"{item['msg']}.")
+
+
+def refused(violations: list[FieldViolation]) -> AppError:
+    """The one error of a request with these violations."""
+    message = violations[0].detail if len(violations) == 1 else "The separation cannot be done as asked."
+    return AppError(ErrorCode.VALIDATION, message, violations=violations)
