@@ -29,6 +29,9 @@ class GatewaySettings(ServiceSettings):
     # Origins of other sites whose pages may call the API. None by default: CORS is off.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
+    # The web studio's files (a static export). None: `/` leads to the API's documentation.
+    ui_dir: Path | None = None
+
     # Browsers sign in by HTTPS, or on this machine (localhost). True also lets them sign in by plain HTTP from
     # elsewhere: whoever listens on that network can then take their session.
     plain_http_sessions: bool = False
@@ -54,6 +57,11 @@ class GatewaySettings(ServiceSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("ui_dir", mode="before")
+    @classmethod
+    def _blank_is_none(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("cors_origins")
     @classmethod

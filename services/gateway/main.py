@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
+import structlog
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -52,10 +54,15 @@ from services.gateway.tokens.access import AccessTokenVerifier
 from services.gateway.tokens.internal import InternalTokens
 from services.gateway.tokens.jwks import KeySet
 from services.gateway.tokens.links import LinkSigner
+from services.gateway.ui.pages import StudioPages
+from services.gateway.ui.site import Site
+from services.shared.errors import AppError
 from services.shared.grpc_client import open_channel
 from services.shared.identity import InternalTokenMinter, ServiceTokenSource
 from services.shared.secrets import Secrets
 from services.shared.storage import ObjectStore
+
+log = structlog.get_logger(__name__)
 
 SERVICE = "gateway"
 
@@ -140,10 +147,12 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             )
             yield
 
-    return build_api(_middleware(settings), lifespan)
+    return build_api(_middleware(settings), lifespan, _studio(settings.ui_dir))
 
 
-def build_api(middleware: list[Middleware] | None = None, lifespan: Lifespan | None = None) -> FastAPI:
+def build_api(
+    middleware: list[Middleware] | None = None, lifespan: Lifespan | None = None, studio: StudioPages | None = None
+) -> FastAPI:
     """Routes, error handlers and the OpenAPI document, without anything behind them: enough to describe the API."""
     app = FastAPI(
         title="Music Gen AI",
@@ -158,13 +167,27 @@ def build_api(middleware: list[Middleware] | None = None, lifespan: Lifespan | N
         generate_unique_id_function=lambda route: route.name,
     )
     install_error_handlers(app)
+    # Before the reference's own page at `/`; it leaves the server's paths alone.
+    studio_routes = [studio.route()] if studio is not None else []
+    app.router.routes.extend(studio_routes)
     for router in (*API_ROUTERS, reference.router):
         app.include_router(router)
     api_routes = [route for router in API_ROUTERS for route in router.routes if isinstance(route, GatewayRoute)]
     page_routes = [route for route in reference.router.routes if isinstance(route, Route)]
-    app.state.methods = MethodTable((*api_routes, *page_routes))
+    app.state.methods = MethodTable((*api_routes, *page_routes, *studio_routes))
     install_openapi(app, api_routes)
     return app
+
+
+def _studio(folder: Path | None) -> StudioPages | None:
+    """The web studio; None without one, which is no reason not to serve the API."""
+    if folder is None:
+        return None
+    try:
+        return StudioPages(Site.read(folder))
+    except (AppError, OSError) as error:
+        log.warning("the web studio is not served", folder=str(folder), reason=str(error))
+        return None
 
 
 def _middleware(settings: GatewaySettings) -> list[Middleware]:

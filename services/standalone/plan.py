@@ -23,6 +23,8 @@ _METRICS_PORTS_EACH = 10
 
 # Names of the processes, which are also the names of their logs.
 GATEWAY = "gateway"
+# What the frontend's build leaves behind.
+STUDIO = CHECKOUT / "frontend" / "out"
 USER_MANAGEMENT = "user_management"
 
 
@@ -125,6 +127,8 @@ def compose(
     scratch = {"SCRATCH_DIR": str(home / "scratch")}
     folders = {"MODELS_DIR": str(home / "models"), "ASSETS_DIR": str(home / "assets"), **scratch}
     edge = {"HOST": settings.host, "PORT": str(settings.port)}
+    if STUDIO.is_dir() and "MUSICGEN_GATEWAY_UI_DIR" not in outer:
+        edge["UI_DIR"] = str(STUDIO)
     users = "services.user_management"
     # Workers ask for jobs at once and need the tables that the first start makes; what people wait for loads first.
     accounts = (USER_MANAGEMENT,)

@@ -12,6 +12,8 @@ _ALWAYS = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+# Whoever came by HTTPS stays there (RFC 6797); half a year.
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=15768000")
 
 
 class SecurityHeadersMiddleware:
@@ -31,6 +33,8 @@ class SecurityHeadersMiddleware:
                 headers = list(message.get("headers", ()))
                 present = {name.lower() for name, _ in headers}
                 headers.extend(item for item in _ALWAYS if item[0] not in present)
+                if scope["scheme"] == "https":
+                    headers.append(_STRICT_TRANSPORT)
                 if b"content-security-policy" not in present:
                     headers.append((b"content-security-policy", _DATA_POLICY.encode()))
                 if b"cache-control" not in present:
