@@ -27,6 +27,9 @@ def binary(*media_types: str) -> Responses:
 
 
 AUDIO = binary(*(wire.media_type for wire in WIRE_FORMATS.values()))
+ANY_FILE = binary(
+    *(wire.media_type for wire in WIRE_FORMATS.values()), "audio/midi", "image/png", "application/json", "*/*"
+)
 LIVE_AUDIO = {**binary(*(WIRE_FORMATS[name].media_type for name in ("wav", "mp3", "opus"))), **also(409)}
 
 EVENTS: Responses = {

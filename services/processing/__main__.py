@@ -13,7 +13,9 @@ from protos.users.v1.tracks_pb2_grpc import TrackServiceStub
 from services.processing.analysis.waveforms import Waveforms
 from services.processing.config import ProcessingSettings
 from services.processing.heavy_work import HeavyWork
+from services.processing.jobs.submission import Submissions
 from services.processing.media.derivatives import Derivatives
+from services.processing.media.spectrograms import Spectrograms
 from services.processing.scratch import Scratch
 from services.processing.server import SERVICE_NAME, ProcessingServicer
 from services.shared.errors import AppError
@@ -41,6 +43,7 @@ async def serve(settings: ProcessingSettings, stop: asyncio.Event) -> None:
     heavy = HeavyWork(settings.encoders)
     derivatives = Derivatives(store, scratch, heavy, linger_seconds=settings.linger_seconds)
     waveforms = Waveforms(store, scratch, heavy, linger_seconds=settings.linger_seconds)
+    spectrograms = Spectrograms(store, scratch, heavy, linger_seconds=settings.linger_seconds)
     server = GrpcServer(
         service="processing",
         address=settings.address,
@@ -49,7 +52,8 @@ async def serve(settings: ProcessingSettings, stop: asyncio.Event) -> None:
     )
     try:
         async with open_channel(settings.users_address, tokens.token) as users:
-            servicer = ProcessingServicer(derivatives, waveforms, JobServiceStub(users), TrackServiceStub(users))
+            submissions = Submissions(JobServiceStub(users), TrackServiceStub(users))
+            servicer = ProcessingServicer(derivatives, waveforms, spectrograms, submissions)
             server.add(add_ProcessingServiceServicer_to_server, servicer, SERVICE_NAME)
             await server.start()
             _log.info("ready", address=server.address)
@@ -58,6 +62,7 @@ async def serve(settings: ProcessingSettings, stop: asyncio.Event) -> None:
     finally:
         await derivatives.aclose()
         await waveforms.aclose()
+        await spectrograms.aclose()
         heavy.close()
         scratch.close()
     _log.info("stopped")

@@ -26,13 +26,15 @@ from protos.common.v1 import common_pb2 as protos_dot_common_dot_v1_dot_common__
 from protos.users.v1 import jobs_pb2 as protos_dot_users_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%protos/processing/v1/processing.proto\x12\x16musicgen.processing.v1\x1a\x1dprotos/common/v1/common.proto\x1a\x1aprotos/users/v1/jobs.proto\"^\n\x17\x45nsureDerivativeRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12/\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1f.musicgen.common.v1.AudioFormat\"d\n\x18\x45nsureDerivativeResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"8\n\x12GetWaveformRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\"O\n\x13GetWaveformResponse\x12\x0e\n\x06minima\x18\x01 \x03(\x02\x12\x0e\n\x06maxima\x18\x02 \x03(\x02\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\"h\n\rSubmitRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x14\n\x0crequest_json\x18\x02 \x01(\t\x12\x33\n\x0bidempotency\x18\x03 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\"G\n\x0eSubmitResponse\x12#\n\x03job\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\xcb\x02\n\x11ProcessingService\x12u\n\x10\x45nsureDerivative\x12/.musicgen.processing.v1.EnsureDerivativeRequest\x1a\x30.musicgen.processing.v1.EnsureDerivativeResponse\x12\x66\n\x0bGetWaveform\x12*.musicgen.processing.v1.GetWaveformRequest\x1a+.musicgen.processing.v1.GetWaveformResponse\x12W\n\x06Submit\x12%.musicgen.processing.v1.SubmitRequest\x1a&.musicgen.processing.v1.SubmitResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%protos/processing/v1/processing.proto\x12\x16musicgen.processing.v1\x1a\x1dprotos/common/v1/common.proto\x1a\x1aprotos/users/v1/jobs.proto\"^\n\x17\x45nsureDerivativeRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12/\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1f.musicgen.common.v1.AudioFormat\"d\n\x18\x45nsureDerivativeResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"8\n\x12GetWaveformRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\"O\n\x13GetWaveformResponse\x12\x0e\n\x06minima\x18\x01 \x03(\x02\x12\x0e\n\x06maxima\x18\x02 \x03(\x02\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\"]\n\x18\x45nsureSpectrogramRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0e\n\x06scheme\x18\x04 \x01(\t\"Q\n\x19\x45nsureSpectrogramResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"K\n\x13GetCatalogueRequest\x12\x34\n\tcatalogue\x18\x01 \x01(\x0e\x32!.musicgen.processing.v1.Catalogue\"-\n\x14GetCatalogueResponse\x12\x15\n\rdocument_json\x18\x01 \x01(\t\"B\n\x06Upload\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\"\x98\x01\n\rSubmitRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x14\n\x0crequest_json\x18\x02 \x01(\t\x12\x33\n\x0bidempotency\x18\x03 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\x12.\n\x06upload\x18\x04 \x01(\x0b\x32\x1e.musicgen.processing.v1.Upload\"G\n\x0eSubmitResponse\x12#\n\x03job\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08*T\n\tCatalogue\x12\x19\n\x15\x43\x41TALOGUE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43\x41TALOGUE_EFFECTS\x10\x01\x12\x15\n\x11\x43\x41TALOGUE_PRESETS\x10\x02\x32\xb0\x04\n\x11ProcessingService\x12u\n\x10\x45nsureDerivative\x12/.musicgen.processing.v1.EnsureDerivativeRequest\x1a\x30.musicgen.processing.v1.EnsureDerivativeResponse\x12\x66\n\x0bGetWaveform\x12*.musicgen.processing.v1.GetWaveformRequest\x1a+.musicgen.processing.v1.GetWaveformResponse\x12x\n\x11\x45nsureSpectrogram\x12\x30.musicgen.processing.v1.EnsureSpectrogramRequest\x1a\x31.musicgen.processing.v1.EnsureSpectrogramResponse\x12i\n\x0cGetCatalogue\x12+.musicgen.processing.v1.GetCatalogueRequest\x1a,.musicgen.processing.v1.GetCatalogueResponse\x12W\n\x06Submit\x12%.musicgen.processing.v1.SubmitRequest\x1a&.musicgen.processing.v1.SubmitResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.processing.v1.processing_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CATALOGUE']._serialized_start=1059
+  _globals['_CATALOGUE']._serialized_end=1143
   _globals['_ENSUREDERIVATIVEREQUEST']._serialized_start=124
   _globals['_ENSUREDERIVATIVEREQUEST']._serialized_end=218
   _globals['_ENSUREDERIVATIVERESPONSE']._serialized_start=220
@@ -41,10 +43,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETWAVEFORMREQUEST']._serialized_end=378
   _globals['_GETWAVEFORMRESPONSE']._serialized_start=380
   _globals['_GETWAVEFORMRESPONSE']._serialized_end=459
-  _globals['_SUBMITREQUEST']._serialized_start=461
-  _globals['_SUBMITREQUEST']._serialized_end=565
-  _globals['_SUBMITRESPONSE']._serialized_start=567
-  _globals['_SUBMITRESPONSE']._serialized_end=638
-  _globals['_PROCESSINGSERVICE']._serialized_start=641
-  _globals['_PROCESSINGSERVICE']._serialized_end=972
+  _globals['_ENSURESPECTROGRAMREQUEST']._serialized_start=461
+  _globals['_ENSURESPECTROGRAMREQUEST']._serialized_end=554
+  _globals['_ENSURESPECTROGRAMRESPONSE']._serialized_start=556
+  _globals['_ENSURESPECTROGRAMRESPONSE']._serialized_end=637
+  _globals['_GETCATALOGUEREQUEST']._serialized_start=639
+  _globals['_GETCATALOGUEREQUEST']._serialized_end=714
+  _globals['_GETCATALOGUERESPONSE']._serialized_start=716
+  _globals['_GETCATALOGUERESPONSE']._serialized_end=761
+  _globals['_UPLOAD']._serialized_start=763
+  _globals['_UPLOAD']._serialized_end=829
+  _globals['_SUBMITREQUEST']._serialized_start=832
+  _globals['_SUBMITREQUEST']._serialized_end=984
+  _globals['_SUBMITRESPONSE']._serialized_start=986
+  _globals['_SUBMITRESPONSE']._serialized_end=1057
+  _globals['_PROCESSINGSERVICE']._serialized_start=1146
+  _globals['_PROCESSINGSERVICE']._serialized_end=1706
 # @@protoc_insertion_point(module_scope)

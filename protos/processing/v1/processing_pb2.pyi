@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from protos.common.v1 import common_pb2 as _common_pb2
 from protos.users.v1 import jobs_pb2 as _jobs_pb2
 import builtins as _builtins
@@ -19,6 +20,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Catalogue:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CatalogueEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Catalogue.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CATALOGUE_UNSPECIFIED: _Catalogue.ValueType  # 0
+    """Not set."""
+    CATALOGUE_EFFECTS: _Catalogue.ValueType  # 1
+    """The mixer's effects: parameters with units, ranges and defaults."""
+    CATALOGUE_PRESETS: _Catalogue.ValueType  # 2
+    """Presets of the mastering chain."""
+
+class Catalogue(_Catalogue, metaclass=_CatalogueEnumTypeWrapper):
+    """What there is to choose from."""
+
+CATALOGUE_UNSPECIFIED: Catalogue.ValueType  # 0
+"""Not set."""
+CATALOGUE_EFFECTS: Catalogue.ValueType  # 1
+"""The mixer's effects: parameters with units, ranges and defaults."""
+CATALOGUE_PRESETS: Catalogue.ValueType  # 2
+"""Presets of the mastering chain."""
+Global___Catalogue: _TypeAlias = Catalogue  # noqa: Y015
 
 @_typing.final
 class EnsureDerivativeRequest(_message.Message):
@@ -127,28 +152,161 @@ class GetWaveformResponse(_message.Message):
 Global___GetWaveformResponse: _TypeAlias = GetWaveformResponse  # noqa: Y015
 
 @_typing.final
+class EnsureSpectrogramRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    SCHEME_FIELD_NUMBER: _builtins.int
+    object_key: _builtins.str
+    """A lossless object (FLAC or WAV) in object storage."""
+    width: _builtins.int
+    """Pixels; 64 to 4,096."""
+    height: _builtins.int
+    """Pixels; 32 to 2,048."""
+    scheme: _builtins.str
+    """Name of a colour scheme, for example "magma"."""
+    def __init__(
+        self,
+        *,
+        object_key: _builtins.str = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        scheme: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "object_key", b"object_key", "scheme", b"scheme", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnsureSpectrogramRequest: _TypeAlias = EnsureSpectrogramRequest  # noqa: Y015
+
+@_typing.final
+class EnsureSpectrogramResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    object_key: _builtins.str
+    """Where the picture (image/png) lies."""
+    size_bytes: _builtins.int
+    etag: _builtins.str
+    """Strong entity tag without quotes."""
+    def __init__(
+        self,
+        *,
+        object_key: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "object_key", b"object_key", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnsureSpectrogramResponse: _TypeAlias = EnsureSpectrogramResponse  # noqa: Y015
+
+@_typing.final
+class GetCatalogueRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOGUE_FIELD_NUMBER: _builtins.int
+    catalogue: Global___Catalogue.ValueType
+    def __init__(
+        self,
+        *,
+        catalogue: Global___Catalogue.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCatalogueRequest: _TypeAlias = GetCatalogueRequest  # noqa: Y015
+
+@_typing.final
+class GetCatalogueResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_JSON_FIELD_NUMBER: _builtins.int
+    document_json: _builtins.str
+    """A JSON object."""
+    def __init__(
+        self,
+        *,
+        document_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_json", b"document_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCatalogueResponse: _TypeAlias = GetCatalogueResponse  # noqa: Y015
+
+@_typing.final
+class Upload(_message.Message):
+    """A file that a person sent, and that lies in object storage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    FILENAME_FIELD_NUMBER: _builtins.int
+    object_key: _builtins.str
+    """Below "uploads/<the caller's id>/"."""
+    size_bytes: _builtins.int
+    filename: _builtins.str
+    """As the person's machine calls it; may be empty."""
+    def __init__(
+        self,
+        *,
+        object_key: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        filename: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filename", b"filename", "object_key", b"object_key", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Upload: _TypeAlias = Upload  # noqa: Y015
+
+@_typing.final
 class SubmitRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     KIND_FIELD_NUMBER: _builtins.int
     REQUEST_JSON_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_FIELD_NUMBER: _builtins.int
+    UPLOAD_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """"convert"."""
+    """"separate", "mix", "master", "transcribe", "analyze", "convert" or "import"."""
     request_json: _builtins.str
     """The kind's own parameters, a JSON object."""
     @_builtins.property
     def idempotency(self) -> _jobs_pb2.Idempotency: ...
+    @_builtins.property
+    def upload(self) -> Global___Upload:
+        """What an "import" is about; unset for every other kind."""
+
     def __init__(
         self,
         *,
         kind: _builtins.str = ...,
         request_json: _builtins.str = ...,
         idempotency: _jobs_pb2.Idempotency | None = ...,
+        upload: Global___Upload | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["idempotency", b"idempotency"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["idempotency", b"idempotency", "upload", b"upload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency", b"idempotency", "kind", b"kind", "request_json", b"request_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency", b"idempotency", "kind", b"kind", "request_json", b"request_json", "upload", b"upload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -45,6 +45,16 @@ class ProcessingServiceStub:
                 request_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.GetWaveformRequest.SerializeToString,
                 response_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.GetWaveformResponse.FromString,
                 _registered_method=True)
+        self.EnsureSpectrogram = channel.unary_unary(
+                '/musicgen.processing.v1.ProcessingService/EnsureSpectrogram',
+                request_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramRequest.SerializeToString,
+                response_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramResponse.FromString,
+                _registered_method=True)
+        self.GetCatalogue = channel.unary_unary(
+                '/musicgen.processing.v1.ProcessingService/GetCatalogue',
+                request_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.GetCatalogueRequest.SerializeToString,
+                response_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.GetCatalogueResponse.FromString,
+                _registered_method=True)
         self.Submit = channel.unary_unary(
                 '/musicgen.processing.v1.ProcessingService/Submit',
                 request_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.SubmitRequest.SerializeToString,
@@ -70,6 +80,20 @@ class ProcessingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EnsureSpectrogram(self, request, context):
+        """Draws the spectrogram of a lossless object as a PNG, once; later calls answer at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCatalogue(self, request, context):
+        """What jobs can be asked to use: effects with their parameters, presets.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Submit(self, request, context):
         """Creates a processing job for the caller.
         """
@@ -89,6 +113,16 @@ def add_ProcessingServiceServicer_to_server(servicer, server):
                     servicer.GetWaveform,
                     request_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.GetWaveformRequest.FromString,
                     response_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.GetWaveformResponse.SerializeToString,
+            ),
+            'EnsureSpectrogram': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnsureSpectrogram,
+                    request_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramRequest.FromString,
+                    response_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramResponse.SerializeToString,
+            ),
+            'GetCatalogue': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCatalogue,
+                    request_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.GetCatalogueRequest.FromString,
+                    response_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.GetCatalogueResponse.SerializeToString,
             ),
             'Submit': grpc.unary_unary_rpc_method_handler(
                     servicer.Submit,
@@ -151,6 +185,60 @@ class ProcessingService:
             '/musicgen.processing.v1.ProcessingService/GetWaveform',
             protos_dot_processing_dot_v1_dot_processing__pb2.GetWaveformRequest.SerializeToString,
             protos_dot_processing_dot_v1_dot_processing__pb2.GetWaveformResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnsureSpectrogram(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.processing.v1.ProcessingService/EnsureSpectrogram',
+            protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramRequest.SerializeToString,
+            protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCatalogue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.processing.v1.ProcessingService/GetCatalogue',
+            protos_dot_processing_dot_v1_dot_processing__pb2.GetCatalogueRequest.SerializeToString,
+            protos_dot_processing_dot_v1_dot_processing__pb2.GetCatalogueResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,13 +48,41 @@ class ProcessingClient:
         )
         return response
 
+    async def spectrogram(
+        self, caller: Principal, object_key: str, *, width: int, height: int, scheme: str
+    ) -> processing_pb2.EnsureSpectrogramResponse:
+        """A picture of a lossless object."""
+        response: processing_pb2.EnsureSpectrogramResponse = await call(
+            self._stub.EnsureSpectrogram,
+            processing_pb2.EnsureSpectrogramRequest(object_key=object_key, width=width, height=height, scheme=scheme),
+            token=self._tokens.token(caller),
+            timeout=_DERIVATIVE_SECONDS,
+            retries=RETRIES,
+        )
+        return response
+
+    async def catalogue(self, caller: Principal, catalogue: processing_pb2.Catalogue.ValueType) -> str:
+        """What jobs can be asked to use, as a JSON object."""
+        response: processing_pb2.GetCatalogueResponse = await call(
+            self._stub.GetCatalogue,
+            processing_pb2.GetCatalogueRequest(catalogue=catalogue),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response.document_json
+
     async def submit(
-        self, caller: Principal, kind: str, request_json: str, idempotency: jobs_pb2.Idempotency | None
+        self,
+        caller: Principal,
+        kind: str,
+        request_json: str,
+        idempotency: jobs_pb2.Idempotency | None,
+        upload: processing_pb2.Upload | None = None,
     ) -> processing_pb2.SubmitResponse:
         """Create a processing job. Repeated by itself only under an idempotency key."""
         response: processing_pb2.SubmitResponse = await call(
             self._stub.Submit,
-            processing_pb2.SubmitRequest(kind=kind, request_json=request_json, idempotency=idempotency),
+            processing_pb2.SubmitRequest(kind=kind, request_json=request_json, idempotency=idempotency, upload=upload),
             token=self._tokens.token(caller),
             timeout=_SUBMIT_SECONDS,
             retries=RETRIES if idempotency is not None else 0,

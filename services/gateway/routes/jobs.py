@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import UTC
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
 from starlette.requests import Request
@@ -15,15 +16,15 @@ from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.collaborators import Collaborators
 from services.gateway.dependencies import Caller, Cursor, Gateway, Limit, known_id
 from services.gateway.media.objects import Representation, object_response
-from services.gateway.responses import AUDIO, EVENTS, also
+from services.gateway.responses import ANY_FILE, EVENTS, also
 from services.gateway.schemas.jobs import (
-    FILE_KEY,
+    FILE_DAYS,
     TO_WIRE,
     Job,
     JobList,
     JobStatus,
+    files_of,
     request_of,
-    result_of,
     status_of,
 )
 from services.gateway.streams.disconnect import ClientGone, Closing, nobody_there, while_connected
@@ -126,26 +127,69 @@ async def read_events(
     "/{job_id}/file",
     dependencies=[Depends(Admission("audio", takes_links=True))],
     response_class=StreamedResponse,
-    responses={**AUDIO, **also(409)},
+    responses={**ANY_FILE, **also(409)},
 )
 async def get_file(job_id: str, request: Request, caller: Caller, gateway: Gateway) -> Response:
-    """The file that a conversion made. Takes Range, If-Range, If-None-Match and If-Modified-Since."""
+    """The file of a job that made one, such as a conversion. Takes Range, If-Range, If-None-Match and
+    If-Modified-Since. It is kept for 7 days, or until the track that it comes from is deleted.
+    """
+    job = await _ended_job(gateway, caller, job_id)
+    found = files_of(job)
+    if len(found) != 1:
+        detail = "The job made no file." if not found else "The job made several files: name one, …/files/{name}."
+        raise AppError(ErrorCode.NOT_FOUND, detail)
+    return await _file_response(request, gateway, caller, job, found[0])
+
+
+@router.get(
+    "/{job_id}/files/{name}",
+    dependencies=[Depends(Admission("audio", takes_links=True))],
+    response_class=StreamedResponse,
+    responses={**ANY_FILE, **also(409)},
+)
+async def get_named_file(job_id: str, name: str, request: Request, caller: Caller, gateway: Gateway) -> Response:
+    """A file that the job left beside tracks: MIDI, pictures, reports, conversions. Takes Range, If-Range,
+    If-None-Match and If-Modified-Since. It is kept for 7 days, or until a track that it comes from is deleted.
+    """
+    job = await _ended_job(gateway, caller, job_id)
+    found = {file["name"]: file for file in files_of(job)}
+    if name not in found:
+        raise AppError(ErrorCode.NOT_FOUND, f"The job has no file of this name. It has: {', '.join(found) or 'none'}.")
+    return await _file_response(request, gateway, caller, job, found[name])
+
+
+async def _ended_job(gateway: Collaborators, caller: Principal, job_id: str) -> jobs_pb2.Job:
     job = await gateway.jobs.get(caller, known_id(job_id, "job"))
     if not status_of(job).is_final:
         raise AppError(ErrorCode.CONFLICT, "The job has not ended yet. Wait with GET /api/v1/jobs/{id}?wait=60.")
-    made = result_of(job)
-    if FILE_KEY not in made:
-        raise AppError(ErrorCode.NOT_FOUND, "The job made no file.")
+    return job
+
+
+async def _file_response(
+    request: Request, gateway: Collaborators, caller: Principal, job: jobs_pb2.Job, file: Mapping[str, Any]
+) -> Response:
+    stem, _, extension = file["name"].rpartition(".")
+    title = await _title_of(gateway, caller, job)
     what = Representation(
-        key=made[FILE_KEY],
-        size_bytes=made["size_bytes"],
-        media_type=made["media_type"],
-        etag=f'"{made["sha256"]}"',
+        key=file["object_key"],
+        size_bytes=file["size_bytes"],
+        media_type=file["media_type"],
+        etag=f'"{file["sha256"]}"',
         modified=job.finished_at.ToDatetime(tzinfo=UTC),
-        title=await _title_of(gateway, caller, job),
-        extension=made["format"],
+        # "audio" says nothing that the ending does not say.
+        title=title if title and stem == "audio" else f"{title} {stem}".strip(),
+        extension=extension,
     )
-    return await object_response(request, gateway.store, what, attachment=True)
+    try:
+        return await object_response(request, gateway.store, what, attachment=True)
+    except AppError as error:
+        if error.code is not ErrorCode.NOT_FOUND:
+            raise
+        raise AppError(
+            ErrorCode.NOT_FOUND,
+            f"The file is gone: a job's files are kept for {FILE_DAYS} days, and go with the tracks that they come "
+            "from. Run the job again.",
+        ) from error
 
 
 async def _title_of(gateway: Collaborators, caller: Principal, job: jobs_pb2.Job) -> str:

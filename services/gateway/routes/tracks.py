@@ -30,6 +30,7 @@ _WRITE = [Depends(Admission("write"))]
 _AUDIO = [Depends(Admission("audio", takes_links=True))]
 
 _MIDI_MEDIA_TYPE = "audio/midi"
+_PICTURE_MEDIA_TYPE = "image/png"
 
 Format = Annotated[TrackFormat, Query(alias="format", description="Container and codec.")]
 Download = Annotated[bool, Query(description="Whether browsers are to save the file instead of playing it.")]
@@ -150,6 +151,38 @@ async def get_waveform(
         return Response(status_code=304, headers=headers)
     waveform = Waveform.from_message(await gateway.processing.waveform(caller, key, points))
     return Response(waveform.model_dump_json(), media_type="application/json", headers=headers)
+
+
+@router.get(
+    "/{track_id}/spectrogram.png",
+    dependencies=_AUDIO,
+    response_class=StreamedResponse,
+    responses=binary(_PICTURE_MEDIA_TYPE),
+)
+async def get_spectrogram(
+    track_id: str,
+    request: Request,
+    caller: Caller,
+    gateway: Gateway,
+    width: Annotated[int, Query(ge=64, le=4_096, description="Pixels.")] = 1_200,
+    height: Annotated[int, Query(ge=32, le=2_048, description="Pixels.")] = 400,
+    scheme: Annotated[str, Query(pattern="^[a-z][a-z0-9_-]{0,31}$", description="Colour scheme.")] = "magma",
+) -> Response:
+    """A picture of the track: time to the right, frequency upwards. Made once, then kept."""
+    track = await _track(gateway, caller, track_id)
+    made = await gateway.processing.spectrogram(
+        caller, track.content.master_object_key, width=width, height=height, scheme=scheme
+    )
+    what = Representation(
+        key=made.object_key,
+        size_bytes=made.size_bytes,
+        media_type=_PICTURE_MEDIA_TYPE,
+        etag=f'"{made.etag}"',
+        modified=track.created_at.ToDatetime(tzinfo=UTC),
+        title=track.content.title,
+        extension="png",
+    )
+    return await object_response(request, gateway.store, what, attachment=False)
 
 
 async def audio_response(

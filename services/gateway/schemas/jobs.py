@@ -19,8 +19,8 @@ from services.gateway.tokens.links import LinkSigner
 # Kinds of job whose sound can be heard while it is made.
 LIVE_KINDS = frozenset({"generate"})
 
-# Where a job's file lies is the platform's own business; clients get a link.
-FILE_KEY = "object_key"
+# How long a job's own files are kept after its end; tracks stay until they are deleted.
+FILE_DAYS = 7
 
 
 class JobStatus(StrEnum):
@@ -59,12 +59,23 @@ def status_of(message: jobs_pb2.Job) -> JobStatus:
     return _FROM_WIRE[message.status]
 
 
+class JobFile(BaseModel):
+    """A file that a job left beside tracks; kept for 7 days, or until a track that it comes from is deleted."""
+
+    name: Annotated[str, Field(description="Name for `…/files/{name}`.", examples=["transcription.mid"])]
+    media_type: Annotated[str, Field(examples=["audio/midi"])]
+    size_bytes: Annotated[int, Field(examples=[2048])]
+    sha256: Annotated[str, Field(description="Of its bytes, hexadecimal; its entity tag too.")]
+    link: Annotated[str, Field(description="Signed: for a while it needs no header.")]
+
+
 class JobResult(BaseModel):
-    """What a job made."""
+    """What a job made. Each kind adds what it found out."""
 
     model_config = {"extra": "allow"}
 
     track_ids: Annotated[list[str], Field(description="The tracks that it made.")]
+    files: Annotated[list[JobFile], Field(description="What it left beside tracks.")] = []
 
 
 class Job(BaseModel):
@@ -109,7 +120,7 @@ class Job(BaseModel):
             attempts=message.attempts,
             error=problem_of(message.error.code, message.error.message) if message.HasField("error") else None,
             request=request_of(message),
-            result=_result_of(message) if status is JobStatus.SUCCEEDED else None,
+            result=_result_of(message, links) if status is JobStatus.SUCCEEDED else None,
             metrics=_object(message.metrics_json) if message.metrics_json else None,
             created_at=to_datetime(message.created_at),
             started_at=optional_datetime(message, "started_at"),
@@ -138,9 +149,25 @@ def request_of(message: jobs_pb2.Job) -> dict[str, Any]:
     return {name: value for name, value in _object(message.request_json).items() if not name.startswith("_")}
 
 
-def _result_of(message: jobs_pb2.Job) -> JobResult:
-    public = {name: value for name, value in result_of(message).items() if name != FILE_KEY}
-    return JobResult(**{**public, "track_ids": list(message.track_ids)})
+def _result_of(message: jobs_pb2.Job, links: LinkSigner) -> JobResult:
+    path = f"/api/v1/jobs/{message.id}/files"
+    # Where a file lies is the platform's own business; clients get a link.
+    files = [
+        JobFile(
+            name=file["name"],
+            media_type=file["media_type"],
+            size_bytes=file["size_bytes"],
+            sha256=file["sha256"],
+            link=links.link(f"{path}/{file['name']}", message.owner_id),
+        )
+        for file in files_of(message)
+    ]
+    return JobResult(**{**result_of(message), "track_ids": list(message.track_ids), "files": files})
+
+
+def files_of(message: jobs_pb2.Job) -> list[dict[str, Any]]:
+    """The files that a job left: name, object_key, media_type, size_bytes, sha256."""
+    return list(result_of(message).get("files", ()))
 
 
 def result_of(message: jobs_pb2.Job) -> dict[str, Any]:
@@ -158,7 +185,7 @@ def _links_of(message: jobs_pb2.Job, links: LinkSigner) -> dict[str, str]:
     found = {"self": path, "events": links.link(f"{path}/events", message.owner_id), "cancel": f"{path}/cancel"}
     if message.kind in LIVE_KINDS:
         found["stream"] = links.link(f"/api/v1/stream/{message.id}", message.owner_id)
-    if FILE_KEY in result_of(message):
+    if len(files_of(message)) == 1:
         found["file"] = links.link(f"{path}/file", message.owner_id)
     if message.track_ids:
         found["track"] = f"/api/v1/tracks/{message.track_ids[0]}"

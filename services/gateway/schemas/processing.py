@@ -1,36 +1,111 @@
-"""Bodies of processing calls."""
+"""Bodies of processing calls.
+
+Only what every caller meets first is described here; the processing service checks each request in full and names
+the fields that have to change, so that what its kinds learn can be asked for without a new gateway.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.schemas.body import Body
 
 ConvertFormat = Literal["wav", "flac", "mp3", "ogg", "opus"]
+
+_TRACK = "0196f1c2-7b3a-7d42-9a61-3f0f6f2c9b11"
+TrackId = Annotated[str, Field(min_length=1, max_length=64, description="A track of yours, or a public one.")]
+
+
+def _open(*examples: dict[str, Any]) -> ConfigDict:
+    """Further fields are handed on: the service knows them, or refuses them by name."""
+    return ConfigDict(extra="allow", json_schema_extra={"examples": list(examples)})
 
 
 class ConvertRequest(Body):
     """A track in another form, as a file of its own."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "track_id": "0196f1c2-7b3a-7d42-9a61-3f0f6f2c9b11",
-                    "format": "wav",
-                    "sample_rate": 48000,
-                    "bit_depth": 24,
-                }
-            ]
-        }
+        json_schema_extra={"examples": [{"track_id": _TRACK, "format": "wav", "sample_rate": 48000, "bit_depth": 24}]}
     )
 
-    track_id: Annotated[str, Field(min_length=1, max_length=64)]
+    track_id: TrackId
     format: ConvertFormat
     sample_rate: Annotated[int | None, Field(ge=8_000, le=192_000, description="Hertz.")] = None
     bit_depth: Annotated[Literal[16, 24, 32] | None, Field(description="For wav and flac.")] = None
     bitrate: Annotated[int | None, Field(ge=8_000, le=510_000, description="Bits a second, for mp3, ogg and opus.")] = (
         None
     )
+
+
+class SeparateRequest(Body):
+    """A track taken apart into stems; they become a new track of your library."""
+
+    model_config = _open({"track_id": _TRACK, "model": "spleeter-2stems"})
+
+    track_id: TrackId
+    model: Annotated[
+        str | None, Field(max_length=128, description="A separator; the best that is installed if not said.")
+    ] = None
+    stems: Annotated[list[str] | None, Field(description="Only these.", examples=[["vocals"]])] = None
+
+
+class MixRequest(Body):
+    """A session: channels with effects, automation and sends, buses and a master. `GET …/effects` describes it all."""
+
+    model_config = _open(
+        {
+            "tracks": [
+                {"track_id": _TRACK, "stem": "drums", "gain_db": -2.0, "pan": 0.0},
+                {
+                    "track_id": _TRACK,
+                    "stem": "bass",
+                    "gain_db": -4.5,
+                    "effects": [{"effect": "compressor", "threshold_db": -18.0, "ratio": 3.0}],
+                },
+            ],
+            "title": "Rhythm section",
+        }
+    )
+
+    tracks: Annotated[list[dict[str, Any]], Field(min_length=1, description="The channels.")]
+    buses: Annotated[list[dict[str, Any]] | None, Field(description="What channels send to.")] = None
+    master: Annotated[dict[str, Any] | None, Field(description="The last channel.")] = None
+    title: Annotated[str | None, Field(max_length=200)] = None
+
+
+class MasterRequest(Body):
+    """A track at a stated loudness, below a stated true peak; it becomes a new track."""
+
+    model_config = _open({"track_id": _TRACK, "preset": "streaming", "target_lufs": -14.0, "true_peak_dbtp": -1.0})
+
+    track_id: TrackId
+    preset: Annotated[str | None, Field(max_length=64, description="See `GET …/presets`.")] = None
+    target_lufs: Annotated[float | None, Field(description="Integrated loudness (ITU-R BS.1770).")] = None
+    true_peak_dbtp: Annotated[float | None, Field(description="The ceiling.")] = None
+    reference_track_id: Annotated[str | None, Field(max_length=64, description="A track to sound like.")] = None
+
+
+class TranscribeRequest(Body):
+    """The notes of a track as MIDI."""
+
+    model_config = _open({"track_id": _TRACK})
+
+    track_id: TrackId
+    stem: Annotated[str | None, Field(max_length=200, description="Only this part of the track.")] = None
+
+
+class AnalyzeRequest(Body):
+    """Tempo, beats, key, chords, sections, loudness and spectrum of a track."""
+
+    model_config = _open({"track_id": _TRACK, "features": ["tempo", "key", "loudness"]})
+
+    track_id: TrackId
+    features: Annotated[list[str] | None, Field(description="Only these; all if not said.")] = None
+
+
+class Catalogue(BaseModel):
+    """What jobs can be asked to use."""
+
+    model_config = {"extra": "allow"}

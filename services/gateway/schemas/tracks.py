@@ -181,6 +181,7 @@ def _links_of(message: tracks_pb2.Track, listener_id: str, links: LinkSigner) ->
         "self": path,
         "audio": links.link(f"{path}/audio", listener_id),
         "waveform": f"{path}/waveform",
+        "spectrogram": links.link(f"{path}/spectrogram.png", listener_id),
         "stems": f"{path}/stems",
     }
     if message.content.midi_object_key:

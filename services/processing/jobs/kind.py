@@ -129,6 +129,8 @@ class Work:
     check: Check
     report: Report
     equipment: Equipment = Equipment()
+    # The file that a person sent; only the kind "import" has one.
+    upload: Path | None = None
 
 
 class JobKind(Protocol):
@@ -136,7 +138,7 @@ class JobKind(Protocol):
 
     @property
     def name(self) -> str:
-        """"separate", "mix", "master", "transcribe", "analyze", "convert" or "import"."""
+        """One of "separate", "mix", "master", "transcribe", "analyze", "convert" and "import"."""
 
     def parse(self, body: Mapping[str, Any]) -> BaseModel:
         """The checked request. Raises VALIDATION with every field that has to change; heavy imports stay out."""

@@ -82,6 +82,27 @@ DERIVATIVES: Final[dict[str, Target]] = {
 }
 
 
+# Files that jobs leave beside audio.
+_MEDIA_TYPES: Final = {
+    "mid": "audio/midi",
+    "musicxml": "application/vnd.recordare.musicxml+xml",
+    "mxl": "application/vnd.recordare.musicxml",
+    "json": "application/json",
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "csv": "text/csv; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+}
+
+
+def media_type_of(name: str) -> str:
+    """The media type of a file by its ending; `application/octet-stream` for an unknown one."""
+    ending = name.rpartition(".")[2].lower()
+    if ending in FORMATS:
+        return FORMATS[ending].media_type
+    return _MEDIA_TYPES.get(ending, "application/octet-stream")
+
+
 def format_of(proto: common_pb2.AudioFormat.ValueType) -> MediaFormat:
     """The format of a wire value. Raises VALIDATION for none."""
     found = _BY_PROTO.get(proto)

@@ -14,10 +14,11 @@ from protos.users.v1.jobs_pb2 import ReportWorkerDeathRequest
 from protos.users.v1.jobs_pb2_grpc import JobServiceStub
 from services.processing.analysis.waveforms import Waveforms
 from services.processing.config import ProcessingSettings
-from services.processing.conversion.converter import Converter
 from services.processing.heavy_work import HeavyWork
+from services.processing.jobs.kind import Equipment
 from services.processing.media.derivatives import Derivatives
 from services.processing.scratch import Scratch
+from services.processing.worker.kind_run import KindRun
 from services.shared.errors import AppError
 from services.shared.grpc_client import call, open_channel, open_sync_channel
 from services.shared.identity import ServiceTokenSource
@@ -39,7 +40,7 @@ class Collaborators:
     jobs: JobServiceStub
     keeper: LeaseKeeper
     redis: Redis
-    converter: Converter
+    kinds: KindRun
     derivatives: Derivatives
     waveforms: Waveforms
 
@@ -75,10 +76,14 @@ async def open_collaborators(settings: ProcessingSettings) -> AsyncIterator[Coll
                 jobs=jobs,
                 keeper=keeper,
                 redis=redis,
-                converter=Converter(store, scratch, heavy),
+                kinds=KindRun(store, scratch, heavy, _equipment(settings)),
                 derivatives=derivatives,
                 waveforms=waveforms,
             )
+
+
+def _equipment(settings: ProcessingSettings) -> Equipment:
+    return Equipment(settings.assets_dir, settings.models_dir, settings.device, settings.threads)
 
 
 async def _report_deaths(jobs: JobServiceStub, dead_owners: Sequence[str]) -> None:

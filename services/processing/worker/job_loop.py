@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from protos.users.v1 import jobs_pb2
-from services.processing.server import QUEUE
+from services.processing.jobs.submission import QUEUE
 from services.processing.worker.collaborators import Collaborators
 from services.processing.worker.job_run import JobRun
 from services.shared.doorbell import cancelled_jobs

@@ -15,11 +15,13 @@ from opentelemetry import trace
 from prometheus_client import Counter, Histogram
 
 from protos.users.v1 import jobs_pb2
-from services.processing.conversion import request as conversion
+from services.processing.jobs import registry
+from services.processing.jobs.stored_request import StoredRequest
 from services.processing.worker.collaborators import Collaborators
-from services.processing.worker.progress import JobProgress
+from services.processing.worker.kind_run import Outcome as Made
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
+from services.shared.job_progress import JobProgress
 from services.shared.leases import CancelRequested, Lease, LeaseLost
 from services.shared.telemetry import extract_context
 
@@ -52,7 +54,7 @@ class JobRun:
         self._parts = parts
         self._job = leased.job
         self._loop = asyncio.get_running_loop()
-        self._work: asyncio.Task[dict[str, Any]] | None = None
+        self._work: asyncio.Task[Made] | None = None
         self._stopped = False
         self._lease = parts.keeper.hold(leased, claimed_at=claimed_at, on_stop=self._stop_from_thread)
 
@@ -95,35 +97,31 @@ class JobRun:
             return await self._fail(_calm(error))
         return Outcome.SUCCEEDED
 
-    async def _result(self) -> dict[str, Any]:
-        if self._job.kind != conversion.KIND:
+    async def _result(self) -> Made:
+        # In a thread: a kind's package may take a second to import.
+        kind = await asyncio.to_thread(registry.kind_of, self._job.kind)
+        if kind is None:
             raise AppError(ErrorCode.INTERNAL, f"This worker does not know how to {self._job.kind}.")
-        request, source_key, carrier = conversion.decode(self._job.request_json)
+        request = StoredRequest.from_json(self._job.request_json)
         progress = JobProgress(self._parts.redis, self._lease)
-        with _tracer.start_as_current_span(self._job.kind, context=extract_context(carrier)) as span:
+        with _tracer.start_as_current_span(self._job.kind, context=extract_context(request.trace or {})) as span:
             span.set_attribute("job.id", self._lease.job_id)
             span.set_attribute("job.attempt", self._lease.attempt)
-            _log.info("job_run_started", kind=self._job.kind, format=request.format)
+            _log.info("job_run_started", kind=self._job.kind)
             async with progress.published():
-                self._work = asyncio.create_task(
-                    self._parts.converter.convert(
-                        request,
-                        source_key,
-                        f"jobs/{self._lease.job_id}/{self._lease.fencing_token}",
-                        check=self._lease.check,
-                        report=progress.report,
-                    )
-                )
+                folder = f"jobs/{self._lease.job_id}/{self._lease.fencing_token}"
+                run = self._parts.kinds.run(kind, request, folder, check=self._lease.check, report=progress.report)
+                self._work = asyncio.create_task(run)
                 if self._stopped:
                     self._work.cancel()
-                result = await self._work
+                made = await self._work
                 self._lease.check()
-                return result
+                return made
 
-    async def _complete(self, result: dict[str, Any], seconds: float) -> None:
+    async def _complete(self, made: Made, seconds: float) -> None:
         metrics = {
             "run_seconds": round(seconds, 3),
-            "real_time_factor": round(result["duration"] / max(seconds, 1e-3), 2),
+            "real_time_factor": round(made.audio_seconds / max(seconds, 1e-3), 2),
         }
         await self._tell(
             self._parts.jobs.Complete,
@@ -131,8 +129,9 @@ class JobRun:
                 job_id=self._lease.job_id,
                 lease_id=self._lease.lease_id,
                 fencing_token=self._lease.fencing_token,
+                tracks=made.tracks,
                 metrics_json=orjson.dumps(metrics).decode(),
-                result_json=orjson.dumps(result).decode(),
+                result_json=orjson.dumps(made.result, option=orjson.OPT_SERIALIZE_NUMPY).decode(),
             ),
         )
 

@@ -77,10 +77,10 @@ async def _clean(database: Database, store: ObjectStore, job_id: UUID) -> int:
 
     async def referred(connection: AsyncConnection) -> set[str]:
         job = await JobRepository(connection).get(job_id)
-        # A conversion's file belongs to no track: the job itself refers to it.
-        own_file = (job.result or {}).get("object_key") if job is not None else None
+        # A job's own files belong to no track: the job itself refers to them.
+        own_files = (job.result or {}).get("files", ()) if job is not None else ()
         keys = await TrackRepository(connection).object_keys_of_job(job_id)
-        return keys | {str(own_file)} if own_file else keys
+        return keys | {str(file["object_key"]) for file in own_files}
 
     async def done(connection: AsyncConnection) -> None:
         await JobRepository(connection).set_cleanup(job_id, None)

@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -53,7 +54,7 @@ async def test_waiting_answers_when_the_job_ends(gateway: Gateway, ada: Person) 
     await gateway.backend.jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED, track_ids=("t1",))
     answer = (await asyncio.wait_for(waiting, 10)).json()
     assert answer["status"] == "succeeded"
-    assert answer["result"] == {"track_ids": ["t1"]}
+    assert answer["result"] == {"track_ids": ["t1"], "files": []}
     assert answer["finished_at"].endswith("Z")
 
 
@@ -196,19 +197,61 @@ async def test_a_conversions_file_is_behind_a_link(gateway: Gateway, ada: Person
     assert (await ada.http.get(path)).status_code == 409
     key = f"jobs/{job.id}/1/audio.wav"
     await backend.store.put(key, b"RIFF")
-    job.result_json = json.dumps(
-        {"object_key": key, "format": "wav", "media_type": "audio/wav", "size_bytes": 4, "sha256": "ab" * 32}
-    )
+    job.result_json = json.dumps({"format": "wav", "files": [file_of(key, "audio/wav", b"RIFF")]})
     await backend.jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED)
     told = (await ada.http.get(f"/api/v1/jobs/{job.id}")).json()
-    assert "object_key" not in told["result"]
+    [file] = told["result"]["files"]
+    assert file.keys() == {"name", "media_type", "size_bytes", "sha256", "link"}
     async with gateway.client() as http:
         answer = await http.get(told["links"]["file"])
+        assert (await http.get(file["link"])).content == b"RIFF"
     assert (answer.content, answer.headers["content-type"]) == (b"RIFF", "audio/wav")
     assert 'filename="Rain on tin.wav"' in answer.headers["content-disposition"]
     assert (await bob.http.get(path)).status_code == 404
     await ada.http.delete(f"/api/v1/tracks/{track.id}")
-    assert 'filename="track.wav"' in (await ada.http.head(path)).headers["content-disposition"]
+    assert 'filename="audio.wav"' in (await ada.http.head(path)).headers["content-disposition"]
+
+
+def file_of(key: str, media_type: str, data: bytes) -> dict[str, object]:
+    """A file as a worker reports it."""
+    return {
+        "name": key.rpartition("/")[2],
+        "object_key": key,
+        "media_type": media_type,
+        "size_bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+
+
+async def test_each_of_several_files_has_its_name(gateway: Gateway, ada: Person, bob: Person) -> None:
+    backend = gateway.backend
+    job = await backend.jobs.add(ada.user.id, kind="transcribe", request={"track_id": "gone"})
+    contents = {"notes.mid": ("audio/midi", b"MThd"), "notes.json": ("application/json", b"{}")}
+    files = []
+    for name, (media_type, data) in contents.items():
+        files.append(file_of(f"jobs/{job.id}/1/files/{name}", media_type, data))
+        await backend.store.put(str(files[-1]["object_key"]), data)
+    job.result_json = json.dumps({"files": files})
+    await backend.jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED)
+    path = f"/api/v1/jobs/{job.id}/files"
+    for name, (media_type, data) in contents.items():
+        answer = await ada.http.get(f"{path}/{name}")
+        assert (answer.content, answer.headers["content-type"]) == (data, media_type)
+        again = await ada.http.get(f"{path}/{name}", headers={"if-none-match": answer.headers["etag"]})
+        assert again.status_code == 304
+    part = await ada.http.get(f"{path}/notes.mid", headers={"range": "bytes=1-2"})
+    assert (part.status_code, part.content) == (206, b"Th")
+    assert (await ada.http.get(f"{path}/score.pdf")).json()["detail"].endswith("notes.mid, notes.json.")
+    assert (await ada.http.get(f"/api/v1/jobs/{job.id}/file")).status_code == 404
+    assert (await bob.http.get(f"{path}/notes.mid")).status_code == 404
+
+
+async def test_a_file_that_had_its_time_says_so(gateway: Gateway, ada: Person) -> None:
+    job = await gateway.backend.jobs.add(ada.user.id, kind="convert", request={"track_id": "gone"})
+    job.result_json = json.dumps({"files": [file_of("jobs/j/1/files/audio.wav", "audio/wav", b"")]})
+    await gateway.backend.jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED)
+    answer = await ada.http.get(f"/api/v1/jobs/{job.id}/file")
+    assert (answer.status_code, "7 days" in answer.json()["detail"]) == (404, True)
 
 
 async def test_a_job_without_a_file_says_so(gateway: Gateway, ada: Person) -> None:

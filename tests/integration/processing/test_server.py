@@ -139,7 +139,7 @@ async def test_same_key_makes_one_job(processing: Any, short_master: Path) -> No
 @pytest.mark.parametrize(
     ("fields", "pointer"),
     [
-        ({"kind": "separate"}, "/kind"),
+        ({"kind": "compose"}, "/kind"),
         ({"format": "aac"}, "/format"),
         ({"format": "mp3", "bit_depth": 24}, "/bit_depth"),
         ({"colour": "red"}, "/colour"),
@@ -161,6 +161,7 @@ async def test_someone_else_s_track_is_not_found(processing: Any, short_master: 
     with pytest.raises(AppError) as raised:
         await processing.submit(track)
     assert raised.value.code is ErrorCode.NOT_FOUND
+    assert [violation.pointer for violation in raised.value.violations] == ["/track_id"]
 
 
 async def test_services_cannot_submit(processing: Any) -> None:

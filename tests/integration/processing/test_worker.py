@@ -30,18 +30,25 @@ SUCCEEDED = jobs_pb2.JOB_STATUS_SUCCEEDED
 LONG_WORK = {"format": "opus"}
 
 
+def file_key(job: jobs_pb2.Job) -> str:
+    """Where the one file of a job lies."""
+    [file] = orjson.loads(job.result_json)["files"]
+    return file["object_key"]
+
+
 async def test_conversion_job_leaves_a_file(processing: Any, worker: Any, short_master: Path, tmp_path: Path) -> None:
     track = await processing.track_of(short_master)
     submitted = await processing.submit(track, format="wav", sample_rate=48_000, bit_depth=24)
     job = await processing.ended(submitted.job.id)
     assert (job.status, job.error.message) == (SUCCEEDED, "")
     result = orjson.loads(job.result_json)
-    assert result["object_key"].startswith(f"jobs/{job.id}/")
-    await processing.store.download(result["object_key"], tmp_path / "made.wav")
+    [file] = result["files"]
+    assert file["object_key"].startswith(f"jobs/{job.id}/")
+    await processing.store.download(file["object_key"], tmp_path / "made.wav")
     info = soundfile.info(tmp_path / "made.wav")
     assert (info.samplerate, info.subtype, info.frames) == (48_000, "PCM_24", 96_000)
-    assert result["size_bytes"] == (tmp_path / "made.wav").stat().st_size
-    assert (result["format"], result["media_type"], result["duration"]) == ("wav", "audio/wav", 2.0)
+    assert file["size_bytes"] == (tmp_path / "made.wav").stat().st_size
+    assert (result["format"], file["media_type"], result["duration"]) == ("wav", "audio/wav", 2.0)
     assert orjson.loads(job.metrics_json)["run_seconds"] > 0
     assert list(job.track_ids) == []
 
@@ -51,7 +58,7 @@ async def test_file_of_a_conversion_outlives_the_clean_up(
 ) -> None:
     track = await processing.track_of(short_master)
     job = await processing.ended((await processing.submit(track)).job.id)
-    key = orjson.loads(job.result_json)["object_key"]
+    key = file_key(job)
     lost_attempt = f"jobs/{job.id}/0/audio.flac"
     await processing.store.put(lost_attempt, b"of a lost attempt")
     connection = await asyncpg.connect(database_url)
@@ -126,7 +133,7 @@ async def test_killed_child_costs_one_attempt(
     job = await processing.ended(job_id, within=60)
     assert (job.status, job.attempts) == (SUCCEEDED, 1)
     stored = [info.key async for info in processing.store.list(f"jobs/{job_id}")]
-    assert stored == [orjson.loads(job.result_json)["object_key"]]
+    assert stored == [file_key(job)]
 
 
 async def test_killed_parent_takes_its_children_along(
@@ -192,8 +199,7 @@ async def test_worker_that_was_stopped_too_long_is_refused(
     await worker.until("job_run_ended")
     assert worker.logged("job_run_ended")[0]["outcome"] == "lost"
     assert await processing.job(job_id) == job
-    result = orjson.loads(job.result_json)
-    assert [info.key async for info in processing.store.list(f"jobs/{job_id}")] == [result["object_key"]]
+    assert [info.key async for info in processing.store.list(f"jobs/{job_id}")] == [file_key(job)]
 
 
 async def test_job_that_cannot_be_done_says_why(processing: Any, worker: Any, short_master: Path) -> None:
@@ -208,7 +214,7 @@ async def test_job_that_cannot_be_done_says_why(processing: Any, worker: Any, sh
 
 
 async def test_foreign_kinds_of_job_fail_instead_of_hanging(processing: Any, worker: Any) -> None:
-    for kind, body in (("separate", "{}"), ("convert", "{}")):
+    for kind, body in (("compose", "{}"), ("convert", "{}")):
         job = await processing.users.create(processing.person, kind=kind, queue="processing", request_json=body)
         assert (await processing.ended(job.id)).error.code == "internal"
 

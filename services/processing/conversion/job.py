@@ -1,0 +1,61 @@
+"""The kind "convert": a track's master in another format, sample rate, bit depth or bit rate, as a file of the job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from services.processing.conversion.request import ConvertRequest
+from services.processing.jobs.kind import Made, Wanted, Work
+from services.processing.jobs.parsing import refused, validated
+from services.processing.media.formats import violations_of
+from services.shared.errors import AppError, ErrorCode
+
+
+class ConvertKind:
+    """Converts masters. Holds nothing between two of them."""
+
+    name: Final = "convert"
+
+    def parse(self, body: Mapping[str, Any]) -> ConvertRequest:
+        """The checked request. Raises VALIDATION with every field that has to change."""
+        request = validated(ConvertRequest, body)
+        wrong = violations_of(request.asked)
+        if wrong:
+            raise refused(wrong)
+        return request
+
+    def wanted(self, request: ConvertRequest) -> Sequence[Wanted]:
+        """The master."""
+        return (Wanted(request.track_id),)
+
+    def run(self, work: Work) -> Made:
+        """Write `audio.<format>`. Raises UNSUPPORTED_MEDIA, STORAGE_FULL."""
+        # Imported here: whoever only checks requests needs no codecs.
+        from services.processing.media.encoding import encode
+
+        request: ConvertRequest = work.request
+        source = work.sources[request.track_id].master
+        if source is None:
+            raise AppError(ErrorCode.INTERNAL, "The track's audio was not fetched.")
+        stage = f"writing {request.format}"
+        name = f"audio.{request.format}"
+        made = encode(
+            source,
+            work.folder / name,
+            request.target,
+            check=work.check,
+            progress=lambda fraction: work.report(fraction, stage),
+        )
+        return Made(
+            result={
+                "format": request.format,
+                "duration": round(made.duration_seconds, 6),
+                "sample_rate": made.sample_rate_hz,
+                "channels": made.channels,
+            },
+            files={name: work.folder / name},
+        )
+
+
+KIND: Final = ConvertKind()

@@ -1,0 +1,90 @@
+"""From a caller's request to a job of the ledger: checked by its kind, its tracks read with the caller's own rights."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from protos.processing.v1 import processing_pb2
+from protos.users.v1 import jobs_pb2, jobs_pb2_grpc, tracks_pb2, tracks_pb2_grpc
+from services.processing.jobs import registry
+from services.processing.jobs.kind import JobKind, Wanted
+from services.processing.jobs.stored_request import SourceRecord, StoredRequest, at_place, source_record
+from services.shared.errors import AppError
+from services.shared.grpc_client import call
+from services.shared.identity import Principal
+from services.shared.telemetry import inject_headers
+
+QUEUE: Final = "processing"
+
+# A session of a hundred channels with automation on each has about half of it.
+LONGEST_REQUEST: Final = 1_000_000
+MOST_TRACKS: Final = 64
+_IDEMPOTENT_RETRIES: Final = 3
+
+
+class Submissions:
+    """Creates processing jobs."""
+
+    def __init__(self, jobs: jobs_pb2_grpc.JobServiceStub, tracks: tracks_pb2_grpc.TrackServiceStub) -> None:
+        self._jobs = jobs
+        self._tracks = tracks
+
+    async def create(self, request: processing_pb2.SubmitRequest, caller: Principal) -> jobs_pb2.CreateResponse:
+        """Check and create. Raises VALIDATION and NOT_FOUND by field, QUOTA_EXCEEDED, QUEUE_FULL, …"""
+        # In a thread: a kind's package may take a second to import.
+        kind = await asyncio.to_thread(registry.kind_of, request.kind)
+        if kind is None:
+            known = ", ".join(registry.offered())
+            raise AppError.field("/kind", f"{request.kind[:40]!r} is not offered here; choose one of: {known}.")
+        body = _object(request.request_json)
+        asked = kind.parse(body)
+        stored = StoredRequest(
+            body=asked.model_dump(mode="json", by_alias=True, exclude_none=True),
+            sources=await self._sources(kind, asked, caller),
+            trace=inject_headers({}),
+        )
+        create = jobs_pb2.CreateRequest(
+            kind=kind.name, queue=QUEUE, request_json=stored.to_json(), cost=1, idempotency=request.idempotency
+        )
+        # Only a call with a key may be repeated by us: without one, a lost answer would make two jobs.
+        retries = _IDEMPOTENT_RETRIES if request.idempotency.key else 0
+        answer: jobs_pb2.CreateResponse = await call(self._jobs.Create, create, token=caller.token, retries=retries)
+        return answer
+
+    async def _sources(self, kind: JobKind, asked: Any, caller: Principal) -> list[SourceRecord]:
+        places: dict[str, list[Wanted]] = {}
+        for place in kind.wanted(asked):
+            places.setdefault(place.track_id, []).append(place)
+        if len(places) > MOST_TRACKS:
+            raise AppError.field("", f"A job takes at most {MOST_TRACKS} different tracks.")
+        found = await asyncio.gather(*(self._track(named[0], caller) for named in places.values()))
+        return [source_record(track, named) for track, named in zip(found, places.values(), strict=True)]
+
+    async def _track(self, place: Wanted, caller: Principal) -> tracks_pb2.Track:
+        """The track with the caller's own rights, so that nobody works on what they may not hear."""
+        try:
+            answer: tracks_pb2.GetTrackResponse = await call(
+                self._tracks.GetTrack,
+                tracks_pb2.GetTrackRequest(track_id=place.track_id),
+                token=caller.token,
+                retries=_IDEMPOTENT_RETRIES,
+            )
+        except AppError as error:
+            raise at_place(error, place) from error
+        return answer.track
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    if len(text) > LONGEST_REQUEST:
+        raise AppError.field("", f"The request is too long: at most {LONGEST_REQUEST:,} characters.")
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise AppError.field("", "The request is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise AppError.field("", "The request has to be a JSON object.")
+    return body

@@ -1,0 +1,80 @@
+"""Spectrograms of stored audio as PNG, made once and kept beside the other derivatives."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from services.processing.heavy_work import HeavyWork
+from services.processing.media.derivatives import derivative_folder
+from services.processing.media.reading import inspect
+from services.processing.scratch import Scratch
+from services.processing.single_flight import SingleFlight
+from services.shared.errors import AppError, ErrorCode
+from services.shared.storage import ObjectStore
+
+WIDTHS: Final = range(64, 4_097)
+HEIGHTS: Final = range(32, 2_049)
+
+_ETAG_DIGITS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A stored PNG. `etag` stands for what was asked for, which always makes the same bytes."""
+
+    object_key: str
+    size_bytes: int
+    etag: str
+
+
+class Spectrograms:
+    """Makes and finds pictures; one at a time of each, however many ask."""
+
+    def __init__(self, store: ObjectStore, scratch: Scratch, heavy: HeavyWork, *, linger_seconds: float) -> None:
+        self._store = store
+        self._scratch = scratch
+        self._heavy = heavy
+        self._flights: SingleFlight[str, None] = SingleFlight(linger_seconds)
+
+    async def ensure(self, source_key: str, width: int, height: int, scheme: str) -> Picture:
+        """The picture of a lossless object. Raises VALIDATION, NOT_FOUND, UNSUPPORTED_MEDIA, …"""
+        if width not in WIDTHS or height not in HEIGHTS:
+            raise AppError.field("/width", f"A picture is {_span(WIDTHS)} by {_span(HEIGHTS)} pixels.")
+        if not scheme.replace("-", "").replace("_", "").isalnum():
+            raise AppError.field("/scheme", "There is no such colour scheme.")
+        key = f"{derivative_folder(source_key)}/spectrogram-{width}x{height}-{scheme}.png"
+        if not await self._store.exists(key):
+            await self._flights.join(key, lambda: self._make(source_key, key, width, height, scheme))
+        info = await self._store.head(key)
+        return Picture(key, info.size_bytes, hashlib.sha256(key.encode()).hexdigest()[:_ETAG_DIGITS])
+
+    async def aclose(self) -> None:
+        """Stop what is being made."""
+        await self._flights.aclose()
+
+    async def _make(self, source_key: str, key: str, width: int, height: int, scheme: str) -> None:
+        async with self._heavy.turn():
+            with self._scratch.folder() as folder:
+                source = folder / "source"
+                await self._store.download(source_key, source)
+                data = await self._heavy.run(lambda _check: _drawn(source, width, height, scheme))
+            await self._store.put(key, data)
+
+
+def _drawn(source: Path, width: int, height: int, scheme: str) -> bytes:
+    inspect(source)
+    try:
+        # Imported here: whoever draws nothing needs no transforms.
+        pictures = import_module("services.processing.analysis.pictures")
+    except ModuleNotFoundError as error:
+        raise AppError(ErrorCode.NOT_FOUND, "This server draws no spectrograms.") from error
+    made: bytes = pictures.spectrogram_png(source, width, height, scheme)
+    return made
+
+
+def _span(values: range) -> str:
+    return f"{values.start} to {values.stop - 1}"
