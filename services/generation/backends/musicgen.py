@@ -45,6 +45,7 @@ _DEBUG = ModelDescription(
 )
 # Random weights give about ±4 with peaks of ±10.
 _DEBUG_LIVE_GAIN_DB = -26.0
+_SLOTS = 4
 
 
 class MusicGenBackend:
@@ -81,10 +82,15 @@ class MusicGenBackend:
         with self._lock:
             if model_id not in self._makers:
                 # Here and not above: the gRPC server reads descriptions without loading torch.
+                from services.generation.engine.runtime import torch_runtime
                 from services.generation.models import debug
-                from services.generation.musicgen.song import SongMaker
+                from services.generation.musicgen.song import InstalledModel, SongMaker
+                from services.generation.musicgen.text_conditioner import HashTokenizer
 
+                model = debug.build()
+                tokenizer = HashTokenizer(model.configuration.text.vocabulary)
                 self._makers[model_id] = SongMaker(
-                    _DEBUG, debug.build(), _DEBUG_LIVE_GAIN_DB, self._environment.threads
+                    InstalledModel(_DEBUG, model, tokenizer, _DEBUG_LIVE_GAIN_DB),
+                    torch_runtime(model, _SLOTS, self._environment.threads),
                 )
             return self._makers[model_id]

@@ -78,6 +78,10 @@ class GenerationRequest:
     title: str = ""
     public: bool = False
     spec: dict[str, Any] = field(default_factory=dict)
+    # Tracks of the library: one whose melody the song follows, one that it goes on from at a second.
+    melody_id: str = ""
+    continue_from_id: str = ""
+    continue_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,29 @@ class GenerationContext(Protocol):
 
     def audio(self, samples: NDArray[np.float32]) -> None:
         """Publish the next live samples, at most 0.5 s a call."""
+
+
+@runtime_checkable
+class ResumableContext(Protocol):
+    """What a context may offer beside `GenerationContext`: a record of the song that survives this worker.
+
+    The record is the backend's own: bytes that are only ever appended, fenced like the live audio. What is saved before
+    `audio` is called is published before that audio.
+    """
+
+    def saved_tokens(self) -> bytes:
+        """The record as earlier attempts left it; empty for a new song."""
+
+    def save_tokens(self, data: bytes) -> None:
+        """Append to the record."""
+
+
+@runtime_checkable
+class SourceContext(Protocol):
+    """What a context may offer beside `GenerationContext`: the other tracks that a request names."""
+
+    def source(self, track_id: str) -> Path:
+        """A local copy of a track's lossless master. Raises VALIDATION when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

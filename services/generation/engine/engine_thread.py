@@ -1,59 +1,79 @@
-"""The thread that steps an engine while it has work, and hands every request's tokens to whoever asked for it."""
+"""The thread that steps an engine while it has work, and hands every request's frames to whoever asked for it."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
 
-from services.generation.engine.engine import Engine, StepOutput
+from services.generation.engine.engine import Engine, Refusal, StepOutput
+from services.generation.engine.metrics import EngineMetrics
 from services.generation.engine.request import EngineRequest
 
 _log = structlog.get_logger(__name__)
 
-TokenSink = Callable[[StepOutput | Exception], None]
+FrameSink = Callable[[StepOutput | Exception], None]
 
 
 class EngineThread:
-    """Owns an engine. Sinks are called from the thread and have to be quick: they only pass tokens on."""
+    """Owns an engine. Sinks are called from the thread and have to be quick: they only pass frames on."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, metrics: EngineMetrics | None = None) -> None:
         self._engine = engine
-        self._sinks: dict[str, TokenSink] = {}
+        self._metrics = metrics
+        self._sinks: dict[str, FrameSink] = {}
         self._wake = threading.Condition()
         self._closed = False
+        self._draining = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, request: EngineRequest, sink: TokenSink) -> None:
-        """Run a request. `sink` gets every step's output; an exception instead when the engine failed."""
+    @property
+    def busy(self) -> int:
+        """How many songs are being made."""
+        return self._engine.busy
+
+    def submit(self, request: EngineRequest, sink: FrameSink) -> None:
+        """Run a request.
+
+        `sink` gets every step's output; an exception instead when it was refused (QueueFull, TooLate, ValueError) or
+        the engine failed.
+        """
         with self._wake:
-            if self._closed:
+            if self._closed or self._draining:
                 raise RuntimeError("The engine is closed.")
             self._sinks[request.id] = sink
             self._engine.add(request)
-            self._wake.notify()
+            self._wake.notify_all()
 
     def cancel(self, request_id: str) -> None:
         """Let a request leave; its sink is not called again. Harmless when it is over."""
         with self._wake:
             if self._sinks.pop(request_id, None) is not None:
                 self._engine.cancel(request_id)
-                self._wake.notify()
+                self._wake.notify_all()
+
+    def drain(self, timeout_seconds: float) -> bool:
+        """Take no more requests and wait for those that are here; whether they ended in time. `close` comes next."""
+        with self._wake:
+            self._draining = True
+            return self._wake.wait_for(lambda: not self._sinks, timeout_seconds)
 
     def close(self) -> None:
         """Stop stepping and end the thread; sinks that still wait hear of it. Idempotent."""
         with self._wake:
             self._closed = True
             waiting, self._sinks = self._sinks, {}
-            self._wake.notify()
+            self._wake.notify_all()
         self._thread.join()
         for sink in waiting.values():
             sink(RuntimeError("The engine was closed."))
 
     def _run(self) -> None:
         while self._wait_for_work():
+            began = time.perf_counter()
             try:
                 outputs = self._engine.step()
             except Exception as error:
@@ -61,12 +81,22 @@ class EngineThread:
                 self._fail_all(error)
                 continue
             for output in outputs:
-                with self._wake:
-                    sink = self._sinks.pop(output.request_id, None)
-                    if sink is not None and not output.finished:
-                        self._sinks[output.request_id] = sink
-                if sink is not None:
-                    sink(output)
+                if isinstance(output, Refusal):
+                    self._tell(output.request_id, output.reason, last=True)
+                else:
+                    self._tell(output.request_id, output, last=output.finished)
+            if self._metrics:
+                drawn = sum(isinstance(output, StepOutput) for output in outputs)
+                self._metrics.stepped(time.perf_counter() - began, drawn, self._engine.busy, self._engine.waiting)
+
+    def _tell(self, request_id: str, message: StepOutput | Exception, last: bool) -> None:
+        with self._wake:
+            sink = self._sinks.pop(request_id, None)
+            if sink is not None and not last:
+                self._sinks[request_id] = sink
+            self._wake.notify_all()
+        if sink is not None:
+            sink(message)
 
     def _wait_for_work(self) -> bool:
         with self._wake:
@@ -78,5 +108,6 @@ class EngineThread:
             failed, self._sinks = self._sinks, {}
             for request_id in failed:
                 self._engine.cancel(request_id)
+            self._wake.notify_all()
         for sink in failed.values():
             sink(error)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
+
+from services.generation.engine.timeline import Timeline
 
 
 class RequestState(Enum):
-    """Where a request stands. `FINISHED` and `CANCELLED` are final."""
+    """Where a request stands. `FINISHED`, `CANCELLED` and `EXPIRED` are final."""
 
     WAITING = "waiting"
     RUNNING = "running"
     FINISHED = "finished"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +32,65 @@ class SamplingParameters:
     top_p: float = 0.0
 
 
+class Condition(Protocol):
+    """What a slot is conditioned on; made by the request's own thread, opaque to everything but the runner."""
+
+    @property
+    def prefix_length(self) -> int:
+        """Decoder positions in front of the song's own; 0 for models that read their conditioning by attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """From `frame` of the song on, `condition` holds. All conditions of a song have the same prefix length."""
+
+    frame: int
+    condition: Condition
+
+
 @dataclass(slots=True)
 class EngineRequest:
-    """One request: `steps` decoder steps for `prompt`, guided away from `negative_prompt`.
+    """One request: the song of `timeline`, conditioned by `cues` (the first at frame 0, in order).
 
-    `state`, `slot` and `step` belong to the scheduler.
+    `deadline` is a time of the engine's clock in seconds: who still waits then is refused. The fields below it belong
+    to the scheduler and the engine: `prefix_filled` counts the prefix positions in the cache, `cue` is the index of the
+    condition that the slot holds (−1: none yet).
     """
 
     id: str
-    prompt: str
-    steps: int
+    timeline: Timeline
+    cues: Sequence[Cue]
     sampling: SamplingParameters
-    negative_prompt: str = ""
+    deadline: float | None = None
     state: RequestState = RequestState.WAITING
     slot: int | None = None
-    step: int = 0
+    prefix_filled: int = 0
+    cue: int = -1
+    _frames: list[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._frames = [cue.frame for cue in self.cues]
+        if not self._frames or self._frames[0] != 0 or self._frames != sorted(self._frames):
+            raise ValueError("The first cue stands at frame 0, and the others follow in order.")
+        if len({cue.condition.prefix_length for cue in self.cues}) != 1:
+            raise ValueError("All conditions of a song have the same prefix length.")
+
+    @property
+    def prefix_length(self) -> int:
+        """Positions of the prefix."""
+        return self.cues[0].condition.prefix_length
+
+    @property
+    def positions(self) -> int:
+        """Cache positions that it needs at most, of each of its two rows."""
+        return self.prefix_length + self.timeline.positions
+
+    @property
+    def wanted_cue(self) -> int:
+        """Index of the cue that holds for the next token."""
+        return bisect_right(self._frames, self.timeline.next_frame) - 1
+
+    @property
+    def gap(self) -> int:
+        """Positions that have to be filled before its next token can be drawn."""
+        return self.prefix_length - self.prefix_filled + self.timeline.gap

@@ -1,71 +1,79 @@
-"""Everything of the engine that touches tensors: conditioning, the caches of the slots, the decoder step and sampling.
+"""Everything of the engine that touches tensors, on torch: the caches of the slots, the decoder's steps and sampling.
 
-A slot has two rows: with the prompt (2 · slot) and without or with the negative one (2 · slot + 1), for guidance. Each
-step computes all rows of all slots in one fixed shape, so that a request's tokens are bitwise the same whatever else is
-running.
+The reference that runs everywhere. Each step computes all rows of all slots in one fixed shape, so that a request's
+tokens are bitwise the same whatever else is running.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
+from torch import Tensor
 
-from services.generation.engine.request import EngineRequest, SamplingParameters
-from services.generation.musicgen.decoder import DecoderCache
-from services.generation.musicgen.model import MusicGen
+from services.generation.engine.engine import RowStep
+from services.generation.engine.request import Condition
+from services.generation.engine.timeline import Tokens
+from services.generation.musicgen.conditioning import SongCondition
+from services.generation.musicgen.decoder import Decoder, DecoderCache
 from services.generation.musicgen.sampler import sample
-from services.generation.musicgen.text_conditioner import TextConditioner
-
-_IDLE = SamplingParameters(seed=0, temperature=0.0)
 
 
-class Runner:
-    """Runs the requests that the scheduler names, each in its slot. Owned by the engine's thread."""
+class TorchRunner:
+    """The `StepRunner` over the torch decoder. Owned by the engine's thread."""
 
-    def __init__(self, model: MusicGen, conditioner: TextConditioner, slots: int) -> None:
-        self._model = model
-        self._conditioner = conditioner
+    def __init__(self, decoder: Decoder, slots: int) -> None:
+        self._decoder = decoder
         self._slots = slots
-        configuration = model.configuration
-        self._pad = configuration.decoder.pad_token
-        self._cache = DecoderCache.empty(configuration.decoder, 2 * slots, configuration.text.max_tokens)
-        self._tokens = torch.full((slots, configuration.decoder.codebooks), self._pad)
+        self._pad = decoder.configuration.pad_token
+        self._cache = DecoderCache.empty(decoder.configuration, 2 * slots)
+        self._conditions: dict[int, SongCondition] = {}
 
-    def admit(self, request: EngineRequest) -> None:
-        """Prepare a slot for the request that was just given it."""
-        slot = self._slot(request)
-        decoder = self._model.decoder
-        decoder.condition(self._cache, 2 * slot, *self._conditioner(request.prompt))
-        if request.negative_prompt:
-            decoder.condition(self._cache, 2 * slot + 1, *self._conditioner(request.negative_prompt))
-        else:
-            decoder.condition(self._cache, 2 * slot + 1, None, None)
-        self._tokens[slot] = self._pad
+    def condition(self, slot: int, condition: Condition) -> None:
+        """Let the slot be conditioned on this from now on."""
+        song = cast("SongCondition", condition)
+        self._conditions[slot] = song
+        for row, memory in enumerate(song.memories):
+            self._cache.set_cross(2 * slot + row, memory)
 
-    def step(self, requests: Sequence[EngineRequest]) -> list[tuple[int, ...]]:
-        """Run one step; the tokens `[K]` of each request, in the given order."""
-        positions = torch.zeros(self._slots, dtype=torch.long)
-        parameters = [_IDLE] * self._slots
-        for request in requests:
-            slot = self._slot(request)
-            positions[slot] = request.step
-            parameters[slot] = request.sampling
-        logits = self._model.decoder.step(
-            self._tokens.repeat_interleave(2, dim=0), positions.repeat_interleave(2), self._cache
+    def fill_prefix(self, slot: int, first: int, count: int) -> None:
+        """Run positions of the condition's prefix."""
+        prefix = self._conditions[slot].prefix
+        if prefix is None:
+            raise RuntimeError("There is no prefix to fill.")
+        self._decoder.fill(prefix[:, first : first + count], slot, first, self._cache)
+
+    def fill(self, slot: int, position: int, tokens: Sequence[Tokens]) -> None:
+        """Run inputs `[n, K]` at `position …`."""
+        embedded = self._decoder.embed(torch.tensor(tokens))
+        first = self._conditions[slot].prefix_length + position
+        self._decoder.fill(embedded.expand(2, -1, -1), slot, first, self._cache)
+
+    def step(self, rows: Sequence[RowStep]) -> list[Tokens]:
+        """Run one position of every row and draw."""
+        logits = self.logits(rows)
+        taking = [row.slot for row in rows]
+        drawn = sample(
+            logits[0::2][taking],
+            logits[1::2][taking],
+            [row.sampling for row in rows],
+            [row.noise_step for row in rows],
         )
-        drawn = sample(logits[0::2], logits[1::2], parameters, positions.tolist())
-        longest = self._model.pattern.longest
-        answers = []
-        for request in requests:
-            slot = self._slot(request)
-            live = torch.tensor(self._model.pattern.live(request.step, request.steps - longest))
-            self._tokens[slot] = torch.where(live, drawn[slot], self._pad)
-            answers.append(tuple(self._tokens[slot].tolist()))
-        return answers
+        return [tuple(tokens) for tokens in drawn.tolist()]
 
-    @staticmethod
-    def _slot(request: EngineRequest) -> int:
-        if request.slot is None:
-            raise RuntimeError(f"The request {request.id} has no slot.")
-        return request.slot
+    def logits(self, rows: Sequence[RowStep]) -> Tensor:
+        """Run one position of every row; the logits `[2 · slots, K, V]` of all of them."""
+        codebooks = self._decoder.configuration.codebooks
+        tokens = torch.full((2 * self._slots, codebooks), self._pad)
+        positions: dict[int, int] = {}
+        for row in rows:
+            tokens[2 * row.slot : 2 * row.slot + 2] = torch.tensor(row.tokens)
+            positions[row.slot] = self._conditions[row.slot].prefix_length + row.position
+        return self._decoder.step(tokens, positions, self._cache)
+
+    def release(self, slot: int) -> None:
+        """Let go of what the slot was conditioned on."""
+        self._conditions.pop(slot, None)
+        self._cache.set_cross(2 * slot, None)
+        self._cache.set_cross(2 * slot + 1, None)

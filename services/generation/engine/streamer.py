@@ -1,45 +1,52 @@
-"""From tokens to sound while they come: undoes the delay pattern and decodes the codec incrementally."""
+"""From frames to sound while they come: decodes the codec incrementally."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from services.generation.musicgen.codec import Codec
-from services.generation.musicgen.delay_pattern import DelayPattern, DelayUndo
+from services.generation.engine.timeline import Tokens
 
 FIRST_CHUNK_FRAMES = 10
 CHUNK_FRAMES = 20
 
 
+class StreamingCodec(Protocol):
+    """What turns codes into sound with a state for each stream: `AudioCodec`, or a runtime's own."""
+
+    def initial_state(self) -> Any:
+        """A stream that has not begun."""
+
+    def stream(self, codes: Tensor, state: Any, last: bool) -> Tensor:
+        """The next frames `[K, n]` (n may be 0) to audio `[channels, m]`; `last` answers what was held back."""
+
+
 class Streamer:
-    """One request's way from steps to audio, in chunks that depend on nothing but the number of frames so far.
+    """One song's way from frames to audio, in chunks that depend on nothing but the number of frames so far.
 
     Chunks of 0.4 s at 50 frames a second (the first one shorter: it is waited for) cost little more than the whole.
+    `codebooks` is K.
     """
 
-    def __init__(self, codec: Codec, pattern: DelayPattern) -> None:
+    def __init__(self, codec: StreamingCodec, codebooks: int) -> None:
         self._codec = codec
-        self._undo = DelayUndo(pattern)
+        self._codebooks = codebooks
         self._state = codec.initial_state()
-        self._frames: list[tuple[int, ...]] = []
+        self._frames: list[Tokens] = []
         self._chunk = FIRST_CHUNK_FRAMES
 
-    def push(self, tokens: Sequence[int], last: bool) -> NDArray[np.float32] | None:
-        """Take one step's tokens `[K]`;
-
-        answer audio `[samples, channels]` when a chunk is full, or the rest at last.
-        """
-        frame = self._undo.push(tokens)
-        if frame is not None:
-            self._frames.append(frame)
+    def push(self, frames: Sequence[Tokens], last: bool) -> NDArray[np.float32] | None:
+        """Take frames `[n, K]`; answer audio `[samples, channels]` when a chunk is full, or the rest at last."""
+        self._frames += frames
         if not last and len(self._frames) < self._chunk:
             return None
         self._chunk = CHUNK_FRAMES
-        codes = torch.tensor(self._frames).T if self._frames else torch.zeros(len(tokens), 0, dtype=torch.long)
+        codes = torch.tensor(self._frames, dtype=torch.long).reshape(-1, self._codebooks).T
         self._frames = []
         audio = self._codec.stream(codes, self._state, last)
         return np.ascontiguousarray(audio.T.numpy(), dtype=np.float32)

@@ -26,7 +26,7 @@ _SECONDS = 30
 
 CONFIGURATION = MusicGenConfiguration(
     text=TextConfiguration(
-        vocabulary=512, hidden_size=32, head_size=8, heads=4, feed_forward_size=64, layers=1, max_tokens=32
+        vocabulary=512, hidden_size=32, head_size=8, heads=4, feed_forward_size=64, layers=1, max_tokens=64
     ),
     decoder=DecoderConfiguration(
         codebooks=4,

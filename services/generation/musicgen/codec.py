@@ -1,13 +1,10 @@
-"""EnCodec's decoder (Défossez et al., 2022), whole or in pieces: codes `[K, T]` to audio, with exact incremental state.
+"""EnCodec (Défossez et al., 2022): codes `[K, T]` to audio, whole or in pieces, and audio to codes.
 
-The 32 kHz codec is not causal: its convolutions look ahead and its edges are reflected. In pieces, each layer keeps the
-left context that it still needs and holds back what it cannot know yet, so a streamed song equals the whole one up to
-rounding. The layers stand in transformers' order (`decoder.layers.0.conv` …), so that its weights load by name.
+The layers stand in transformers' order (`decoder.layers.0.conv` …), so that its weights load by name.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -15,234 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from services.generation.musicgen.codec_layers import (
+    Activation,
+    Convolution,
+    Downsampling,
+    Recurrence,
+    ResidualBlock,
+    StreamingLayer,
+    Upsampling,
+)
 from services.generation.musicgen.configuration import CodecConfiguration
-
-
-def reflect(x: Tensor, left: int, right: int) -> Tensor:
-    """Reflect the edges of `[1, C, T]`;
-
-    what is shorter than the padding is extended by zeros first, as EnCodec does.
-    """
-    extra = max(0, max(left, right) + 1 - x.shape[-1])
-    if extra:
-        padded = functional.pad(functional.pad(x, (0, extra)), (left, right), mode="reflect")
-        return padded[..., : padded.shape[-1] - extra]
-    return functional.pad(x, (left, right), mode="reflect")
-
-
-class StreamingLayer(nn.Module, ABC):
-    """A layer that works whole (`forward`) or in pieces (`stream`, with a state of its own for each stream)."""
-
-    @abstractmethod
-    def initial_state(self) -> Any:
-        """The state of a stream that has not begun."""
-
-    @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
-        """`[1, C, T]`, whole."""
-
-    @abstractmethod
-    def stream(self, x: Tensor, state: Any, last: bool) -> Tensor:
-        """The next piece of `[1, C, T]`; `last` also answers what was held back."""
-
-
-@dataclass(slots=True)
-class ConvolutionState:
-    """The input that later outputs still need."""
-
-    context: Tensor | None = None
-    begun: bool = False
-
-
-class Convolution(StreamingLayer):
-    """A convolution of stride 1 that keeps the length, with reflected edges, centred."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv1d(inputs, outputs, kernel, dilation=dilation)
-        self._span = (kernel - 1) * dilation
-        self._right = self._span // 2
-        self._left = self._span - self._right
-
-    def initial_state(self) -> ConvolutionState:
-        """Nothing heard yet."""
-        return ConvolutionState()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[1, C, T]`, whole."""
-        out: Tensor = self.conv(reflect(x, self._left, self._right))
-        return out
-
-    def stream(self, x: Tensor, state: ConvolutionState, last: bool) -> Tensor:
-        """The next piece of `[1, C, T]`; `last` also answers what was held back."""
-        heard = x if state.context is None else torch.cat([state.context, x], dim=-1)
-        if not state.begun:
-            if last:
-                return self.forward(heard) if heard.shape[-1] else self._nothing(x)
-            if heard.shape[-1] <= self._left:
-                state.context = heard
-                return self._nothing(x)
-            heard = reflect(heard, self._left, 0)
-            state.begun = True
-        if last and self._right:
-            heard = reflect(heard, 0, self._right)
-        if heard.shape[-1] <= self._span:
-            state.context = heard
-            return self._nothing(x)
-        state.context = heard[..., heard.shape[-1] - self._span :]
-        out: Tensor = self.conv(heard)
-        return out
-
-    def _nothing(self, x: Tensor) -> Tensor:
-        return x.new_zeros(1, self.conv.out_channels, 0)
-
-
-@dataclass(slots=True)
-class UpsamplingState:
-    """The overlap of the newest input with outputs to come, and how much of the left edge is still to be cut."""
-
-    tail: Tensor
-    cut: int
-    heard: bool = False
-
-
-class Upsampling(StreamingLayer):
-    """A transposed convolution by `ratio` (kernel twice that), its overhang cut at both edges."""
-
-    def __init__(self, inputs: int, outputs: int, ratio: int) -> None:
-        super().__init__()
-        self.conv = nn.ConvTranspose1d(inputs, outputs, 2 * ratio, stride=ratio)
-        self._ratio = ratio
-        self._right = ratio // 2
-        self._left = ratio - self._right
-
-    def initial_state(self) -> UpsamplingState:
-        """Nothing heard yet."""
-        return UpsamplingState(torch.zeros(1, self.conv.out_channels, self._ratio), self._left)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[1, C, T]` to `[1, C', T * ratio]`, whole."""
-        out: Tensor = self.conv(x)
-        return out[..., self._left : out.shape[-1] - self._right]
-
-    def stream(self, x: Tensor, state: UpsamplingState, last: bool) -> Tensor:
-        """The next piece; `last` also answers what was held back."""
-        bias = self.conv.bias
-        if bias is None:  # pragma: no cover — every EnCodec has one
-            raise TypeError("A transposed convolution without bias is not EnCodec's.")
-        pieces = []
-        if x.shape[-1]:
-            # The bias belongs to every output once: it is added when a sample is finished, not where pieces overlap.
-            raw = functional.conv_transpose1d(x, self.conv.weight, None, stride=self._ratio)
-            raw[..., : self._ratio] += state.tail
-            ready = x.shape[-1] * self._ratio
-            pieces.append(raw[..., :ready])
-            state.tail = raw[..., ready:]
-            state.heard = True
-        if last and state.heard:
-            pieces.append(state.tail[..., : self._ratio - self._right])
-        if not pieces:
-            return x.new_zeros(1, self.conv.out_channels, 0)
-        out = torch.cat(pieces, dim=-1) + bias[None, :, None]
-        cut = min(state.cut, out.shape[-1])
-        state.cut -= cut
-        return out[..., cut:]
-
-
-@dataclass(slots=True)
-class RecurrenceState:
-    """Hidden and cell state of the LSTM layers; None before the first frame."""
-
-    memory: tuple[Tensor, Tensor] | None = None
-
-
-class Recurrence(StreamingLayer):
-    """EnCodec's LSTM around a residual."""
-
-    def __init__(self, channels: int, layers: int) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(channels, channels, layers)
-
-    def initial_state(self) -> RecurrenceState:
-        """Nothing heard yet."""
-        return RecurrenceState()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[1, C, T]`, whole."""
-        return self.stream(x, self.initial_state(), True)
-
-    def stream(self, x: Tensor, state: RecurrenceState, _last: bool) -> Tensor:
-        """The next piece; nothing is ever held back."""
-        if not x.shape[-1]:
-            return x
-        inputs = x.permute(2, 0, 1)
-        out, state.memory = self.lstm(inputs, state.memory)
-        mixed: Tensor = (out + inputs).permute(1, 2, 0)
-        return mixed
-
-
-class Activation(StreamingLayer):
-    """ELU, with the interface of the layers that keep state."""
-
-    def initial_state(self) -> None:
-        """There is none."""
-        return
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any shape."""
-        return functional.elu(x)
-
-    def stream(self, x: Tensor, _state: None, _last: bool) -> Tensor:
-        """Any shape."""
-        return functional.elu(x)
-
-
-@dataclass(slots=True)
-class ResidualState:
-    """States of the branch, and the input that waits for the branch to catch up."""
-
-    branch: list[Any]
-    waiting: Tensor | None = None
-
-
-class ResidualBlock(StreamingLayer):
-    """ELU, dilated convolution, ELU, pointwise convolution, around an identity shortcut."""
-
-    def __init__(self, channels: int, configuration: CodecConfiguration, dilation: int) -> None:
-        super().__init__()
-        hidden = channels // configuration.compress
-        self.block = cast(
-            "list[StreamingLayer]",
-            nn.ModuleList(
-                [
-                    Activation(),
-                    Convolution(channels, hidden, configuration.residual_kernel_size, dilation),
-                    Activation(),
-                    Convolution(hidden, channels, 1),
-                ]
-            ),
-        )
-
-    def initial_state(self) -> ResidualState:
-        """Nothing heard yet."""
-        return ResidualState([layer.initial_state() for layer in self.block])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[1, C, T]`, whole."""
-        out = x
-        for layer in self.block:
-            out = layer(out)
-        return x + out
-
-    def stream(self, x: Tensor, state: ResidualState, last: bool) -> Tensor:
-        """The next piece; `last` also answers what was held back."""
-        out = x
-        for layer, layer_state in zip(self.block, state.branch, strict=True):
-            out = layer.stream(out, layer_state, last)
-        waiting = x if state.waiting is None else torch.cat([state.waiting, x], dim=-1)
-        ready = out.shape[-1]
-        state.waiting = waiting[..., ready:]
-        return waiting[..., :ready] + out
 
 
 class CodecDecoder(nn.Module):
@@ -266,6 +45,35 @@ class CodecDecoder(nn.Module):
         self.layers = cast("list[StreamingLayer]", nn.ModuleList(layers))
 
 
+class CodecEncoder(nn.Module):
+    """Audio to latent frames; whole only."""
+
+    def __init__(self, configuration: CodecConfiguration) -> None:
+        super().__init__()
+        width = configuration.filters
+        layers: list[nn.Module] = [Convolution(configuration.channels, width, configuration.kernel_size)]
+        for ratio in reversed(configuration.ratios):
+            layers += [
+                ResidualBlock(width, configuration, configuration.dilation_growth**depth)
+                for depth in range(configuration.residual_layers)
+            ]
+            layers += [Activation(), Downsampling(width, 2 * width, ratio)]
+            width *= 2
+        layers += [
+            Recurrence(width, configuration.lstm_layers),
+            Activation(),
+            Convolution(width, configuration.hidden_size, configuration.last_kernel_size),
+        ]
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """`[1, channels, T]` to latents `[1, d, ceil(T / hop)]`."""
+        x = audio
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
 class Codebook(nn.Module):
     """The vectors of one codebook, `embed` `[size, d]`."""
 
@@ -283,7 +91,7 @@ class QuantizerLayer(nn.Module):
 
 
 class Quantizer(nn.Module):
-    """Residual vector quantization, the decoding half: a frame is the sum of its codes' vectors."""
+    """Residual vector quantization: a frame is the sum of its codes' vectors."""
 
     def __init__(self, configuration: CodecConfiguration, codebooks: int) -> None:
         super().__init__()
@@ -298,6 +106,18 @@ class Quantizer(nn.Module):
         ).sum(dim=0)
         return latents.T[None]
 
+    def encode(self, latents: Tensor) -> Tensor:
+        """Latents `[1, d, T]` to the nearest codes `[K, T]`, each codebook on what those before it left."""
+        left = latents[0].T
+        codes = []
+        for layer in self.layers:
+            table = layer.codebook.embed
+            # The squared distance without the frame's own square, which all codes share.
+            chosen = (table.pow(2).sum(dim=1) - 2.0 * left @ table.T).argmin(dim=1)
+            left = left - table[chosen]
+            codes.append(chosen)
+        return torch.stack(codes)
+
 
 @dataclass(slots=True)
 class CodecState:
@@ -307,13 +127,19 @@ class CodecState:
 
 
 class Codec(nn.Module):
-    """The decoder half of the codec. One instance serves many streams; each has its own `CodecState`."""
+    """The codec. One instance serves many streams; each has its own `CodecState`."""
 
     def __init__(self, configuration: CodecConfiguration, codebooks: int) -> None:
         super().__init__()
         self.configuration = configuration
         self.quantizer = Quantizer(configuration, codebooks)
+        self.encoder = CodecEncoder(configuration)
         self.decoder = CodecDecoder(configuration)
+
+    @torch.inference_mode()
+    def encode(self, audio: Tensor) -> Tensor:
+        """Audio `[channels, T]` to codes `[K, ceil(T / hop)]`."""
+        return self.quantizer.encode(self.encoder(audio[None]))
 
     def initial_state(self) -> CodecState:
         """A stream that has not begun."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TextConfiguration:
-    """A T5 encoder (Raffel et al., 2020). `max_tokens` is the fixed length that prompts are padded to or cut at."""
+    """A T5 encoder (Raffel et al., 2020). `max_tokens` is where prompts are cut; `gated` is T5 1.1's feed-forward."""
 
     vocabulary: int
     hidden_size: int
@@ -16,14 +16,21 @@ class TextConfiguration:
     heads: int
     feed_forward_size: int
     layers: int
-    max_tokens: int
+    max_tokens: int = 512
     relative_buckets: int = 32
     relative_distance: int = 128
+    gated: bool = False
+    epsilon: float = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderConfiguration:
-    """The language model over codec tokens. `max_positions` bounds the steps of one request."""
+    """The language model over codec tokens.
+
+    `max_positions` is how many steps of a song a slot's cache holds. `prefix_positions` is what it holds in front of
+    them: melody models have no cross-attention but read their conditioning there; 0 for all others. With `channels` 2
+    the codebooks alternate between left and right.
+    """
 
     codebooks: int
     vocabulary: int
@@ -32,6 +39,8 @@ class DecoderConfiguration:
     feed_forward_size: int
     layers: int
     max_positions: int
+    prefix_positions: int = 0
+    channels: int = 1
 
     @property
     def pad_token(self) -> int:
@@ -43,10 +52,20 @@ class DecoderConfiguration:
         """Width of one attention head."""
         return self.hidden_size // self.heads
 
+    @property
+    def cross_attention(self) -> bool:
+        """Whether it reads its conditioning by cross-attention."""
+        return self.prefix_positions == 0
+
+    @property
+    def cache_positions(self) -> int:
+        """Positions of one row's cache."""
+        return self.prefix_positions + self.max_positions
+
 
 @dataclass(frozen=True, slots=True)
 class CodecConfiguration:
-    """The decoder half of EnCodec (Défossez et al., 2022), in the shape of `facebook/encodec_32khz`: not causal."""
+    """EnCodec (Défossez et al., 2022) in the shape of `facebook/encodec_32khz`: not causal. `channels` are its own."""
 
     sample_rate: int
     channels: int
@@ -74,9 +93,41 @@ class CodecConfiguration:
 
 
 @dataclass(frozen=True, slots=True)
+class ChromaConfiguration:
+    """The melody conditioner: `frames` of the strongest of `bins` pitch classes, from spectra of `window` samples."""
+
+    bins: int = 12
+    frames: int = 235
+    window: int = 16_384
+    hop: int = 4_096
+
+
+@dataclass(frozen=True, slots=True)
 class MusicGenConfiguration:
-    """A whole model."""
+    """A whole model. `chroma` is set for melody models.
+
+    `window_seconds` is how much the decoder was trained to see, `stride_seconds` how far a longer song moves on from
+    one window to the next (audiocraft's `extend_stride`).
+    """
 
     text: TextConfiguration
     decoder: DecoderConfiguration
     codec: CodecConfiguration
+    chroma: ChromaConfiguration | None = None
+    window_seconds: float = 30.0
+    stride_seconds: float = 18.0
+
+    @property
+    def channels(self) -> int:
+        """Channels of the audio that comes out."""
+        return self.codec.channels * self.decoder.channels
+
+    @property
+    def window_frames(self) -> int:
+        """Frames of a whole window."""
+        return round(self.window_seconds * self.codec.frame_rate)
+
+    @property
+    def stride_frames(self) -> int:
+        """Frames from one window to the next."""
+        return round(self.stride_seconds * self.codec.frame_rate)

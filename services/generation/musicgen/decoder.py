@@ -1,18 +1,21 @@
-"""The language model over codec tokens, one step at a time over a fixed set of rows.
+"""The language model over codec tokens: one step of a fixed set of rows, or a chunk of one slot's positions.
 
-Every row is an independent stream at a position of its own; a step always computes all rows in the same shape, so a
-row's numbers do not depend on what the others hold. Keys and values lie in caches of fixed size. Modules are named as
-in transformers' MusicGen (`model.decoder.layers.0.self_attn.q_proj` …), so that its weights load by name.
+A slot has two rows, for guidance: 2 · slot with the prompt, 2 · slot + 1 without. Slots are independent streams at
+positions of their own. A step computes the dense layers of all rows in one fixed shape and each slot's attention over
+exactly what that slot has, so a row's numbers are bitwise the same whatever the others hold. Modules are named as in
+transformers' MusicGen (`model.decoder.layers.0.self_attn.q_proj` …), so that its weights load by name.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from services.generation.musicgen.configuration import DecoderConfiguration
 
@@ -25,87 +28,139 @@ def sinusoidal_positions(count: int, size: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
+@dataclass(frozen=True, slots=True)
+class CrossMemory:
+    """What cross-attention reads, for every layer: keys and values `[L, heads, S, head]`, real positions only."""
+
+    keys: Tensor
+    values: Tensor
+
+
 @dataclass(slots=True)
 class DecoderCache:
-    """What rows remember, for every layer: `self_*` `[L, R, heads, positions, head]`, `cross_*` `[L, R, heads, S,
-    head]`.
+    """What rows remember: `keys` and `values` `[L, R, heads, positions, head]`, and the cross memory of rows.
 
-    `cross_mask` `[R, S]` says which conditioning positions are real; a row without conditioning reads zeros.
+    A row without cross memory reads zeros: what attention gives for MusicGen's null condition, exactly.
     """
 
-    self_keys: Tensor
-    self_values: Tensor
-    cross_keys: Tensor
-    cross_values: Tensor
-    cross_mask: Tensor
+    keys: Tensor
+    values: Tensor
+    cross: dict[int, CrossMemory] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, configuration: DecoderConfiguration, rows: int, conditioning_length: int) -> DecoderCache:
+    def empty(cls, configuration: DecoderConfiguration, rows: int) -> DecoderCache:
         """Caches of `rows` rows, all zero."""
-        layers, heads, head = configuration.layers, configuration.heads, configuration.head_size
-        return cls(
-            self_keys=torch.zeros(layers, rows, heads, configuration.max_positions, head),
-            self_values=torch.zeros(layers, rows, heads, configuration.max_positions, head),
-            cross_keys=torch.zeros(layers, rows, heads, conditioning_length, head),
-            cross_values=torch.zeros(layers, rows, heads, conditioning_length, head),
-            cross_mask=torch.ones(rows, conditioning_length, dtype=torch.bool),
+        shape = (
+            configuration.layers,
+            rows,
+            configuration.heads,
+            configuration.cache_positions,
+            configuration.head_size,
         )
+        return cls(torch.zeros(shape), torch.zeros(shape))
+
+    def set_cross(self, row: int, memory: CrossMemory | None) -> None:
+        """What a row's cross-attention reads from now on; None: nothing."""
+        if memory is None:
+            self.cross.pop(row, None)
+        else:
+            self.cross[row] = memory
 
 
 class Attention(nn.Module):
-    """Multi-head attention of one query a row over keys and values that lie in a cache."""
+    """The projections of multi-head attention; who attends to what is the layer's to say."""
 
     def __init__(self, configuration: DecoderConfiguration) -> None:
         super().__init__()
         size = configuration.hidden_size
         self._heads = configuration.heads
-        self._scale = configuration.head_size**-0.5
         self.q_proj = nn.Linear(size, size, bias=False)
         self.k_proj = nn.Linear(size, size, bias=False)
         self.v_proj = nn.Linear(size, size, bias=False)
         self.out_proj = nn.Linear(size, size, bias=False)
 
-    def project(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of `[N, S, d]`, each `[N, heads, S, head]`."""
-        rows, length, _ = x.shape
-        keys = self.k_proj(x).view(rows, length, self._heads, -1).transpose(1, 2)
-        values = self.v_proj(x).view(rows, length, self._heads, -1).transpose(1, 2)
-        return keys, values
+    def queries(self, x: Tensor) -> Tensor:
+        """`[N, n, d]` to `[N, heads, n, head]`."""
+        return self._split(self.q_proj(x))
 
-    def attend(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        """Query `[R, d]` over `[R, heads, S, head]`; `mask` `[R, S]` marks what may be read, at least one a row."""
-        rows = x.shape[0]
-        query = (self.q_proj(x) * self._scale).view(rows, self._heads, 1, -1)
-        scores = (query @ keys.transpose(-1, -2)).masked_fill(~mask[:, None, None, :], -torch.inf)
-        out: Tensor = self.out_proj((scores.softmax(dim=-1) @ values).reshape(rows, -1))
+    def memory(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of `[N, S, d]`, each `[N, heads, S, head]`."""
+        return self._split(self.k_proj(x)), self._split(self.v_proj(x))
+
+    def merge(self, mixed: Tensor) -> Tensor:
+        """`[N, heads, n, head]` back to `[N, n, d]`, through the output projection."""
+        rows, _, count, _ = mixed.shape
+        out: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(rows, count, -1))
         return out
+
+    def _split(self, x: Tensor) -> Tensor:
+        rows, count, _ = x.shape
+        return x.view(rows, count, self._heads, -1).transpose(1, 2)
 
 
 class DecoderLayer(nn.Module):
-    """Self-attention, cross-attention, feed-forward, each after a norm and around a residual."""
+    """Self-attention, cross-attention (not in melody models), feed-forward, each after a norm, around a residual."""
 
     def __init__(self, configuration: DecoderConfiguration) -> None:
         super().__init__()
         size = configuration.hidden_size
+        self._has_cross = configuration.cross_attention
         self.self_attn = Attention(configuration)
         self.self_attn_layer_norm = nn.LayerNorm(size)
-        self.encoder_attn = Attention(configuration)
-        self.encoder_attn_layer_norm = nn.LayerNorm(size)
+        if self._has_cross:
+            self.encoder_attn = Attention(configuration)
+            self.encoder_attn_layer_norm = nn.LayerNorm(size)
         self.fc1 = nn.Linear(size, configuration.feed_forward_size, bias=False)
         self.fc2 = nn.Linear(configuration.feed_forward_size, size, bias=False)
         self.final_layer_norm = nn.LayerNorm(size)
 
-    def step(self, x: Tensor, cache: DecoderCache, layer: int, positions: Tensor, readable: Tensor) -> Tensor:
-        """One position of every row, `[R, d]`; writes the row's keys and values at `positions` `[R]`."""
+    def step(self, x: Tensor, cache: DecoderCache, layer: int, positions: Mapping[int, int]) -> Tensor:
+        """One position of every row, `[R, 1, d]`; only the slots of `positions` write and attend."""
         normed = self.self_attn_layer_norm(x)
-        keys, values = self.self_attn.project(normed[:, None])
-        rows = torch.arange(x.shape[0])
-        cache.self_keys[layer, rows, :, positions] = keys[:, :, 0]
-        cache.self_values[layer, rows, :, positions] = values[:, :, 0]
-        x = x + self.self_attn.attend(normed, cache.self_keys[layer], cache.self_values[layer], readable)
-        normed = self.encoder_attn_layer_norm(x)
-        x = x + self.encoder_attn.attend(normed, cache.cross_keys[layer], cache.cross_values[layer], cache.cross_mask)
-        out: Tensor = x + self.fc2(nn.functional.gelu(self.fc1(self.final_layer_norm(x))))
+        queries = self.self_attn.queries(normed)
+        keys, values = self.self_attn.memory(normed)
+        mixed = torch.zeros_like(queries)
+        for slot, position in positions.items():
+            rows = slice(2 * slot, 2 * slot + 2)
+            cache.keys[layer, rows, :, position] = keys[rows, :, 0]
+            cache.values[layer, rows, :, position] = values[rows, :, 0]
+            seen = slice(0, position + 1)
+            mixed[rows] = functional.scaled_dot_product_attention(
+                queries[rows], cache.keys[layer, rows, :, seen], cache.values[layer, rows, :, seen]
+            )
+        x = x + self.self_attn.merge(mixed)
+        return self._rest(x, cache, layer, [row for slot in positions for row in (2 * slot, 2 * slot + 1)])
+
+    def fill(self, x: Tensor, cache: DecoderCache, layer: int, slot: int, first: int) -> Tensor:
+        """Positions `first …` of both rows of a slot, `[2, n, d]`."""
+        rows, after = slice(2 * slot, 2 * slot + 2), first + x.shape[1]
+        normed = self.self_attn_layer_norm(x)
+        keys, values = self.self_attn.memory(normed)
+        cache.keys[layer, rows, :, first:after] = keys
+        cache.values[layer, rows, :, first:after] = values
+        seen = torch.arange(after) <= torch.arange(first, after)[:, None]
+        mixed = functional.scaled_dot_product_attention(
+            self.self_attn.queries(normed),
+            cache.keys[layer, rows, :, :after],
+            cache.values[layer, rows, :, :after],
+            attn_mask=seen,
+        )
+        x = x + self.self_attn.merge(mixed)
+        return self._rest(x, cache, layer, [2 * slot, 2 * slot + 1], first_row=2 * slot)
+
+    def _rest(self, x: Tensor, cache: DecoderCache, layer: int, rows: Sequence[int], first_row: int = 0) -> Tensor:
+        if self._has_cross:
+            queries = self.encoder_attn.queries(self.encoder_attn_layer_norm(x))
+            mixed = torch.zeros_like(queries)
+            for row in rows:
+                memory = cache.cross.get(row)
+                if memory is not None:
+                    place = slice(row - first_row, row - first_row + 1)
+                    mixed[place] = functional.scaled_dot_product_attention(
+                        queries[place], memory.keys[layer][None], memory.values[layer][None]
+                    )
+            x = x + self.encoder_attn.merge(mixed)
+        out: Tensor = x + self.fc2(functional.gelu(self.fc1(self.final_layer_norm(x))))
         return out
 
 
@@ -122,7 +177,7 @@ class DecoderStack(nn.Module):
             "list[DecoderLayer]", nn.ModuleList(DecoderLayer(configuration) for _ in range(configuration.layers))
         )
         self.layer_norm = nn.LayerNorm(configuration.hidden_size)
-        positions = sinusoidal_positions(configuration.max_positions, configuration.hidden_size)
+        positions = sinusoidal_positions(configuration.cache_positions, configuration.hidden_size)
         self.register_buffer("positions", positions, persistent=False)
         self.positions: Tensor
 
@@ -136,7 +191,7 @@ class DecoderModel(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The whole language model: tokens of one step in, logits of the next out."""
+    """The whole language model: tokens of one step in, logits of the next out. Positions count from the prefix on."""
 
     def __init__(self, configuration: DecoderConfiguration) -> None:
         super().__init__()
@@ -148,29 +203,39 @@ class Decoder(nn.Module):
         )
 
     @torch.inference_mode()
-    def condition(self, cache: DecoderCache, row: int, states: Tensor | None, mask: Tensor | None) -> None:
-        """Set what a row's cross-attention reads, once for its request: states `[S, d]`, mask `[S]`; None: nothing."""
-        if states is None or mask is None:
-            # The keys and values of zeroed states are zero (no biases), and so is what attention mixes of them.
-            cache.cross_keys[:, row] = 0.0
-            cache.cross_values[:, row] = 0.0
-            cache.cross_mask[row] = True
-            return
-        for index, layer in enumerate(self.model.decoder.layers):
-            keys, values = layer.encoder_attn.project(states[None])
-            cache.cross_keys[index, row] = keys[0]
-            cache.cross_values[index, row] = values[0]
-        cache.cross_mask[row] = mask
+    def cross_memory(self, states: Tensor) -> CrossMemory:
+        """Keys and values of every layer for conditioning states `[S, d]`; once for a request."""
+        pairs = [layer.encoder_attn.memory(states[None]) for layer in self.model.decoder.layers]
+        return CrossMemory(torch.cat([keys for keys, _ in pairs]), torch.cat([values for _, values in pairs]))
 
     @torch.inference_mode()
-    def step(self, tokens: Tensor, positions: Tensor, cache: DecoderCache) -> Tensor:
-        """Tokens `[R, K]` at `positions` `[R]` to logits `[R, K, V]` of the step after; updates the cache."""
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Tokens `[…, K]` to inputs `[…, d]`, positions not yet added."""
+        embedded = [table(tokens[..., index]) for index, table in enumerate(self.model.decoder.embed_tokens)]
+        return torch.stack(embedded).sum(dim=0)
+
+    @torch.inference_mode()
+    def step(self, tokens: Tensor, positions: Mapping[int, int], cache: DecoderCache) -> Tensor:
+        """Tokens `[R, K]` of all rows to logits `[R, K, V]`; `positions` says where each slot is that takes part.
+
+        The rows of other slots hold nothing of meaning.
+        """
         stack = self.model.decoder
-        x = stack.positions[positions]
-        for codebook, embedding in enumerate(stack.embed_tokens):
-            x = x + embedding(tokens[:, codebook])
-        readable = torch.arange(cache.self_keys.shape[3])[None] <= positions[:, None]
+        places = torch.zeros(len(tokens), dtype=torch.long)
+        for slot, position in positions.items():
+            places[2 * slot : 2 * slot + 2] = position
+        x = (self.embed(tokens) + stack.positions[places])[:, None]
         for index, layer in enumerate(stack.layers):
-            x = layer.step(x, cache, index, positions, readable)
-        x = stack.layer_norm(x)
+            x = layer.step(x, cache, index, positions)
+        x = stack.layer_norm(x[:, 0])
         return torch.stack([head(x) for head in self.lm_heads], dim=1)
+
+    @torch.inference_mode()
+    def fill(self, embedded: Tensor, slot: int, first: int, cache: DecoderCache) -> Tensor:
+        """Inputs `[2, n, d]` at positions `first …` of a slot's two rows into its cache; the last norm's output."""
+        stack = self.model.decoder
+        x = embedded + stack.positions[first : first + embedded.shape[1]]
+        for index, layer in enumerate(stack.layers):
+            x = layer.fill(x, cache, index, slot, first)
+        out: Tensor = stack.layer_norm(x)
+        return out

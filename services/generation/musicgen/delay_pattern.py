@@ -21,6 +21,11 @@ class DelayPattern:
         """MusicGen's own: 0, 1, 2, …"""
         return cls(tuple(range(codebooks)))
 
+    @classmethod
+    def interleaved(cls, codebooks: int, channels: int) -> DelayPattern:
+        """That of `channels` channels whose codebooks alternate: 0, 0, 1, 1, … for stereo."""
+        return cls(tuple(codebook // channels for codebook in range(codebooks)))
+
     @property
     def longest(self) -> int:
         """The largest delay: so many steps after its own, a frame is whole."""
@@ -34,6 +39,13 @@ class DelayPattern:
         """Which codebooks of a step carry a token, `[K]`."""
         return tuple(delay <= step < delay + frames for delay in self.delays)
 
+    def undo(self, steps: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+        """Steps `[T + longest, K]` back to frames `[T, K]`."""
+        return [
+            tuple(steps[frame + delay][codebook] for codebook, delay in enumerate(self.delays))
+            for frame in range(len(steps) - self.longest)
+        ]
+
     def apply(self, frames: Sequence[Sequence[int]], pad: int) -> list[tuple[int, ...]]:
         """Frames `[T, K]` as the steps that predict them, `[T + longest, K]`."""
         count = len(frames)
@@ -44,21 +56,3 @@ class DelayPattern:
             )
             for step in range(self.steps(count))
         ]
-
-
-class DelayUndo:
-    """Turns steps back into frames, one at a time: a frame comes out as soon as its last codebook is there."""
-
-    def __init__(self, pattern: DelayPattern) -> None:
-        self._pattern = pattern
-        self._steps: list[tuple[int, ...]] = []
-
-    def push(self, tokens: Sequence[int]) -> tuple[int, ...] | None:
-        """Take one step's tokens `[K]`; answer the frame that it completes, `[K]`, if it completes one."""
-        self._steps.append(tuple(tokens))
-        if len(self._steps) <= self._pattern.longest:
-            return None
-        # The window holds exactly the steps from the frame's own on: codebook k lies `delays[k]` steps into it.
-        frame = tuple(self._steps[delay][codebook] for codebook, delay in enumerate(self._pattern.delays))
-        del self._steps[0]
-        return frame

@@ -8,7 +8,7 @@ from services.generation.musicgen.codec import Codec
 from services.generation.musicgen.configuration import MusicGenConfiguration
 from services.generation.musicgen.decoder import Decoder
 from services.generation.musicgen.delay_pattern import DelayPattern
-from services.generation.musicgen.text_conditioner import HashTokenizer, TextConditioner, TextEncoder
+from services.generation.musicgen.text_conditioner import TextEncoder
 
 
 class MusicGen(nn.Module):
@@ -17,12 +17,13 @@ class MusicGen(nn.Module):
     def __init__(self, configuration: MusicGenConfiguration) -> None:
         super().__init__()
         self.configuration = configuration
+        decoder = configuration.decoder
         self.text_encoder = TextEncoder(configuration.text)
-        self.enc_to_dec_proj = nn.Linear(configuration.text.hidden_size, configuration.decoder.hidden_size)
-        self.decoder = Decoder(configuration.decoder)
-        self.audio_encoder = Codec(configuration.codec, configuration.decoder.codebooks)
-        self.pattern = DelayPattern.staircase(configuration.decoder.codebooks)
-
-    def conditioner(self, tokenizer: HashTokenizer) -> TextConditioner:
-        """The text conditioner with this model's weights."""
-        return TextConditioner(self.configuration.text, tokenizer, self.text_encoder, self.enc_to_dec_proj)
+        self.enc_to_dec_proj = nn.Linear(configuration.text.hidden_size, decoder.hidden_size)
+        # Melody models only.
+        self.audio_enc_to_dec_proj = (
+            nn.Linear(configuration.chroma.bins, decoder.hidden_size) if configuration.chroma else None
+        )
+        self.decoder = Decoder(decoder)
+        self.audio_encoder = Codec(configuration.codec, decoder.codebooks // decoder.channels)
+        self.pattern = DelayPattern.interleaved(decoder.codebooks, decoder.channels)

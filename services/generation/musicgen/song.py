@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 import queue
 import time
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,81 +19,202 @@ from services.generation.backends.protocol import (
     GenerationContext,
     GenerationRequest,
     ModelDescription,
+    ResumableContext,
+    SourceContext,
 )
-from services.generation.dc_blocker import DcBlocker
 from services.generation.engine.engine import Engine, StepOutput
 from services.generation.engine.engine_thread import EngineThread
-from services.generation.engine.request import EngineRequest, SamplingParameters
-from services.generation.engine.runner import Runner
-from services.generation.engine.scheduler import Scheduler
+from services.generation.engine.metrics import EngineMetrics
+from services.generation.engine.request import Cue, EngineRequest, SamplingParameters
+from services.generation.engine.runtime import Runtime
+from services.generation.engine.scheduler import QueueFull, Scheduler, TooLate
 from services.generation.engine.streamer import Streamer
-from services.generation.mastering import LiveLimiter, LoudnessMeter, Recording, write_master
+from services.generation.engine.timeline import Timeline, Tokens, Windows
+from services.generation.mastering import LiveLimiter, Recording, write_master
+from services.generation.musicgen.audio_codec import AudioCodec
+from services.generation.musicgen.conditioning import Conditioner
+from services.generation.musicgen.live_song import LiveSong
+from services.generation.musicgen.melody import window_melodies
 from services.generation.musicgen.model import MusicGen
-from services.generation.musicgen.text_conditioner import HashTokenizer
+from services.generation.musicgen.sections import passages
+from services.generation.musicgen.source_audio import read_source
+from services.generation.musicgen.text_conditioner import Tokenizer
+from services.generation.musicgen.token_record import TokenRecord
+from services.shared.errors import AppError, ErrorCode
 
-_SLOTS = 4
 _STAGE = "playing"
 _CHECK_SECONDS = 0.1
+# Songs that wait for a slot of the engine, and how long they may: the ledger hands out no more than the worker's slots,
+# so this only bounds what a mistake can do.
+_QUEUE_LIMIT = 64
+_WAIT_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A model in memory with what belongs to it. `live_gain_db` brings the codec's level to what the limiter likes."""
+
+    description: ModelDescription
+    model: MusicGen
+    tokenizer: Tokenizer
+    live_gain_db: float = 0.0
 
 
 class SongMaker:
-    """A loaded model with its engine. `make` may be called from several threads at once.
+    """A loaded model with its engine. `make` may be called from several threads at once."""
 
-    `live_gain_db` brings what the codec gives to a level at which the limiter has little to do.
-    """
-
-    def __init__(self, description: ModelDescription, model: MusicGen, live_gain_db: float, threads: int = 0) -> None:
-        # The engine is bound by memory and the composer's kernels want a core too: half of them are enough.
-        torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) // 2))
-        self._description = description
-        self._model = model
-        self._live_gain_db = live_gain_db
-        conditioner = model.conditioner(HashTokenizer(model.configuration.text))
-        self._thread = EngineThread(Engine(Scheduler(_SLOTS), Runner(model, conditioner, _SLOTS)))
+    def __init__(self, installed: InstalledModel, runtime: Runtime) -> None:
+        self._description = installed.description
+        self._model = installed.model
+        self._live_gain_db = installed.live_gain_db
+        self._runtime = runtime
+        # Audio to codes is torch's, whatever runs the decoder.
+        self._codec = AudioCodec(installed.model.audio_encoder, installed.model.configuration.decoder.channels)
+        self._conditioner = Conditioner(installed.model, installed.tokenizer)
+        configuration = installed.model.configuration
+        self._codebooks = configuration.decoder.codebooks
+        self._windows = Windows(configuration.window_frames, configuration.stride_frames)
+        self._record = TokenRecord(self._description.id, self._description.revision, self._codebooks)
+        scheduler = Scheduler(
+            runtime.slots,
+            budget=runtime.budget,
+            slot_positions=configuration.decoder.cache_positions,
+            prefill_chunk=runtime.prefill_chunk,
+            queue_limit=_QUEUE_LIMIT,
+        )
+        metrics = EngineMetrics(self._description.id, runtime.slots, self._codebooks)
+        self._thread = EngineThread(Engine(scheduler, runtime.runner), metrics)
         self._warm_up()
 
+    @property
+    def busy(self) -> int:
+        """Songs in the making."""
+        return self._thread.busy
+
     def close(self) -> None:
-        """End the engine; songs in the making end with an error."""
+        """End the engine and free what it holds; songs in the making end with an error."""
         self._thread.close()
+        self._runtime.close()
 
     def make(self, request: GenerationRequest, context: GenerationContext) -> GeneratedTrack:
-        """Make one song; blocks until it is whole. Raises what `context.check` raises."""
-        codec = self._model.configuration.codec
+        """Make one song; blocks until it is whole.
+
+        Raises what `context.check` raises, VALIDATION for a melody or source that cannot be read, RESOURCE_EXHAUSTED
+        when too many songs wait.
+        """
+        configuration = self._model.configuration
+        codec = configuration.codec
         total = round(request.duration_seconds * codec.sample_rate)
-        frames = max(1, math.ceil(total / codec.hop_samples))
-        song = _LiveSong(context, codec.sample_rate, codec.channels, total, self._live_gain_db)
-        streamer = Streamer(self._model.audio_encoder, self._model.pattern)
-        steps = self._model.pattern.steps(frames)
+        context.check()
+        given = self._given(request, context)
+        saved = self._saved(context)
+        frames = len(given) + max(1, math.ceil(total / codec.hop_samples))
+        # What the earlier attempt published stands; the last frame is made again, so that there is something to do.
+        known = [*given, *saved][: frames - 1]
+        timeline = Timeline(self._model.pattern, configuration.decoder.pad_token, frames, self._windows, known)
         began = time.monotonic()
-        tokens: queue.SimpleQueue[StepOutput | Exception] = queue.SimpleQueue()
         engine_request = EngineRequest(
             id=uuid.uuid4().hex,
-            prompt=request.prompt,
-            steps=steps,
+            timeline=timeline,
+            cues=self._cues(request, context, frames, len(given)),
             sampling=_sampling(request),
-            negative_prompt=request.negative_prompt,
+            deadline=began + _WAIT_SECONDS,
         )
-        context.check()
-        context.start(codec.sample_rate, codec.channels, total)
+        song = LiveSong(
+            context,
+            codec.sample_rate,
+            configuration.channels,
+            total,
+            self._live_gain_db,
+            skipped_samples=len(given) * codec.hop_samples,
+        )
+        context.start(codec.sample_rate, configuration.channels, total)
+        run = _Run(
+            context, self._record, Streamer(self._runtime.codec, self._codebooks), song, frames - len(given), began
+        )
+        run.replay(given, known[len(given) :], new_record=not saved)
+        tokens: queue.SimpleQueue[StepOutput | Exception] = queue.SimpleQueue()
         self._thread.submit(engine_request, tokens.put)
+        batch = _Average()
         try:
-            for step in range(1, steps + 1):
-                output = _next_output(tokens, context)
-                audio = streamer.push(output.tokens, output.finished)
-                if audio is not None:
-                    song.play(audio)
-                elapsed = time.monotonic() - began
-                context.progress(0.97 * step / steps, _STAGE, elapsed / step * (steps - step))
+            while not (output := _next_output(tokens, context)).finished:
+                run.take(output.frames, last=False)
+                batch.add(self._thread.busy)
+            run.take(output.frames, last=True)
         finally:
             self._thread.cancel(engine_request.id)
-        return self._finish(request, context, song, steps, time.monotonic() - began)
+        return self._finish(request, context, song, run, batch)
+
+    def _given(self, request: GenerationRequest, context: GenerationContext) -> list[Tokens]:
+        """The frames of the track that the song goes on from: so much of its end as two windows share."""
+        if not request.continue_from_id:
+            return []
+        configuration = self._model.configuration
+        longest = (configuration.window_frames - configuration.stride_frames) * configuration.codec.hop_samples
+        audio = read_source(
+            _source(context, request.continue_from_id),
+            configuration.codec.sample_rate,
+            configuration.channels,
+            end_seconds=request.continue_at,
+            longest_samples=longest,
+        )
+        whole = len(audio) // configuration.codec.hop_samples * configuration.codec.hop_samples
+        if not whole:
+            raise AppError(ErrorCode.VALIDATION, "There is nothing to go on from before that second of the track.")
+        codes = self._codec.encode(torch.from_numpy(audio[len(audio) - whole :].T.copy()))
+        return [tuple(frame) for frame in codes.T.tolist()]
+
+    def _cues(self, request: GenerationRequest, context: GenerationContext, frames: int, given: int) -> Sequence[Cue]:
+        """The conditions of the song, each from its frame on: a new one with each passage, and each window's melody."""
+        configuration = self._model.configuration
+        rate = configuration.codec.frame_rate
+        parts = passages(request.prompt, request.structure, request.bpm, request.duration_seconds)
+        # The first passage also holds for what the song goes on from.
+        beginnings = {0: parts[0]} | {given + round(part.seconds * rate): part for part in parts[1:]}
+        melody_frames = {0}
+        if request.melody_id:
+            melody_frames |= set(self._windows.first_drawn(frames))
+        places = sorted(frame for frame in beginnings.keys() | melody_frames if frame < frames)
+        prompts, melodies, current = [], [], parts[0]
+        wave = self._melody(request, context)
+        for frame in places:
+            current = beginnings.get(frame, current)
+            prompts.append(current.prompt)
+            melodies.append(
+                None
+                if wave is None or configuration.chroma is None
+                else window_melodies(
+                    wave, configuration.chroma, configuration.codec, self._windows.start(frame), self._windows.frames
+                )
+            )
+        conditions = self._conditioner.conditions(prompts, request.negative_prompt, melodies)
+        return [Cue(frame, condition) for frame, condition in zip(places, conditions, strict=True)]
+
+    def _melody(self, request: GenerationRequest, context: GenerationContext) -> NDArray[np.float32] | None:
+        if not request.melody_id:
+            return None
+        rate = self._model.configuration.codec.sample_rate
+        return read_source(_source(context, request.melody_id), rate, channels=1)[:, 0]
+
+    def _saved(self, context: GenerationContext) -> list[Tokens]:
+        """What an earlier attempt published of this very song on this very model."""
+        if not isinstance(context, ResumableContext):
+            return []
+        return self._record.unpack(context.saved_tokens()) or []
 
     def _finish(
-        self, request: GenerationRequest, context: GenerationContext, song: _LiveSong, steps: int, seconds: float
+        self,
+        request: GenerationRequest,
+        context: GenerationContext,
+        song: LiveSong,
+        run: _Run,
+        batch: _Average,
     ) -> GeneratedTrack:
+        seconds = max(1e-6, time.monotonic() - run.began)
         context.progress(0.98, "mastering")
-        recording = song.finish()
+        recording: Recording = song.finish()
         master = write_master(context.scratch / "master.flac", recording, measured=song.meter.result())
+        first_audio = (song.first_audio_at or run.began) - run.began
         return GeneratedTrack(
             master_path=master.path,
             duration_seconds=master.duration_seconds,
@@ -101,59 +224,113 @@ class SongMaker:
             true_peak_dbtp=master.true_peak_dbtp,
             mastering_gain_db=master.gain_db,
             title=request.title,
-            runtime="torch-cpu",
-            precision="float32",
-            metrics={"engine_steps": steps, "engine_seconds": round(seconds, 3)},
+            runtime=self._runtime.name,
+            precision=self._runtime.precision,
+            metrics={
+                "engine_steps": run.made,
+                "engine_seconds": round(seconds, 3),
+                "steps_per_second": round(run.made / seconds, 2),
+                "times_real_time": round(recording.duration_seconds / seconds, 3),
+                "engine_first_audio_seconds": round(first_audio, 3),
+                "batch_size": round(batch.value, 2),
+                "resumed_frames": run.resumed,
+                "runtime": self._runtime.name,
+                "precision": self._runtime.precision,
+            },
         )
 
     def _warm_up(self) -> None:
         """Run a few steps and the whole audio path once, so that nothing is compiled or allocated in a song."""
         outputs: queue.SimpleQueue[StepOutput | Exception] = queue.SimpleQueue()
-        codec = self._model.configuration.codec
-        streamer = Streamer(self._model.audio_encoder, self._model.pattern)
-        steps = self._model.pattern.steps(4)
-        request = EngineRequest(uuid.uuid4().hex, "warm up", steps, SamplingParameters(seed=0))
-        self._thread.submit(request, outputs.put)
-        for _ in range(steps):
+        configuration = self._model.configuration
+        streamer = Streamer(self._runtime.codec, self._codebooks)
+        timeline = Timeline(self._model.pattern, configuration.decoder.pad_token, 4, self._windows)
+        cues = [Cue(0, self._conditioner.conditions(["warm up"])[0])]
+        self._thread.submit(EngineRequest(uuid.uuid4().hex, timeline, cues, SamplingParameters(seed=0)), outputs.put)
+        finished = False
+        while not finished:
             output = outputs.get()
             if isinstance(output, Exception):
                 raise output
-            streamer.push(output.tokens, output.finished)
-        limiter = LiveLimiter(codec.sample_rate, codec.channels)
-        limiter.process(np.zeros((codec.hop_samples, codec.channels), np.float32))
+            finished = output.finished
+            streamer.push(output.frames, finished)
+        limiter = LiveLimiter(configuration.codec.sample_rate, configuration.channels)
+        limiter.process(np.zeros((configuration.codec.hop_samples, configuration.channels), np.float32))
 
 
-class _LiveSong:
-    """The audio path of one song: constant part out, fixed gain, limiter, live channel, recording, meter."""
+class _Run:
+    """A song's way from frames to its listeners and to the record that another worker could go on from."""
 
     def __init__(
-        self, context: GenerationContext, sample_rate: int, channels: int, total_samples: int, gain_db: float
+        self,
+        context: GenerationContext,
+        record: TokenRecord,
+        streamer: Streamer,
+        song: LiveSong,
+        frames: int,
+        began: float,
     ) -> None:
         self._context = context
-        self._left = total_samples
-        self._blocker = DcBlocker(sample_rate, channels)
-        self._limiter = LiveLimiter(sample_rate, channels, gain_db)
-        self._recording = Recording(context.scratch / "live.f32", sample_rate, channels)
-        self._block = sample_rate // 2
-        self.meter = LoudnessMeter(sample_rate, channels)
+        self._record = record
+        self._streamer = streamer
+        self._song = song
+        self._frames = frames
+        self.began = began
+        self.made = 0
+        self.resumed = 0
 
-    def play(self, audio: NDArray[np.float32]) -> None:
-        """Take what the codec gave, `[n, channels]`; what lies beyond the asked length is left out."""
-        audio = audio[: self._left]
-        self._left -= len(audio)
-        self._publish(self._limiter.process(self._blocker.process(audio))[0])
+    def replay(self, given: Sequence[Tokens], resumed: Sequence[Tokens], new_record: bool) -> None:
+        """Sound what is known before anything is made, so that the codec stands where the song goes on."""
+        self.resumed = len(resumed)
+        if new_record:
+            self._save(self._record.header)
+        known = [*given, *resumed]
+        for start in range(0, len(known), 50):
+            self._context.check()
+            self._sound(known[start : start + 50], last=False)
 
-    def finish(self) -> Recording:
-        """Let the limiter's last samples out; the whole live audio."""
-        self._publish(self._limiter.flush()[0])
-        self._recording.close()
-        return self._recording
+    def take(self, frames: Sequence[Tokens], last: bool) -> None:
+        """Take frames that the engine made."""
+        if frames:
+            self.made += len(frames)
+            self._save(self._record.pack(frames))
+        self._sound(frames, last)
+        elapsed = time.monotonic() - self.began
+        done = self.resumed + self.made
+        remaining = elapsed / max(1, self.made) * (self._frames - done)
+        self._context.progress(0.97 * done / self._frames, _STAGE, remaining)
 
-    def _publish(self, audio: NDArray[np.float32]) -> None:
-        self._recording.append(audio)
-        self.meter.add(audio)
-        for start in range(0, len(audio), self._block):
-            self._context.audio(audio[start : start + self._block])
+    def _sound(self, frames: Sequence[Tokens], last: bool) -> None:
+        audio = self._streamer.push(frames, last)
+        if audio is not None:
+            self._song.play(audio)
+
+    def _save(self, data: bytes) -> None:
+        """Before its audio is heard: what somebody heard is never made anew."""
+        if isinstance(self._context, ResumableContext):
+            self._context.save_tokens(data)
+
+
+class _Average:
+    """The mean of what was added; 0 without."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._count = 0
+
+    def add(self, value: float) -> None:
+        self._sum += value
+        self._count += 1
+
+    @property
+    def value(self) -> float:
+        return self._sum / max(1, self._count)
+
+
+def _source(context: GenerationContext, track_id: str) -> Path:
+    if not isinstance(context, SourceContext):
+        raise AppError(ErrorCode.INTERNAL, "This worker cannot read other tracks.")
+    return context.source(track_id)
 
 
 def _sampling(request: GenerationRequest) -> SamplingParameters:
@@ -168,13 +345,15 @@ def _sampling(request: GenerationRequest) -> SamplingParameters:
     )
 
 
-def _next_output(tokens: queue.SimpleQueue[StepOutput | Exception], context: GenerationContext) -> StepOutput:
+def _next_output(outputs: queue.SimpleQueue[StepOutput | Exception], context: GenerationContext) -> StepOutput:
     while True:
         context.check()
         try:
-            output = tokens.get(timeout=_CHECK_SECONDS)
+            output = outputs.get(timeout=_CHECK_SECONDS)
         except queue.Empty:
             continue
+        if isinstance(output, (QueueFull, TooLate)):
+            raise AppError(ErrorCode.UNAVAILABLE, "Too many songs wait for this model. Try again soon.") from output
         if isinstance(output, Exception):
             raise output
         return output

@@ -9,14 +9,22 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from services.generation.musicgen.configuration import TextConfiguration
 
 _WORD = re.compile(r"\w+|[^\w\s]")
+
+
+class Tokenizer(Protocol):
+    """Text to token ids."""
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of the tokens, the end token last."""
 
 
 class HashTokenizer:
@@ -25,26 +33,26 @@ class HashTokenizer:
     Id 0 is padding, 1 the end.
     """
 
-    def __init__(self, configuration: TextConfiguration) -> None:
-        self._vocabulary = configuration.vocabulary
-        self._max_tokens = configuration.max_tokens
+    def __init__(self, vocabulary: int) -> None:
+        self._vocabulary = vocabulary
 
     def encode(self, text: str) -> list[int]:
-        """Ids of at most `max_tokens` tokens, the end token included."""
-        words = _WORD.findall(text.lower())[: self._max_tokens - 1]
+        """Ids of the tokens, the end token last."""
+        words = _WORD.findall(text.lower())
         return [2 + zlib.crc32(word.encode()) % (self._vocabulary - 2) for word in words] + [1]
 
 
 class RootMeanSquareNorm(nn.Module):
     """T5's layer norm: scale only, no mean."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, configuration: TextConfiguration) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(size))
+        self._epsilon = configuration.epsilon
+        self.weight = nn.Parameter(torch.ones(configuration.hidden_size))
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., size]`."""
-        scaled: Tensor = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * self.weight
+        scaled: Tensor = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self._epsilon) * self.weight
         return scaled
 
 
@@ -91,7 +99,7 @@ class AttentionLayer(nn.Module):
     def __init__(self, configuration: TextConfiguration, has_bias: bool) -> None:
         super().__init__()
         self.SelfAttention = SelfAttention(configuration, has_bias)
-        self.layer_norm = RootMeanSquareNorm(configuration.hidden_size)
+        self.layer_norm = RootMeanSquareNorm(configuration)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """`[B, S, d]`."""
@@ -100,16 +108,25 @@ class AttentionLayer(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """T5's two dense layers."""
+    """T5's two dense layers; gated by a third one in T5 1.1 (Shazeer, 2020)."""
 
     def __init__(self, configuration: TextConfiguration) -> None:
         super().__init__()
-        self.wi = nn.Linear(configuration.hidden_size, configuration.feed_forward_size, bias=False)
+        self._gated = configuration.gated
+        if self._gated:
+            self.wi_0 = nn.Linear(configuration.hidden_size, configuration.feed_forward_size, bias=False)
+            self.wi_1 = nn.Linear(configuration.hidden_size, configuration.feed_forward_size, bias=False)
+        else:
+            self.wi = nn.Linear(configuration.hidden_size, configuration.feed_forward_size, bias=False)
         self.wo = nn.Linear(configuration.feed_forward_size, configuration.hidden_size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, S, d]`."""
-        out: Tensor = self.wo(torch.relu(self.wi(x)))
+        if self._gated:
+            hidden = functional.gelu(self.wi_0(x), approximate="tanh") * self.wi_1(x)
+        else:
+            hidden = torch.relu(self.wi(x))
+        out: Tensor = self.wo(hidden)
         return out
 
 
@@ -119,7 +136,7 @@ class FeedForwardLayer(nn.Module):
     def __init__(self, configuration: TextConfiguration) -> None:
         super().__init__()
         self.DenseReluDense = FeedForward(configuration)
-        self.layer_norm = RootMeanSquareNorm(configuration.hidden_size)
+        self.layer_norm = RootMeanSquareNorm(configuration)
 
     def forward(self, x: Tensor, _bias: Tensor) -> Tensor:
         """`[B, S, d]`."""
@@ -147,7 +164,7 @@ class Encoder(nn.Module):
             "list[Block]",
             nn.ModuleList(Block(configuration, index == 0) for index in range(configuration.layers)),
         )
-        self.final_layer_norm = RootMeanSquareNorm(configuration.hidden_size)
+        self.final_layer_norm = RootMeanSquareNorm(configuration)
 
 
 class TextEncoder(nn.Module):
@@ -159,13 +176,12 @@ class TextEncoder(nn.Module):
         self.shared = nn.Embedding(configuration.vocabulary, configuration.hidden_size)
         self.encoder = Encoder(configuration)
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Ids `[B, S]` and which of them are real `[B, S]` to `[B, S, d]`."""
+    def forward(self, ids: Tensor) -> Tensor:
+        """Ids `[B, S]`, none of them padding, to `[B, S, d]`."""
         configuration = self._configuration
         buckets = relative_buckets(ids.shape[1], configuration.relative_buckets, configuration.relative_distance)
         first = self.encoder.block[0].layer[0]
         bias = first.SelfAttention.relative_attention_bias(buckets).permute(2, 0, 1)[None]
-        bias = bias.masked_fill(~mask[:, None, None, :], torch.finfo(bias.dtype).min)
         x = self.shared(ids)
         for block in self.encoder.block:
             for layer in block.layer:
@@ -175,26 +191,25 @@ class TextEncoder(nn.Module):
 
 
 class TextConditioner:
-    """A prompt to what cross-attention reads: states `[S, hidden]` and mask `[S]`, S always `max_tokens`."""
+    """A prompt to the states that a song is conditioned on."""
 
     def __init__(
         self,
         configuration: TextConfiguration,
-        tokenizer: HashTokenizer,
+        tokenizer: Tokenizer,
         encoder: TextEncoder,
         projection: nn.Linear,
     ) -> None:
-        self._length = configuration.max_tokens
+        self._longest = configuration.max_tokens
         self._tokenizer = tokenizer
         self._encoder = encoder
         self._projection = projection
 
     @torch.inference_mode()
-    def __call__(self, prompt: str) -> tuple[Tensor, Tensor]:
-        """Encode one prompt. The states of padding are zero, as MusicGen was trained."""
+    def __call__(self, prompt: str) -> Tensor:
+        """States `[S, d]` of one prompt, as wide as the decoder; S is the number of its tokens."""
         ids = self._tokenizer.encode(prompt)
-        padded = torch.zeros(1, self._length, dtype=torch.long)
-        padded[0, : len(ids)] = torch.tensor(ids)
-        mask = torch.arange(self._length)[None] < len(ids)
-        states = self._projection(self._encoder(padded, mask)) * mask[..., None]
-        return states[0], mask[0]
+        if len(ids) > self._longest:
+            ids = [*ids[: self._longest - 1], ids[-1]]
+        states: Tensor = self._projection(self._encoder(torch.tensor(ids)[None]))[0]
+        return states

@@ -12,18 +12,25 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.generation.engine.engine import Engine, StepOutput
+from services.generation.engine.engine import Engine, Refusal, RowStep, StepOutput
 from services.generation.engine.engine_thread import EngineThread
-from services.generation.engine.request import EngineRequest, SamplingParameters
-from services.generation.engine.runner import Runner
-from services.generation.engine.scheduler import Scheduler
+from services.generation.engine.request import Condition, Cue, EngineRequest, SamplingParameters
+from services.generation.engine.runner import TorchRunner
+from services.generation.engine.scheduler import QueueFull, Scheduler, TooLate
 from services.generation.engine.streamer import Streamer
+from services.generation.engine.timeline import Timeline, Tokens, Windows
 from services.generation.models import debug
+from services.generation.musicgen.audio_codec import AudioCodec
+from services.generation.musicgen.conditioning import Conditioner, SongCondition
+from services.generation.musicgen.delay_pattern import DelayPattern
 from services.generation.musicgen.model import MusicGen
 from services.generation.musicgen.text_conditioner import HashTokenizer
 
 SLOTS = 3
-STEPS = 24
+FRAMES = 24
+CHUNK = 8
+WINDOWS = Windows(1500, 900)
+SHORT_WINDOWS = Windows(16, 9)
 
 
 @pytest.fixture(scope="module")
@@ -32,47 +39,69 @@ def model() -> MusicGen:
 
 
 @pytest.fixture(scope="module")
-def new_engine(model: MusicGen) -> Callable[[], Engine]:
-    conditioner = model.conditioner(HashTokenizer(model.configuration.text))
-    return lambda: Engine(Scheduler(SLOTS), Runner(model, conditioner, SLOTS))
-
-
-def song(name: str, seed: int = 1, steps: int = STEPS, **sampling: float) -> EngineRequest:
-    return EngineRequest(name, f"the song {seed}", steps, SamplingParameters(seed, **sampling))  # type: ignore[arg-type]
-
-
-def run(engine: Engine) -> dict[str, list[tuple[int, ...]]]:
-    tokens: dict[str, list[tuple[int, ...]]] = {}
-    while not engine.idle:
-        for output in engine.step():
-            tokens.setdefault(output.request_id, []).append(output.tokens)
-    return tokens
+def conditioner(model: MusicGen) -> Conditioner:
+    return Conditioner(model, HashTokenizer(model.configuration.text.vocabulary))
 
 
 @pytest.fixture(scope="module")
-def alone(new_engine: Callable[[], Engine]) -> list[tuple[int, ...]]:
+def new_engine(model: MusicGen) -> Callable[[], Engine]:
+    return lambda: Engine(Scheduler(SLOTS, prefill_chunk=CHUNK), TorchRunner(model.decoder, SLOTS))
+
+
+Song = Callable[..., EngineRequest]
+
+
+@pytest.fixture(scope="module")
+def song(model: MusicGen, conditioner: Conditioner) -> Song:
+    def make(
+        name: str,
+        seed: int = 1,
+        frames: int = FRAMES,
+        prompts: Sequence[tuple[int, str]] | None = None,
+        negative_prompt: str = "",
+        windows: Windows = WINDOWS,
+        known: Sequence[Tokens] = (),
+        **sampling: float,
+    ) -> EngineRequest:
+        cues = prompts or [(0, f"the song {seed}")]
+        conditions = conditioner.conditions([prompt for _, prompt in cues], negative_prompt)
+        return EngineRequest(
+            name,
+            Timeline(model.pattern, model.configuration.decoder.pad_token, frames, windows, known),
+            [Cue(frame, condition) for (frame, _), condition in zip(cues, conditions, strict=True)],
+            SamplingParameters(seed, **sampling),  # type: ignore[arg-type]
+        )
+
+    return make
+
+
+def run(engine: Engine) -> dict[str, list[Tokens]]:
+    frames: dict[str, list[Tokens]] = {}
+    while not engine.idle:
+        for output in engine.step():
+            assert isinstance(output, StepOutput)
+            frames.setdefault(output.request_id, []).extend(output.frames)
+    return frames
+
+
+@pytest.fixture(scope="module")
+def alone(new_engine: Callable[[], Engine], song: Song) -> list[Tokens]:
     engine = new_engine()
     engine.add(song("a"))
     return run(engine)["a"]
 
 
-def test_request_gets_as_many_steps_as_it_asked_for(alone: list[tuple[int, ...]]) -> None:
-    assert len(alone) == STEPS
-
-
-def test_codebooks_are_delayed_against_each_other(alone: list[tuple[int, ...]], model: MusicGen) -> None:
-    pad = model.configuration.decoder.pad_token
-    assert [token == pad for token in alone[0]] == [False, True, True, True]
-    assert [token == pad for token in alone[-1]] == [True, True, True, False]
-    assert all(0 <= token < pad for tokens in alone[3:-3] for token in tokens)
+def test_request_gets_as_many_frames_as_it_asked_for(alone: list[Tokens], model: MusicGen) -> None:
+    assert len(alone) == FRAMES
+    assert all(0 <= token < model.configuration.decoder.vocabulary for frame in alone for token in frame)
 
 
 def test_same_seed_gives_the_same_tokens_and_another_seed_others(
-    new_engine: Callable[[], Engine], alone: list[tuple[int, ...]]
+    new_engine: Callable[[], Engine], alone: list[Tokens], song: Song
 ) -> None:
     engine = new_engine()
     engine.add(song("again"))
-    engine.add(EngineRequest("other", "the song 1", STEPS, SamplingParameters(2)))
+    engine.add(song("other", 2, prompts=[(0, "the song 1")]))
     tokens = run(engine)
     assert tokens["again"] == alone
     assert tokens["other"] != alone
@@ -80,133 +109,206 @@ def test_same_seed_gives_the_same_tokens_and_another_seed_others(
 
 @settings(max_examples=12, deadline=None)
 @given(
-    arrivals=st.lists(st.tuples(st.integers(0, 20), st.integers(1, 40), st.integers(0, 99)), max_size=6),
+    arrivals=st.lists(
+        st.tuples(st.integers(0, 20), st.integers(1, 40), st.integers(0, 99), st.floats(0, 0.99)), max_size=6
+    ),
     cancels=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5)), max_size=4),
     joins_at=st.integers(0, 10),
 )
-def test_tokens_do_not_depend_on_who_else_joins_leaves_or_is_cancelled(
+def test_tokens_do_not_depend_on_who_else_joins_leaves_slides_or_is_cancelled(
     new_engine: Callable[[], Engine],
-    alone: list[tuple[int, ...]],
-    arrivals: list[tuple[int, int, int]],
+    alone: list[Tokens],
+    song: Song,
+    arrivals: list[tuple[int, int, int, float]],
     cancels: list[tuple[int, int]],
     joins_at: int,
 ) -> None:
     engine = new_engine()
-    tokens: list[tuple[int, ...]] = []
-    for turn in range(400):
+    frames: list[Tokens] = []
+    for turn in range(600):
         if turn == joins_at:
             engine.add(song("mine"))
-        for index, (at, steps, seed) in enumerate(arrivals):
+        for index, (at, length, seed, share) in enumerate(arrivals):
             if at == turn:
-                engine.add(song(f"n{index}", seed, steps, temperature=seed % 2, top_k=seed))
+                known = [(seed, 1, 2, 3)] * int(share * length)
+                engine.add(
+                    song(
+                        f"n{index}", seed, length, windows=SHORT_WINDOWS, known=known, temperature=seed % 2, top_k=seed
+                    )
+                )
         for at, index in cancels:
             if at == turn:
                 engine.cancel(f"n{index}")
         if turn > 30 and engine.idle:
             break
-        tokens += [output.tokens for output in engine.step() if output.request_id == "mine"]
-    assert tokens == alone
+        for output in engine.step():
+            if output.request_id == "mine":
+                assert isinstance(output, StepOutput)
+                frames += output.frames
+    assert frames == alone
 
 
 def test_prompt_negative_prompt_and_guidance_all_matter(
-    new_engine: Callable[[], Engine], alone: list[tuple[int, ...]]
+    new_engine: Callable[[], Engine], alone: list[Tokens], song: Song
 ) -> None:
     engine = new_engine()
-    engine.add(EngineRequest("prompt", "something else", STEPS, SamplingParameters(1)))
-    engine.add(EngineRequest("negative", "the song 1", STEPS, SamplingParameters(1), negative_prompt="noise"))
-    engine.add(EngineRequest("unguided", "the song 1", STEPS, SamplingParameters(1, guidance_scale=1.0)))
+    engine.add(song("prompt", prompts=[(0, "something else")]))
+    engine.add(song("negative", negative_prompt="noise"))
+    engine.add(song("unguided", guidance_scale=1.0))
     results = run(engine)
     assert all(tokens != alone for tokens in results.values())
 
 
 def test_request_that_was_prepared_in_a_used_slot_starts_fresh(
-    new_engine: Callable[[], Engine], alone: list[tuple[int, ...]]
+    new_engine: Callable[[], Engine], alone: list[Tokens], song: Song
 ) -> None:
     engine = new_engine()
     for index in range(SLOTS):
-        engine.add(song(f"before {index}", index + 5, steps=7))
+        engine.add(song(f"before {index}", index + 5, 7, negative_prompt="words that stay" if index else ""))
     engine.add(song("after"))
     assert run(engine)["after"] == alone
 
 
-def test_runner_refuses_a_request_without_a_slot(model: MusicGen) -> None:
-    runner = Runner(model, model.conditioner(HashTokenizer(model.configuration.text)), 1)
-    with pytest.raises(RuntimeError, match="no slot"):
-        runner.step([song("a")])
+def test_changing_prompt_changes_the_song_from_its_frame_on_and_not_before(
+    new_engine: Callable[[], Engine], alone: list[Tokens], song: Song
+) -> None:
+    engine = new_engine()
+    engine.add(song("changes", prompts=[(0, "the song 1"), (12, "a completely different one")]))
+    engine.add(song("stays", prompts=[(0, "the song 1"), (12, "the song 1")]))
+    songs = run(engine)
+    # The frame before the change already has its last codebooks drawn after it.
+    assert songs["changes"][: 12 - 3] == alone[: 12 - 3]
+    assert songs["changes"][12:] != alone[12:]
+    assert songs["stays"] == alone
 
 
-def test_streamed_song_equals_the_whole_one(model: MusicGen, new_engine: Callable[[], Engine]) -> None:
+def test_resumed_song_keeps_its_frames_and_goes_on_from_them(
+    new_engine: Callable[[], Engine], alone: list[Tokens], song: Song
+) -> None:
+    for known in (1, 5, 20, FRAMES - 1):
+        engine = new_engine()
+        engine.add(song("resumed", known=alone[:known]))
+        assert run(engine)["resumed"] == alone[known:]
+
+
+def test_song_beyond_its_window_slides_and_resumes_alike(new_engine: Callable[[], Engine], song: Song) -> None:
+    engine = new_engine()
+    engine.add(song("long", frames=60, windows=SHORT_WINDOWS))
+    whole = run(engine)["long"]
+    assert len(whole) == 60
+    for known in (15, 16, 17, 40):
+        engine = new_engine()
+        engine.add(song("resumed", frames=60, windows=SHORT_WINDOWS, known=whole[:known]))
+        assert run(engine)["resumed"] == whole[known:]
+
+
+def test_joining_and_sliding_requests_stall_nobody(new_engine: Callable[[], Engine], song: Song) -> None:
+    engine = new_engine()
+    engine.add(song("steady", frames=40))
+    engine.step()
+    engine.add(song("continues", frames=60, windows=SHORT_WINDOWS, known=[(1, 2, 3, 4)] * 30))
+    for _ in range(40):
+        assert "steady" in {output.request_id for output in engine.step()}
+
+
+def test_runner_refuses_a_prefix_that_is_not_there(model: MusicGen) -> None:
+    runner = TorchRunner(model.decoder, 1)
+    runner.condition(0, SongCondition())
+    with pytest.raises(RuntimeError, match="no prefix"):
+        runner.fill_prefix(0, 0, 1)
+
+
+def test_streamed_song_equals_the_whole_one(model: MusicGen, new_engine: Callable[[], Engine], song: Song) -> None:
     frames = 57
     engine = new_engine()
-    engine.add(song("a", steps=model.pattern.steps(frames)))
-    steps = run(engine)["a"]
-    streamer = Streamer(model.audio_encoder, model.pattern)
-    pieces = [streamer.push(tokens, last=index == len(steps) - 1) for index, tokens in enumerate(steps)]
+    engine.add(song("a", frames=frames))
+    codec = AudioCodec(model.audio_encoder, 1)
+    streamer = Streamer(codec, 4)
+    pieces, song_frames = [], []
+    while not engine.idle:
+        for output in engine.step():
+            assert isinstance(output, StepOutput)
+            song_frames += output.frames
+            pieces.append(streamer.push(output.frames, output.finished))
     streamed = np.concatenate([piece for piece in pieces if piece is not None])
-    codes = torch.tensor([[steps[t + k][k] for t in range(frames)] for k in range(4)])
-    whole = model.audio_encoder.decode(codes).numpy().T
+    whole = codec.decode(torch.tensor(song_frames).T).numpy().T
     assert streamed.shape == (frames * 640, 1)
     assert np.abs(streamed - whole).max() <= 1e-4
 
 
-def test_first_audio_comes_before_half_a_second_of_tokens(model: MusicGen, alone: list[tuple[int, ...]]) -> None:
-    streamer = Streamer(model.audio_encoder, model.pattern)
-    first = next(index for index, tokens in enumerate(alone) if streamer.push(tokens, last=False) is not None)
+def test_first_audio_comes_before_half_a_second_of_frames(model: MusicGen, alone: list[Tokens]) -> None:
+    streamer = Streamer(AudioCodec(model.audio_encoder, 1), 4)
+    first = next(index for index, frame in enumerate(alone) if streamer.push([frame], last=False) is not None)
     assert first < 25
 
 
-class StubRunner:
+class FailingRunner:
     """A runner that fails on demand; everything else of the engine is real."""
 
     def __init__(self) -> None:
         self.fail = threading.Event()
+        self.released: list[int] = []
 
-    def admit(self, request: EngineRequest) -> None:
+    def condition(self, slot: int, condition: Condition) -> None:
         pass
 
-    def step(self, requests: Sequence[EngineRequest]) -> list[tuple[int, ...]]:
+    def fill_prefix(self, slot: int, first: int, count: int) -> None:
+        pass
+
+    def fill(self, slot: int, position: int, tokens: Sequence[Tokens]) -> None:
+        pass
+
+    def step(self, rows: Sequence[RowStep]) -> list[Tokens]:
         if self.fail.is_set():
             raise MemoryError("no memory left")
-        return [(0,) for _ in requests]
+        return [(0,) for _ in rows]
+
+    def release(self, slot: int) -> None:
+        self.released.append(slot)
+
+
+def silent(name: str, frames: int = FRAMES, deadline: float | None = None) -> EngineRequest:
+    timeline = Timeline(DelayPattern((0,)), 9, frames, Windows(10, 5))
+    return EngineRequest(name, timeline, [Cue(0, SongCondition())], SamplingParameters(1), deadline)
 
 
 @pytest.fixture
-def runner() -> StubRunner:
-    return StubRunner()
+def runner() -> FailingRunner:
+    return FailingRunner()
 
 
 @pytest.fixture
-def thread(runner: StubRunner) -> Iterator[EngineThread]:
+def thread(runner: FailingRunner) -> Iterator[EngineThread]:
     engine_thread = EngineThread(Engine(Scheduler(2), runner))
     yield engine_thread
     engine_thread.close()
 
 
-def test_thread_hands_out_tokens_until_the_last(thread: EngineThread) -> None:
+def test_thread_hands_out_steps_until_the_last(thread: EngineThread) -> None:
     got: queue.Queue[StepOutput | Exception] = queue.Queue()
-    thread.submit(song("a", steps=3), got.put)
+    thread.submit(silent("a", frames=3), got.put)
     outputs = [got.get(timeout=5) for _ in range(3)]
     assert [output.finished for output in outputs if isinstance(output, StepOutput)] == [False, False, True]
 
 
-def test_failed_step_reaches_every_request_and_the_thread_lives_on(thread: EngineThread, runner: StubRunner) -> None:
+def test_failed_step_reaches_every_request_and_the_thread_lives_on(thread: EngineThread, runner: FailingRunner) -> None:
     got: queue.Queue[StepOutput | Exception] = queue.Queue()
     runner.fail.set()
-    thread.submit(song("a"), got.put)
+    thread.submit(silent("a"), got.put)
     assert isinstance(got.get(timeout=5), MemoryError)
     runner.fail.clear()
-    thread.submit(song("b", steps=1), got.put)
+    thread.submit(silent("b", frames=1), got.put)
     assert isinstance(got.get(timeout=5), StepOutput)
 
 
 def test_cancelled_request_is_not_heard_of_again(thread: EngineThread) -> None:
     first: queue.Queue[StepOutput | Exception] = queue.Queue()
     second: queue.Queue[StepOutput | Exception] = queue.Queue()
-    thread.submit(song("endless", steps=10**9), first.put)
+    thread.submit(silent("endless", frames=10**6), first.put)
     first.get(timeout=5)
     thread.cancel("endless")
     thread.cancel("endless")
-    thread.submit(song("b", steps=2), second.put)
+    thread.submit(silent("b", frames=2), second.put)
     assert second.get(timeout=5)
     count = first.qsize()
     assert second.get(timeout=5)
@@ -214,12 +316,63 @@ def test_cancelled_request_is_not_heard_of_again(thread: EngineThread) -> None:
 
 
 def test_closed_thread_takes_no_requests_and_tells_those_that_wait() -> None:
-    engine_thread = EngineThread(Engine(Scheduler(1), StubRunner()))
+    engine_thread = EngineThread(Engine(Scheduler(1), FailingRunner()))
     got: queue.SimpleQueue[StepOutput | Exception] = queue.SimpleQueue()
-    engine_thread.submit(song("endless", steps=10**9), got.put)
+    engine_thread.submit(silent("endless", frames=10**6), got.put)
     engine_thread.close()
     engine_thread.close()
     outputs = [got.get_nowait() for _ in range(got.qsize())]
     assert isinstance(outputs[-1], RuntimeError)
     with pytest.raises(RuntimeError, match="closed"):
-        engine_thread.submit(song("a"), lambda _: None)
+        engine_thread.submit(silent("a"), lambda _: None)
+
+
+def test_song_that_is_refused_hears_why_and_the_others_go_on(runner: FailingRunner) -> None:
+    now = [0.0]
+    engine = Engine(Scheduler(1, queue_limit=1, budget=50), runner, clock=lambda: now[0])
+    engine.add(silent("runs", frames=3))
+    engine.step()
+    for request in (silent("waits", deadline=5.0), silent("too many"), silent("waits")):
+        engine.add(request)
+    first = engine.step()
+    assert [(o.request_id, type(o.reason)) for o in first if isinstance(o, Refusal)] == [
+        ("too many", QueueFull),
+        ("waits", ValueError),
+    ]
+    assert engine.waiting == 1
+    assert engine.busy == 1
+    now[0] = 6.0
+    late = [o for o in engine.step() if isinstance(o, Refusal)]
+    assert [(o.request_id, type(o.reason)) for o in late] == [("waits", TooLate)]
+    assert engine.idle
+
+
+def test_slot_is_released_when_its_song_ends_or_is_cancelled(runner: FailingRunner) -> None:
+    engine = Engine(Scheduler(2), runner)
+    engine.add(silent("ends", frames=1))
+    engine.add(silent("cancelled"))
+    engine.step()
+    assert runner.released == [0]
+    engine.cancel("cancelled")
+    engine.step()
+    assert runner.released == [0, 1]
+
+
+def test_draining_thread_finishes_what_it_has_and_takes_nothing_new(runner: FailingRunner) -> None:
+    engine_thread = EngineThread(Engine(Scheduler(1), runner))
+    got: queue.Queue[StepOutput | Exception] = queue.Queue()
+    engine_thread.submit(silent("a", frames=500), got.put)
+    engine_thread.submit(silent("b", frames=500), got.put)
+    assert engine_thread.drain(20.0)
+    with pytest.raises(RuntimeError, match="closed"):
+        engine_thread.submit(silent("c"), got.put)
+    engine_thread.close()
+    outputs = [got.get_nowait() for _ in range(got.qsize())]
+    assert sum(isinstance(output, StepOutput) and output.finished for output in outputs) == 2
+
+
+def test_drain_gives_up_in_time(runner: FailingRunner) -> None:
+    engine_thread = EngineThread(Engine(Scheduler(1), runner))
+    engine_thread.submit(silent("endless", frames=10**6), lambda _: None)
+    assert not engine_thread.drain(0.05)
+    engine_thread.close()

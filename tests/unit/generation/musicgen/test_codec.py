@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from services.generation.musicgen.codec import Codec, Convolution, Upsampling, reflect
+from services.generation.musicgen.codec import Codec
+from services.generation.musicgen.codec_layers import Convolution, Upsampling, reflect
 from services.generation.musicgen.configuration import CodecConfiguration
 
 CODEC = Codec(

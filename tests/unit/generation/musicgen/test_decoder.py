@@ -10,10 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.generation.models import debug
-from services.generation.musicgen.configuration import TextConfiguration
+from services.generation.musicgen.conditioning import Conditioner
 from services.generation.musicgen.decoder import Decoder, DecoderCache, sinusoidal_positions
 from services.generation.musicgen.model import MusicGen
 from services.generation.musicgen.text_conditioner import HashTokenizer, relative_buckets
+
+TOKENIZER = HashTokenizer(debug.CONFIGURATION.text.vocabulary)
 
 
 @pytest.fixture(scope="module")
@@ -49,39 +51,42 @@ def plain_logits(decoder: Decoder, tokens: Tensor, memory: Tensor) -> Tensor:
     return torch.stack([head(x) for head in decoder.lm_heads], dim=1)
 
 
-def test_rows_at_different_positions_equal_the_whole_sequence_each(model: MusicGen) -> None:
+def test_slots_at_different_positions_equal_the_whole_sequence_each(model: MusicGen) -> None:
     decoder = model.decoder
-    conditioner = model.conditioner(HashTokenizer(model.configuration.text))
-    cache = DecoderCache.empty(model.configuration.decoder, 2, model.configuration.text.max_tokens)
-    memories = []
-    for index, prompt in enumerate(["slow strings", "a very fast drum solo with brass"]):
-        states, mask = conditioner(prompt)
-        decoder.condition(cache, index, states, mask)
-        memories.append(states[mask])
+    conditioner = Conditioner(model, TOKENIZER)
+    cache = DecoderCache.empty(decoder.configuration, 4)
+    memories = [conditioner.text(prompt) for prompt in ("slow strings", "a very fast drum solo with brass")]
+    for slot, states in enumerate(memories):
+        cache.set_cross(2 * slot, decoder.cross_memory(states))
     tokens = torch.randint(128, (2, 12, 4), generator=torch.Generator().manual_seed(4))
     late = 5
-    answers: list[list[Tensor]] = [[], []]
+    answers: list[list[Tensor]] = [[], [], [], []]
     for turn in range(12 + late):
-        first, second = min(turn, 11), min(max(turn - late, 0), 11)
-        now = torch.stack([tokens[0, first], tokens[1, second]])
-        logits = decoder.step(now, torch.tensor([first, second]), cache)
-        if turn < 12:
-            answers[0].append(logits[0])
-        if turn >= late:
-            answers[1].append(logits[1])
-    for index in range(2):
-        expected = plain_logits(decoder, tokens[index], memories[index])
-        assert torch.allclose(torch.stack(answers[index]), expected, atol=1e-4)
+        positions = {slot: turn - late * slot for slot in range(2) if 0 <= turn - late * slot < 12}
+        now = torch.zeros(4, 4, dtype=torch.long)
+        for slot, position in positions.items():
+            now[2 * slot : 2 * slot + 2] = tokens[slot, position]
+        logits = decoder.step(now, positions, cache)
+        for slot in positions:
+            answers[2 * slot].append(logits[2 * slot])
+            answers[2 * slot + 1].append(logits[2 * slot + 1])
+    for slot in range(2):
+        expected = plain_logits(decoder, tokens[slot], memories[slot])
+        assert torch.allclose(torch.stack(answers[2 * slot]), expected, atol=1e-4)
+        without = plain_logits(decoder, tokens[slot], torch.zeros(1, 64))
+        assert torch.allclose(torch.stack(answers[2 * slot + 1]), without, atol=1e-4)
 
 
-def test_row_without_conditioning_reads_zeros(model: MusicGen) -> None:
+def test_positions_that_were_filled_in_chunks_equal_those_that_were_stepped(model: MusicGen) -> None:
     decoder = model.decoder
-    cache = DecoderCache.empty(model.configuration.decoder, 1, 4)
-    decoder.condition(cache, 0, torch.ones(4, 64), torch.ones(4, dtype=torch.bool))
-    decoder.condition(cache, 0, None, None)
-    tokens = torch.zeros(1, 4, dtype=torch.long)
-    logits = decoder.step(tokens, torch.zeros(1, dtype=torch.long), cache)
-    assert torch.allclose(logits, plain_logits(decoder, tokens, torch.zeros(4, 64)), atol=1e-5)
+    states = Conditioner(model, TOKENIZER).text("slow strings")
+    tokens = torch.randint(128, (21, 4), generator=torch.Generator().manual_seed(4))
+    cache = DecoderCache.empty(decoder.configuration, 4)
+    cache.set_cross(2, decoder.cross_memory(states))
+    for first, after in ((0, 1), (1, 8), (8, 20)):
+        decoder.fill(decoder.embed(tokens[first:after]).expand(2, -1, -1), 1, first, cache)
+    logits = decoder.step(tokens[20].expand(4, -1), {1: 20}, cache)
+    assert torch.allclose(logits[2], plain_logits(decoder, tokens, states)[-1], atol=1e-4)
 
 
 def test_positions_are_cosines_then_sines() -> None:
@@ -117,10 +122,9 @@ def test_names_are_those_of_the_transformers_layout(model: MusicGen) -> None:
     } <= names
 
 
-def test_tokenizer_is_bounded_and_ends_with_the_end_token() -> None:
-    configuration = TextConfiguration(64, 8, 4, 2, 16, 1, max_tokens=6)
-    ids = HashTokenizer(configuration).encode("one two three four five six seven 🎹")
-    assert len(ids) == 6
+def test_tokenizer_ends_with_the_end_token() -> None:
+    ids = HashTokenizer(64).encode("one two three four five six seven 🎹")
+    assert len(ids) == 9
     assert ids[-1] == 1
     assert all(2 <= token < 64 for token in ids[:-1])
 
@@ -134,7 +138,10 @@ def test_relative_buckets_tell_direction_and_saturate() -> None:
     assert buckets[0, 299].item() == 31
 
 
-def test_conditioning_of_padding_is_zero(model: MusicGen) -> None:
-    states, mask = model.conditioner(HashTokenizer(model.configuration.text))("two words")
-    assert mask.sum().item() == 3
-    assert states[~mask].abs().max().item() == 0.0
+def test_prompt_of_any_length_is_taken_and_a_too_long_one_keeps_its_end_token(model: MusicGen) -> None:
+    conditioner = Conditioner(model, TOKENIZER)
+    longest = model.configuration.text.max_tokens
+    assert len(conditioner.text("two words")) == 3
+    assert len(conditioner.text("word " * 1000)) == longest
+    exact = conditioner.text("word " * (longest - 1))
+    assert torch.equal(conditioner.text("word " * 1000), exact)

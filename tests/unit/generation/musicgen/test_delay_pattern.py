@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.generation.musicgen.delay_pattern import DelayPattern, DelayUndo
+from services.generation.musicgen.delay_pattern import DelayPattern
 
 PAD = 2048
 delays = st.lists(st.integers(0, 5), min_size=1, max_size=8).map(lambda d: tuple(x - min(d) for x in d))
@@ -28,10 +28,9 @@ def test_staircase_is_the_papers_pattern() -> None:
 def test_undo_gives_back_what_was_applied(pattern: tuple[int, ...], count: int) -> None:
     frames = [tuple(100 * k + t for k in range(len(pattern))) for t in range(count)]
     steps = DelayPattern(pattern).apply(frames, PAD)
-    undo = DelayUndo(DelayPattern(pattern))
-    assert [frame for step in steps if (frame := undo.push(step)) is not None] == frames
+    assert DelayPattern(pattern).undo(steps) == frames
 
 
-def test_frame_comes_out_with_its_last_codebook() -> None:
-    undo = DelayUndo(DelayPattern((0, 2)))
-    assert [undo.push(step) for step in [(1, PAD), (2, PAD), (3, 9)]] == [None, None, (1, 9)]
+def test_stereo_delays_the_channels_of_a_pair_alike() -> None:
+    assert DelayPattern.interleaved(8, 2).delays == (0, 0, 1, 1, 2, 2, 3, 3)
+    assert DelayPattern.interleaved(4, 1) == DelayPattern.staircase(4)
