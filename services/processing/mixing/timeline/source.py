@@ -1,0 +1,138 @@
+"""Finished audio as the mixer reads it: any stretch, at the session's sample rate, the same however it is cut.
+
+Audio of another rate is converted by soxr in segments on a fixed grid, each with a margin of its neighbours: a segment
+does not depend on what was read before it, so reading anywhere gives the same samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from services.processing.media.reading import HIGHEST_SAMPLE, inspect
+from services.processing.mixing.block import Audio, silence
+from services.shared.errors import AppError, ErrorCode
+
+# About this long is a segment of converted audio, and its margin: soxr's VHQ filter is some 200 samples long.
+_SEGMENT_SECONDS: Final = 4.0
+_MARGIN_SECONDS: Final = 0.05
+_KEPT_SEGMENTS: Final = 2
+_MOST_CHANNELS: Final = 2
+
+
+class Source(Protocol):
+    """Audio of known length."""
+
+    @property
+    def frames(self) -> int:
+        """Length in samples."""
+
+    def read(self, start: int, frames: int) -> Audio:
+        """`[2, frames]` from `start`; silence outside of it. Raises UNSUPPORTED_MEDIA for damaged files."""
+
+    def close(self) -> None:
+        """Let go of the file. Idempotent; a later read opens it again."""
+
+
+class FileSource:
+    """A FLAC or WAV file at its own rate, mono on both sides."""
+
+    def __init__(self, path: Path) -> None:
+        info = inspect(path)
+        if info.channels > _MOST_CHANNELS:
+            raise AppError(ErrorCode.UNSUPPORTED_MEDIA, f"Audio of {info.channels} channels cannot be mixed.")
+        self._path = path
+        self._file: Any = None
+        self._place = 0
+        self.rate_hz: Final = info.sample_rate_hz
+        self.frames: Final = info.frames
+
+    def read(self, start: int, frames: int) -> Audio:
+        """`[2, frames]` from `start`; silence outside of the file."""
+        out = silence(frames)
+        first, last = max(start, 0), min(start + frames, self.frames)
+        if first < last:
+            out[:, first - start : last - start] = self._samples(first, last - first).T
+        return out
+
+    def _samples(self, start: int, frames: int) -> NDArray[np.float64]:
+        try:
+            if self._file is None:
+                self._file, self._place = soundfile.SoundFile(self._path), 0
+            if self._place != start:
+                self._file.seek(start)
+            samples: NDArray[np.float64] = self._file.read(frames, dtype="float64", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise _damaged() from error
+        self._place = start + len(samples)
+        # The comparison is false for NaN, so one pass finds everything that is no sound.
+        if len(samples) < frames or not (np.abs(samples) <= HIGHEST_SAMPLE).all():
+            raise _damaged()
+        return samples
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class ConvertedSource:
+    """Another source at another rate."""
+
+    def __init__(self, source: Source, source_rate_hz: int, rate_hz: int) -> None:
+        common = math.gcd(source_rate_hz, rate_hz)
+        self._steps_in, self._steps_out = source_rate_hz // common, rate_hz // common
+        self._units = max(1, round(_SEGMENT_SECONDS * common))
+        self._margin = max(1, math.ceil(_MARGIN_SECONDS * common))
+        self._source = source
+        self._rates = (source_rate_hz, rate_hz)
+        self._kept: OrderedDict[int, Audio] = OrderedDict()
+        self.frames: Final = -(-source.frames * self._steps_out // self._steps_in)
+
+    def read(self, start: int, frames: int) -> Audio:
+        """`[2, frames]` from `start`; silence outside."""
+        out = silence(frames)
+        first, last = max(start, 0), min(start + frames, self.frames)
+        length = self._units * self._steps_out
+        for number in range(first // length, -(-last // length)) if first < last else ():
+            begin = number * length
+            a, b = max(first, begin), min(last, begin + length)
+            out[:, a - start : b - start] = self._segment(number)[:, a - begin : b - begin]
+        return out
+
+    def _segment(self, number: int) -> Audio:
+        if number in self._kept:
+            self._kept.move_to_end(number)
+            return self._kept[number]
+        begin = (number * self._units - self._margin) * self._steps_in
+        raw = self._source.read(begin, (self._units + 2 * self._margin) * self._steps_in)
+        made = soxr.resample(np.ascontiguousarray(raw.T), *self._rates, quality="VHQ")
+        edge = self._margin * self._steps_out
+        segment: Audio = np.ascontiguousarray(made[edge : edge + self._units * self._steps_out].T)
+        self._kept[number] = segment
+        while len(self._kept) > _KEPT_SEGMENTS:
+            self._kept.popitem(last=False)
+        return segment
+
+    def close(self) -> None:
+        """Close the file and forget the segments."""
+        self._kept.clear()
+        self._source.close()
+
+
+def open_source(path: Path, rate_hz: int) -> Source:
+    """A file at the session's rate. Raises UNSUPPORTED_MEDIA for what is no lossless mono or stereo audio."""
+    source = FileSource(path)
+    return source if source.rate_hz == rate_hz else ConvertedSource(source, source.rate_hz, rate_hz)
+
+
+def _damaged() -> AppError:
+    return AppError(ErrorCode.UNSUPPORTED_MEDIA, "The audio is damaged: it ends early or holds what is no sound.")
