@@ -38,6 +38,8 @@ class UserManagementSettings(ServiceSettings):
     sweep_seconds: float = Field(default=60.0, gt=0)
     # What every new account may make, in seconds of audio.
     quota_grant_seconds: float = Field(default=36_000.0, ge=0)
+    # What one account's tracks and files may take in storage, in bytes; 0: any number.
+    stored_bytes_per_user: int = Field(default=50 * 1024**3, ge=0)
 
     # Of the account `admin`, which a first start makes; empty: drawn and written to the secrets folder. Later starts
     # leave the password alone.

@@ -79,6 +79,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             max_crashes=settings.max_crashes,
             queued_in_all=settings.queue_limit,
             queued_per_owner=settings.queue_limit_per_user,
+            stored_bytes_per_owner=settings.stored_bytes_per_user,
         )
         ledger = JobLedger(database, announcer, limits)
         policy = SignInPolicy(
@@ -108,7 +109,14 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         sign_in = SignIn(database, passwords, tokens, revocations, policy)
         server.add(
             accounts_pb2_grpc.add_AccountServiceServicer_to_server,
-            AccountServicer(database, sign_in, tokens, single_user=settings.single_user, grant_ms=grant_ms),
+            AccountServicer(
+                database,
+                sign_in,
+                tokens,
+                single_user=settings.single_user,
+                grant_ms=grant_ms,
+                stored_bytes_limit=settings.stored_bytes_per_user,
+            ),
             "musicgen.users.v1.AccountService",
         )
         server.add(

@@ -660,22 +660,30 @@ class GetUsageResponse(_message.Message):
     BALANCE_SECONDS_FIELD_NUMBER: _builtins.int
     RESERVED_SECONDS_FIELD_NUMBER: _builtins.int
     USED_SECONDS_FIELD_NUMBER: _builtins.int
+    STORED_BYTES_FIELD_NUMBER: _builtins.int
+    STORED_BYTES_LIMIT_FIELD_NUMBER: _builtins.int
     balance_seconds: _builtins.float
     """Seconds of audio that may still be asked for; reservations are already taken off."""
     reserved_seconds: _builtins.float
     """Seconds held for jobs that have not ended."""
     used_seconds: _builtins.float
     """Seconds made and paid for since the account exists."""
+    stored_bytes: _builtins.int
+    """Bytes that the account's tracks and files take in storage, with what running jobs hold."""
+    stored_bytes_limit: _builtins.int
+    """Bytes that they may take; 0: any number."""
     def __init__(
         self,
         *,
         balance_seconds: _builtins.float = ...,
         reserved_seconds: _builtins.float = ...,
         used_seconds: _builtins.float = ...,
+        stored_bytes: _builtins.int = ...,
+        stored_bytes_limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_seconds", b"balance_seconds", "reserved_seconds", b"reserved_seconds", "used_seconds", b"used_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_seconds", b"balance_seconds", "reserved_seconds", b"reserved_seconds", "stored_bytes", b"stored_bytes", "stored_bytes_limit", b"stored_bytes_limit", "used_seconds", b"used_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -228,6 +228,7 @@ class CreateRequest(_message.Message):
     RESERVE_SECONDS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_FIELD_NUMBER: _builtins.int
+    RESERVE_BYTES_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     queue: _builtins.str
     request_json: _builtins.str
@@ -239,6 +240,8 @@ class CreateRequest(_message.Message):
     """Seconds of audio to reserve from the quota; 0 for none."""
     model: _builtins.str
     """For affinity: the model that a worker should have resident; may be empty."""
+    reserve_bytes: _builtins.int
+    """Bytes of storage that the job is expected to take, held until its end; 0: nobody knows, and none are held."""
     @_builtins.property
     def idempotency(self) -> Global___Idempotency: ...
     def __init__(
@@ -252,10 +255,11 @@ class CreateRequest(_message.Message):
         reserve_seconds: _builtins.float = ...,
         model: _builtins.str = ...,
         idempotency: Global___Idempotency | None = ...,
+        reserve_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["idempotency", b"idempotency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "idempotency", b"idempotency", "kind", b"kind", "model", b"model", "priority", b"priority", "queue", b"queue", "request_json", b"request_json", "reserve_seconds", b"reserve_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "idempotency", b"idempotency", "kind", b"kind", "model", b"model", "priority", b"priority", "queue", b"queue", "request_json", b"request_json", "reserve_bytes", b"reserve_bytes", "reserve_seconds", b"reserve_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -555,6 +559,7 @@ class CompleteRequest(_message.Message):
     MADE_SECONDS_FIELD_NUMBER: _builtins.int
     METRICS_JSON_FIELD_NUMBER: _builtins.int
     RESULT_JSON_FIELD_NUMBER: _builtins.int
+    STORED_BYTES_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     lease_id: _builtins.str
     fencing_token: _builtins.int
@@ -562,6 +567,8 @@ class CompleteRequest(_message.Message):
     """Seconds really made, to settle the reservation with."""
     metrics_json: _builtins.str
     result_json: _builtins.str
+    stored_bytes: _builtins.int
+    """Bytes that the run stored, to settle the reservation with; the clean-up counts them again."""
     @_builtins.property
     def tracks(self) -> _containers.RepeatedCompositeFieldContainer[_tracks_pb2.TrackContent]: ...
     def __init__(
@@ -574,10 +581,11 @@ class CompleteRequest(_message.Message):
         made_seconds: _builtins.float = ...,
         metrics_json: _builtins.str = ...,
         result_json: _builtins.str = ...,
+        stored_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fencing_token", b"fencing_token", "job_id", b"job_id", "lease_id", b"lease_id", "made_seconds", b"made_seconds", "metrics_json", b"metrics_json", "result_json", b"result_json", "tracks", b"tracks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fencing_token", b"fencing_token", "job_id", b"job_id", "lease_id", b"lease_id", "made_seconds", b"made_seconds", "metrics_json", b"metrics_json", "result_json", b"result_json", "stored_bytes", b"stored_bytes", "tracks", b"tracks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

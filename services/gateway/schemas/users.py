@@ -35,11 +35,19 @@ class User(BaseModel):
 
 
 class Usage(BaseModel):
-    """Seconds of audio that the account may make and has made."""
+    """What the account may make and has made, and what it keeps."""
 
     balance_seconds: Annotated[float, Field(description="What may still be asked for.", examples=[3570.0])]
     reserved_seconds: Annotated[float, Field(description="Held for jobs that have not ended.", examples=[30.0])]
     used_seconds: Annotated[float, Field(description="Made since the account exists.", examples=[120.0])]
+
+    stored_bytes: Annotated[
+        int,
+        Field(description="What tracks and files take in storage, with what running jobs hold.", examples=[48_000_000]),
+    ]
+    stored_bytes_limit: Annotated[
+        int | None, Field(description="What they may take; null: any number.", examples=[53_687_091_200])
+    ]
 
     @classmethod
     def from_message(cls, message: accounts_pb2.GetUsageResponse) -> Self:
@@ -48,4 +56,6 @@ class Usage(BaseModel):
             balance_seconds=message.balance_seconds,
             reserved_seconds=message.reserved_seconds,
             used_seconds=message.used_seconds,
+            stored_bytes=message.stored_bytes,
+            stored_bytes_limit=message.stored_bytes_limit or None,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -19,6 +19,9 @@ from services.shared.identity import Principal
 from services.shared.telemetry import inject_headers
 
 QUEUE: Final = "processing"
+IMPORT: Final = "import"
+# Folder of files that were sent (contracts.md): `uploads/<user>/<id>`.
+UPLOADS: Final = "uploads"
 
 # A session of a hundred channels with automation on each has about half of it.
 LONGEST_REQUEST: Final = 1_000_000
@@ -42,13 +45,20 @@ class Submissions:
             raise AppError.field("/kind", f"{request.kind[:40]!r} is not offered here; choose one of: {known}.")
         body = _object(request.request_json)
         asked = kind.parse(body)
+        sources = await self._sources(kind, asked, caller)
         stored = StoredRequest(
             body=asked.model_dump(mode="json", by_alias=True, exclude_none=True),
-            sources=await self._sources(kind, asked, caller),
+            sources=sources,
+            upload=_own_upload(request.upload, kind, caller),
             trace=inject_headers({}),
         )
         create = jobs_pb2.CreateRequest(
-            kind=kind.name, queue=QUEUE, request_json=stored.to_json(), cost=1, idempotency=request.idempotency
+            kind=kind.name,
+            queue=QUEUE,
+            request_json=stored.to_json(),
+            cost=1,
+            reserve_bytes=max(_bytes_of(sources), request.upload.size_bytes),
+            idempotency=request.idempotency,
         )
         # Only a call with a key may be repeated by us: without one, a lost answer would make two jobs.
         retries = _IDEMPOTENT_RETRIES if request.idempotency.key else 0
@@ -76,6 +86,22 @@ class Submissions:
         except AppError as error:
             raise at_place(error, place) from error
         return answer.track
+
+
+def _own_upload(upload: processing_pb2.Upload, kind: JobKind, caller: Principal) -> str:
+    """Where the file lies that an import is about: where only its owner's uploads lie."""
+    if kind.name != IMPORT:
+        if upload.object_key:
+            raise AppError.field("/upload", f"{kind.name} takes no file.")
+        return ""
+    if not upload.object_key.startswith(f"{UPLOADS}/{caller.subject}/"):
+        raise AppError.field("/upload", "The file has to be sent first.")
+    return upload.object_key
+
+
+def _bytes_of(sources: Sequence[SourceRecord]) -> int:
+    """About what a new version of the longest source takes as FLAC: two of the three bytes of each sample."""
+    return max((int(item.duration_seconds * item.sample_rate_hz * item.channels * 2) for item in sources), default=0)
 
 
 def _object(text: str) -> Mapping[str, Any]:

@@ -131,6 +131,7 @@ class JobRun:
                 fencing_token=self._lease.fencing_token,
                 tracks=made.tracks,
                 metrics_json=orjson.dumps(metrics).decode(),
+                stored_bytes=made.stored_bytes,
                 result_json=orjson.dumps(made.result, option=orjson.OPT_SERIALIZE_NUMPY).decode(),
             ),
         )

@@ -19,6 +19,7 @@ from services.user_management.auth.sign_in import BrowserSession, SignIn, TokenP
 from services.user_management.auth.tokens import AccessTokens
 from services.user_management.callers import user_id
 from services.user_management.database import Database
+from services.user_management.jobs.repository import JobRepository
 from services.user_management.quotas.repository import QuotaRepository
 from services.user_management.quotas.rules import Account
 from services.user_management.wire import parse_id, storable, timestamp
@@ -33,13 +34,21 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
     """Calls before sign-in take a service token, the others the caller's own."""
 
     def __init__(
-        self, database: Database, sign_in: SignIn, tokens: AccessTokens, *, single_user: bool, grant_ms: int
+        self,
+        database: Database,
+        sign_in: SignIn,
+        tokens: AccessTokens,
+        *,
+        single_user: bool,
+        grant_ms: int,
+        stored_bytes_limit: int,
     ) -> None:
         self._database = database
         self._sign_in = sign_in
         self._tokens = tokens
         self._single_user = single_user
         self._grant_ms = grant_ms
+        self._stored_bytes_limit = stored_bytes_limit
 
     async def Register(self, request: accounts_pb2.RegisterRequest, context: Context) -> accounts_pb2.RegisterResponse:
         """Make an account."""
@@ -145,14 +154,17 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         """What the caller may still make, and what they have made."""
         owner_id: UUID = user_id()
 
-        async def query(connection: AsyncConnection) -> Account:
-            return await QuotaRepository(connection).get(owner_id)
+        async def query(connection: AsyncConnection) -> tuple[Account, int]:
+            account = await QuotaRepository(connection).get(owner_id)
+            return account, await JobRepository(connection).stored_bytes_of(owner_id)
 
-        account = await self._database.read(query)
+        account, stored_bytes = await self._database.read(query)
         return accounts_pb2.GetUsageResponse(
             balance_seconds=account.balance_ms / 1000,
             reserved_seconds=account.reserved_ms / 1000,
             used_seconds=account.used_ms / 1000,
+            stored_bytes=stored_bytes,
+            stored_bytes_limit=self._stored_bytes_limit,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -17,7 +17,16 @@ from services.user_management.auth.repository import SessionRepository
 from services.user_management.database import Database
 from services.user_management.jobs.idempotency import IdempotencyRepository
 from services.user_management.jobs.repository import JobRepository
-from services.user_management.library.objects import job_prefix, orphans, prefixes_of
+from services.user_management.library.objects import (
+    UPLOADS,
+    UPLOADS_KEPT,
+    files_end_at,
+    files_of,
+    job_prefix,
+    orphans,
+    prefixes_of,
+    sources_of,
+)
 from services.user_management.library.repository import TrackRepository
 
 # Ended sessions stay for a while, so that the reuse of a stolen token is still noticed.
@@ -69,26 +78,61 @@ async def sweep(database: Database, store: ObjectStore) -> Swept:
             _log.warning("job_not_cleaned", job_id=str(job_id), reason=error.message)
             continue
         cleaned += 1
+    try:
+        objects += await _forget_uploads(store)
+    except AppError as error:
+        _log.warning("uploads_not_swept", reason=error.message)
     return Swept(keys, sessions, cleaned, objects)
+
+
+@dataclass(frozen=True, slots=True)
+class _Referred:
+    """What of a job is to stay, where the file lies that it was about, and when to look again."""
+
+    kept: set[str]
+    upload: str = ""
+    next_at: datetime | None = None
 
 
 async def _clean(database: Database, store: ObjectStore, job_id: UUID) -> int:
     """Delete what an ended job left behind; how many objects."""
 
-    async def referred(connection: AsyncConnection) -> set[str]:
-        job = await JobRepository(connection).get(job_id)
-        # A job's own files belong to no track: the job itself refers to them.
-        own_files = (job.result or {}).get("files", ()) if job is not None else ()
+    async def referred(connection: AsyncConnection) -> _Referred:
         keys = await TrackRepository(connection).object_keys_of_job(job_id)
-        return keys | {str(file["object_key"]) for file in own_files}
+        job = await JobRepository(connection).get(job_id)
+        if job is None or job.finished_at is None:
+            return _Referred(keys)
+        upload = str(job.request.get("_upload", ""))
+        # A job's own files belong to no track: the job itself refers to them, for a week, or until a track goes that
+        # they come from.
+        files, sources = files_of(job.result), sources_of(job.request)
+        ends_at = files_end_at(job.finished_at)
+        if not files or ends_at <= datetime.now(UTC):
+            return _Referred(keys, upload)
+        if len(await TrackRepository(connection).existing(sources)) < len(set(sources)):
+            return _Referred(keys, upload)
+        return _Referred(keys | set(files), upload, ends_at)
 
     async def done(connection: AsyncConnection) -> None:
-        await JobRepository(connection).set_cleanup(job_id, None)
+        await JobRepository(connection).cleaned(job_id, left, found.next_at)
 
-    kept = await database.read(referred)
-    stored = [info.key async for info in store.list(job_prefix(job_id))]
+    found = await database.read(referred)
+    stored = {info.key: info.size_bytes async for info in store.list(job_prefix(job_id))}
+    gone = orphans(stored, found.kept)
     deleted = 0
-    for key in orphans(stored, kept):
+    for key in gone:
         deleted += await delete_objects(store, prefixes_of([key]))
+    if found.upload:
+        await store.delete(found.upload)
+    left = sum(stored.values()) - sum(stored[key] for key in gone)
     await database.write(done, repeatable=True)
     return deleted
+
+
+async def _forget_uploads(store: ObjectStore) -> int:
+    """Delete files that were sent and that no job took; how many."""
+    before = datetime.now(UTC) - UPLOADS_KEPT
+    old = [info.key async for info in store.list(UPLOADS) if info.modified < before]
+    for key in old:
+        await store.delete(key)
+    return len(old)

@@ -45,6 +45,8 @@ class Limits:
     max_crashes: int = rules.MAX_CRASHES
     queued_in_all: int = 1000
     queued_per_owner: int = 200
+    # What one owner's tracks and files may take in storage; 0: any number.
+    stored_bytes_per_owner: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Outputs:
 
     tracks: Sequence[TrackContent] = ()
     made_ms: int = 0
+    stored_bytes: int = 0
     result: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
 
@@ -98,6 +101,11 @@ class JobLedger:
             if earlier is not None:
                 return earlier, True
         await self._enter_queue(connection, owner_id, new.queue)
+        if new.reserve_bytes and self._limits.stored_bytes_per_owner:
+            # The lock makes two creations at once see each other's reservations.
+            await QuotaRepository(connection).lock(owner_id)
+            stored = await JobRepository(connection).stored_bytes_of(owner_id)
+            quota.check_room(stored, new.reserve_bytes, self._limits.stored_bytes_per_owner)
         if new.reserve_ms:
             accounts = QuotaRepository(connection)
             account, entry = quota.reserve(await accounts.lock(owner_id), new.reserve_ms)
@@ -164,7 +172,13 @@ class JobLedger:
 
         def rule(job: Job, now: datetime) -> Job:
             return rules.complete(
-                job, held, now=now, track_ids=track_ids, result=outputs.result, metrics=outputs.metrics
+                job,
+                held,
+                now=now,
+                track_ids=track_ids,
+                result=outputs.result,
+                metrics=outputs.metrics,
+                stored_bytes=outputs.stored_bytes,
             )
 
         async def work(connection: AsyncConnection) -> tuple[Job, Job]:

@@ -83,6 +83,7 @@ class JobRepository:
             cost=new.cost,
             model=new.model,
             reserved_ms=new.reserve_ms,
+            stored_bytes=new.reserve_bytes,
         )
         return job_from_row((await self._connection.execute(statement.returning(jobs))).one())
 
@@ -156,6 +157,23 @@ class JobRepository:
         query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status.in_(ended))
         return list((await self._connection.execute(query)).scalars())
 
+    async def stored_bytes_of(self, owner_id: UUID) -> int:
+        """What the owner's jobs take in storage, with what those that have not ended hold."""
+        query = select(func.coalesce(func.sum(jobs.c.stored_bytes), 0)).where(
+            jobs.c.owner_id == owner_id, jobs.c.stored_bytes > 0
+        )
+        return int((await self._connection.execute(query)).scalar_one())
+
+    async def files_of_tracks(self, owner_id: UUID, track_id: UUID) -> list[UUID]:
+        """The owner's ended jobs whose own files come from a track."""
+        query = select(jobs.c.id).where(
+            jobs.c.owner_id == owner_id,
+            jobs.c.cleanup_due_at.is_not(None),
+            jobs.c.result["files"].is_not(None),
+            jobs.c.request["_sources"].contains([{"track_id": str(track_id)}]),
+        )
+        return list((await self._connection.execute(query)).scalars())
+
     async def ended_within(self, span: timedelta) -> list[Job]:
         """Jobs that ended lately and were not cleaned up yet, whoever owns them."""
         query = select(jobs).where(jobs.c.cleanup_due_at >= func.now() + CLEANUP_DELAY - span)
@@ -166,12 +184,13 @@ class JobRepository:
         query = select(jobs.c.id).where(jobs.c.cleanup_due_at <= func.now()).order_by(jobs.c.cleanup_due_at)
         return list((await self._connection.execute(query.limit(limit))).scalars())
 
-    async def set_cleanup(self, job_id: UUID, delay: timedelta | None) -> None:
-        """Have a job's leftovers looked for after `delay` (None: never), unless that is due sooner."""
+    async def cleaned(self, job_id: UUID, stored_bytes: int, next_at: datetime | None) -> None:
+        """Note what is left of a job in storage, and when to look again (None: never)."""
         statement = update(jobs).where(jobs.c.id == job_id)
-        if delay is None:
-            await self._connection.execute(statement.values(cleanup_due_at=None))
-            return
+        await self._connection.execute(statement.values(stored_bytes=stored_bytes, cleanup_due_at=next_at))
+
+    async def set_cleanup(self, job_ids: Sequence[UUID], delay: timedelta) -> None:
+        """Have the leftovers of jobs looked for after `delay`, unless that is due sooner."""
         due_at = func.now() + delay
         sooner = or_(jobs.c.cleanup_due_at.is_(None), jobs.c.cleanup_due_at > due_at)
-        await self._connection.execute(statement.where(sooner).values(cleanup_due_at=due_at))
+        await self._connection.execute(update(jobs).where(jobs.c.id.in_(job_ids), sooner).values(cleanup_due_at=due_at))

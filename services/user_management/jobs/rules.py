@@ -65,7 +65,8 @@ class Job:
     `crashes` counts workers that died with the job, `runs` counts claims. `fencing_token` grows with every claim and
     every reap. `lease_id` stays after the end, so that a repeated call of the last holder is recognised.
     `reserved_ms` is what the quota holds for the job; `overtaken` counts how often affinity let another job pass;
-    `promised_to` is a busy worker that takes nothing else until it can run this job.
+    `promised_to` is a busy worker that takes nothing else until it can run this job. `stored_bytes` is what the job is
+    expected to take in storage until it ends, and what it took from then on.
     """
 
     id: UUID
@@ -101,6 +102,7 @@ class Job:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     cleanup_due_at: datetime | None = None
+    stored_bytes: int = 0
 
     @property
     def run_alone(self) -> bool:
@@ -124,6 +126,7 @@ class NewJob:
     cost: int = 1
     reserve_ms: int = 0
     model: str = ""
+    reserve_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,7 @@ def complete(
     track_ids: tuple[UUID, ...] = (),
     result: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
+    stored_bytes: int = 0,
 ) -> Job:
     """End a job well, or as cancelled when its owner asked for that first. The same call again changes nothing."""
     if _ended_by(job, held, Status.SUCCEEDED, Status.CANCELLED):
@@ -195,7 +199,9 @@ def complete(
     if job.cancel_requested:
         return _end(job, Status.CANCELLED, now)
     ended = _end(job, Status.SUCCEEDED, now)
-    return replace(ended, progress=1.0, track_ids=track_ids, result=result, metrics=metrics)
+    return replace(
+        ended, progress=1.0, track_ids=track_ids, result=result, metrics=metrics, stored_bytes=max(0, stored_bytes)
+    )
 
 
 def fail(job: Job, held: HeldLease, failure: JobFailure, *, now: datetime) -> Job:
@@ -303,4 +309,5 @@ def _end(job: Job, status: Status, now: datetime) -> Job:
         promised_to="",
         promised_until=None,
         cleanup_due_at=now + CLEANUP_DELAY,
+        stored_bytes=0,
     )

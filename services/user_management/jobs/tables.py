@@ -61,6 +61,8 @@ jobs: Final = Table(
     Column("started_at", INSTANT),
     Column("finished_at", INSTANT),
     Column("cleanup_due_at", INSTANT),
+    # What the job is expected to take in storage, then what it took, then what of it is left.
+    Column("stored_bytes", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
     CheckConstraint("(status = 'running') = (lease_expires_at IS NOT NULL)", name="lease"),
     CheckConstraint("(status IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)", name="finished"),
@@ -91,6 +93,14 @@ Index("jobs_leases_idx", jobs.c.lease_expires_at, postgresql_where=jobs.c.status
 Index("jobs_recent_idx", jobs.c.queue, jobs.c.finished_at.desc(), postgresql_where=jobs.c.status == "succeeded")
 # Objects that no track refers to.
 Index("jobs_cleanup_idx", jobs.c.cleanup_due_at, postgresql_where=jobs.c.cleanup_due_at.is_not(None))
+
+# What one owner's jobs take in storage.
+Index(
+    "jobs_stored_idx",
+    jobs.c.owner_id,
+    postgresql_include=["stored_bytes"],
+    postgresql_where=jobs.c.stored_bytes > 0,
+)
 
 # Kept in the transaction of every transition, so that a claim needs neither counting nor grouping.
 job_counters: Final = Table(

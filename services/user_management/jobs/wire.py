@@ -103,6 +103,7 @@ def new_job(request: jobs_pb2.CreateRequest) -> NewJob:
         priority=request.priority,
         cost=max(request.cost, 1),
         reserve_ms=milliseconds(request.reserve_seconds),
+        reserve_bytes=max(0, request.reserve_bytes),
         model=storable(request.model, 256),
     )
 
@@ -176,6 +177,7 @@ def outputs(request: jobs_pb2.CompleteRequest) -> Outputs:
     return Outputs(
         tracks=[track_content(content) for content in request.tracks],
         made_ms=milliseconds(request.made_seconds),
+        stored_bytes=max(0, request.stored_bytes),
         result=optional_json_object(request.result_json, "/result_json"),
         metrics=optional_json_object(request.metrics_json, "/metrics_json"),
     )

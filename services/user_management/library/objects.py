@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 # By then the message that deletes a track's objects has done its work, or is lost.
@@ -20,6 +20,29 @@ def derivatives_prefix(object_key: str) -> str:
 def prefixes_of(object_keys: Iterable[str]) -> list[str]:
     """What has to be deleted with these objects: themselves, and folders (ending in "/") of their derivatives."""
     return [prefix for key in object_keys for prefix in (key, derivatives_prefix(key))]
+
+
+# A job's own files (contracts.md): what belongs to no track is kept for a week.
+FILES_KEPT: Final = timedelta(days=7)
+
+# A file that was sent and that no job took: its sender, or the gateway, was gone before.
+UPLOADS: Final = "uploads"
+UPLOADS_KEPT: Final = timedelta(days=2)
+
+
+def sources_of(request: dict[str, Any]) -> list[UUID]:
+    """The tracks that a processing job was about."""
+    return [UUID(source["track_id"]) for source in request.get("_sources", ())]
+
+
+def files_of(result: dict[str, Any] | None) -> list[str]:
+    """Where the files lie that a job made beside tracks."""
+    return [str(file["object_key"]) for file in (result or {}).get("files", ())]
+
+
+def files_end_at(finished_at: datetime) -> datetime:
+    """Until when a job's own files are kept."""
+    return finished_at + FILES_KEPT
 
 
 def job_prefix(job_id: UUID) -> str:

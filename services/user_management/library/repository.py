@@ -71,6 +71,11 @@ class TrackRepository:
         await self._connection.execute(delete(tracks).where(tracks.c.id == track_id))
         return found[0]
 
+    async def existing(self, track_ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the tracks that have not been deleted, whoever owns them."""
+        query = select(tracks.c.id).where(tracks.c.id.in_(track_ids))
+        return set((await self._connection.execute(query)).scalars())
+
     async def object_keys_of_job(self, job_id: UUID) -> set[str]:
         """Every object that a track of this job refers to."""
         found = await self._found(_tracks().where(tracks.c.job_id == job_id))

@@ -92,7 +92,10 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
         async def work(connection: AsyncConnection) -> Track | None:
             track = await TrackRepository(connection).delete(track_id, owner_id)
             if track is not None:
-                await JobRepository(connection).set_cleanup(track.job_id, CLEANUP_AFTER_DELETE)
+                jobs = JobRepository(connection)
+                # Files that jobs made of the track go with it.
+                about_it = await jobs.files_of_tracks(owner_id, track_id)
+                await jobs.set_cleanup([track.job_id, *about_it], CLEANUP_AFTER_DELETE)
             return track
 
         track = _existing(await self._database.write(work))

@@ -64,6 +64,20 @@ def reserve(account: Account, amount_ms: int) -> tuple[Account, Entry]:
     return held, Entry(EntryKind.RESERVE, -amount_ms)
 
 
+def check_room(stored_bytes: int, needed_bytes: int, limit_bytes: int) -> None:
+    """Raise `AppError` (QUOTA_EXCEEDED) when storage that is taken, and what is about to be, go beyond the limit."""
+    if stored_bytes + needed_bytes > limit_bytes:
+        raise AppError(
+            ErrorCode.QUOTA_EXCEEDED,
+            f"This takes about {_megabytes(needed_bytes)} of storage and {_megabytes(limit_bytes - stored_bytes)} of "
+            f"your {_megabytes(limit_bytes)} are left. Delete tracks, or ask the operator for more.",
+        )
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{math.ceil(max(0, size_bytes) / 1e6):,} MB"
+
+
 def settle(account: Account, reserved_ms: int, made_ms: int) -> tuple[Account, Entry]:
     """Turn a reservation into use: what was not made comes back. Never takes more than was reserved."""
     used_ms = min(made_ms, reserved_ms)

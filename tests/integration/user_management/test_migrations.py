@@ -41,7 +41,7 @@ async def tables(url: str) -> set[str]:
 async def test_schema_goes_up_down_and_up_again(empty_database_url: str) -> None:
     await migrate(empty_database_url)
     assert await tables(empty_database_url) == set(metadata.tables)
-    for _ in range(2):
+    while await tables(empty_database_url) == set(metadata.tables):
         await migrate(empty_database_url, "-1")
     assert await tables(empty_database_url) < set(metadata.tables)
     await migrate(empty_database_url, "base")

@@ -1,0 +1,176 @@
+"""A process of its own for files that strangers sent: little memory, little time, no files to write, no network.
+
+    with Sandbox(["services.processing.media.decoder", path], Limits(), check) as child:
+        for data in child.output():
+            …
+
+The parent reads the child's standard output through `output`, which ends the child when the caller's `check` raises,
+when it says nothing for too long, and when the block is left. The child calls `confine` before it opens anything; what
+a system does not have (RLIMIT_AS on macOS, namespaces outside Linux) is left out there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+ROOT: Final = Path(__file__).parents[3]
+
+_WAIT_SECONDS: Final = 0.1
+_READ_BYTES: Final = 1 << 20
+_LONGEST_ERROR: Final = 65_536
+
+# linux/sched.h, linux/prctl.h
+_CLONE_NEWUSER: Final = 0x1000_0000
+_CLONE_NEWNET: Final = 0x4000_0000
+_PR_SET_NO_NEW_PRIVS: Final = 38
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child may use. Silence counts while the parent waits for data; the whole time counts always."""
+
+    memory_bytes: int = 1 << 30
+    cpu_seconds: int = 600
+    silent_seconds: float = 8.0
+    whole_seconds: float = 3_600.0
+    open_files: int = 32
+
+
+class TimeUp(Exception):  # noqa: N818 — an outcome, not an error
+    """The child said nothing for too long, or took too long as a whole; it was ended."""
+
+
+class Sandbox:
+    """One child, which runs a module of this program. Used by one thread."""
+
+    def __init__(self, arguments: Sequence[str], limits: Limits, check: Callable[[], None]) -> None:
+        self._limits = limits
+        self._check = check
+        self._arguments = arguments
+        self._errors = b""
+        self._status: int | None = None
+
+    def __enter__(self) -> Self:
+        # Nothing of this process's environment: no credentials, no proxies.
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(ROOT),
+            "LANG": "C.UTF-8",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and module
+            [sys.executable, "-s", "-B", "-m", *self._arguments],
+            env=environment,
+            cwd="/",
+            # Held open until this process ends, however it ends: the child watches it.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._kill()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    @property
+    def status(self) -> int | None:
+        """The exit status after the end of `output`; negative for the signal that ended it."""
+        return self._status
+
+    @property
+    def errors(self) -> str:
+        """The last of what it wrote to standard error."""
+        return self._errors.decode(errors="replace")
+
+    def output(self) -> Iterator[bytes]:
+        """What it writes, as it comes. Raises `TimeUp`, and what `check` raises."""
+        process = self._process
+        if process.stdout is None or process.stderr is None:
+            raise RuntimeError("the sandbox has not been entered")
+        ends_at = time.monotonic() + self._limits.whole_seconds
+        with selectors.DefaultSelector() as selector:
+            for pipe in (process.stdout, process.stderr):
+                os.set_blocking(pipe.fileno(), False)
+                selector.register(pipe, selectors.EVENT_READ)
+            heard_at = time.monotonic()
+            while selector.get_map():
+                self._check()
+                now = time.monotonic()
+                if now - heard_at > self._limits.silent_seconds or now > ends_at:
+                    raise TimeUp
+                for key, _ in selector.select(_WAIT_SECONDS):
+                    data = os.read(key.fd, _READ_BYTES)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj is process.stderr:
+                        self._errors = (self._errors + data)[-_LONGEST_ERROR:]
+                    else:
+                        yield data
+                        # What the caller did with it is not the child's silence.
+                        heard_at = time.monotonic()
+        self._status = process.wait(self._limits.silent_seconds)
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                # It leads a group of its own, in which nobody else is.
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def confine(limits: Limits) -> None:
+    """In the child, before it opens anything: take away what it does not need. Raises nothing."""
+    for name, value in (
+        ("RLIMIT_AS", limits.memory_bytes),
+        ("RLIMIT_CPU", limits.cpu_seconds),
+        ("RLIMIT_NOFILE", limits.open_files),
+        ("RLIMIT_FSIZE", 0),
+        ("RLIMIT_CORE", 0),
+    ):
+        number = getattr(resource, name, None)
+        if number is not None:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(number, (value, value))
+    if sys.platform == "linux":
+        _leave_the_network()
+    threading.Thread(target=_end_with_the_parent, name="parent-watch", daemon=True).start()
+
+
+def _leave_the_network() -> None:
+    """A network namespace without interfaces, where the system lets an ordinary process have one."""
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        if os.geteuid() == 0:
+            libc.unshare(_CLONE_NEWNET)
+        else:
+            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+
+
+def _end_with_the_parent() -> None:
+    with contextlib.suppress(OSError):
+        while os.read(0, 1):
+            continue
+    os._exit(1)
