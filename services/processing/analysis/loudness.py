@@ -97,7 +97,7 @@ def windows(energies: Float64, hops: int) -> Float64:
         return np.zeros(0)
     total = np.concatenate([[0.0], np.cumsum(energies)])
     # A difference of sums can come out a little below nothing.
-    return np.maximum(total[hops:] - total[:-hops], 0.0) / hops
+    return np.asarray(np.maximum(total[hops:] - total[:-hops], 0.0) / hops)
 
 
 def lufs(energies: Float64) -> Float64:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from services.processing.analysis.loudness import SILENCE_LUFS, LoudnessMeter
 from services.processing.analysis.survey import Survey, Surveyor, survey, told
+from services.processing.mastering.band_limit import BandLimit
+from services.processing.mastering.clipper import Clipper
 from services.processing.mastering.compressor import Compressor
 from services.processing.mastering.image import Image
 from services.processing.mastering.level import LevelSearch, Plan
@@ -35,13 +37,17 @@ Report = Callable[[float, str], None]
 
 SHORTEST_SECONDS: Final = 0.4
 # What the limiter aims below the ceiling: its gain moves while the heights are interpolated.
-MARGIN_DB: Final = 0.1
+MARGIN_DB: Final = 0.15
 TOLERANCE_LU: Final = 0.2
 
 # Everything is brought to this loudness first, so that the compressor treats every song alike.
 _WORKING_LUFS: Final = -18.0
 _CLOSE_LU: Final = 0.05
 _MOST_ROUNDS: Final = 4
+# How far above the ceiling, at the drive that the target asks for, the clipper ends its curve; None leaves it out. The
+# next one is tried when the limiter alone would take too much.
+_CLIP_LEVELS_DB: Final = (None, 4.0, 2.5, 1.0, -0.5, -2.0)
+_MUCH_LIMITING_DB: Final = -2.5
 # Shares of the progress bar: listening, shaping, and the rounds of limiting that are usual.
 _HEARD: Final = 0.25
 _SHAPED: Final = 0.55
@@ -50,7 +56,9 @@ _WRITTEN: Final = 0.98
 
 @dataclass(frozen=True, slots=True)
 class Mastered:
-    """What came of it. `gain_db` is the level change before the limiter, from source to master."""
+    """What came of it. `gain_db` is the level change before the limiter, from source to master;
+    `clip_db` where the clipper's curve ends against the ceiling, None where nothing was clipped.
+    """
 
     before: Survey
     after: Survey
@@ -60,6 +68,7 @@ class Mastered:
     limiting_deepest_db: float
     limiting_mean_db: float
     compression_deepest_db: float
+    clip_db: float | None
     curves: Curves | None
     rounds: int
 
@@ -91,13 +100,19 @@ def master(
     refuse_unfit(before, "/track_id")
     info = before.info
     curves = None if reference is None else match_curves(before.spectrum, reference.spectrum)
-    shaping = _Shaping(preset, before, curves)
-    search = shaping.run(source, scratch, check, report)
     ceiling = 10.0 ** (ceiling_dbtp / 20.0)
+    aimed = ceiling * 10.0 ** (-MARGIN_DB / 20.0)
+    for clip_db in _CLIP_LEVELS_DB[1 if preset.clips else 0 :]:
+        top_db = None if clip_db is None else _WORKING_LUFS + ceiling_dbtp - target_lufs + clip_db
+        shaping = _Shaping(preset, before, curves, top_db)
+        search = shaping.run(source, scratch, check, report)
+        plan = search.find(target_lufs, aimed)
+        if plan.mean_db >= _MUCH_LIMITING_DB and plan.loudness_lufs >= target_lufs - _CLOSE_LU:
+            break
     aim = target_lufs
     trim = 1.0
     for round_number in range(1, _MOST_ROUNDS + 1):
-        plan = search.find(aim, ceiling * 10.0 ** (-MARGIN_DB / 20.0))
+        plan = search.find(aim, aimed)
         start = _SHAPED + (_WRITTEN - _SHAPED) * (1.0 - 0.5 ** (round_number - 1))
         room = (_WRITTEN - start) * 0.5
 
@@ -127,6 +142,7 @@ def master(
         limiting_deepest_db=plan.deepest_db,
         limiting_mean_db=plan.mean_db,
         compression_deepest_db=shaping.compression_deepest_db,
+        clip_db=clip_db,
         curves=curves,
         rounds=round_number,
     )
@@ -147,9 +163,9 @@ def refuse_unfit(heard: Survey, pointer: str) -> None:
 
 
 class _Shaping:
-    """Tone, glue and image: everything before the limiter."""
+    """Tone, glue, image and clipper: everything before the limiter."""
 
-    def __init__(self, preset: Preset, before: Survey, curves: Curves | None) -> None:
+    def __init__(self, preset: Preset, before: Survey, curves: Curves | None, top_db: float | None) -> None:
         info = before.info
         self.gain_db = _WORKING_LUFS - before.loudness.integrated_lufs
         self._info = info
@@ -158,6 +174,8 @@ class _Shaping:
         self._tone = Tone(filters, info.sample_rate_hz, info.channels)
         self._match = None if curves is None else MatchFilter(curves, info.sample_rate_hz, info.channels)
         self._image = Image(preset.width, preset.mono_below_hz, info.sample_rate_hz, info.channels)
+        self._clipper = None if top_db is None else Clipper(10.0 ** (top_db / 20.0), info.channels)
+        self._band = BandLimit(info.channels)
         self._glue = None
         if preset.glue is not None:
             threshold_db = _WORKING_LUFS + preset.glue.threshold_lu
@@ -189,13 +207,17 @@ class _Shaping:
         return LevelSearch(loudness.energies(), heights.finish(), rate, self._preset.release_ms)
 
     def _shaped(self, read: Iterable[Float32]) -> Iterator[Float32]:
+        coloured = self._coloured(read)
+        yield from self._band.run(self._clipper.run(coloured) if self._clipper is not None else coloured)
+
+    def _coloured(self, read: Iterable[Float32]) -> Iterator[Float64]:
         gain = 10.0 ** (self.gain_db / 20.0)
         levelled: Iterator[Float64] = (block.astype(np.float64) * gain for block in read)
         for matched in self._match.run(levelled) if self._match is not None else levelled:
             block = self._tone.process(matched)
             if self._glue is not None:
                 block = self._glue.process(block)
-            yield np.ascontiguousarray(self._image.process(block), dtype=np.float32)
+            yield self._image.process(block)
 
 
 def _write(

@@ -15,7 +15,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 # The limiter is asked for no more: beyond lies distortion, not loudness.
-MOST_LIMITING_DB: Final = 24.0
+MOST_LIMITING_DB: Final = 14.0
 _CLOSE_LU: Final = 0.005
 _MOST_TRIES: Final = 16
 

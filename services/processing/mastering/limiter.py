@@ -33,7 +33,7 @@ class PeakMap:
     """Gathers the map of a stream of blocks: the highest true peak (linear) of each cell."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
-        self._envelope = PeakEnvelope(sample_rate_hz, channels)
+        self._envelope = PeakEnvelope(sample_rate_hz, channels, on_every_meter=True)
         self._cell = cell_samples(sample_rate_hz)
         self._cells: list[Float32] = []
         self._kept: Float32 = np.zeros(0, dtype=np.float32)

@@ -35,7 +35,8 @@ class Preset:
     """How to master for one purpose.
 
     `target_lufs` and `ceiling_dbtp` are met whatever comes in; `width` scales the side (1: as it is); below
-    `mono_below_hz` the sides are folded into the middle (0: nowhere); `release_ms` is the limiter's.
+    `mono_below_hz` the sides are folded into the middle (0: nowhere); `release_ms` is the limiter's. `clips` rounds
+    drum heads before the limiter from the start; other presets do so only where their target cannot be met otherwise.
     """
 
     name: PresetName
@@ -48,6 +49,7 @@ class Preset:
     width: float = 1.0
     mono_below_hz: float = 0.0
     release_ms: float = 120.0
+    clips: bool = False
 
 
 _RUMBLE: Final = Filter("low_cut", 22.0)
@@ -73,6 +75,7 @@ PRESETS: Final[dict[PresetName, Preset]] = {
             tone=(_RUMBLE, Filter("bell", 250.0, -0.8, 0.8), Filter("high_shelf", 8_000.0, 1.0)),
             glue=Glue(ratio=2.0, threshold_lu=-2.0, attack_ms=15.0, release_ms=150.0),
             release_ms=70.0,
+            clips=True,
         ),
         Preset(
             name="club",
@@ -84,6 +87,7 @@ PRESETS: Final[dict[PresetName, Preset]] = {
             glue=Glue(ratio=2.0, threshold_lu=-2.0, attack_ms=20.0, release_ms=120.0),
             mono_below_hz=110.0,
             release_ms=60.0,
+            clips=True,
         ),
         Preset(
             name="broadcast",

@@ -25,6 +25,7 @@ def as_dict(made: Mastered) -> dict[str, Any]:
         "processing": {
             "gain_db": round(made.gain_db, 2),
             "compression_deepest_db": round(made.compression_deepest_db, 2),
+            "clipping_above_ceiling_db": made.clip_db,
             "limiting_deepest_db": round(made.limiting_deepest_db, 2),
             "limiting_mean_db": round(made.limiting_mean_db, 2),
             "matching": None,
