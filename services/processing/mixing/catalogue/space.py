@@ -48,10 +48,10 @@ SPACE: Final = (
         "reverb",
         "Reverb",
         "space",
-        "An algorithmic room: a feedback delay network with sixteen lines.",
+        "An algorithmic room: a feedback delay network of eight lines.",
         (
             Parameter("decay_seconds", "Decay (T60)", 1.8, 0.1, 20.0, "s", "log"),
-            fraction("size", "Size", 1.0, 0.25, 2.0),
+            Parameter("size", "Size", 1.0, 0.25, 2.0, automatable=False),
             milliseconds("predelay_ms", "Pre-delay", 15.0, 0.0, 250.0, fixed=True),
             hertz("damping_hz", "Damping", 6_000.0, 500.0, 20_000.0),
             hertz("low_cut_hz", "Low cut", 120.0, 20.0, 1_000.0),

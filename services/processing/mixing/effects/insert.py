@@ -30,11 +30,22 @@ class Insert:
 
     def process(self, audio: Audio, clock: int, key: Audio | None) -> None:
         """The block that begins at sample `clock` of the graph, in place."""
-        frames = audio.shape[1]
         start = clock - self._behind
+        if start >= 0:
+            self._run(audio, start, audio if key is None else key)
+            return
+        # Nothing of the song has come yet: the effect's own clock starts with it.
+        lead = min(-start, audio.shape[1])
+        if lead < audio.shape[1]:
+            late = np.ascontiguousarray(audio[:, lead:])
+            self._run(late, 0, late if key is None else np.ascontiguousarray(key[:, lead:]))
+            audio[:, lead:] = late
+
+    def _run(self, audio: Audio, start: int, key: Audio) -> None:
+        frames = audio.shape[1]
         self._trace(start, frames)
         dry = self._dry.process(audio.copy()) if self._blends else audio
-        self._processor.process(audio, self._rows, self._moving, audio if key is None else key)
+        self._processor.process(audio, self._rows, self._moving, key)
         if self._blends:
             # The dry sound of a processor with latency is that old as well, and so is the value that it is mixed by.
             mix = self._mix.at(start - self.latency, frames)

@@ -1,0 +1,155 @@
+"""Filters whose cutoff may move at every sample: state-variable sections with trapezoidal integration.
+
+Simper, "Solving the continuous SVF equations using trapezoidal integration and equivalent currents" (Cytomic, 2013).
+With parameters that rest they have exactly the responses of Bristow-Johnson's cookbook; unlike direct forms they stay
+stable and quiet while parameters move.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from services.processing.mixing.block import Audio, Rows
+from services.processing.mixing.catalogue.filters import BAND_SHAPES, BANDS
+from services.processing.mixing.effects.processor import Processor, Setting, Switches
+
+BUTTERWORTH_Q: Final = math.sqrt(0.5)
+
+_BELL: Final = BAND_SHAPES.index("bell")
+_LOW_SHELF: Final = BAND_SHAPES.index("low_shelf")
+_HIGH_SHELF: Final = BAND_SHAPES.index("high_shelf")
+_NOTCH: Final = BAND_SHAPES.index("notch")
+_LOW_CUT: Final = BAND_SHAPES.index("low_cut")
+
+# The bilinear transform has no place for anything nearer to half of the sample rate.
+_HIGHEST: Final = 0.49
+
+
+@njit(cache=True, nogil=True)
+def coefficients(shape, hz, gain_db, q, rate):  # type: ignore[no-untyped-def]
+    """a1, a2, a3 of the integrators and m0, m1, m2 of the mix for one section."""
+    g = math.tan(math.pi * min(hz / rate, _HIGHEST))
+    k = 1.0 / q
+    m0, m1, m2 = 1.0, 0.0, 0.0
+    if shape == _BELL:
+        a = 10.0 ** (gain_db / 40.0)
+        k = 1.0 / (q * a)
+        m1 = k * (a * a - 1.0)
+    elif shape == _LOW_SHELF:
+        a = 10.0 ** (gain_db / 40.0)
+        g = g / math.sqrt(a)
+        m1, m2 = k * (a - 1.0), a * a - 1.0
+    elif shape == _HIGH_SHELF:
+        a = 10.0 ** (gain_db / 40.0)
+        g = g * math.sqrt(a)
+        m0, m1, m2 = a * a, k * (1.0 - a) * a, 1.0 - a * a
+    elif shape == _NOTCH:
+        m1 = -k
+    elif shape == _LOW_CUT:
+        m1, m2 = -k, -1.0
+    else:
+        m0, m2 = 0.0, 1.0
+    a1 = 1.0 / (1.0 + g * (g + k))
+    a2 = g * a1
+    return a1, a2, g * a2, m0, m1, m2
+
+
+@njit(cache=True, nogil=True)
+def _run(audio, rows, moving, shapes, places, scales, state, rate):  # type: ignore[no-untyped-def]
+    for s in range(shapes.shape[0]):
+        shape, scale = shapes[s], scales[s]
+        at_hz, at_gain, at_q = places[s, 0], places[s, 1], places[s, 2]
+        moves = moving[at_hz] or moving[at_gain] or moving[at_q]
+        hz, gain, q = rows[at_hz, 0], rows[at_gain, 0], rows[at_q, 0]
+        # A bell or shelf that always stays at 0 dB does nothing, and is spared.
+        if _BELL <= shape <= _HIGH_SHELF and gain == 0.0 and not moving[at_gain]:
+            continue
+        a1, a2, a3, m0, m1, m2 = coefficients(shape, hz, gain, q * scale, rate)
+        l1, l2, r1, r2 = state[s, 0], state[s, 1], state[s, 2], state[s, 3]
+        for i in range(audio.shape[1]):
+            if moves and (rows[at_hz, i] != hz or rows[at_gain, i] != gain or rows[at_q, i] != q):
+                hz, gain, q = rows[at_hz, i], rows[at_gain, i], rows[at_q, i]
+                a1, a2, a3, m0, m1, m2 = coefficients(shape, hz, gain, q * scale, rate)
+            x = audio[0, i]
+            v3 = x - l2
+            v1 = a1 * l1 + a2 * v3
+            v2 = l2 + a2 * l1 + a3 * v3
+            l1, l2 = 2.0 * v1 - l1, 2.0 * v2 - l2
+            audio[0, i] = m0 * x + m1 * v1 + m2 * v2
+            x = audio[1, i]
+            v3 = x - r2
+            v1 = a1 * r1 + a2 * v3
+            v2 = r2 + a2 * r1 + a3 * v3
+            r1, r2 = 2.0 * v1 - r1, 2.0 * v2 - r2
+            audio[1, i] = m0 * x + m1 * v1 + m2 * v2
+        state[s, 0], state[s, 1], state[s, 2], state[s, 3] = l1, l2, r1, r2
+
+
+class _Sections(Processor):
+    """Sections in series; `places` says in which rows each finds its frequency, gain and Q."""
+
+    def __init__(
+        self, rate_hz: int, shapes: list[int], places: list[tuple[int, int, int]], scales: list[float]
+    ) -> None:
+        super().__init__()
+        self._rate = float(rate_hz)
+        self._shapes = np.array(shapes, np.int64)
+        self._places = np.array(places, np.int64).reshape(-1, 3)
+        self._scales: NDArray[np.float64] = np.array(scales, np.float64)
+        self.state = {"sections": np.zeros((len(shapes), 4))}
+
+    def process(self, audio: Audio, rows: Rows, moving: Switches, key: Audio) -> None:
+        """Filter the next block."""
+        if len(self._shapes) and audio.shape[1]:
+            sections = self.state["sections"]
+            _run(audio, rows, moving, self._shapes, self._places, self._scales, sections, self._rate)
+
+
+class Equalizer(_Sections):
+    """Six bands in series; those that are off are not there at all."""
+
+    PARAMETERS = tuple(f"band{n}_{what}" for n in range(1, BANDS + 1) for what in ("frequency_hz", "gain_db", "q"))
+
+    def __init__(self, setting: Setting) -> None:
+        shapes = [BAND_SHAPES.index(setting.text(f"band{n}_shape")) for n in range(1, BANDS + 1)]
+        used = [n for n, shape in enumerate(shapes) if shape]
+        places = [(3 * n, 3 * n + 1, 3 * n + 2) for n in used]
+        super().__init__(setting.rate_hz, [shapes[n] for n in used], places, [1.0] * len(used))
+
+
+class _Cut(_Sections):
+    """Butterworth sections of 12, 24 or 48 dB an octave; a Q other than 0.7071 lifts or flattens the corner."""
+
+    PARAMETERS = ("frequency_hz", "q")
+
+    def __init__(self, setting: Setting, shape: str) -> None:
+        order = int(setting.text("slope")) // 6
+        scales = sorted(0.5 / math.cos(math.pi * (2 * n + 1) / (2 * order)) for n in range(order // 2))
+        # All but the sharpest section keep their own Q (the scale of a row of ones); that one follows the parameter.
+        scales[-1] /= BUTTERWORTH_Q
+        places = [(0, 0, 2)] * (len(scales) - 1) + [(0, 0, 1)]
+        super().__init__(setting.rate_hz, [BAND_SHAPES.index(shape)] * len(scales), places, scales)
+
+    def process(self, audio: Audio, rows: Rows, moving: Switches, key: Audio) -> None:
+        """Filter the next block."""
+        ones = np.ones((1, rows.shape[1]))
+        super().process(audio, np.concatenate((rows, ones)), np.append(moving, False), key)
+
+
+class HighPass(_Cut):
+    """Takes away the lows."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting, "low_cut")
+
+
+class LowPass(_Cut):
+    """Takes away the highs."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting, "high_cut")
