@@ -1,0 +1,131 @@
+"""The codec's decoder on OpenVINO, as the engine's `StreamingCodec`.
+
+Whole chunks in the middle of a stream run in the graph; the first and the last chunk of a stream, whose edges are
+reflected and whose state is not complete, run in torch, on the same state.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import cast
+
+import numpy as np
+import openvino as ov
+import torch
+from torch import Tensor
+
+from services.generation.engine.streamer import CHUNK_FRAMES
+from services.generation.musicgen.audio_codec import AudioCodec, StreamState
+from services.generation.musicgen.codec import Codec, CodecState
+from services.generation.musicgen.codec_layers import (
+    ConvolutionState,
+    RecurrenceState,
+    ResidualState,
+    UpsamplingState,
+)
+from services.generation.runtimes.codec_graph import CodecGraph
+
+# Any codes do: only the shapes of the states are read.
+_SAMPLE_FRAMES = 2 * CHUNK_FRAMES
+
+
+class OpenVinoCodec:
+    """Decodes any number of streams, one chunk at a time. `half` computes in bfloat16, where the processor can."""
+
+    def __init__(self, codec: Codec, channels: int, *, half: bool, threads: int = 0) -> None:
+        self._codec = codec
+        self._passes = channels
+        self._whole = AudioCodec(codec, channels)
+        sample = codec.initial_state()
+        books = len(codec.quantizer.layers)
+        codec.stream(torch.zeros(books, _SAMPLE_FRAMES, dtype=torch.long), sample, last=False)
+        self._shapes = [tuple(tensor.shape) for tensor in _tensors(sample)]
+        properties: dict[str, object] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": "1",
+            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+            "ENABLE_CPU_PINNING": False,
+        }
+        if threads:
+            properties["INFERENCE_NUM_THREADS"] = threads
+        graph = CodecGraph(codec.decoder, CHUNK_FRAMES).build(sample.layers)
+        compiled = ov.Core().compile_model(graph, "CPU", properties)
+        self._request = compiled.create_infer_request()
+        self._lock = threading.Lock()
+
+    def initial_state(self) -> StreamState:
+        """A stream that has not begun."""
+        return self._whole.initial_state()
+
+    def stream(self, codes: Tensor, state: StreamState, last: bool) -> Tensor:
+        """The next frames `[K, n]` (n may be 0) to audio `[channels, m]`; `last` answers what was held back."""
+        if last or codes.shape[1] != CHUNK_FRAMES or not all(self._steady(one) for one in state):
+            return self._whole.stream(codes, state, last)
+        return torch.cat([self._chunk(codes[index :: self._passes], one) for index, one in enumerate(state)])
+
+    @torch.inference_mode()
+    def _chunk(self, codes: Tensor, state: CodecState) -> Tensor:
+        held = _tensors(state)
+        inputs = [self._codec.quantizer(codes).contiguous(), *(tensor.contiguous() for tensor in held)]
+        with self._lock:
+            for index, tensor in enumerate(inputs):
+                self._request.set_input_tensor(index, ov.Tensor(tensor.numpy()))
+            self._request.infer()
+            outputs = [
+                torch.from_numpy(np.array(self._request.get_output_tensor(index).data))
+                for index in range(1 + len(held))
+            ]
+        _set_tensors(state, outputs[1:])
+        return outputs[0][0]
+
+    def _steady(self, state: CodecState) -> bool:
+        return [tuple(tensor.shape) for tensor in _tensors(state)] == self._shapes
+
+
+def _tensors(state: CodecState) -> list[Tensor]:
+    """The tensors of a stream's state that hold something, in the order in which `CodecGraph` meets them."""
+    return [cast("Tensor", getattr(place, name)) for place, name in _places(state.layers)]
+
+
+def _set_tensors(state: CodecState, values: list[Tensor]) -> None:
+    memories = []
+    for (place, name), value in zip(_places(state.layers), values, strict=True):
+        if isinstance(place, _Memory):
+            memories.append((place, value))
+        else:
+            setattr(place, name, value)
+    for (hidden, first), (_, second) in zip(memories[0::2], memories[1::2], strict=True):
+        hidden.state.memory = (first, second)
+
+
+class _Memory:
+    """One half of an LSTM's memory, as a place of its own."""
+
+    def __init__(self, state: RecurrenceState, index: int) -> None:
+        self.state = state
+        self._index = index
+
+    @property
+    def tensor(self) -> Tensor:
+        """The hidden (0) or the cell (1) state, `[layers, 1, size]`."""
+        if self.state.memory is None:
+            raise ValueError("A stream in its steady state has a memory.")
+        return self.state.memory[self._index]
+
+
+def _places(states: list[object]) -> list[tuple[object, str]]:
+    places: list[tuple[object, str]] = []
+    for state in states:
+        if isinstance(state, ConvolutionState):
+            if state.context is not None and state.context.shape[-1]:
+                places.append((state, "context"))
+        elif isinstance(state, UpsamplingState):
+            places.append((state, "tail"))
+        elif isinstance(state, RecurrenceState):
+            if state.memory is not None:
+                places += [(_Memory(state, 0), "tensor"), (_Memory(state, 1), "tensor")]
+        elif isinstance(state, ResidualState):
+            places += _places(state.branch)
+            if state.waiting is not None and state.waiting.shape[-1]:
+                places.append((state, "waiting"))
+    return places

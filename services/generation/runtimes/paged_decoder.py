@@ -1,0 +1,202 @@
+"""The decoder on OpenVINO: rows of ragged lengths through one graph, keys and values in paged caches.
+
+A row is one sequence (a song's conditional or unconditional one) with a fixed set of blocks, so that no allocation can
+fail while songs run; memory that was never written is never touched. Rows share nothing but the product of the dense
+layers: which rows run together changes rounding (another shape, another kernel), never what a row reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from services.generation.musicgen.configuration import DecoderConfiguration
+from services.generation.musicgen.decoder import sinusoidal_positions
+from services.generation.runtimes.decoder_graph import BLOCK_POSITIONS, DecoderGraph
+from services.generation.runtimes.decoder_weights import DecoderWeights
+from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
+
+# Masked scores; finite, because a row of −∞ alone would be no number after the softmax.
+_MASKED = np.float32(-1e30)
+# Every MusicGen has heads of 64.
+_HEAD_OF_FAST_UINT8 = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CrossRow:
+    """What one row's cross-attention reads: keys and values `[L, heads, S, head]` float32."""
+
+    keys: NDArray[np.float32]
+    values: NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _CrossInputs:
+    """The cross-attention inputs as they were last set: for which rows, and from what."""
+
+    rows: tuple[int, ...] = ()
+    memories: tuple[CrossRow, ...] = ()
+    tensors: list[ov.Tensor] = field(default_factory=list)
+
+
+class PagedDecoder:
+    """`rows` sequences of at most `cache_positions` positions each. Not thread-safe: the engine's thread owns it."""
+
+    def __init__(
+        self,
+        configuration: DecoderConfiguration,
+        weights: DecoderWeights,
+        precision: Precision,
+        rows: int,
+        threads: int = 0,
+    ) -> None:
+        self._configuration = configuration
+        self._embeddings = [weights.plain[f"embed_tokens.{index}.weight"] for index in range(configuration.codebooks)]
+        self._positions = sinusoidal_positions(configuration.cache_positions, configuration.hidden_size).numpy()
+        self._row_blocks = -(-configuration.cache_positions // BLOCK_POSITIONS)
+        core = ov.Core()
+        compiled = core.compile_model(
+            DecoderGraph(configuration, weights).build(), "CPU", _properties(configuration, precision, threads)
+        )
+        self._request = compiled.create_infer_request()
+        self._caches = _allocate(compiled, rows * self._row_blocks)
+        for name, tensor in self._caches.items():
+            self._request.set_tensor(name, tensor)
+        self._cross: dict[int, CrossRow] = {}
+        self._cross_inputs = _CrossInputs()
+        zeros = np.zeros((configuration.layers, configuration.heads, 1, configuration.head_size), np.float32)
+        self._nothing = CrossRow(zeros, zeros)
+
+    def set_cross(self, row: int, memory: CrossRow | None) -> None:
+        """What a row's cross-attention reads from now on; None: nothing, which costs nothing."""
+        if memory is None:
+            self._cross.pop(row, None)
+        else:
+            self._cross[row] = memory
+
+    def embed(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Tokens `[…, K]` to inputs `[…, d]`, positions not yet added."""
+        embedded: NDArray[np.float32] = self._embeddings[0][tokens[..., 0]]
+        for index in range(1, len(self._embeddings)):
+            embedded = embedded + self._embeddings[index][tokens[..., index]]
+        return embedded
+
+    def run(self, rows: Sequence[int], embedded: NDArray[np.float32], positions: Sequence[int]) -> NDArray[np.float32]:
+        """Inputs `[R, n, d]` of some rows, the first of each at its position; logits `[R, n, K, V]`.
+
+        What those rows hold before their positions is read, what they hold at them and after is overwritten.
+        """
+        configuration = self._configuration
+        count, length, size = embedded.shape
+        past = np.asarray(positions, np.int32)
+        if len(rows) != count or len(past) != count or not count or not length:
+            raise ValueError("Every row has inputs and a position.")
+        if past.min() < 0 or past.max() + length > configuration.cache_positions:
+            raise ValueError(f"Positions lie between 0 and {configuration.cache_positions}.")
+        places = past[:, None] + np.arange(length)
+        x = embedded + self._positions[places]
+        # Conditioned rows come first: the others have no part in cross-attention.
+        conditioned = [index for index, row in enumerate(rows) if row in self._cross]
+        order = conditioned + [index for index, row in enumerate(rows) if row not in self._cross]
+        if not configuration.cross_attention:
+            order = list(range(count))
+        else:
+            # The graph cannot do without any: reading zeros gives zeros, as reading nothing does.
+            reading = max(1, len(conditioned))
+            self._bring_cross(tuple(rows[index] for index in order[:reading]))
+            self._set("cross_split", np.array([reading * length, (count - reading) * length], np.int64))
+        self._set("inputs", np.ascontiguousarray(x[order].reshape(count * length, size)))
+        self._page([rows[index] for index in order], past[order], length)
+        self._request.infer()
+        flat = self._request.get_output_tensor(0).data
+        logits = np.empty((count, length, configuration.codebooks, configuration.vocabulary), np.float32)
+        logits[order] = flat.reshape(logits.shape)
+        return logits
+
+    def close(self) -> None:
+        """Let the caches and the compiled model go. Idempotent; nothing runs afterwards."""
+        self._caches.clear()
+        self._cross.clear()
+        self._cross_inputs = _CrossInputs()
+        if hasattr(self, "_request"):
+            del self._request
+
+    def _page(self, rows: Sequence[int], past: NDArray[np.int32], length: int) -> None:
+        blocks = -(-(past + length) // BLOCK_POSITIONS)
+        indices = [row * self._row_blocks + np.arange(used) for row, used in zip(rows, blocks, strict=True)]
+        self._set("past_lens", past)
+        self._set("subsequence_begins", np.arange(len(rows) + 1, dtype=np.int32) * np.int32(length))
+        self._set("block_indices", np.concatenate(indices).astype(np.int32))
+        self._set("block_indices_begins", np.concatenate([[0], np.cumsum(blocks)]).astype(np.int32))
+        self._set("max_context_len", np.array(past.max() + length, np.int32))
+
+    def _bring_cross(self, rows: tuple[int, ...]) -> None:
+        """Set the cross-attention inputs, unless they are what they were in the last run."""
+        memories = tuple(self._cross.get(row, self._nothing) for row in rows)
+        last = self._cross_inputs
+        if last.rows == rows and all(a is b for a, b in zip(last.memories, memories, strict=True)):
+            return
+        configuration = self._configuration
+        longest = max(memory.keys.shape[2] for memory in memories)
+        shape = (len(rows), configuration.heads, longest, configuration.head_size)
+        mask = np.full((len(rows), 1, 1, longest), _MASKED, np.float32)
+        for index, memory in enumerate(memories):
+            mask[index, :, :, : memory.keys.shape[2]] = 0.0
+        tensors = [ov.Tensor(mask)]
+        self._request.set_tensor("cross_mask", tensors[0])
+        for layer in range(configuration.layers):
+            for kind, part in (("key", "keys"), ("value", "values")):
+                tensor = ov.Tensor(np.zeros(shape, np.float32))
+                for index, memory in enumerate(memories):
+                    source = cast("NDArray[np.float32]", getattr(memory, part))[layer]
+                    tensor.data[index, :, : source.shape[1]] = source
+                self._request.set_tensor(f"cross_{kind}.{layer}", tensor)
+                tensors.append(tensor)
+        self._cross_inputs = _CrossInputs(rows, memories, tensors)
+
+    def _set(self, name: str, array: NDArray[np.generic]) -> None:
+        self._request.set_tensor(name, ov.Tensor(array))
+
+
+def _properties(configuration: DecoderConfiguration, precision: Precision, threads: int) -> dict[str, object]:
+    """The CPU plugin's settings. Dynamic quantisation of activations (by 32) is what makes int4 and int8 fast."""
+    half = precision.weights is WeightPrecision.BFLOAT16
+    caches = {
+        CachePrecision.FLOAT32: "f32",
+        CachePrecision.FLOAT16: "f16",
+        CachePrecision.BFLOAT16: "bf16",
+        CachePrecision.UINT8: "u8",
+    }
+    compressed = precision.weights in (WeightPrecision.INT8, WeightPrecision.INT4)
+    properties: dict[str, object] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": "1",
+        "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+        "KV_CACHE_PRECISION": caches[precision.cache],
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "32" if compressed else "0",
+        # Other processes share the cores: a pinned thread would wait for its own one while another is free.
+        "ENABLE_CPU_PINNING": False,
+    }
+    if precision.cache is CachePrecision.UINT8 and configuration.head_size == _HEAD_OF_FAST_UINT8:
+        # By position instead of by channel: the kernel is a third faster, and a block is never quantised twice.
+        properties |= {"KEY_CACHE_GROUP_SIZE": "64", "VALUE_CACHE_GROUP_SIZE": "64"}
+    if threads:
+        properties["INFERENCE_NUM_THREADS"] = threads
+    return properties
+
+
+def _allocate(compiled: ov.CompiledModel, blocks: int) -> dict[str, ov.Tensor]:
+    """The caches in the shapes that the plugin chose for its precision."""
+    caches = {}
+    for port in compiled.inputs:
+        name = port.get_any_name()
+        if name.startswith(("key_cache.", "value_cache.")):
+            shape = port.get_partial_shape()
+            sizes = [blocks, *(shape[axis].get_length() for axis in range(1, 4))]
+            caches[name] = ov.Tensor(port.get_element_type(), ov.Shape(sizes))
+    return caches
