@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
@@ -26,6 +26,13 @@ log = structlog.get_logger("services.gateway")
 # Longer than any proxy's idle timeout, so that the proxy is the one who closes (FACTS: uvicorn's default is 5 s).
 KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048
+# Clients of the hub say little: pings. One that does not answer ours is gone.
+SOCKETS: dict[str, Any] = {
+    "ws": "websockets-sansio",
+    "ws_max_size": 4_096,
+    "ws_ping_interval": 20.0,
+    "ws_ping_timeout": 20.0,
+}
 
 
 class GatewayServer(uvicorn.Server):
@@ -70,7 +77,7 @@ def main() -> int:
         access_log=False,
         server_header=False,
         lifespan="on",
-        ws="none",
+        **SOCKETS,
         backlog=_BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,

@@ -181,7 +181,7 @@ def _headers(name: str, limit: LimitClass, verdict: Verdict) -> dict[str, str]:
     }
 
 
-def client_network(request: Request) -> str:
+def client_network(request: HTTPConnection) -> str:
     """The client's address; for IPv6 its /64, because one subscriber has all of it (RFC 6177)."""
     host = request.client.host if request.client else ""
     try:

@@ -59,14 +59,17 @@ class Authenticator:
         self._browsers = browsers
         self._local_owner = local_owner
 
-    async def caller(self, request: HTTPConnection, *, takes_links: bool) -> Caller | None:
+    async def caller(self, request: HTTPConnection, *, takes_links: bool, token: str | None = None) -> Caller | None:
         """The caller, or None when the request carries no credential.
 
         Raises `AppError` (UNAUTHENTICATED) for a credential that does not hold. `takes_links`: whether the route opens
-        for signed links. What was attached on purpose wins over the cookie, which comes by itself.
+        for signed links; `token`: an access token that came otherwise than in its header. What was attached on purpose
+        wins over the cookie, which comes by itself.
         """
         if self._local_owner is not None:
             return Caller(await self._local_owner.principal())
+        if token is not None:
+            return Caller(await self._tokens.verify(token))
         header = request.headers.get("authorization")
         if header is not None:
             return Caller(await self._tokens.verify(_bearer_token(header)))

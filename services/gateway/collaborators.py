@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from redis.asyncio import Redis
+
 from services.gateway.authentication import Authenticator
 from services.gateway.browser.csrf import CsrfTokens
 from services.gateway.clients.accounts import AccountsClient
@@ -17,6 +19,8 @@ from services.gateway.config import GatewaySettings
 from services.gateway.health import HealthChecks
 from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.rate_limit.window import SlidingWindow
+from services.gateway.sessions_watch import SessionWatch
+from services.gateway.signals import Signals
 from services.gateway.tokens.jwks import KeySet
 from services.gateway.tokens.links import LinkSigner
 from services.shared.storage import ObjectStore
@@ -39,6 +43,9 @@ class Collaborators:
     csrf: CsrfTokens
     keys: KeySet
     links: LinkSigner
+    redis: Redis
+    signals: Signals
+    sessions: SessionWatch
     window: SlidingWindow
     limits: Mapping[str, LimitClass]
     store: ObjectStore

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -49,7 +50,10 @@ from services.gateway.routes import (
     stream,
     tracks,
     users,
+    ws,
 )
+from services.gateway.sessions_watch import SessionWatch
+from services.gateway.signals import Signals
 from services.gateway.tokens.access import AccessTokenVerifier
 from services.gateway.tokens.internal import InternalTokens
 from services.gateway.tokens.jwks import KeySet
@@ -61,6 +65,7 @@ from services.shared.grpc_client import open_channel
 from services.shared.identity import InternalTokenMinter, ServiceTokenSource
 from services.shared.secrets import Secrets
 from services.shared.storage import ObjectStore
+from services.shared.valkey import open_valkey
 
 log = structlog.get_logger(__name__)
 
@@ -114,6 +119,10 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             ]
             redis = _open_redis(settings.redis_url)
             stack.push_async_callback(redis.aclose)
+            listening = open_valkey(settings.redis_url)
+            stack.push_async_callback(listening.aclose)
+            signals, window = Signals(listening), SlidingWindow(redis)
+            stack.push_async_callback(_end, asyncio.create_task(signals.run()))
             store = ObjectStore.from_url(settings.storage_url)
             accounts = AccountsClient(users_channel, tokens)
             keys = KeySet(accounts.jwks)
@@ -132,7 +141,10 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 csrf=CsrfTokens(service_key),
                 keys=keys,
                 links=links,
-                window=SlidingWindow(redis),
+                redis=redis,
+                signals=signals,
+                sessions=SessionWatch(signals, window.is_revoked),
+                window=window,
                 limits=limits,
                 store=store,
                 health=HealthChecks(
@@ -170,7 +182,7 @@ def build_api(
     # Before the reference's own page at `/`; it leaves the server's paths alone.
     studio_routes = [studio.route()] if studio is not None else []
     app.router.routes.extend(studio_routes)
-    for router in (*API_ROUTERS, reference.router):
+    for router in (*API_ROUTERS, ws.router, reference.router):
         app.include_router(router)
     api_routes = [route for router in API_ROUTERS for route in router.routes if isinstance(route, GatewayRoute)]
     page_routes = [route for route in reference.router.routes if isinstance(route, Route)]
@@ -219,6 +231,11 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
         Middleware(HeadMiddleware),
         Middleware(ErrorBoundaryMiddleware),
     ]
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _open_redis(url: str) -> Redis:

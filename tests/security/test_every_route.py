@@ -189,15 +189,17 @@ async def test_a_link_opens_one_path_for_one_person_for_a_while(
 ) -> None:
     key = Secrets(gateway.backend.folder / "secrets").service_token_key()
     signer, path = LinkSigner(key, 3_600), things.path(call[1])
-    link = signer.link(path, ada.user.id)
+    link = signer.link(path, ada.user.id, ada.session_id)
     good = httpx.URL(gateway.url + link).params
-    expired = LinkSigner(key, 3_600, clock=lambda: time.time() - 10_000).link(path, ada.user.id)
+    expired = LinkSigner(key, 3_600, clock=lambda: time.time() - 10_000).link(path, ada.user.id, ada.session_id)
     refused = {
         "expired": expired,
-        "another path": f"{path}?{signer.link(path + '/x', ada.user.id).partition('?')[2]}",
-        "another key": LinkSigner("0" * 64, 3_600).link(path, ada.user.id),
+        "another path": f"{path}?{signer.link(path + '/x', ada.user.id, ada.session_id).partition('?')[2]}",
+        "another key": LinkSigner("0" * 64, 3_600).link(path, ada.user.id, ada.session_id),
         "a later end": f"{path}?{good.set('expires', str(int(good['expires']) + 600))}",
         "another person": f"{path}?{good.set('signature', good['signature'].replace(ada.user.id, bob.user.id))}",
+        "another session": f"{path}?{good.set('signature', good['signature'].replace(ada.session_id, bob.session_id))}",
+        "no session": f"{path}?{good.set('signature', good['signature'].replace(ada.session_id, ''))}",
         "no end": f"{path}?{good.remove('expires')}",
         "strange end": f"{path}?{good.set('expires', '٣')}",
         "no person": f"{path}?{good.set('signature', 'x')}",
@@ -206,8 +208,11 @@ async def test_a_link_opens_one_path_for_one_person_for_a_while(
     async with gateway.client() as http:
         for kind, url in refused.items():
             assert (await http.get(url)).status_code == 401, kind
-        assert (await http.get(signer.link(path, bob.user.id))).status_code == 404
+        assert (await http.get(signer.link(path, bob.user.id, bob.session_id))).status_code == 404
         assert (await http.post(link)).status_code == 405
+        # Signing out ends the links that the session was given.
+        await gateway.backend.redis.set(f"mg:revoked:{ada.session_id}", "1", ex=60)
+        assert (await http.get(link)).status_code == 401
 
 
 @pytest.mark.parametrize("call", [call for call in SIGNED_IN if call not in LINKED], ids=name_of)
@@ -215,7 +220,7 @@ async def test_other_calls_take_no_links(
     gateway: Gateway, ada: Person, things: Things, call: tuple[str, GatewayRoute]
 ) -> None:
     signer = LinkSigner(Secrets(gateway.backend.folder / "secrets").service_token_key(), 3_600)
-    link = signer.link(things.path(call[1]).partition("?")[0], ada.user.id)
+    link = signer.link(things.path(call[1]).partition("?")[0], ada.user.id, ada.session_id)
     async with gateway.client() as http:
         answer = await http.request(call[0], link, json=things.body(*call))
     assert answer.status_code == 401

@@ -30,6 +30,10 @@ class LocalOnlyMiddleware:
             if refusal is not None:
                 await app_error_response(Request(scope), refusal)(scope, receive, send)
                 return
+        if scope["type"] == "websocket" and self._refusal(Headers(scope=scope), "GET") is not None:
+            # Closed before it is accepted: 403 (RFC 6455 §10.2). Its Origin is the hub's own affair.
+            await send({"type": "websocket.close", "code": 1008})
+            return
         await self._app(scope, receive, send)
 
     def _refusal(self, headers: Headers, method: str) -> AppError | None:

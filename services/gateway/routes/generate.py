@@ -30,7 +30,7 @@ async def generate(
     """Ask for a song. The answer is its job; `Location` and `links` say where to listen and how far it is."""
     idempotency = idempotency_of(request, idempotency_key, body)
     submitted = await gateway.generation.submit(caller, body.to_message(), idempotency)
-    job = Job.from_message(submitted.job, gateway.links)
+    job = Job.from_message(submitted.job, gateway.links.of(caller))
     response.headers["location"] = job.links["self"]
     if submitted.replayed:
         response.headers[_REPLAYED] = "true"
@@ -53,4 +53,4 @@ async def generate_batch(
     submitted = await gateway.generation.submit_all(caller, [item.to_message() for item in body.requests], keys)
     if all(item.replayed for item in submitted):
         response.headers[_REPLAYED] = "true"
-    return JobBatch(jobs=[Job.from_message(item.job, gateway.links) for item in submitted])
+    return JobBatch(jobs=[Job.from_message(item.job, gateway.links.of(caller)) for item in submitted])

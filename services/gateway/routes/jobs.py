@@ -50,7 +50,8 @@ async def list_jobs(
     wanted = TO_WIRE[status] if status is not None else jobs_pb2.JOB_STATUS_UNSPECIFIED
     page = await gateway.jobs.list(caller, limit=limit, cursor=cursor, status=wanted)
     return JobList(
-        items=[Job.from_message(job, gateway.links) for job in page.jobs], next_cursor=page.next_cursor or None
+        items=[Job.from_message(job, gateway.links.of(caller)) for job in page.jobs],
+        next_cursor=page.next_cursor or None,
     )
 
 
@@ -69,18 +70,18 @@ async def get_job(
     if wait > 0:
         try:
             waiting = gateway.jobs.get(caller, job_id, wait_seconds=wait)
-            return Job.from_message(await while_connected(request, waiting, gateway.closing), gateway.links)
+            return Job.from_message(await while_connected(request, waiting, gateway.closing), gateway.links.of(caller))
         except ClientGone:
             return nobody_there()
         except Closing:
             pass
-    return Job.from_message(await gateway.jobs.get(caller, job_id), gateway.links)
+    return Job.from_message(await gateway.jobs.get(caller, job_id), gateway.links.of(caller))
 
 
 @router.post("/{job_id}/cancel", status_code=202, dependencies=[Depends(Admission("write"))])
 async def cancel_job(job_id: str, caller: Caller, gateway: Gateway) -> Job:
     """Ask for the end of a job: one that waits ends at once, one that runs within a second. Harmless to repeat."""
-    return Job.from_message(await gateway.jobs.cancel(caller, known_id(job_id, "job")), gateway.links)
+    return Job.from_message(await gateway.jobs.cancel(caller, known_id(job_id, "job")), gateway.links.of(caller))
 
 
 @router.get(
@@ -111,11 +112,11 @@ async def read_events(
         job_id,
         closing=gateway.closing,
         is_revoked=gateway.window.is_revoked,
-        links=gateway.links,
+        links=gateway.links.of(caller),
         heartbeat_seconds=gateway.settings.heartbeat_seconds,
     )
     return StreamedResponse(
-        events.read(last_event_id),
+        gateway.sessions.until_ended(caller.session_id, events.read(last_event_id)),
         kind="events",
         media_type=MEDIA_TYPE,
         # Proxies that buffer would hold the events back.

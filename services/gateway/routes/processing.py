@@ -61,7 +61,7 @@ class _Submission:
         idempotency = idempotency_of(self._request, self._key, body)
         text = body.model_dump_json(exclude_none=True)
         submitted = await self._gateway.processing.submit(self._caller, kind, text, idempotency)
-        job = Job.from_message(submitted.job, self._gateway.links)
+        job = Job.from_message(submitted.job, self._gateway.links.of(self._caller))
         self._response.headers["location"] = job.links["self"]
         if submitted.replayed:
             self._response.headers["idempotency-replayed"] = "true"

@@ -65,7 +65,8 @@ async def stream_job(
         except ClientGone:
             return nobody_there()
         if opened.chunks is not None:
-            return StreamedResponse(opened.chunks, kind="live", media_type=wire.media_type, headers=_LIVE_HEADERS)
+            chunks = gateway.sessions.until_ended(caller.session_id, opened.chunks)
+            return StreamedResponse(chunks, kind="live", media_type=wire.media_type, headers=_LIVE_HEADERS)
         job = opened.job
     return await _finished(request, gateway, caller, job, wire)
 

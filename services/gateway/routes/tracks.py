@@ -41,7 +41,7 @@ async def list_tracks(caller: Caller, gateway: Gateway, limit: Limit = 20, curso
     """Your tracks, newest first."""
     page = await gateway.tracks.list(caller, limit=limit, cursor=cursor)
     return TrackList(
-        items=[Track.from_message(track, caller.subject, gateway.links) for track in page.tracks],
+        items=[Track.from_message(track, gateway.links.of(caller)) for track in page.tracks],
         next_cursor=page.next_cursor or None,
     )
 
@@ -49,7 +49,7 @@ async def list_tracks(caller: Caller, gateway: Gateway, limit: Limit = 20, curso
 @router.get("/{track_id}", dependencies=_READ)
 async def get_track(track_id: str, caller: Caller, gateway: Gateway) -> Track:
     """One track of yours, or a public one."""
-    return Track.from_message(await _track(gateway, caller, track_id), caller.subject, gateway.links)
+    return Track.from_message(await _track(gateway, caller, track_id), gateway.links.of(caller))
 
 
 @router.patch("/{track_id}", dependencies=_WRITE)
@@ -58,7 +58,7 @@ async def update_track(track_id: str, body: TrackPatch, caller: Caller, gateway:
     track = await gateway.tracks.update(
         caller, known_id(track_id, "track"), title=body.title, public=body.public, tags=body.tags
     )
-    return Track.from_message(track, caller.subject, gateway.links)
+    return Track.from_message(track, gateway.links.of(caller))
 
 
 @router.delete("/{track_id}", status_code=204, response_class=Response, dependencies=_WRITE)
@@ -87,7 +87,7 @@ async def get_audio(
 @router.get("/{track_id}/stems", dependencies=_READ)
 async def list_stems(track_id: str, caller: Caller, gateway: Gateway) -> StemList:
     """The track's parts; they sum to it."""
-    return StemList.from_message(await _track(gateway, caller, track_id), caller.subject, gateway.links)
+    return StemList.from_message(await _track(gateway, caller, track_id), gateway.links.of(caller))
 
 
 @router.get("/{track_id}/stems/{name}/audio", dependencies=_AUDIO, response_class=StreamedResponse, responses=AUDIO)

@@ -14,7 +14,7 @@ from protos.users.v1 import jobs_pb2
 from services.gateway.problems import kind_of
 from services.gateway.schemas.problems import Problem
 from services.gateway.schemas.times import optional_datetime, to_datetime
-from services.gateway.tokens.links import LinkSigner
+from services.gateway.tokens.links import Links
 
 # Kinds of job whose sound can be heard while it is made.
 LIVE_KINDS = frozenset({"generate"})
@@ -106,7 +106,7 @@ class Job(BaseModel):
     ]
 
     @classmethod
-    def from_message(cls, message: jobs_pb2.Job, links: LinkSigner) -> Self:
+    def from_message(cls, message: jobs_pb2.Job, links: Links) -> Self:
         """From the wire."""
         status = status_of(message)
         return cls(
@@ -149,7 +149,7 @@ def request_of(message: jobs_pb2.Job) -> dict[str, Any]:
     return {name: value for name, value in _object(message.request_json).items() if not name.startswith("_")}
 
 
-def _result_of(message: jobs_pb2.Job, links: LinkSigner) -> JobResult:
+def _result_of(message: jobs_pb2.Job, links: Links) -> JobResult:
     path = f"/api/v1/jobs/{message.id}/files"
     # Where a file lies is the platform's own business; clients get a link.
     files = [
@@ -158,7 +158,7 @@ def _result_of(message: jobs_pb2.Job, links: LinkSigner) -> JobResult:
             media_type=file["media_type"],
             size_bytes=file["size_bytes"],
             sha256=file["sha256"],
-            link=links.link(f"{path}/{file['name']}", message.owner_id),
+            link=links.link(f"{path}/{file['name']}"),
         )
         for file in files_of(message)
     ]
@@ -180,13 +180,13 @@ def _object(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _links_of(message: jobs_pb2.Job, links: LinkSigner) -> dict[str, str]:
+def _links_of(message: jobs_pb2.Job, links: Links) -> dict[str, str]:
     path = f"/api/v1/jobs/{message.id}"
-    found = {"self": path, "events": links.link(f"{path}/events", message.owner_id), "cancel": f"{path}/cancel"}
+    found = {"self": path, "events": links.link(f"{path}/events"), "cancel": f"{path}/cancel"}
     if message.kind in LIVE_KINDS:
-        found["stream"] = links.link(f"/api/v1/stream/{message.id}", message.owner_id)
+        found["stream"] = links.link(f"/api/v1/stream/{message.id}")
     if len(files_of(message)) == 1:
-        found["file"] = links.link(f"{path}/file", message.owner_id)
+        found["file"] = links.link(f"{path}/file")
     if message.track_ids:
         found["track"] = f"/api/v1/tracks/{message.track_ids[0]}"
     return found

@@ -12,7 +12,7 @@ from protos.processing.v1 import processing_pb2
 from protos.users.v1 import tracks_pb2
 from services.gateway.schemas.body import Body, Line
 from services.gateway.schemas.times import to_datetime
-from services.gateway.tokens.links import LinkSigner
+from services.gateway.tokens.links import Links
 
 
 class Owner(BaseModel):
@@ -72,8 +72,8 @@ class Track(BaseModel):
     ]
 
     @classmethod
-    def from_message(cls, message: tracks_pb2.Track, listener_id: str, links: LinkSigner) -> Self:
-        """From the wire, with links that open for `listener_id`."""
+    def from_message(cls, message: tracks_pb2.Track, links: Links) -> Self:
+        """From the wire, with links for the listener."""
         content = message.content
         return cls(
             id=message.id,
@@ -107,7 +107,7 @@ class Track(BaseModel):
             precision=content.precision,
             spec=orjson.loads(content.spec_json) if content.spec_json else None,
             created_at=to_datetime(message.created_at),
-            links=_links_of(message, listener_id, links),
+            links=_links_of(message, links),
         )
 
 
@@ -144,12 +144,12 @@ class StemList(BaseModel):
     next_cursor: Annotated[str | None, Field(description="Always null: the list is short.")] = None
 
     @classmethod
-    def from_message(cls, message: tracks_pb2.Track, listener_id: str, links: LinkSigner) -> Self:
-        """From the wire, with links that open for `listener_id`."""
+    def from_message(cls, message: tracks_pb2.Track, links: Links) -> Self:
+        """From the wire, with links for the listener."""
         path = f"/api/v1/tracks/{message.id}/stems"
         return cls(
             items=[
-                Stem(name=stem.name, links={"audio": links.link(f"{path}/{stem.name}/audio", listener_id)})
+                Stem(name=stem.name, links={"audio": links.link(f"{path}/{stem.name}/audio")})
                 for stem in message.content.stems
             ]
         )
@@ -175,17 +175,17 @@ class Waveform(BaseModel):
         )
 
 
-def _links_of(message: tracks_pb2.Track, listener_id: str, links: LinkSigner) -> dict[str, str]:
+def _links_of(message: tracks_pb2.Track, links: Links) -> dict[str, str]:
     path = f"/api/v1/tracks/{message.id}"
     found = {
         "self": path,
-        "audio": links.link(f"{path}/audio", listener_id),
+        "audio": links.link(f"{path}/audio"),
         "waveform": f"{path}/waveform",
-        "spectrogram": links.link(f"{path}/spectrogram.png", listener_id),
+        "spectrogram": links.link(f"{path}/spectrogram.png"),
         "stems": f"{path}/stems",
     }
     if message.content.midi_object_key:
-        found["midi"] = links.link(f"{path}/midi", listener_id)
+        found["midi"] = links.link(f"{path}/midi")
     if message.job_id:
         found["job"] = f"/api/v1/jobs/{message.job_id}"
     return found

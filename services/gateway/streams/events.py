@@ -12,7 +12,7 @@ import orjson
 from protos.users.v1 import jobs_pb2
 from services.gateway.clients.jobs import JobsClient
 from services.gateway.schemas.jobs import Job, JobStatus, problem_of
-from services.gateway.tokens.links import LinkSigner
+from services.gateway.tokens.links import Links
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
 
@@ -48,7 +48,7 @@ class JobEvents:
         *,
         closing: asyncio.Event,
         is_revoked: Callable[[str], Awaitable[bool]],
-        links: LinkSigner,
+        links: Links,
         heartbeat_seconds: float,
     ) -> None:
         self._jobs = jobs

@@ -1,8 +1,8 @@
 """Signed, expiring links: for `<audio>` and `EventSource`, which cannot send an Authorization header.
 
-`?expires=<seconds since 1970>&signature=<user id>.<MAC>`; the MAC (HMAC-SHA-256, cut to 128 bits) covers path, user and
-end, so that a link opens one path, for reading, as one user. Its key is derived from the platform's service key by HKDF
-(RFC 5869).
+`?expires=<seconds since 1970>&signature=<user id>.<session id>.<MAC>`; the MAC (HMAC-SHA-256, cut to 128 bits) covers
+path, user, session and end, so that a link opens one path, for reading, as one user, and ends with the session that it
+was given to. Its key is derived from the platform's service key by HKDF (RFC 5869).
 """
 
 from __future__ import annotations
@@ -29,34 +29,59 @@ class LinkSigner:
     """Makes and checks signed links. A link works for at least `lifetime_seconds`, and for up to ten minutes more."""
 
     def __init__(self, service_key: str, lifetime_seconds: int, clock: Callable[[], float] = time.time) -> None:
-        derivation = HKDF(hashes.SHA256(), 32, salt=None, info=b"musicgen signed links v1")
+        derivation = HKDF(hashes.SHA256(), 32, salt=None, info=b"musicgen signed links v2")
         self._key = derivation.derive(service_key.encode("ascii"))
         self._lifetime_seconds = lifetime_seconds
         self._clock = clock
 
-    def link(self, path: str, user_id: str) -> str:
-        """`path` (unquoted, without query) as a link that opens it for `user_id`."""
+    def of(self, caller: Principal) -> Links:
+        """The links of one caller."""
+        return Links(self, caller)
+
+    def link(self, path: str, user_id: str, session_id: str) -> str:
+        """`path` (unquoted, without query) as a link that opens it for `user_id` while the session lives."""
         end = int(self._clock()) + self._lifetime_seconds
         expires = -(-end // _ROUNDED_TO_SECONDS) * _ROUNDED_TO_SECONDS
-        return f"{quote(path)}?expires={expires}&signature={user_id}.{self._mac(path, user_id, expires)}"
+        mac = self._mac(path, user_id, session_id, expires)
+        return f"{quote(path)}?expires={expires}&signature={user_id}.{session_id}.{mac}"
 
     def verify(self, path: str, expires: str, signature: str) -> Principal:
-        """The user whose link this is. Raises `AppError` (UNAUTHENTICATED)."""
-        user_id, _, mac = signature.rpartition(".")
-        if not expires.isascii() or not expires.isdigit() or len(expires) > 12 or not user_id:
+        """The user whose link this is. Raises `AppError` (UNAUTHENTICATED). That the session lives is not checked."""
+        parts = signature.split(".")
+        if (
+            not expires.isascii()
+            or not expires.isdigit()
+            or len(expires) > 12
+            or len(parts) != 3
+            or not parts[0]
+            or "\n" in signature
+        ):
             raise _refused()
-        if not hmac.compare_digest(mac.encode(), self._mac(path, user_id, int(expires)).encode()):
+        user_id, session_id, mac = parts
+        if not hmac.compare_digest(mac.encode(), self._mac(path, user_id, session_id, int(expires)).encode()):
             raise _refused()
         if self._clock() >= int(expires):
             raise AppError(
                 ErrorCode.UNAUTHENTICATED, "The link has expired. Read the job or track again for a new one."
             )
-        return Principal(user_id, "user")
+        return Principal(user_id, "user", session_id=session_id)
 
-    def _mac(self, path: str, user_id: str, expires: int) -> str:
-        message = "\n".join((path, user_id, str(expires))).encode()
+    def _mac(self, path: str, user_id: str, session_id: str, expires: int) -> str:
+        message = "\n".join((path, user_id, session_id, str(expires))).encode()
         digest = hmac.digest(self._key, message, "sha256")[:_MAC_BYTES]
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+class Links:
+    """Makes the links that one caller gets to see: they open as the caller, and end with the caller's session."""
+
+    def __init__(self, signer: LinkSigner, caller: Principal) -> None:
+        self._signer = signer
+        self._caller = caller
+
+    def link(self, path: str) -> str:
+        """`path` (unquoted, without query) as a link."""
+        return self._signer.link(path, self._caller.subject, self._caller.session_id)
 
 
 def _refused() -> AppError:

@@ -20,25 +20,32 @@ _RETRY_SECONDS: Final = 1.0
 # The gateway's clock may be behind: it takes a token for some seconds after its end.
 _LEEWAY_SECONDS: Final = 10
 
+# The gateway's longest setting, and the ten minutes that it rounds up.
+_LONGEST_LINK_SECONDS: Final = 7 * 86_400 + 600
+_CHANNEL: Final = "mg:revoked"
+
 _log = structlog.get_logger(__name__)
 
 
 class Revocations:
-    """Writes `mg:revoked:<sid>`. What Valkey does not take is tried again until the last access token has ended."""
+    """Writes `mg:revoked:<sid>`.
+
+    What Valkey does not take is tried again until the session's last token and link have ended.
+    """
 
     def __init__(self, redis: Redis, *, token_seconds: int) -> None:
         self._redis = redis
-        self._token_seconds = token_seconds + _LEEWAY_SECONDS
+        self._kept_seconds = max(token_seconds, _LONGEST_LINK_SECONDS) + _LEEWAY_SECONDS
         self._pending: dict[UUID, float] = {}
 
     async def publish(self, session_id: UUID) -> None:
         """Make a revocation known. Never fails; takes a second at most."""
-        self._pending[session_id] = asyncio.get_running_loop().time() + self._token_seconds
+        self._pending[session_id] = asyncio.get_running_loop().time() + self._kept_seconds
         await self._try(session_id)
 
     async def publish_recent(self, database: Database) -> None:
         """Make those known that another process may have died over."""
-        span = timedelta(seconds=self._token_seconds)
+        span = timedelta(seconds=self._kept_seconds)
 
         async def query(connection: AsyncConnection) -> list[UUID]:
             return await SessionRepository(connection).revoked_within(span)
@@ -60,6 +67,8 @@ class Revocations:
             if left > 0:
                 async with asyncio.timeout(_TRY_SECONDS):
                     await self._redis.set(f"mg:revoked:{session_id}", b"1", ex=max(1, round(left)))
+                    # Ends what is open at the moment; whoever misses it looks at the key within seconds.
+                    await self._redis.publish(_CHANNEL, str(session_id))
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("revocation_not_published", session_id=str(session_id), reason=repr(error))
             return False

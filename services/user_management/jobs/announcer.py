@@ -21,6 +21,7 @@ from services.shared.doorbell import announce_cancel, ring
 from services.shared.errors import AppError
 from services.shared.job_events import publish_event
 from services.shared.live_channel import raise_fence
+from services.shared.user_feed import publish_to_feed
 from services.user_management.background.sender import BackgroundTasks
 from services.user_management.jobs.endings import JobEndings
 from services.user_management.jobs.events import CHANNEL_STATES, Event, ending_events, status_event
@@ -108,6 +109,9 @@ class Announcer:
             await raise_fence(self._redis, job_id, token, CHANNEL_STATES.get(after.status))
         for kind, data in _events(before, after):
             await publish_event(self._redis, job_id, kind, data, token=None)
+            # What "done" carries can be read; whoever follows a feed only has to know of it.
+            told = {} if kind == "done" else data
+            await publish_to_feed(self._redis, str(after.owner_id), kind, told, job_id)
         if after.status is Status.QUEUED:
             await ring(self._redis, after.queue)
 

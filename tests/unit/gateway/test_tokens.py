@@ -206,8 +206,8 @@ def parts(link: str) -> tuple[str, str, str]:
 def test_a_link_names_its_person_until_it_ends() -> None:
     clock = Clock()
     links = LinkSigner(SERVICE_KEY, 3_600, clock)
-    path, expires, signature = parts(links.link("/api/v1/tracks/t/audio", "u1"))
-    assert links.verify(path, expires, signature) == Principal("u1", "user")
+    path, expires, signature = parts(links.link("/api/v1/tracks/t/audio", "u1", "s1"))
+    assert links.verify(path, expires, signature) == Principal("u1", "user", session_id="s1")
     assert clock.now + 3_600 <= int(expires) <= clock.now + 4_200
     clock.now = int(expires)
     with pytest.raises(AppError, match="expired"):
@@ -223,5 +223,5 @@ def test_no_link_can_be_made_up(path: str, expires: str, signature: str) -> None
 
 def test_paths_with_strange_names_are_quoted() -> None:
     links = LinkSigner(SERVICE_KEY, 3_600)
-    link = links.link("/api/v1/tracks/t/stems/lead vocals?/audio", "u1")
+    link = links.link("/api/v1/tracks/t/stems/lead vocals?/audio", "u1", "")
     assert link.startswith("/api/v1/tracks/t/stems/lead%20vocals%3F/audio?")

@@ -1,0 +1,119 @@
+"""The hub: one socket for everything that happens to a person's jobs, and for notifications."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import structlog
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.websockets import WebSocket
+
+from services.gateway.admission import client_network, require_own_page
+from services.gateway.collaborators import Collaborators
+from services.gateway.errors import app_error_response
+from services.gateway.hub.connection import HubConnection
+from services.gateway.hub.messages import PROTOCOL, TOKEN_PROTOCOL_PREFIX
+from services.gateway.streams.response import OPEN_STREAMS
+from services.shared.errors import AppError, ErrorCode
+from services.shared.identity import Principal
+from services.shared.ids import new_id
+
+router = APIRouter()
+
+log = structlog.get_logger(__name__)
+
+PATH = "/api/v1/ws"
+SOCKETS_PER_PERSON = 10
+_open: Counter[str] = Counter()
+
+
+@router.websocket(PATH)
+async def follow(socket: WebSocket) -> None:
+    """Events of all of the caller's jobs and notifications; see `HubMessage`. Goes on from `?last_event_id=`."""
+    gateway: Collaborators = socket.app.state.collaborators
+    started = time.perf_counter()
+    try:
+        caller = await _admit(gateway, socket)
+    except AppError as error:
+        # The handshake is answered like any other request.
+        request = Request({**socket.scope, "type": "http", "method": "GET", "state": {"request_id": new_id()}})
+        await socket.send_denial_response(app_error_response(request, error))
+        return
+    _open[caller.subject] += 1
+    try:
+        protocols = socket.scope.get("subprotocols", [])
+        await socket.accept(subprotocol=PROTOCOL if PROTOCOL in protocols else None)
+        with OPEN_STREAMS.labels("hub").track_inprogress():
+            connection = HubConnection(
+                socket,
+                caller,
+                redis=gateway.redis,
+                signals=gateway.signals,
+                sessions=gateway.sessions,
+                jobs=gateway.jobs,
+                links=gateway.links.of(caller),
+                closing=gateway.closing,
+            )
+            await connection.serve(socket.query_params.get("last_event_id", ""))
+    finally:
+        _open[caller.subject] -= 1
+        if not _open[caller.subject]:
+            del _open[caller.subject]
+        log.info("socket", user_id=caller.subject, seconds=round(time.perf_counter() - started, 1))
+
+
+async def _admit(gateway: Collaborators, socket: WebSocket) -> Principal:
+    address = client_network(socket)
+    try:
+        caller = await _caller(gateway, socket)
+    except AppError as error:
+        if error.code in {ErrorCode.UNAUTHENTICATED, ErrorCode.FORBIDDEN}:
+            await _count(gateway, "rejected", address)
+        raise
+    await _count(gateway, "stream", caller.subject, caller.session_id)
+    if _open[caller.subject] >= SOCKETS_PER_PERSON:
+        raise AppError(
+            ErrorCode.RATE_LIMITED,
+            f"At most {SOCKETS_PER_PERSON} sockets may be open at once. Close one first.",
+            retry_after_seconds=10,
+        )
+    return caller
+
+
+async def _caller(gateway: Collaborators, socket: WebSocket) -> Principal:
+    found = await gateway.authenticator.caller(socket, takes_links=False, token=_protocol_token(socket))
+    if found is None:
+        raise AppError(
+            ErrorCode.UNAUTHENTICATED,
+            "Sign in first: by the browser's cookie, by `Authorization: Bearer <access token>`, or by the "
+            f"subprotocols `{PROTOCOL}` and `{TOKEN_PROTOCOL_PREFIX}<access token>`.",
+        )
+    # A page of any site may open a socket here, and the browser sends the cookie along (RFC 6455 §10.2).
+    if found.browser is not None or gateway.settings.single_user:
+        require_own_page(gateway, socket)
+    return found.principal
+
+
+async def _count(gateway: Collaborators, name: str, subject: str, session_id: str = "") -> None:
+    limit = gateway.limits.get(name)
+    verdict = await gateway.window.admit(name, limit, subject, session_id=session_id)
+    if verdict is None:
+        return
+    if verdict.session_revoked:
+        raise AppError(ErrorCode.UNAUTHENTICATED, "This session was ended. Sign in again.")
+    if not verdict.allowed and limit is not None:
+        raise AppError(
+            ErrorCode.RATE_LIMITED,
+            "Too many sockets were opened within a minute. Wait a moment.",
+            retry_after_seconds=verdict.retry_after_seconds,
+        )
+
+
+def _protocol_token(socket: WebSocket) -> str | None:
+    """The access token that a page without a cookie sends as a subprotocol: it cannot set headers."""
+    for protocol in socket.scope.get("subprotocols", []):
+        if protocol.startswith(TOKEN_PROTOCOL_PREFIX):
+            return str(protocol.removeprefix(TOKEN_PROTOCOL_PREFIX))
+    return None
