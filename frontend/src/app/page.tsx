@@ -1,0 +1,6 @@
+import { Landing } from "@/components/landing/landing";
+
+/** The front door. */
+export default function Page() {
+  return <Landing />;
+}

@@ -1,0 +1,75 @@
+"use client";
+
+import Link from "next/link";
+import type { FormEvent } from "react";
+import { useTranslations } from "use-intl";
+import { Door } from "./door";
+import { useRegister } from "./enter";
+import { Button } from "@/components/ui/button";
+import { Field } from "@/components/ui/field";
+import { ProblemError } from "@/lib/api/problem";
+import { useProblemText } from "@/lib/use-problem-text";
+
+/** Makes an account and signs in to it. */
+export function SignUp() {
+  const t = useTranslations("account");
+  const text = useProblemText();
+  const register = useRegister();
+  const problem = register.error instanceof ProblemError ? register.error : null;
+  const wrong = (name: string) => problem?.field(`/${name}`);
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    register.mutate({
+      username: String(form.get("username")),
+      email: String(form.get("email")),
+      password: String(form.get("password")),
+    });
+  };
+  return (
+    <Door
+      title={t("makeMusic")}
+      lead={t("signUpLead")}
+      foot={
+        <>
+          {t("haveAccount")}{" "}
+          <Link href="/sign-in/" className="font-semibold text-accent underline underline-offset-4">
+            {t("signIn")}
+          </Link>
+        </>
+      }
+    >
+      <form onSubmit={submit} className="flex flex-col gap-4">
+        <Field
+          label={t("username")}
+          name="username"
+          autoComplete="username"
+          autoCapitalize="none"
+          required
+          minLength={3}
+          autoFocus
+          wrong={wrong("username")}
+        />
+        <Field label={t("email")} name="email" type="email" autoComplete="email" required wrong={wrong("email")} />
+        <Field
+          label={t("password")}
+          name="password"
+          type="password"
+          autoComplete="new-password"
+          required
+          minLength={8}
+          hint={t("passwordHint")}
+          wrong={wrong("password")}
+        />
+        {register.error && !problem?.fields.length && (
+          <p role="alert" className="text-sm text-bad">
+            {text(register.error)}
+          </p>
+        )}
+        <Button look="primary" size="large" type="submit" disabled={register.isPending}>
+          {t("createAccount")}
+        </Button>
+      </form>
+    </Door>
+  );
+}

@@ -1,0 +1,162 @@
+"use client";
+
+import { useRouter } from "next/navigation";
+import { ArrowUp, Dices, Loader, SlidersHorizontal } from "lucide-react";
+import { lazy, Suspense, useRef, type FormEvent, type KeyboardEvent } from "react";
+import { useTranslations } from "use-intl";
+import { ModelPicker } from "./model-picker";
+import { Button } from "@/components/ui/button";
+import { selectClass } from "@/components/ui/field";
+import { clock } from "@/lib/format";
+import { playableTake, useMake, useModels } from "@/lib/music";
+import { useSession } from "@/lib/session";
+import { STARTERS, surprise } from "@/lib/surprise";
+import { useProblemText } from "@/lib/use-problem-text";
+import { draftRequest, useDraft } from "@/stores/draft";
+import { usePlayer } from "@/stores/player";
+
+const Advanced = lazy(() => import("./advanced"));
+
+const LENGTHS = [15, 30, 60, 90, 120, 180, 240, 300, 600];
+const TAKES = [1, 2, 3, 4];
+
+/** Where one says what it should sound like. */
+export function PromptForm() {
+  const t = useTranslations("create");
+  const text = useProblemText();
+  const router = useRouter();
+  const draft = useDraft();
+  const { user, loading } = useSession();
+  const models = useModels(Boolean(user));
+  const make = useMake();
+  const field = useRef<HTMLTextAreaElement>(null);
+  const model = models.data?.find((known) => (draft.model ? known.id === draft.model : known.default));
+  const longest = model?.max_duration ?? 600;
+
+  const write = (prompt: string) => {
+    draft.change({ prompt });
+    field.current?.focus();
+  };
+  const submit = (event?: FormEvent) => {
+    event?.preventDefault();
+    if (make.isPending) return;
+    if (!draft.prompt.trim()) return field.current?.focus();
+    if (!user && !loading) return router.push("/sign-up/?next=/create/");
+    make.mutate(
+      { request: draftRequest(draft, model), count: draft.count },
+      {
+        onSuccess: (jobs) => {
+          const player = usePlayer.getState();
+          // Hear it while it is made, unless something is being listened to.
+          if (!player.playing && jobs[0]) player.play([playableTake(jobs[0], user?.username ?? "")]);
+        },
+      },
+    );
+  };
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
+      event.preventDefault();
+      submit();
+    }
+  };
+
+  return (
+    <form onSubmit={submit} className="mt-6 md:mt-8">
+      <div className="panel shadow-float relative transition focus-within:border-line-strong">
+        <label htmlFor="prompt" className="sr-only">
+          {t("question")}
+        </label>
+        <textarea
+          ref={field}
+          id="prompt"
+          value={draft.prompt}
+          onChange={(event) => draft.change({ prompt: event.target.value })}
+          onKeyDown={onKey}
+          maxLength={2000}
+          rows={2}
+          placeholder={t("placeholder")}
+          aria-describedby="prompt-hint"
+          className="field-sizing-content block max-h-60 min-h-[92px] w-full resize-none rounded-t-lg bg-transparent px-5 pb-3 pt-5 text-lg leading-relaxed outline-none md:text-xl"
+        />
+        <p id="prompt-hint" className="sr-only">
+          {t("hint")}
+        </p>
+        <div className="flex flex-wrap items-center gap-2 border-t border-line px-3 py-3">
+          <label className="contents">
+            <span className="sr-only">{t("length")}</span>
+            <select
+              className={selectClass}
+              value={draft.duration}
+              onChange={(event) => draft.change({ duration: Number(event.target.value) })}
+              disabled={draft.advanced && draft.structure.length > 0}
+            >
+              {LENGTHS.filter((seconds) => seconds <= longest).map((seconds) => (
+                <option key={seconds} value={seconds}>
+                  {clock(seconds)}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label className="contents">
+            <span className="sr-only">{t("howMany")}</span>
+            <select
+              className={selectClass}
+              value={draft.count}
+              onChange={(event) => draft.change({ count: Number(event.target.value) })}
+            >
+              {TAKES.map((count) => (
+                <option key={count} value={count}>
+                  {t("takesCount", { count })}
+                </option>
+              ))}
+            </select>
+          </label>
+          <ModelPicker models={models.data} chosen={model} onChoose={(id) => draft.change({ model: id })} />
+          <button
+            type="button"
+            aria-expanded={draft.advanced}
+            onClick={() => draft.change({ advanced: !draft.advanced })}
+            className={`flex h-10 items-center gap-2 rounded-lg px-3 font-medium transition hover:bg-raised ${draft.advanced ? "text-accent" : "text-muted"}`}
+          >
+            <SlidersHorizontal size={16} aria-hidden />
+            {t("more")}
+          </button>
+          <Button look="primary" size="large" type="submit" disabled={make.isPending} className="ml-auto max-sm:w-full">
+            {make.isPending ? (
+              <Loader size={18} className="animate-spin" aria-hidden />
+            ) : (
+              <ArrowUp size={18} aria-hidden />
+            )}
+            {t("make")}
+          </Button>
+        </div>
+        <Suspense>{draft.advanced && <Advanced model={model} />}</Suspense>
+      </div>
+      {make.error && (
+        <p role="alert" className="mt-3 text-bad">
+          {text(make.error)}
+        </p>
+      )}
+      <div className="hide-scrollbar -mx-4 mt-4 flex gap-2 overflow-x-auto px-4 md:mx-0 md:flex-wrap md:px-0">
+        <button
+          type="button"
+          onClick={() => write(surprise())}
+          className="flex h-9 shrink-0 items-center gap-2 rounded-full border border-line-strong px-4 text-sm font-semibold text-accent transition hover:bg-raised"
+        >
+          <Dices size={16} aria-hidden />
+          {t("surprise")}
+        </button>
+        {STARTERS.map((starter) => (
+          <button
+            key={starter.name}
+            type="button"
+            onClick={() => write(starter.prompt)}
+            className="h-9 shrink-0 rounded-full border border-line px-4 text-sm text-muted transition hover:border-line-strong hover:text-ink"
+          >
+            {t(`starters.${starter.name}`)}
+          </button>
+        ))}
+      </div>
+    </form>
+  );
+}

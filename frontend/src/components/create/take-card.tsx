@@ -1,0 +1,167 @@
+"use client";
+
+import { Loader, Pause, Play, RotateCcw, X } from "lucide-react";
+import { useTranslations } from "use-intl";
+import { TakeDetails } from "./take-details";
+import { IconButton, buttonClass } from "@/components/ui/button";
+import { Waveform } from "@/components/ui/waveform";
+import { LIVE_BINS_PER_SECOND } from "@/lib/audio/live-peaks";
+import { engine } from "@/lib/audio/player-engine";
+import type { Job } from "@/lib/api/client";
+import { clock } from "@/lib/format";
+import {
+  isActive,
+  playableTake,
+  playableTrack,
+  requestOf,
+  useCancel,
+  useMake,
+  useTrack,
+  useWaveform,
+} from "@/lib/music";
+import { useProblemText } from "@/lib/use-problem-text";
+import { useLivePeaks } from "@/stores/live-peaks";
+import { usePlayer } from "@/stores/player";
+
+/** One take: heard from its first second, seen growing, and kept in view when it is finished, failed or cancelled. */
+export function TakeCard({ job, artist }: { job: Job; artist: string }) {
+  const t = useTranslations("take");
+  const request = requestOf(job);
+  const track = useTrack(job.result?.track_ids[0]);
+  const live = useLivePeaks((state) => state.peaks[job.id]);
+  const stored = useWaveform(track.data?.id, 400);
+  const player = usePlayer();
+  const cancel = useCancel();
+  const make = useMake();
+  const active = isActive(job);
+  const broken = job.status === "failed" || job.status === "cancelled";
+  const current = player.current();
+  const isOn = current !== undefined && (current.id === job.id || current.id === track.data?.id);
+  const duration = track.data?.duration ?? request.duration ?? 30;
+  const title = track.data?.title ?? request.title ?? request.prompt;
+  const playable = track.data ? playableTrack(track.data) : playableTake(job, artist);
+  const madeLive = live ? Math.min(1, live.length / LIVE_BINS_PER_SECOND / duration) : 0;
+  const settled = stored.data ?? null;
+  const canPlay = !broken && job.status !== "queued";
+
+  return (
+    <li
+      className={`panel appear relative overflow-hidden p-4 transition md:p-5 ${isOn ? "border-line-strong" : ""} ${broken ? "bg-transparent" : ""}`}
+      aria-label={title}
+    >
+      <div className="flex items-start gap-4">
+        <button
+          type="button"
+          disabled={!canPlay}
+          aria-label={isOn && player.playing ? t("pause", { title }) : t("play", { title })}
+          onClick={() => player.toggle(isOn ? undefined : playable)}
+          className={`grid size-12 shrink-0 place-items-center rounded-full transition md:size-14 ${
+            isOn ? "making text-on-accent" : "bg-raised text-ink hover:bg-line"
+          } disabled:opacity-40`}
+        >
+          {isOn && player.playing ? (
+            <Pause size={22} fill="currentColor" />
+          ) : job.status === "queued" ? (
+            <Loader size={20} className="animate-spin" />
+          ) : (
+            <Play size={22} fill="currentColor" className="translate-x-px" />
+          )}
+        </button>
+        <div className="min-w-0 flex-1">
+          <div className="flex items-start gap-3">
+            <h3 className="line-clamp-2 min-w-0 flex-1 text-base leading-snug">{title}</h3>
+            {active && (
+              <IconButton
+                label={t("cancel")}
+                size="small"
+                disabled={cancel.isPending || job.cancel_requested}
+                onClick={() => cancel.mutate(job.id)}
+              >
+                <X size={17} />
+              </IconButton>
+            )}
+            {broken && (
+              <button type="button" className={buttonClass("quiet", "small")} onClick={() => make.mutate({ request })}>
+                <RotateCcw size={14} aria-hidden />
+                {t("again")}
+              </button>
+            )}
+          </div>
+          {!broken && (
+            <Waveform
+              peaks={settled ?? live ?? null}
+              made={settled ? 1 : madeLive}
+              position={isOn && player.duration ? player.time / player.duration : 0}
+              readPosition={() => engine.time / duration}
+              moving={isOn && player.playing}
+              duration={duration}
+              label={t("seek", { title })}
+              onSeek={
+                canPlay
+                  ? (seconds) => {
+                      if (!isOn) player.play([playable]);
+                      player.seek(seconds);
+                    }
+                  : undefined
+              }
+              className="mt-2 h-14 md:h-16"
+            />
+          )}
+          {active && <Progress job={job} duration={duration} />}
+          {broken && <Broken job={job} />}
+        </div>
+      </div>
+      {track.data && <TakeDetails track={track.data} request={request} />}
+      {active && (
+        <div className="absolute inset-x-0 bottom-0 h-0.5 bg-line">
+          <div
+            className="making h-full transition-[width] duration-300"
+            style={{ width: `${Math.max(2, job.progress * 100)}%` }}
+          />
+        </div>
+      )}
+    </li>
+  );
+}
+
+function Progress({ job, duration }: { job: Job; duration: number }) {
+  const t = useTranslations("take");
+  const percent = Math.round(job.progress * 100);
+  const words =
+    job.status === "queued"
+      ? job.queue_position
+        ? t("inLine", { position: job.queue_position })
+        : t("waiting")
+      : [
+          job.stage || t("starting"),
+          `${percent} %`,
+          job.eta_seconds ? t("left", { seconds: Math.max(1, Math.ceil(job.eta_seconds)) }) : "",
+        ]
+          .filter(Boolean)
+          .join(" · ");
+  return (
+    <div className="mt-2 flex items-center gap-3 text-sm text-muted">
+      <span className="tabular first-letter:uppercase">{words}</span>
+      <span className="tabular ml-auto text-faint">{clock(duration)}</span>
+      <span
+        className="sr-only"
+        role="progressbar"
+        aria-label={t("progress")}
+        aria-valuenow={percent}
+        aria-valuemin={0}
+        aria-valuemax={100}
+      />
+    </div>
+  );
+}
+
+function Broken({ job }: { job: Job }) {
+  const t = useTranslations("take");
+  const text = useProblemText();
+  if (job.status === "cancelled") return <p className="mt-1 text-sm text-muted">{t("cancelled")}</p>;
+  return (
+    <p role="alert" className="mt-1 text-sm text-bad">
+      {t("failed", { reason: job.error?.detail || text(null) })}
+    </p>
+  );
+}

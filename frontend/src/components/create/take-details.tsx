@@ -1,0 +1,83 @@
+"use client";
+
+import Link from "next/link";
+import { Download, RefreshCw, SlidersVertical } from "lucide-react";
+import { useState } from "react";
+import { useTranslations } from "use-intl";
+import { Understood } from "./understood";
+import { buttonClass } from "@/components/ui/button";
+import type { GenerateRequest, Track } from "@/lib/api/client";
+import { clock, loudness, musicalKey, tempo } from "@/lib/format";
+import { audioUrl, trackHref } from "@/lib/music";
+import { inMixerOrder, stemVariable } from "@/lib/stems";
+
+/** What a finished take is, in numbers with units, and where one can go with it. */
+export function TakeDetails({ track, request }: { track: Track; request: GenerateRequest }) {
+  const t = useTranslations("take");
+  const [open, setOpen] = useState(false);
+  return (
+    <div className="mt-3 md:pl-[72px]">
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
+        <TrackFacts track={track} />
+        <StemDots stems={track.stems} />
+        <div className="ml-auto flex flex-wrap gap-1">
+          {track.spec && (
+            <button
+              type="button"
+              aria-expanded={open}
+              onClick={() => setOpen(!open)}
+              className={buttonClass("plain", "small")}
+            >
+              <RefreshCw size={14} aria-hidden />
+              {t("change")}
+            </button>
+          )}
+          {track.stems.length > 0 && (
+            <Link href={`/studio/?track=${track.id}`} className={buttonClass("plain", "small")}>
+              <SlidersVertical size={14} aria-hidden />
+              {t("openInStudio")}
+            </Link>
+          )}
+          <a href={audioUrl(track.id, "wav", true)} download className={buttonClass("plain", "small")}>
+            <Download size={14} aria-hidden />
+            WAV
+          </a>
+          <Link href={trackHref(track.id)} className={buttonClass("quiet", "small")}>
+            {t("details")}
+          </Link>
+        </div>
+      </div>
+      {open && track.spec && <Understood track={track} request={request} />}
+    </div>
+  );
+}
+
+/** Length, tempo, key and loudness in one line. */
+export function TrackFacts({ track }: { track: Track }) {
+  return (
+    <p className="tabular flex flex-wrap gap-x-3 text-sm text-muted">
+      <span>{clock(track.duration)}</span>
+      {track.bpm && <span>{tempo(track.bpm)} bpm</span>}
+      {track.key && <span>{musicalKey(track.key)}</span>}
+      <span>{loudness(track.loudness_lufs)}</span>
+    </p>
+  );
+}
+
+/** The stems as their colours, with their names for those who do not see them. */
+export function StemDots({ stems }: { stems: string[] }) {
+  const t = useTranslations("take");
+  if (!stems.length) return null;
+  return (
+    <span
+      className="flex items-center gap-1"
+      role="img"
+      aria-label={t("stems", { stems: stems.join(", ") })}
+      title={stems.join(" · ")}
+    >
+      {inMixerOrder(stems).map((stem) => (
+        <span key={stem} className="size-2 rounded-full" style={{ background: stemVariable(stem) }} />
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,47 @@
+"use client";
+
+import Link from "next/link";
+import { LogOut, Moon, Settings, Sun } from "lucide-react";
+import { useTranslations } from "use-intl";
+import { Pop, menuItemClass } from "@/components/ui/pop";
+import type { User } from "@/lib/api/client";
+import { useSignOut, useVersion } from "@/lib/session";
+import { applyTheme } from "@/lib/theme";
+
+/** Who is signed in, and what concerns them. */
+export function AccountMenu({ user }: { user: User }) {
+  const t = useTranslations("frame");
+  const signOut = useSignOut();
+  const version = useVersion();
+  const name = user.full_name || user.username;
+  const turnLights = () => applyTheme(document.documentElement.dataset.theme === "light" ? "dark" : "light");
+  return (
+    <Pop
+      label={t("account", { name })}
+      align="end"
+      trigger={name.slice(0, 1)}
+      triggerClass="grid size-10 place-items-center rounded-full border border-line bg-raised font-bold uppercase text-accent transition hover:border-line-strong"
+      className="w-60 p-1.5"
+    >
+      <div className="px-3 pb-2 pt-1.5">
+        <div className="truncate font-semibold">{name}</div>
+        <div className="truncate text-[13px] text-muted">{user.email}</div>
+      </div>
+      <button type="button" className={menuItemClass} onClick={turnLights}>
+        <Sun size={16} aria-hidden className="hidden [[data-theme=dark]_&]:block" />
+        <Moon size={16} aria-hidden className="[[data-theme=dark]_&]:hidden" />
+        {t("turnLights")}
+      </button>
+      <Link href="/settings/" className={menuItemClass}>
+        <Settings size={16} aria-hidden />
+        {t("settings")}
+      </Link>
+      {version.data?.single_user === false && (
+        <button type="button" data-close className={menuItemClass} onClick={() => signOut.mutate()}>
+          <LogOut size={16} aria-hidden />
+          {t("signOut")}
+        </button>
+      )}
+    </Pop>
+  );
+}

@@ -1,0 +1,76 @@
+"use client";
+
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
+import { onSignedOut } from "@/lib/api/client";
+import { LiveFeed } from "@/lib/live/feed";
+import { isActive, keys, playableTrack, useTakes } from "@/lib/music";
+import { answer, api, type Job } from "@/lib/api/client";
+import { useSession } from "@/lib/session";
+import { useLivePeaks } from "@/stores/live-peaks";
+import { usePlayer } from "@/stores/player";
+
+/**
+ * Keeps the takes fresh on whatever page one is: over the WebSocket, or by asking when that does not come up. Sees to it that
+ * a take that is listened to becomes its track in the player when it is finished.
+ */
+export function LiveJobs() {
+  const queries = useQueryClient();
+  const { user } = useSession();
+  const { data: takes } = useTakes(Boolean(user));
+  const active = takes?.some(isActive) ?? false;
+  const userId = user?.id;
+  const feeds = useRef<LiveFeed | null>(null);
+
+  useEffect(() => onSignedOut(() => queries.setQueryData(["me"], null)), [queries]);
+
+  useEffect(() => {
+    if (!userId) return;
+    const feed = new LiveFeed({
+      url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/ws`,
+      onJob: (id, change) =>
+        queries.setQueryData<Job[]>(keys.jobs, (jobs) => {
+          if (!jobs?.some((job) => job.id === id)) {
+            void queries.invalidateQueries({ queryKey: keys.jobs });
+            return jobs;
+          }
+          return jobs.map((job) => (job.id === id ? { ...job, ...change } : job));
+        }),
+      onGap: () => void queries.invalidateQueries({ queryKey: keys.jobs }),
+      poll: () => void queries.invalidateQueries({ queryKey: keys.jobs }),
+    });
+    feeds.current = feed;
+    feed.start();
+    return () => feed.stop();
+  }, [userId, queries]);
+
+  useEffect(() => {
+    if (feeds.current) feeds.current.busy = active;
+  }, [active, userId]);
+
+  useEffect(() => {
+    for (const job of takes ?? []) {
+      if (isActive(job)) {
+        if (job.status === "running") useLivePeaks.getState().follow(job.id);
+        continue;
+      }
+      if (job.status === "cancelled") useLivePeaks.getState().drop(job.id);
+      const trackId = job.result?.track_ids[0];
+      const queued = usePlayer.getState().queue.some((item) => item.id === job.id);
+      if (trackId && queued) {
+        void queries
+          .fetchQuery({
+            queryKey: keys.track(trackId),
+            queryFn: () => answer(api.GET("/api/v1/tracks/{track_id}", { params: { path: { track_id: trackId } } })),
+          })
+          .then((track) => usePlayer.getState().settle(job.id, playableTrack(track)));
+      } else if (queued && job.status !== "succeeded") usePlayer.getState().forget(job.id);
+    }
+  }, [takes, queries]);
+
+  const finished = takes?.filter((job) => job.status === "succeeded").length ?? 0;
+  useEffect(() => {
+    if (finished) void queries.invalidateQueries({ queryKey: keys.tracks });
+  }, [finished, queries]);
+  return null;
+}

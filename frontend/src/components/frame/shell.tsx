@@ -1,0 +1,63 @@
+"use client";
+
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { lazy, Suspense, useState, type ReactNode } from "react";
+import { useTranslations } from "use-intl";
+import { Header } from "./header";
+import { Shortcuts } from "./shortcuts";
+import { TabBar } from "./tab-bar";
+import { OfflineNotice } from "./offline-notice";
+import { LiveJobs } from "./live-jobs";
+import { PlayerBar } from "@/components/player/player-bar";
+import { Language } from "@/lib/i18n";
+import { ProblemError } from "@/lib/api/problem";
+
+const Toaster = lazy(() => import("@/components/ui/toaster"));
+
+/** Whether asking again may help: a lost connection or a busy server, not a refusal. */
+function mayRetry(count: number, failure: Error): boolean {
+  return count < 2 && (!(failure instanceof ProblemError) || failure.status === 0 || failure.status >= 500);
+}
+
+/** Everything around the pages. */
+export function Shell({ children }: { children: ReactNode }) {
+  const [client] = useState(
+    () =>
+      new QueryClient({ defaultOptions: { queries: { staleTime: 10_000, retry: mayRetry, networkMode: "always" } } }),
+  );
+  return (
+    <QueryClientProvider client={client}>
+      <Language>
+        <Frame>{children}</Frame>
+      </Language>
+    </QueryClientProvider>
+  );
+}
+
+function Frame({ children }: { children: ReactNode }) {
+  const t = useTranslations("frame");
+  return (
+    <div className="flex min-h-dvh flex-col">
+      <a
+        href="#main"
+        className="making fixed left-4 top-2 z-50 -translate-y-16 rounded-md px-4 py-2 font-semibold text-on-accent focus:translate-y-0"
+      >
+        {t("skip")}
+      </a>
+      <Header />
+      <OfflineNotice />
+      <main id="main" tabIndex={-1} className="flex flex-1 flex-col outline-none">
+        {children}
+      </main>
+      <div className="sticky bottom-0 z-30">
+        <PlayerBar />
+        <TabBar />
+      </div>
+      <Shortcuts />
+      <LiveJobs />
+      <Suspense>
+        <Toaster />
+      </Suspense>
+    </div>
+  );
+}

@@ -1,0 +1,145 @@
+"use client";
+
+import Link from "next/link";
+import {
+  Loader,
+  ListMusic,
+  Pause,
+  Play,
+  Repeat,
+  Repeat1,
+  Shuffle,
+  SkipBack,
+  SkipForward,
+  Volume1,
+  Volume2,
+  VolumeX,
+} from "lucide-react";
+import { lazy, Suspense } from "react";
+import { useTranslations } from "use-intl";
+import { useMediaSession } from "./use-media-session";
+import { usePeaks } from "./use-peaks";
+import { IconButton } from "@/components/ui/button";
+import { Waveform } from "@/components/ui/waveform";
+import { engine } from "@/lib/audio/player-engine";
+import { clock } from "@/lib/format";
+import { useFrame } from "@/stores/frame";
+import { usePlayer } from "@/stores/player";
+
+const Queue = lazy(() => import("./queue"));
+
+/** What is on, on every page; nothing while nothing was put on. */
+export function PlayerBar() {
+  const t = useTranslations("player");
+  const player = usePlayer();
+  const item = player.current();
+  const { peaks, made } = usePeaks(item, 240);
+  const { queueOpen, toggleQueue } = useFrame();
+  useMediaSession();
+  if (!item) return null;
+  const position = player.duration ? player.time / player.duration : 0;
+  const Volume = player.muted || player.volume === 0 ? VolumeX : player.volume < 0.5 ? Volume1 : Volume2;
+  return (
+    <section aria-label={t("player")} className="appear border-t border-line bg-surface">
+      <Suspense>{queueOpen && <Queue />}</Suspense>
+      <div className="mx-auto flex h-[68px] max-w-[1440px] items-center gap-2 px-3 md:h-[76px] md:gap-4 md:px-6">
+        <div className="flex items-center">
+          <IconButton label={t("previous")} className="max-md:hidden" onClick={player.previous}>
+            <SkipBack size={19} fill="currentColor" />
+          </IconButton>
+          <button
+            type="button"
+            aria-label={player.playing ? t("pause") : t("play")}
+            onClick={() => player.toggle()}
+            className="making grid size-11 place-items-center rounded-full text-on-accent transition hover:brightness-105"
+          >
+            {player.waiting && player.playing ? (
+              <Loader size={20} className="animate-spin" />
+            ) : player.playing ? (
+              <Pause size={20} fill="currentColor" />
+            ) : (
+              <Play size={20} fill="currentColor" className="translate-x-px" />
+            )}
+          </button>
+          <IconButton label={t("next")} onClick={() => player.next()} className="max-sm:hidden">
+            <SkipForward size={19} fill="currentColor" />
+          </IconButton>
+        </div>
+        <div className="min-w-0 flex-1 md:w-56 md:flex-none">
+          {item.href ? (
+            <Link href={item.href} className="block truncate font-semibold hover:underline">
+              {item.title}
+            </Link>
+          ) : (
+            <div className="truncate font-semibold">{item.title}</div>
+          )}
+          <div className="truncate text-[13px] text-muted">
+            {player.failed ? <span className="text-bad">{t("failed")}</span> : item.live ? t("beingMade") : item.artist}
+          </div>
+        </div>
+        <Waveform
+          peaks={peaks}
+          made={made}
+          position={position}
+          readPosition={() => engine.time / (player.duration || 1)}
+          moving={player.playing}
+          duration={player.duration}
+          onSeek={player.seek}
+          label={t("position")}
+          barWidth={2}
+          gap={2}
+          className="hidden h-10 min-w-0 flex-1 md:block"
+        />
+        <div className="tabular text-[13px] text-muted max-sm:hidden">
+          <span className="text-ink">{clock(player.time)}</span> / {clock(player.duration)}
+        </div>
+        <div className="flex items-center">
+          <IconButton
+            label={t("shuffle")}
+            pressed={player.shuffle}
+            onClick={player.toggleShuffle}
+            className="max-lg:hidden"
+          >
+            <Shuffle size={17} />
+          </IconButton>
+          <IconButton
+            label={t(`repeat.${player.repeat}`)}
+            pressed={player.repeat !== "off"}
+            onClick={player.cycleRepeat}
+            className="max-lg:hidden"
+          >
+            {player.repeat === "one" ? <Repeat1 size={17} /> : <Repeat size={17} />}
+          </IconButton>
+          <IconButton label={t("queue")} pressed={queueOpen} aria-expanded={queueOpen} onClick={toggleQueue}>
+            <ListMusic size={19} />
+          </IconButton>
+          <div className="flex items-center max-md:hidden">
+            <IconButton label={player.muted ? t("unmute") : t("mute")} onClick={player.toggleMute}>
+              <Volume size={19} />
+            </IconButton>
+            <input
+              type="range"
+              min={0}
+              max={1}
+              step={0.01}
+              value={player.muted ? 0 : player.volume}
+              onChange={(event) => player.setVolume(Number(event.target.value))}
+              aria-label={t("volume")}
+              className="slider w-24"
+            />
+          </div>
+        </div>
+      </div>
+      <input
+        type="range"
+        min={0}
+        max={Math.max(1, player.duration)}
+        step={0.1}
+        value={Math.min(player.time, player.duration)}
+        onChange={(event) => player.seek(Number(event.target.value))}
+        aria-label={t("position")}
+        className="slider absolute inset-x-0 -top-2 w-full md:hidden"
+      />
+    </section>
+  );
+}

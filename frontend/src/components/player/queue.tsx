@@ -1,0 +1,44 @@
+"use client";
+
+import { AudioLines, X } from "lucide-react";
+import { useTranslations } from "use-intl";
+import { IconButton } from "@/components/ui/button";
+import { clock } from "@/lib/format";
+import { usePlayer } from "@/stores/player";
+
+/** What plays now and what comes after it. */
+export default function Queue() {
+  const t = useTranslations("player");
+  const { queue, index, jump, remove } = usePlayer();
+  return (
+    <section
+      aria-label={t("queue")}
+      className="panel shadow-float absolute bottom-full right-2 mb-2 flex max-h-[60dvh] w-[min(96vw,380px)] flex-col bg-surface p-2 md:right-6"
+    >
+      <h2 className="px-3 py-2 text-sm font-semibold text-muted">{t("queue")}</h2>
+      <ol className="overflow-y-auto">
+        {queue.map((item, at) => (
+          <li key={`${item.id}-${at}`} className="group flex items-center rounded-md hover:bg-raised">
+            <button
+              type="button"
+              onClick={() => jump(at)}
+              aria-current={at === index ? "true" : undefined}
+              className="flex min-w-0 flex-1 items-center gap-3 px-3 py-2 text-left"
+            >
+              <span className="tabular w-5 text-center text-[13px] text-faint">
+                {at === index ? <AudioLines size={16} className="text-accent" aria-label={t("nowPlaying")} /> : at + 1}
+              </span>
+              <span className={`min-w-0 flex-1 truncate ${at === index ? "font-semibold text-accent" : ""}`}>
+                {item.title}
+              </span>
+              <span className="tabular text-[13px] text-faint">{clock(item.duration)}</span>
+            </button>
+            <IconButton label={t("removeFromQueue", { title: item.title })} size="small" onClick={() => remove(at)}>
+              <X size={15} />
+            </IconButton>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

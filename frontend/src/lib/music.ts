@@ -1,0 +1,197 @@
+"use client";
+
+import {
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+  type InfiniteData,
+  type QueryClient,
+} from "@tanstack/react-query";
+import { answer, api, idempotencyKey, type GenerateRequest, type Job, type Track } from "./api/client";
+import { peaksOfWaveform } from "./audio/peaks";
+import type { Playable } from "@/stores/player";
+
+/** Keys of what is kept of the server's answers. */
+export const keys = {
+  jobs: ["jobs"] as const,
+  tracks: ["tracks"] as const,
+  track: (id: string) => ["track", id] as const,
+  waveform: (id: string, points: number) => ["waveform", id, points] as const,
+  models: ["models"] as const,
+};
+
+/** Takes that are shown on the create page. */
+export const RECENT_TAKES = 20;
+
+export function isActive(job: Pick<Job, "status">): boolean {
+  return job.status === "queued" || job.status === "running";
+}
+
+/** The latest takes, newest first. */
+export function useTakes(enabled: boolean) {
+  return useQuery({
+    queryKey: keys.jobs,
+    enabled,
+    queryFn: async () => (await answer(api.GET("/api/v1/jobs", { params: { query: { limit: RECENT_TAKES } } }))).items,
+    select: (jobs) => jobs.filter((job) => job.kind === "generate"),
+  });
+}
+
+export function useTrack(id: string | undefined) {
+  return useQuery({
+    queryKey: keys.track(id ?? ""),
+    enabled: Boolean(id),
+    staleTime: 5 * 60_000,
+    queryFn: () => answer(api.GET("/api/v1/tracks/{track_id}", { params: { path: { track_id: id! } } })),
+  });
+}
+
+/** The library, a page at a time. */
+export function useTracks(enabled = true) {
+  return useInfiniteQuery({
+    queryKey: keys.tracks,
+    enabled,
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam }) =>
+      answer(api.GET("/api/v1/tracks", { params: { query: { limit: 50, cursor: pageParam } } })),
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+}
+
+/** One peak (0…1) for each of `points` equal parts of a track. */
+export function useWaveform(id: string | undefined, points: number) {
+  return useQuery({
+    queryKey: keys.waveform(id ?? "", points),
+    enabled: Boolean(id),
+    staleTime: Infinity,
+    queryFn: async () =>
+      peaksOfWaveform(
+        await answer(
+          api.GET("/api/v1/tracks/{track_id}/waveform", { params: { path: { track_id: id! }, query: { points } } }),
+        ),
+      ),
+  });
+}
+
+export function useModels(enabled = true) {
+  return useQuery({
+    queryKey: keys.models,
+    enabled,
+    staleTime: 60_000,
+    queryFn: async () => (await answer(api.GET("/api/v1/models"))).items,
+  });
+}
+
+/** Put what is known of a job into the list of takes, at its place or at the top. */
+export function rememberJob(queries: QueryClient, job: Job): void {
+  queries.setQueryData<Job[]>(keys.jobs, (jobs = []) =>
+    jobs.some((known) => known.id === job.id)
+      ? jobs.map((known) => (known.id === job.id ? job : known))
+      : [job, ...jobs].slice(0, RECENT_TAKES + 8),
+  );
+}
+
+/** Ask for takes: the request as often as `count`, each with a seed of its own. */
+export function useMake() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ request, count = 1 }: { request: GenerateRequest; count?: number }): Promise<Job[]> => {
+      const headers = { "Idempotency-Key": idempotencyKey() };
+      const body = { public: false, ...request };
+      if (count === 1) return [await answer(api.POST("/api/v1/generate", { params: { header: headers }, body }))];
+      const requests = Array.from({ length: count }, (_, take) => ({
+        ...body,
+        seed: body.seed == null ? undefined : body.seed + take,
+      }));
+      return (await answer(api.POST("/api/v1/generate/batch", { params: { header: headers }, body: { requests } })))
+        .jobs;
+    },
+    onSuccess: (jobs) => {
+      for (const job of [...jobs].reverse()) rememberJob(queries, job);
+    },
+  });
+}
+
+export function useCancel() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => answer(api.POST("/api/v1/jobs/{job_id}/cancel", { params: { path: { job_id: id } } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: keys.jobs }),
+  });
+}
+
+type TrackPages = InfiniteData<{ items: Track[]; next_cursor?: string | null }>;
+
+/** Change a track at once on the page, then on the server; back as it was when the server refuses. */
+export function useChangeTrack() {
+  const queries = useQueryClient();
+  const show = (id: string, change: Partial<Track>) => {
+    queries.setQueryData<Track>(keys.track(id), (track) => track && { ...track, ...change });
+    queries.setQueryData<TrackPages>(
+      keys.tracks,
+      (pages) =>
+        pages && {
+          ...pages,
+          pages: pages.pages.map((page) => ({
+            ...page,
+            items: page.items.map((track) => (track.id === id ? { ...track, ...change } : track)),
+          })),
+        },
+    );
+  };
+  return useMutation({
+    mutationFn: ({ id, change }: { id: string; change: { title?: string; tags?: string[]; public?: boolean } }) =>
+      answer(api.PATCH("/api/v1/tracks/{track_id}", { params: { path: { track_id: id } }, body: change })),
+    onMutate: ({ id, change }) => show(id, change),
+    onSuccess: (track) => show(track.id, track),
+    onError: (_, { id }) => {
+      void queries.invalidateQueries({ queryKey: keys.track(id) });
+      void queries.invalidateQueries({ queryKey: keys.tracks });
+    },
+  });
+}
+
+export function trackHref(id: string): string {
+  return `/track/?id=${encodeURIComponent(id)}`;
+}
+
+/** Where a track's sound is; the session's cookie opens it. */
+export function audioUrl(id: string, format = "mp3", download = false): string {
+  return `/api/v1/tracks/${encodeURIComponent(id)}/audio?format=${format}${download ? "&download=true" : ""}`;
+}
+
+export function stemUrl(id: string, stem: string, format = "flac", download = false): string {
+  return `/api/v1/tracks/${encodeURIComponent(id)}/stems/${encodeURIComponent(stem)}/audio?format=${format}${download ? "&download=true" : ""}`;
+}
+
+/** A finished track as something that can be put on. */
+export function playableTrack(track: Track): Playable {
+  return {
+    id: track.id,
+    title: track.title,
+    artist: track.owner.username,
+    src: audioUrl(track.id),
+    duration: track.duration,
+    href: trackHref(track.id),
+  };
+}
+
+/** What was asked for, read off a job. */
+export function requestOf(job: Job): GenerateRequest {
+  const asked = job.request as Partial<GenerateRequest>;
+  return { ...asked, prompt: String(asked.prompt ?? "") };
+}
+
+/** A take that is still being made as something that can be put on. */
+export function playableTake(job: Job, artist: string): Playable {
+  const request = requestOf(job);
+  return {
+    id: job.id,
+    title: request.title || request.prompt,
+    artist,
+    src: `/api/v1/stream/${encodeURIComponent(job.id)}?format=mp3`,
+    duration: request.duration ?? 30,
+    live: true,
+  };
+}

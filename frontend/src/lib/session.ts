@@ -1,0 +1,39 @@
+"use client";
+
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { answer, api, type User } from "./api/client";
+import { ProblemError } from "./api/problem";
+
+/** The signed-in person; null when nobody is. A server in single-user mode always answers with its owner. */
+export function useSession(): { user: User | null; loading: boolean; failure: Error | null } {
+  const query = useQuery({
+    queryKey: ["me"],
+    staleTime: 60_000,
+    queryFn: async (): Promise<User | null> => {
+      try {
+        return await answer(api.GET("/api/v1/users/me"));
+      } catch (failure) {
+        if (failure instanceof ProblemError && failure.status === 401) return null;
+        throw failure;
+      }
+    },
+  });
+  return { user: query.data ?? null, loading: query.isPending, failure: query.error };
+}
+
+/** What runs on the server, and whether it works without sign-in. */
+export function useVersion() {
+  return useQuery({ queryKey: ["version"], staleTime: Infinity, queryFn: () => answer(api.GET("/version")) });
+}
+
+/** Ends this browser's session and forgets everything that belonged to it. */
+export function useSignOut() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => answer(api.DELETE("/api/v1/auth/session")),
+    onSuccess: () => {
+      queries.clear();
+      location.assign("/");
+    },
+  });
+}

@@ -1,0 +1,18 @@
+import { create } from "zustand";
+
+type FrameState = {
+  paletteOpen: boolean;
+  queueOpen: boolean;
+  openPalette: () => void;
+  closePalette: () => void;
+  toggleQueue: () => void;
+};
+
+/** What of the frame is open. */
+export const useFrame = create<FrameState>((set) => ({
+  paletteOpen: false,
+  queueOpen: false,
+  openPalette: () => set({ paletteOpen: true }),
+  closePalette: () => set({ paletteOpen: false }),
+  toggleQueue: () => set((state) => ({ queueOpen: !state.queueOpen })),
+}));
