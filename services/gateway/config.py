@@ -42,6 +42,8 @@ class GatewaySettings(ServiceSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
     # How long a body may take to arrive.
     body_seconds: Annotated[float, Field(gt=0)] = 30.0
+    # The largest file that may be sent; such a body may take as long as it moves.
+    max_upload_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024**3
     # How long a signed link works at least.
     link_lifetime_seconds: Annotated[int, Field(ge=60, le=7 * 86_400)] = 3_600
     # How long a listener waits for the first sound of a job before the answer is "not yet".

@@ -30,7 +30,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.errors import install_error_handlers
 from services.gateway.health import HealthChecks, grpc_check, redis_check, storage_check
 from services.gateway.methods import MethodTable
-from services.gateway.middleware.body_limit import BodyLimitMiddleware
+from services.gateway.middleware.body_limit import BodyLimit, BodyLimitMiddleware
 from services.gateway.middleware.error_boundary import ErrorBoundaryMiddleware
 from services.gateway.middleware.head import HeadMiddleware
 from services.gateway.middleware.local_only import LocalOnlyMiddleware
@@ -49,6 +49,7 @@ from services.gateway.routes import (
     reference,
     stream,
     tracks,
+    uploads,
     users,
     ws,
 )
@@ -80,6 +81,7 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     tracks.router,
     models.router,
     processing.router,
+    uploads.router,
     operations.router,
 )
 
@@ -227,7 +229,11 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
         )
     return [
         *layers,
-        Middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes, body_seconds=settings.body_seconds),
+        Middleware(
+            BodyLimitMiddleware,
+            limit=BodyLimit(settings.max_body_bytes, settings.body_seconds),
+            by_path={uploads.PATH: BodyLimit(settings.max_upload_bytes, settings.body_seconds, stalls=True)},
+        ),
         Middleware(HeadMiddleware),
         Middleware(ErrorBoundaryMiddleware),
     ]

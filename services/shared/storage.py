@@ -108,6 +108,19 @@ class ObjectStore:
             ),
         )
 
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Store what comes, in parts; nothing is there unless all has come. What `chunks` raises is raised again."""
+        await _guarded(
+            key,
+            obstore.put_async(
+                self._backend,
+                _checked(key),
+                chunks,
+                chunk_size=_MULTIPART_CHUNK_BYTES,
+                max_concurrency=_MULTIPART_CONCURRENCY,
+            ),
+        )
+
     async def get(self, key: str) -> bytes:
         """The whole object; meant for small ones."""
         result = await _guarded(key, obstore.get_async(self._backend, _checked(key)))

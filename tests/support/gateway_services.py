@@ -492,6 +492,7 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
         self.content: dict[str, bytes] = {}
         self.derivative_calls = 0
         self.submitted: list[processing_pb2.SubmitRequest] = []
+        self.refusal = ""
 
     async def EnsureDerivative(self, request, context):
         self.derivative_calls += 1
@@ -519,6 +520,8 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
 
     async def Submit(self, request, context):
         asked = json.loads(request.request_json)
+        if self.refusal:
+            raise AppError(ErrorCode.QUOTA_EXCEEDED, f"Refused by {self.refusal}.")
         for place in [asked, *asked.get("tracks", ())]:
             if "track_id" in place:
                 self.tracks.readable(place["track_id"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -16,24 +18,34 @@ from services.gateway.errors import http_error_response
 _DISCARDED_BYTES = 64 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class BodyLimit:
+    """How large a body may be, and how long it may take: as a whole, or (`stalls`) from one piece to the next."""
+
+    max_bytes: int
+    seconds: float
+    stalls: bool = False
+
+
 class BodyLimitMiddleware:
     """Answers 413 by Content-Length at once, and for a chunked body as soon as it has grown too large; 408 when it
-    stalls.
+    stalls. `by_path` holds the paths that have a limit of their own.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, body_seconds: float) -> None:
+    def __init__(self, app: ASGIApp, limit: BodyLimit, by_path: Mapping[str, BodyLimit]) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
-        self._body_seconds = body_seconds
+        self._limit = limit
+        self._by_path = by_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._by_path.get(scope["path"], self._limit)
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_body_bytes:
-            error = self._too_large(close=int(declared) > _DISCARDED_BYTES)
+        if declared.isdigit() and int(declared) > limit.max_bytes:
+            error = _too_large(limit, close=int(declared) > _DISCARDED_BYTES)
             await http_error_response(Request(scope), error)(scope, receive, send)
             return
         received, complete = 0, False
@@ -44,7 +56,8 @@ class BodyLimitMiddleware:
             if complete:
                 # What follows is the client's leaving, which may be waited for as long as the answer takes.
                 return await receive()
-            deadline = deadline or asyncio.get_running_loop().time() + self._body_seconds
+            if deadline is None or limit.stalls:
+                deadline = asyncio.get_running_loop().time() + limit.seconds
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
@@ -54,16 +67,17 @@ class BodyLimitMiddleware:
                 ) from error
             complete = not message.get("more_body", False)
             received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
+            if received > limit.max_bytes:
                 # Nobody knows how much follows.
-                raise self._too_large(close=True)
+                raise _too_large(limit, close=True)
             return message
 
         await self._app(scope, receive_counted, send)
 
-    def _too_large(self, *, close: bool) -> HTTPException:
-        return HTTPException(
-            413,
-            f"The body is too large: send at most {self._max_body_bytes} bytes.",
-            headers={"connection": "close"} if close else None,
-        )
+
+def _too_large(limit: BodyLimit, *, close: bool) -> HTTPException:
+    return HTTPException(
+        413,
+        f"The body is too large: send at most {limit.max_bytes} bytes.",
+        headers={"connection": "close"} if close else None,
+    )
