@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.processing.jobs.parsing import refused, validated
 from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS, VOCALS, is_local
 from services.processing.separation.plan import ResidualPolicy, plan_karaoke, plan_outputs
-from services.shared.errors import AppError, ErrorCode, FieldViolation
+from services.shared.errors import AppError, FieldViolation
 
 _Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -41,10 +42,7 @@ class SeparateRequest(BaseModel):
 
 def parse(body: Mapping[str, Any]) -> SeparateRequest:
     """The checked request. Raises VALIDATION with every field that has to change."""
-    try:
-        request = SeparateRequest.model_validate(dict(body))
-    except ValidationError as error:
-        raise refused([violation_of(item) for item in error.errors(include_url=False)]) from None
+    request = validated(SeparateRequest, body)
     wrong = _violations(request)
     if wrong:
         raise refused(wrong)
@@ -94,17 +92,3 @@ def _weight_violations(request: SeparateRequest) -> list[FieldViolation]:
         elif stem != VOCALS and by_member.get("htdemucs", 0) <= 0:
             wrong.append(FieldViolation(pointer, "Only htdemucs knows this stem; give it a weight above 0."))
     return wrong
-
-
-def violation_of(item: Any) -> FieldViolation:
-    """One of pydantic's errors in our words."""
-    pointer = "".join(f"/{part}" for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        return FieldViolation(pointer, "This field is not known; leave it out.")
-    return FieldViolation(pointer, f"{item['msg']}.")
-
-
-def refused(violations: list[FieldViolation]) -> AppError:
-    """The one error of a request with these violations."""
-    message = violations[0].detail if len(violations) == 1 else "The separation cannot be done as asked."
-    return AppError(ErrorCode.VALIDATION, message, violations=violations)

@@ -1,0 +1,180 @@
+"""The job "transcribe": a track, or each of its stems, becomes notes. Importing this module loads nothing heavy."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from services.processing.jobs.kind import Equipment, JobKind, Made, SourceTrack, Wanted, Work
+from services.processing.transcription import request as requests
+from services.processing.transcription.request import TranscribeRequest
+from services.shared.errors import AppError, ErrorCode
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from services.processing.transcription.basic_pitch import BasicPitch
+    from services.processing.transcription.midi_file import Part
+    from services.processing.transcription.quantize import BeatMap
+
+ASSET: Final = "transcriber.basic-pitch"
+_FETCHED: Final = 0.05
+_HEARD: Final = 0.95
+_FETCHING: Final = "fetching the transcriber"
+_USUAL_BPM: Final = 120.0
+# General MIDI programs for the stems that composers and separators name; a piano for the rest.
+_PROGRAMS: Final = {"bass": 33, "vocals": 53, "guitar": 27, "other": 48, "chords": 0, "melody": 80}
+
+
+class TranscribeKind:
+    """Keeps the network; it is small."""
+
+    name = "transcribe"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loaded: tuple[Equipment, BasicPitch] | None = None
+
+    def parse(self, body: Mapping[str, Any]) -> TranscribeRequest:
+        """See `JobKind.parse`."""
+        return requests.parse(body)
+
+    def wanted(self, request: TranscribeRequest) -> Sequence[Wanted]:
+        """The master for the tempo, and the stem or all stems."""
+        stems = (request.stem,) if request.stem else None
+        return (Wanted(request.track_id, master=True, stems=stems),)
+
+    def run(self, work: Work) -> Made:
+        """See `JobKind.run`."""
+        from services.processing.transcription.midi_file import Heading, Part, write_midi
+        from services.processing.transcription.musicxml import write_musicxml
+        from services.processing.transcription.tempo import key_of
+
+        request: TranscribeRequest = work.request
+        track = work.sources[request.track_id]
+        work.report(0.0, "reading the track")
+        heard = [self._part(name, path, request, work, share) for name, path, share in _voices(request, track)]
+        envelope = max((flux for _, flux in heard), key=len)
+        beats, bpm = _beats(request, track, envelope)
+        parts = [part for part, _ in heard]
+        key = track.key or key_of([note for part in parts if not part.drums for note in part.notes])
+        if request.quantize is not None:
+            quantizer = request.quantize.quantizer()
+            parts = [Part(part.name, quantizer.apply(part.notes, beats), part.program, part.drums) for part in parts]
+        work.check()
+        work.report(_HEARD, "writing the notes")
+        heading = Heading(beats, _mido_key(key), track.title)
+        files = {"transcription.mid": work.folder / "transcription.mid"}
+        write_midi(files["transcription.mid"], parts, heading, bends=request.bends)
+        if request.musicxml:
+            files["transcription.musicxml"] = work.folder / "transcription.musicxml"
+            write_musicxml(files["transcription.musicxml"], parts, heading)
+        result = {
+            "bpm": round(bpm, 2),
+            "key": key,
+            "beats": [round(beat, 4) for beat in beats.seconds],
+            "parts": [
+                {"name": part.name, "drums": part.drums, "program": part.program, "notes": len(part.notes)}
+                for part in parts
+            ],
+        }
+        return Made(result=result, files=files)
+
+    def _part(
+        self, name: str, path: Path, request: TranscribeRequest, work: Work, share: tuple[float, float]
+    ) -> tuple[Part, NDArray[np.float32]]:
+        """The notes of one voice, and its onset envelope."""
+        from services.processing.media.reading import inspect
+        from services.processing.transcription.decoding import transcribe
+        from services.processing.transcription.drums import DrumNetwork, transcribe_drums
+        from services.processing.transcription.flux import envelope_of
+        from services.processing.transcription.midi_file import Part
+        from services.processing.transcription.sound import RATE_HZ, mono_blocks
+
+        start, width = _FETCHED + (_HEARD - _FETCHED) * share[0], (_HEARD - _FETCHED) * (share[1] - share[0])
+        stage = f"listening to the {name}"
+        work.report(start, stage)
+        drums = request.instrument == "drums" or (request.instrument == "auto" and name == "drums")
+        if drums:
+            notes = transcribe_drums(path, DrumNetwork.load(), work.check)
+            return Part(name, notes, drums=True), envelope_of(mono_blocks(path, RATE_HZ, work.check))
+        network = self._network(work)
+        total = max(1.0, inspect(path).duration_seconds * RATE_HZ)
+        heard = network.listen(
+            mono_blocks(path, RATE_HZ, work.check),
+            work.check,
+            lambda frames: work.report(start + width * min(1.0, frames / total), stage),
+        )
+        return Part(name, transcribe(heard), _PROGRAMS.get(name, 0)), heard.flux
+
+    def _network(self, work: Work) -> BasicPitch:
+        from services.processing.networks import fetch_files
+        from services.processing.transcription.basic_pitch import BasicPitch
+
+        with self._lock:
+            if self._loaded is None or self._loaded[0] != work.equipment:
+                work.report(0.0, _FETCHING)
+                (path,) = fetch_files(
+                    (ASSET,), work.equipment, work.check, lambda done: work.report(_FETCHED * done, _FETCHING)
+                )
+                self._loaded = (work.equipment, BasicPitch(path, work.equipment.threads))
+            return self._loaded[1]
+
+
+def _voices(request: TranscribeRequest, track: SourceTrack) -> list[tuple[str, Path, tuple[float, float]]]:
+    """What to listen to: name, file and share of the progress bar. Raises VALIDATION or NOT_FOUND."""
+    if request.stem is not None:
+        if request.stem not in track.stems:
+            raise AppError.field("/stem", "The track has no such stem. Leave it out, or separate the track first.")
+        chosen = [(request.stem, track.stems[request.stem])]
+    elif track.stems:
+        chosen = list(track.stems.items())
+    elif track.master is not None:
+        chosen = [("song" if request.instrument != "drums" else "drums", track.master)]
+    else:
+        raise AppError(ErrorCode.NOT_FOUND, "The track has no audio any more.")
+    count = len(chosen)
+    return [(name, path, (index / count, (index + 1) / count)) for index, (name, path) in enumerate(chosen)]
+
+
+def _beats(request: TranscribeRequest, track: SourceTrack, envelope: NDArray[np.float32]) -> tuple[BeatMap, float]:
+    """The beats and their tempo: as asked for, else as the track says, else as heard, else 120."""
+    from services.processing.transcription.basic_pitch import FRAME_SECONDS
+    from services.processing.transcription.quantize import BeatMap
+    from services.processing.transcription.tempo import beats_of, tempo_of
+
+    rate = 1.0 / FRAME_SECONDS
+    known = request.bpm or track.bpm
+    bpm = known or tempo_of(envelope, rate)
+    found = beats_of(envelope, rate, bpm)
+    if len(found) < 2:
+        return BeatMap.steady(bpm or _USUAL_BPM), bpm or _USUAL_BPM
+    if known:
+        # A tempo that somebody set is exact; only where its beats lie is heard.
+        return BeatMap.steady(known, _phase(found, 60.0 / known)), known
+    median = sorted(second - first for first, second in pairwise(found))[(len(found) - 1) // 2]
+    return BeatMap(found), 60.0 / median
+
+
+def _phase(beats: Sequence[float], period: float) -> float:
+    """Where a steady beat of `period` lies so that it agrees best with `beats` (their circular mean)."""
+    import numpy as np
+
+    angles = 2.0 * np.pi * np.asarray(beats) / period
+    return float(np.angle(np.mean(np.exp(1j * angles))) % (2.0 * np.pi) / (2.0 * np.pi) * period)
+
+
+def _mido_key(key: str) -> str:
+    """A key as MIDI names it; empty for what MIDI cannot say ("C major" and "A minor" count, modes do not)."""
+    from services.processing.transcription.musicxml import FIFTHS
+
+    tonic, _, mode = key.strip().partition(" ")
+    name = tonic + ("m" if mode.lower().startswith("min") and not tonic.endswith("m") else "")
+    return name if name in FIFTHS else ""
+
+
+KIND: Final[JobKind] = TranscribeKind()
