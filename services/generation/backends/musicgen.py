@@ -7,7 +7,7 @@ file) runs in a thread of the request's own, so that a slow disk or live channel
 from __future__ import annotations
 
 import asyncio
-import threading
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ from services.generation.backends.protocol import (
     GenerationRequest,
     ModelDescription,
 )
+from services.generation.models.residents import Plan, Residents
+from services.generation.models.shelf import ModelShelf
+from services.generation.musicgen.sections import passages
 from services.shared.errors import AppError, ErrorCode
 
 if TYPE_CHECKING:
@@ -36,61 +39,106 @@ _DEBUG = ModelDescription(
     size_bytes=0,
     sample_rate_hz=32_000,
     channels=1,
-    max_duration_seconds=30.0,
+    max_duration_seconds=300.0,
     default_duration_seconds=10.0,
-    conditioning=("text",),
+    conditioning=("text", "structure", "audio_prompt"),
     outputs=("audio",),
-    parameters=("negative_prompt", "guidance_scale", "temperature", "top_k", "top_p"),
+    parameters=(
+        "negative_prompt",
+        "guidance_scale",
+        "temperature",
+        "top_k",
+        "top_p",
+        "structure",
+        "bpm",
+        "key",
+        "continue_from_id",
+        "continue_at",
+    ),
     revision="debug-1",
 )
 # Random weights give about ±4 with peaks of ±10.
 _DEBUG_LIVE_GAIN_DB = -26.0
 _SLOTS = 4
+_MEMORY_SHARE = 0.6
 
 
 class MusicGenBackend:
-    """Backend of the entry point `musicgen`."""
+    """Backend of the entry point `musicgen`: the debug model, and what lies in the models folder."""
 
     def __init__(self, environment: BackendEnvironment) -> None:
         self._environment = environment
-        self._lock = threading.Lock()
-        self._makers: dict[str, SongMaker] = {}
+        self._shelf = ModelShelf(environment.models_dir)
+        self._residents: Residents[SongMaker] = Residents(_capacity_bytes())
+
+    @property
+    def resident_models(self) -> tuple[str, ...]:
+        """Ids of the models in memory."""
+        return self._residents.names
 
     def describe(self) -> Sequence[ModelDescription]:
         """The models on offer."""
-        return (_DEBUG,)
+        return (_DEBUG, *self._shelf.descriptions())
+
+    def check(self, request: GenerationRequest) -> None:
+        """Refuse what `generate` would refuse: a form whose times make no sense."""
+        passages(request.prompt, request.structure, request.bpm, request.duration_seconds)
 
     def load(self, model_id: str) -> None:
-        """Build the model and warm it up. NOT_FOUND for a model that is not of this family."""
-        self._maker(model_id)
+        """Build the model and warm it up.
+
+        NOT_FOUND for a model that is not of this family, MODEL_NOT_INSTALLED with the reason for one that cannot be
+        used.
+        """
+        self._take(model_id)
+        self._residents.give_back(model_id)
 
     async def generate(self, request: GenerationRequest, context: GenerationContext) -> GeneratedTrack:
         """Make one song."""
-        maker = await asyncio.to_thread(self._maker, request.model)
-        return await asyncio.to_thread(maker.make, request, context)
+        return await asyncio.to_thread(self._make, request, context)
 
     def close(self) -> None:
         """End the engines. Idempotent."""
-        with self._lock:
-            makers, self._makers = self._makers, {}
-        for maker in makers.values():
-            maker.close()
+        self._residents.close()
 
-    def _maker(self, model_id: str) -> SongMaker:
-        if model_id != _DEBUG.id:
+    def _make(self, request: GenerationRequest, context: GenerationContext) -> GeneratedTrack:
+        maker = self._take(request.model)
+        try:
+            return maker.make(request, context)
+        finally:
+            self._residents.give_back(request.model)
+
+    def _take(self, model_id: str) -> SongMaker:
+        return self._residents.take(model_id, lambda: self._plan(model_id))
+
+    def _plan(self, model_id: str) -> Plan[SongMaker]:
+        # Here and not above: the gRPC server reads descriptions without loading torch.
+        from services.generation.engine.runtime import torch_runtime
+        from services.generation.models import debug
+        from services.generation.models.installation import checked, install, memory_bytes
+        from services.generation.musicgen.song import InstalledModel, SongMaker
+        from services.generation.musicgen.text_conditioner import HashTokenizer
+
+        def build(installed: InstalledModel) -> SongMaker:
+            return SongMaker(installed, torch_runtime(installed.model, _SLOTS, self._environment.threads))
+
+        if model_id == _DEBUG.id:
+            model = debug.build()
+            tokenizer = HashTokenizer(model.configuration.text.vocabulary)
+            return Plan(0, lambda: build(InstalledModel(_DEBUG, model, tokenizer, _DEBUG_LIVE_GAIN_DB)))
+        description = next((model for model in self._shelf.descriptions() if model.id == model_id), None)
+        if description is None:
             raise AppError(ErrorCode.NOT_FOUND, f"There is no MusicGen model “{model_id}”.")
-        with self._lock:
-            if model_id not in self._makers:
-                # Here and not above: the gRPC server reads descriptions without loading torch.
-                from services.generation.engine.runtime import torch_runtime
-                from services.generation.models import debug
-                from services.generation.musicgen.song import InstalledModel, SongMaker
-                from services.generation.musicgen.text_conditioner import HashTokenizer
+        folder = self._shelf.find(model_id)
+        if folder is None:
+            raise AppError(
+                ErrorCode.MODEL_NOT_INSTALLED,
+                f"The model {model_id} is not here. Put its weights into {self._shelf.folder / model_id}.",
+            )
+        checkpoint = checked(folder, self._shelf.folder)
+        return Plan(memory_bytes(checkpoint, _SLOTS), lambda: build(install(description, checkpoint)))
 
-                model = debug.build()
-                tokenizer = HashTokenizer(model.configuration.text.vocabulary)
-                self._makers[model_id] = SongMaker(
-                    InstalledModel(_DEBUG, model, tokenizer, _DEBUG_LIVE_GAIN_DB),
-                    torch_runtime(model, _SLOTS, self._environment.threads),
-                )
-            return self._makers[model_id]
+
+def _capacity_bytes() -> int:
+    """What models may take of this machine's memory."""
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _MEMORY_SHARE)

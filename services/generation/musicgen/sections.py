@@ -37,6 +37,16 @@ class _Draft:
     start: float | None = None
 
 
+def with_tempo_and_key(prompt: str, bpm: float | None, key: str) -> str:
+    """A prompt with tempo and key in the words that MusicGen was trained on (audiocraft's merged metadata)."""
+    said = [prompt.rstrip(". ")] if prompt else []
+    if key:
+        said.append(f"key: {key}")
+    if bpm is not None:
+        said.append(f"bpm: {bpm:g}")
+    return ". ".join(said) if len(said) > 1 else prompt
+
+
 def passages(prompt: str, structure: Sequence[Section], bpm: float | None, duration_seconds: float) -> list[Passage]:
     """The passages of a song, the first at 0, in order, each with all its words; sections after the end are left out.
 

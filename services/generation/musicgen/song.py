@@ -36,7 +36,7 @@ from services.generation.musicgen.conditioning import Conditioner
 from services.generation.musicgen.live_song import LiveSong
 from services.generation.musicgen.melody import window_melodies
 from services.generation.musicgen.model import MusicGen
-from services.generation.musicgen.sections import passages
+from services.generation.musicgen.sections import passages, with_tempo_and_key
 from services.generation.musicgen.source_audio import read_source
 from services.generation.musicgen.text_conditioner import Tokenizer
 from services.generation.musicgen.token_record import TokenRecord
@@ -179,7 +179,7 @@ class SongMaker:
         wave = self._melody(request, context)
         for frame in places:
             current = beginnings.get(frame, current)
-            prompts.append(current.prompt)
+            prompts.append(with_tempo_and_key(current.prompt, request.bpm, request.key))
             melodies.append(
                 None
                 if wave is None or configuration.chroma is None

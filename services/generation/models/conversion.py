@@ -1,0 +1,104 @@
+"""Checkpoints in audiocraft's layout as safetensors, converted once by a limited child and kept by their content."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import structlog
+
+from services.generation.models.converter import REFUSED
+from services.generation.models.refusal import refuse
+
+CACHE_FOLDER = ".converted"
+_FORMAT = b"1"
+_TIMEOUT_SECONDS = 3600
+_FILES = ("state_dict.bin", "compression_state_dict.bin")
+
+_log = structlog.get_logger(__name__)
+
+
+def is_audiocraft(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint in audiocraft's layout."""
+    return (folder / _FILES[0]).is_file()
+
+
+def content_key(folder: Path) -> str:
+    """A name for the content of a checkpoint: the checksums that its archives hold of each of their members."""
+    digest = hashlib.sha256(_FORMAT)
+    for name in _FILES:
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = [(member.filename, member.file_size, member.CRC) for member in archive.infolist()]
+        except (OSError, zipfile.BadZipFile) as error:
+            raise refuse(path, f"it is not a torch checkpoint, or it was cut off ({error}).") from error
+        digest.update(repr((name, path.stat().st_size, members)).encode())
+    return digest.hexdigest()[:32]
+
+
+def converted(folder: Path, cache: Path) -> Path:
+    """The transformers layout of an audiocraft folder, below `cache`; converted now if it was not yet.
+
+    The result appears whole or not at all, and processes that ask for it at once convert it once. Raises
+    MODEL_NOT_INSTALLED with the reason of a refusal.
+    """
+    target = cache / CACHE_FOLDER / content_key(folder)
+    if (target / "config.json").is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f"{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (target / "config.json").is_file():
+            return target
+        work = Path(tempfile.mkdtemp(prefix="converting-", dir=target.parent))
+        try:
+            _log.info("checkpoint_conversion_started", folder=str(folder))
+            _run_child(folder, work)
+            _link_tokenizer(folder, work)
+            work.rename(target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def _run_child(folder: Path, work: Path) -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    environment["OMP_NUM_THREADS"] = "1"
+    command = [sys.executable, "-m", "services.generation.models.converter", str(folder.resolve()), str(work)]
+    try:
+        done = subprocess.run(  # noqa: S603 — our own module, no shell
+            command,
+            env=environment,
+            cwd=work,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise refuse(folder, "opening it took longer than it may.") from error
+    if done.returncode == REFUSED:
+        raise refuse(folder, done.stderr.decode(errors="replace").strip().splitlines()[-1])
+    if done.returncode != 0:
+        _log.error(
+            "checkpoint_conversion_failed", code=done.returncode, stderr=done.stderr[-2000:].decode("utf-8", "replace")
+        )
+        raise refuse(folder, "the process that opens it died. The log says more.")
+
+
+def _link_tokenizer(folder: Path, work: Path) -> None:
+    for name in ("tokenizer.json", "spiece.model"):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, work / name)

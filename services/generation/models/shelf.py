@@ -1,0 +1,220 @@
+"""The MusicGen models that people know, and those that lie in the models folder. Light: no weights, no torch.
+
+Every folder below `models_dir` (or link to one) that holds a MusicGen is a model; its name is its id, with `musicgen-`
+in front where that is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from services.generation.backends.protocol import ModelDescription
+from services.generation.models.conversion import is_audiocraft
+from services.generation.models.tensor_folder import read_json
+from services.generation.models.transformers_layout import MODEL_TYPES
+from services.shared.errors import AppError
+
+FAMILY = "musicgen"
+LICENCE = "CC-BY-NC-4.0"
+MAX_SECONDS = 300.0
+_PARAMETERS = (
+    "negative_prompt",
+    "guidance_scale",
+    "temperature",
+    "top_k",
+    "top_p",
+    "structure",
+    "bpm",
+    "key",
+    "continue_from_id",
+    "continue_at",
+)
+_CONDITIONING = ("text", "structure", "audio_prompt")
+_WEIGHTS = (".safetensors", ".bin")
+_EDGE_BYTES = 2**16
+
+# Parameters of the text encoder (T5-base) and the codec (EnCodec 32 kHz), and of the decoders by their width and depth.
+_SHARED_PARAMETERS = 110_000_000 + 59_000_000
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    words: str
+    width: int
+    layers: int
+
+
+_SMALL = _Size("small: quick, and fine for sketches", 1024, 24)
+_MEDIUM = _Size("medium: better sound, three times the work", 1536, 48)
+_LARGE = _Size("large: the best of the family, for a GPU", 2048, 48)
+
+
+def _known(name: str, size: _Size, *, melody: bool = False, stereo: bool = False) -> ModelDescription:
+    traits = [size.words]
+    if melody:
+        traits.append("follows a melody that it is given")
+    if stereo:
+        traits.append("stereo")
+    per_layer = (12 if melody else 16) * size.width**2
+    books = 8 if stereo else 4
+    parameters = per_layer * size.layers + 2 * books * 2048 * size.width + _SHARED_PARAMETERS
+    return ModelDescription(
+        id=f"musicgen-{name}",
+        family=FAMILY,
+        title=f"MusicGen {name.replace('-', ' ')}",
+        description=(
+            f"Meta's MusicGen, {'; '.join(traits)}. Its weights are for non-commercial use only and come from their "
+            "publisher; put them into the models folder."
+        ),
+        licence=LICENCE,
+        commercial_use=False,
+        size_bytes=parameters * _FLOAT_BYTES,
+        sample_rate_hz=32_000,
+        channels=2 if stereo else 1,
+        max_duration_seconds=MAX_SECONDS,
+        default_duration_seconds=30.0,
+        conditioning=(*_CONDITIONING, "melody") if melody else _CONDITIONING,
+        outputs=("audio",),
+        parameters=(*_PARAMETERS, "melody_id") if melody else _PARAMETERS,
+        revision="",
+        installed=False,
+        attributions=("MusicGen by Meta AI (Copet et al., 2023), CC-BY-NC 4.0",),
+    )
+
+
+KNOWN: Mapping[str, ModelDescription] = MappingProxyType(
+    {
+        model.id: model
+        for model in (
+            _known("small", _SMALL),
+            _known("medium", _MEDIUM),
+            _known("large", _LARGE),
+            _known("melody", _MEDIUM, melody=True),
+            _known("melody-large", _LARGE, melody=True),
+            _known("stereo-small", _SMALL, stereo=True),
+            _known("stereo-medium", _MEDIUM, stereo=True),
+            _known("stereo-large", _LARGE, stereo=True),
+            _known("stereo-melody", _MEDIUM, melody=True, stereo=True),
+            _known("stereo-melody-large", _LARGE, melody=True, stereo=True),
+        )
+    }
+)
+
+
+def model_id(folder_name: str) -> str:
+    """The id of a folder's model: `facebook--musicgen-small`, `musicgen-small` and `small` are all the same."""
+    name = re.sub(r"[^a-z0-9.]+", "-", folder_name.lower().rpartition("--")[2]).strip("-.")
+    return name if name.startswith("musicgen-") else f"musicgen-{name}"
+
+
+class ModelShelf:
+    """The models folder. Reads it anew at each call; what did not change is not fingerprinted again."""
+
+    def __init__(self, models_dir: Path) -> None:
+        self._folder = models_dir
+        self._seen: dict[Path, tuple[object, ModelDescription]] = {}
+
+    @property
+    def folder(self) -> Path:
+        """The models folder."""
+        return self._folder
+
+    def descriptions(self) -> list[ModelDescription]:
+        """The known models, those that are here as installed, and then the others that are here."""
+        here = {description.id: description for _, description in self._models()}
+        return [here.pop(name, known) for name, known in KNOWN.items()] + list(here.values())
+
+    def find(self, wanted: str) -> Path | None:
+        """The folder of a model; None when it is not here."""
+        return next((folder for folder, description in self._models() if description.id == wanted), None)
+
+    def _models(self) -> Iterator[tuple[Path, ModelDescription]]:
+        if not self._folder.is_dir():
+            return
+        names = set()
+        for folder in sorted(self._folder.iterdir()):
+            if folder.name.startswith(".") or not folder.is_dir():
+                continue
+            description = self._describe(folder)
+            if description is not None and description.id not in names:
+                names.add(description.id)
+                yield folder, description
+
+    def _describe(self, folder: Path) -> ModelDescription | None:
+        """The model of a folder; None when it holds none, or a broken one (`musicgen models check` says why)."""
+        try:
+            state = _state(folder)
+            seen = self._seen.get(folder)
+            if seen is None or seen[0] != state:
+                found = describe_folder(folder)
+                if found is None:
+                    return None
+                self._seen[folder] = seen = (state, found)
+        except (OSError, AppError):
+            return None
+        return seen[1]
+
+
+def describe_folder(folder: Path) -> ModelDescription | None:
+    """What lies in a folder, by its configuration; None when that is no MusicGen. Raises what `read_json` raises."""
+    name = model_id(folder.name)
+    size = sum(path.stat().st_size for path in _weights(folder))
+    if (folder / "config.json").is_file():
+        document = read_json(folder / "config.json")
+        if document.get("model_type") not in MODEL_TYPES:
+            return None
+        melody = document["model_type"] == "musicgen_melody"
+        decoder = document.get("decoder")
+        codec = document.get("audio_encoder")
+        stereo = isinstance(decoder, Mapping) and decoder.get("audio_channels") == 2
+        rate = codec.get("sampling_rate") if isinstance(codec, Mapping) else None
+    elif is_audiocraft(folder):
+        # Its settings lie inside a pickle, which nobody opens for a list: the name has to say what it is.
+        melody, stereo, rate = "melody" in name, "stereo" in name, None
+    else:
+        return None
+    known = KNOWN.get(name)
+    base = known or replace(
+        _known(name.removeprefix("musicgen-"), _MEDIUM),
+        description="A MusicGen model from this machine's models folder. Its licence is its author's.",
+        licence="unknown",
+        attributions=(),
+    )
+    return replace(
+        base,
+        installed=True,
+        size_bytes=size,
+        channels=2 if stereo else 1,
+        sample_rate_hz=rate if isinstance(rate, int) else base.sample_rate_hz,
+        conditioning=(*_CONDITIONING, "melody") if melody else _CONDITIONING,
+        parameters=(*_PARAMETERS, "melody_id") if melody else _PARAMETERS,
+        revision=fingerprint(folder),
+    )
+
+
+def fingerprint(folder: Path) -> str:
+    """A short name for a folder's weights: of their sizes, their beginnings and ends, and the configuration."""
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("config.json"), *_weights(folder)]):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(_EDGE_BYTES))
+            file.seek(max(0, size - _EDGE_BYTES))
+            digest.update(file.read(_EDGE_BYTES))
+    return digest.hexdigest()[:12]
+
+
+def _weights(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix in _WEIGHTS and path.is_file()]
+
+
+def _state(folder: Path) -> object:
+    paths = [*folder.glob("config.json"), *_weights(folder)]
+    return sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)

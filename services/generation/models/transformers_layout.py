@@ -1,0 +1,176 @@
+"""The layout of `facebook/musicgen-*` as transformers keeps it: `config.json` to our configuration, names to ours.
+
+Pure data: nothing here reads weights or imports torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from services.generation.models.refusal import refuse
+from services.generation.musicgen.configuration import (
+    ChromaConfiguration,
+    CodecConfiguration,
+    DecoderConfiguration,
+    MusicGenConfiguration,
+    TextConfiguration,
+)
+
+MODEL_TYPES = ("musicgen", "musicgen_melody")
+_WINDOW_SECONDS = 30
+_TEXT_TOKENS = 512
+_MELODY_TEXT_TOKENS = 256
+
+# Tensors of the files that the engine computes itself or has no use for.
+_UNUSED = re.compile(
+    r"embed_positions\.weights$|\.codebook\.(inited|cluster_size|embed_avg)$|^text_encoder\.encoder\.embed_tokens\.weight$"
+    r"|^text_encoder\.decoder\.|^text_encoder\.lm_head\."
+)
+_GAIN = re.compile(r"\.conv\.(weight_g|parametrizations\.weight\.original0)$")
+_DIRECTION = re.compile(r"\.conv\.(weight_v|parametrizations\.weight\.original1)$")
+
+
+def is_unused(name: str) -> bool:
+    """Whether a tensor of this name may be there and is not read."""
+    return _UNUSED.search(name) is not None
+
+
+def normed_weights(name: str) -> tuple[str, bool] | None:
+    """For a half of a weight-normed convolution: the name of the whole weight, and whether it is the gain half."""
+    for pattern, is_gain in ((_GAIN, True), (_DIRECTION, False)):
+        if pattern.search(name):
+            return pattern.sub(".conv.weight", name), is_gain
+    return None
+
+
+class _Reader:
+    """Typed, bounded values of a JSON object; says which one is wrong."""
+
+    def __init__(self, path: Path, name: str, values: object) -> None:
+        self._path = path
+        self._name = name
+        if not isinstance(values, Mapping):
+            raise refuse(path, f"it has no part “{name}”.")
+        self._values: Mapping[str, Any] = values
+
+    def size(self, key: str, most: int, default: int | None = None) -> int:
+        value = self._values.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise refuse(self._path, f"{self._name}.{key} is {value!r}, which no MusicGen has.")
+        return value
+
+    def sizes(self, key: str, most: int) -> tuple[int, ...]:
+        value = self._values.get(key)
+        if not isinstance(value, list) or not 1 <= len(value) <= 8:
+            raise refuse(self._path, f"{self._name}.{key} is {value!r}, which no MusicGen has.")
+        return tuple(_Reader(self._path, self._name, {key: one}).size(key, most) for one in value)
+
+    def expect(self, key: str, wanted: object, default: object) -> None:
+        value = self._values.get(key, default)
+        if value != wanted:
+            raise refuse(self._path, f"{self._name}.{key} is {value!r}; the engine knows {wanted!r}.")
+
+    def get(self, key: str, default: object = None) -> Any:
+        return self._values.get(key, default)
+
+
+def model_configuration(path: Path, document: Mapping[str, Any]) -> MusicGenConfiguration:
+    """The configuration of a `config.json`. Refuses other architectures and sizes that no MusicGen has."""
+    kind = document.get("model_type")
+    if kind not in MODEL_TYPES:
+        raise refuse(path, f"it describes a model of type {kind!r}, not a MusicGen.")
+    melody = kind == "musicgen_melody"
+    top = _Reader(path, "config", document)
+    decoder = _Reader(path, "decoder", document.get("decoder"))
+    decoder.expect("activation_function", "gelu", "gelu")
+    decoder.expect("scale_embedding", wanted=False, default=False)
+    codec = codec_configuration(path, document.get("audio_encoder"))
+    text = text_configuration(path, document.get("text_encoder"), _MELODY_TEXT_TOKENS if melody else _TEXT_TOKENS)
+    codebooks = decoder.size("num_codebooks", 32, 4)
+    channels = decoder.size("audio_channels", 2, 1)
+    if codebooks % channels:
+        raise refuse(path, f"{codebooks} codebooks cannot be shared by {channels} channels.")
+    hidden, heads = decoder.size("hidden_size", 8192, 1024), decoder.size("num_attention_heads", 128, 16)
+    if hidden % heads or hidden % 2:
+        raise refuse(path, f"decoder.hidden_size {hidden} cannot be shared by {heads} heads.")
+    chroma = (
+        ChromaConfiguration(bins=top.size("num_chroma", 64, 12), frames=top.size("chroma_length", 2000, 235))
+        if melody
+        else None
+    )
+    vocabulary = decoder.size("vocab_size", 65_535, 2048)
+    if vocabulary != codec.codebook_size:
+        raise refuse(path, f"the decoder has {vocabulary} tokens and the codec {codec.codebook_size} codes.")
+    return MusicGenConfiguration(
+        text=text,
+        decoder=DecoderConfiguration(
+            codebooks=codebooks,
+            vocabulary=vocabulary,
+            hidden_size=hidden,
+            heads=heads,
+            feed_forward_size=decoder.size("ffn_dim", 65_536, 4096),
+            layers=decoder.size("num_hidden_layers", 128, 24),
+            max_positions=round(_WINDOW_SECONDS * codec.frame_rate) + codebooks // channels - 1,
+            prefix_positions=chroma.frames + text.max_tokens if chroma else 0,
+            channels=channels,
+        ),
+        codec=codec,
+        chroma=chroma,
+        window_seconds=_WINDOW_SECONDS,
+    )
+
+
+def text_configuration(path: Path, values: object, max_tokens: int = _TEXT_TOKENS) -> TextConfiguration:
+    """The configuration of a T5 encoder."""
+    text = _Reader(path, "text_encoder", values)
+    text.expect("model_type", "t5", "t5")
+    activation = text.get("feed_forward_proj", "relu")
+    if activation not in ("relu", "gated-gelu"):
+        raise refuse(path, f"text_encoder.feed_forward_proj is {activation!r}; the engine knows relu and gated-gelu.")
+    epsilon = text.get("layer_norm_epsilon", 1e-6)
+    if not isinstance(epsilon, float) or not 0.0 < epsilon < 0.1:
+        raise refuse(path, f"text_encoder.layer_norm_epsilon is {epsilon!r}.")
+    return TextConfiguration(
+        vocabulary=text.size("vocab_size", 1_000_000, 32_128),
+        hidden_size=text.size("d_model", 8192, 768),
+        head_size=text.size("d_kv", 1024, 64),
+        heads=text.size("num_heads", 256, 12),
+        feed_forward_size=text.size("d_ff", 65_536, 3072),
+        layers=text.size("num_layers", 128, 12),
+        max_tokens=max_tokens,
+        relative_buckets=text.size("relative_attention_num_buckets", 1024, 32),
+        relative_distance=text.size("relative_attention_max_distance", 65_536, 128),
+        gated=activation == "gated-gelu",
+        epsilon=epsilon,
+    )
+
+
+def codec_configuration(path: Path, values: object) -> CodecConfiguration:
+    """The configuration of an EnCodec in the shape of `facebook/encodec_32khz`."""
+    codec = _Reader(path, "audio_encoder", values)
+    codec.expect("model_type", "encodec", "encodec")
+    codec.expect("use_causal_conv", wanted=False, default=True)
+    codec.expect("use_conv_shortcut", wanted=False, default=True)
+    codec.expect("norm_type", "weight_norm", "weight_norm")
+    codec.expect("pad_mode", "reflect", "reflect")
+    codec.expect("normalize", wanted=False, default=False)
+    hidden = codec.size("hidden_size", 4096, 128)
+    codec.expect("codebook_dim", hidden, hidden)
+    return CodecConfiguration(
+        sample_rate=codec.size("sampling_rate", 192_000),
+        channels=codec.size("audio_channels", 2, 1),
+        codebook_size=codec.size("codebook_size", 65_535, 1024),
+        hidden_size=hidden,
+        filters=codec.size("num_filters", 1024, 32),
+        ratios=codec.sizes("upsampling_ratios", 64),
+        kernel_size=codec.size("kernel_size", 63, 7),
+        last_kernel_size=codec.size("last_kernel_size", 63, 7),
+        residual_kernel_size=codec.size("residual_kernel_size", 63, 3),
+        residual_layers=codec.size("num_residual_layers", 16, 1),
+        dilation_growth=codec.size("dilation_growth_rate", 16, 2),
+        compress=codec.size("compress", 64, 2),
+        lstm_layers=codec.size("num_lstm_layers", 16, 2),
+    )

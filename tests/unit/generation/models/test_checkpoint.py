@@ -1,0 +1,401 @@
+"""Folders on disk to models in memory: both layouts, their parts, and what is refused before anything is executed."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import re
+import shutil
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from services.generation.models.checkpoint import load_model, open_checkpoint
+from services.generation.models.conversion import CACHE_FOLDER, content_key, converted
+from services.generation.models.installation import checked
+from services.shared.errors import AppError, ErrorCode
+
+
+@pytest.fixture
+def copy(folder: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    def make(kind: str) -> Path:
+        target = tmp_path / "models" / f"musicgen-{kind}"
+        shutil.copytree(folder(kind), target)
+        return target
+
+    return make
+
+
+def refusal(path: Path, models_dir: Path | None = None) -> str:
+    with pytest.raises(AppError) as caught:
+        load_model(checked(path, models_dir or path.parent))
+    assert caught.value.code is ErrorCode.MODEL_NOT_INSTALLED
+    return caught.value.message
+
+
+def same(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
+    assert left.keys() == right.keys()
+    for name, tensor in left.items():
+        assert torch.equal(tensor, right[name]), name
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo", "melody"])
+def test_loaded_weights_are_those_of_the_file(kind: str, folder: Callable[[str], Path]) -> None:
+    stored = load_file(folder(kind) / "model.safetensors")
+    state = load_model(open_checkpoint(folder(kind))).state_dict()
+    shared = [name for name in state if name in stored]
+    assert len(shared) > 0.6 * len(state)
+    for name in shared:
+        assert torch.equal(state[name], stored[name]), name
+
+
+def test_sharded_weights_load_to_the_same_model(copy: Callable[[str], Path], folder: Callable[[str], Path]) -> None:
+    path = copy("mono")
+    state = load_file(path / "model.safetensors")
+    (path / "model.safetensors").unlink()
+    places = {}
+    names = sorted(state)
+    for index, part in enumerate((names[::2], names[1::2])):
+        file = f"model-{index + 1:05}-of-00002.safetensors"
+        save_file({name: state[name] for name in part}, path / file)
+        places |= dict.fromkeys(part, file)
+    (path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    same(load_model(open_checkpoint(path)).state_dict(), load_model(open_checkpoint(folder("mono"))).state_dict())
+
+
+def test_half_precision_weights_are_read_as_float32(copy: Callable[[str], Path]) -> None:
+    path = copy("mono")
+    state = load_file(path / "model.safetensors")
+    save_file({name: tensor.half() for name, tensor in state.items()}, path / "model.safetensors")
+    assert all(tensor.dtype is torch.float32 for tensor in load_model(open_checkpoint(path)).state_dict().values())
+
+
+@pytest.mark.parametrize("place", ["text_encoder", "../t5-base"])
+def test_text_encoder_of_a_folder_of_its_own_completes_the_model(
+    place: str, copy: Callable[[str], Path], folder: Callable[[str], Path], reference: Callable[[str], Any]
+) -> None:
+    path = copy("mono")
+    state = load_file(path / "model.safetensors")
+    save_file(
+        {name: tensor for name, tensor in state.items() if not name.startswith("text_encoder.")},
+        path / "model.safetensors",
+    )
+    assert "t5-base" in refusal(path) or "text encoder" in refusal(path)
+    document = json.loads((path / "config.json").read_text())
+    document["text_encoder"]["_name_or_path"] = "google-t5/t5-base"
+    (path / "config.json").write_text(json.dumps(document))
+    encoder = path / place
+    reference("mono").text_encoder.save_pretrained(encoder)
+    (path / "tokenizer.json").rename(encoder / "tokenizer.json")
+    checkpoint = open_checkpoint(path)
+    assert any((folder / "tokenizer.json").is_file() for folder in checkpoint.tokenizer_folders)
+    same(load_model(checkpoint).state_dict(), load_model(open_checkpoint(folder("mono"))).state_dict())
+
+
+# The audiocraft layout, written from its format by rules of the test's own (fairseq-like attention in one tensor,
+# SEANet's Sequential, `vq.layers`), so that the mapping is tested both ways.
+def audiocraft_state(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    model: dict[str, Tensor] = {}
+    codec: dict[str, Tensor] = {}
+    attention = re.compile(r"decoder\.model\.decoder\.layers\.(\d+)\.(self|encoder)_attn\.(\w)_proj\.weight")
+    packed: dict[tuple[str, str], dict[str, Tensor]] = {}
+    for name, tensor in state.items():
+        if name.startswith("text_encoder."):
+            continue
+        if name.startswith("audio_encoder."):
+            half = name.removeprefix("audio_encoder.")
+            half = half.replace("parametrizations.weight.original0", "weight_g")
+            half = half.replace("parametrizations.weight.original1", "weight_v")
+            if half.startswith("quantizer."):
+                half = half.replace("quantizer.layers.", "quantizer.vq.layers.").replace(".codebook.", "._codebook.")
+            else:
+                side, _, index, rest = half.split(".", 3)
+                kind = "convtr" if side == "decoder" and int(index) in (3, 6, 9, 12) else "conv"
+                if not rest.startswith("lstm."):
+                    rest = rest.replace("conv.", f"{kind}.{kind}.")
+                half = f"{side}.model.{index}.{rest}"
+            codec[half] = tensor
+            continue
+        if found := attention.fullmatch(name):
+            packed.setdefault((found[1], found[2]), {})[found[3]] = tensor
+            continue
+        for ours, theirs in (
+            (r"^decoder\.model\.decoder\.embed_tokens\.(\d+)", r"emb.\1"),
+            (r"^decoder\.lm_heads\.(\d+)", r"linears.\1"),
+            (r"^decoder\.model\.decoder\.layer_norm", "out_norm"),
+            (r"^enc_to_dec_proj", "condition_provider.conditioners.description.output_proj"),
+            (r"^audio_enc_to_dec_proj", "condition_provider.conditioners.self_wav.output_proj"),
+            (r"^decoder\.model\.decoder\.layers", "transformer.layers"),
+            (r"\.self_attn_layer_norm", ".norm1"),
+            (r"\.encoder_attn_layer_norm", ".norm_cross"),
+            (r"\.final_layer_norm", ".norm2"),
+            (r"\.fc([12])", r".linear\1"),
+            (r"(self)_attn\.out_proj", r"\1_attn.out_proj"),
+            (r"encoder_attn\.out_proj", "cross_attention.out_proj"),
+        ):
+            name = re.sub(ours, theirs, name)  # noqa: PLW2901
+        model[name] = tensor
+    for (layer, side), parts in packed.items():
+        place = "self_attn" if side == "self" else "cross_attention"
+        model[f"transformer.layers.{layer}.{place}.in_proj_weight"] = torch.cat([parts[part] for part in "qkv"])
+    return model, codec
+
+
+def write_audiocraft(source: Path, target: Path, reference: Any, *, codec: bool = True) -> Path:
+    document = json.loads((source / "config.json").read_text())
+    model, codec_state = audiocraft_state(load_file(source / "model.safetensors"))
+    melody = document["model_type"] == "musicgen_melody"
+    stereo = document["decoder"]["audio_channels"] == 2
+    if melody:
+        model["condition_provider.conditioners.self_wav.chroma.fbanks"] = torch.zeros(12, 3)
+    settings = {
+        "transformer_lm": {"n_q": 4, "card": 2048, "dim": 48, "num_heads": 4, "num_layers": 3, "activation": "gelu"},
+        "conditioners": {"description": {"model": "t5", "t5": {"name": "t5-base"}}},
+        "interleave_stereo_codebooks": {"use": stereo},
+        "channels": 2 if stereo else 1,
+    }
+    codec_settings = {
+        "sample_rate": 32_000,
+        "channels": 1,
+        "seanet": {"dimension": 16, "n_filters": 4, "ratios": [8, 5, 4, 4], "lstm": 2, "norm": "weight_norm",
+                   "causal": False, "true_skip": True, "n_residual_layers": 1, "pad_mode": "reflect"},
+        "rvq": {"n_q": 4, "bins": 2048},
+        "encodec": {"renormalize": False},
+    }  # fmt: skip
+    target.mkdir(parents=True)
+    torch.save({"best_state": model, "xp.cfg": yaml.safe_dump(settings), "version": "1.3.0"}, target / "state_dict.bin")
+    content = (
+        {"best_state": codec_state, "xp.cfg": yaml.safe_dump(codec_settings)}
+        if codec
+        else {"pretrained": "facebook/encodec_32khz"}
+    )
+    torch.save(content, target / "compression_state_dict.bin")
+    reference.text_encoder.save_pretrained(target.parent / "t5-base")
+    shutil.copyfile(source / "tokenizer.json", target.parent / "t5-base" / "tokenizer.json")
+    return target
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo", "melody"])
+def test_audiocrafts_layout_loads_to_the_same_tensors(
+    kind: str, folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
+) -> None:
+    path = write_audiocraft(folder(kind), tmp_path / "models" / "anything", reference(kind))
+    models_dir = tmp_path / "models"
+    checkpoint = checked(path, models_dir)
+    theirs = open_checkpoint(folder(kind))
+    if kind == "melody":
+        # Its length is not in audiocraft's settings: it is that of the trained models.
+        assert checkpoint.configuration.chroma is not None
+        assert checkpoint.configuration.chroma.frames == 235
+    else:
+        assert checkpoint.configuration == theirs.configuration
+    same(load_model(checkpoint).state_dict(), load_model(theirs).state_dict())
+    key = content_key(path)
+    assert [entry.name for entry in (models_dir / CACHE_FOLDER).iterdir() if entry.is_dir()] == [key]
+    # A second time nothing is opened: a source that is gone does not matter to what was converted.
+    (models_dir / CACHE_FOLDER / key / "mark").touch()
+    assert (converted(path, models_dir) / "mark").exists()
+
+
+def test_codec_of_a_folder_of_its_own_completes_an_audiocraft_model(
+    folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
+) -> None:
+    path = write_audiocraft(folder("mono"), tmp_path / "models" / "anything", reference("mono"), codec=False)
+    assert "encodec_32khz" in refusal(path)
+    reference("mono").audio_encoder.save_pretrained(tmp_path / "models" / "encodec_32khz")
+    same(
+        load_model(checked(path, tmp_path / "models")).state_dict(),
+        load_model(open_checkpoint(folder("mono"))).state_dict(),
+    )
+
+
+class Bomb:
+    """Writes a file when it is unpickled: if a test finds the file, something was executed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return (Path.touch, (self._path,))
+
+
+def test_pickle_bomb_is_refused_and_does_not_go_off(
+    folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
+) -> None:
+    path = write_audiocraft(folder("mono"), tmp_path / "models" / "bomb", reference("mono"))
+    mark = tmp_path / "went off"
+    torch.save({"best_state": {"emb.0.weight": torch.zeros(1)}, "xp.cfg": "", "x": Bomb(mark)}, path / "state_dict.bin")
+    assert "more than weights" in refusal(path)
+    assert not mark.exists()
+    assert not [entry for entry in (tmp_path / "models" / CACHE_FOLDER).iterdir() if entry.is_dir()]
+
+
+def test_plain_pickle_is_refused_unopened(tmp_path: Path) -> None:
+    path = tmp_path / "models" / "plain"
+    path.mkdir(parents=True)
+    mark = tmp_path / "went off"
+    (path / "state_dict.bin").write_bytes(pickle.dumps(Bomb(mark)))
+    assert "not a torch checkpoint" in refusal(path)
+    assert not mark.exists()
+
+
+def test_archive_that_grows_when_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "models" / "grows"
+    path.mkdir(parents=True)
+    with zipfile.ZipFile(path / "state_dict.bin", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}.")
+        archive.writestr("archive/data/0", bytes(10_000_000))
+    assert "compressed" in refusal(path)
+
+
+def test_cut_audiocraft_checkpoint_is_refused(
+    folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
+) -> None:
+    path = write_audiocraft(folder("mono"), tmp_path / "models" / "cut", reference("mono"))
+    whole = (path / "state_dict.bin").read_bytes()
+    (path / "state_dict.bin").write_bytes(whole[: len(whole) // 2])
+    assert "cut off" in refusal(path)
+
+
+def test_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "models" / "resnet"
+    path.mkdir(parents=True)
+    torch.save({"best_state": {"layer1.weight": torch.zeros(3)}, "xp.cfg": "a: 1"}, path / "state_dict.bin")
+    assert "layer1.weight" in refusal(path)
+    torch.save({"layer1.weight": torch.zeros(3)}, path / "state_dict.bin")
+    assert "best_state" in refusal(path)
+
+
+@pytest.mark.parametrize("cut", [4, 100, -1, -5000])
+def test_cut_safetensors_are_refused(cut: int, copy: Callable[[str], Path]) -> None:
+    path = copy("mono")
+    whole = (path / "model.safetensors").read_bytes()
+    (path / "model.safetensors").write_bytes(whole[:cut])
+    assert "cut off" in refusal(path)
+
+
+def test_lost_shard_and_strange_index_are_refused(copy: Callable[[str], Path]) -> None:
+    path = copy("mono")
+    index = path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "gone.safetensors"}}))
+    assert "gone.safetensors" in refusal(path)
+    index.write_text(json.dumps({"weight_map": {"a": "../../etc/passwd"}}))
+    assert "outside" in refusal(path)
+    index.write_text("[1]")
+    assert "object" in refusal(path)
+
+
+def test_header_that_lies_is_refused(copy: Callable[[str], Path]) -> None:
+    path = copy("mono") / "model.safetensors"
+
+    def write(header: object) -> None:
+        text = json.dumps(header).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(8))
+
+    entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    for wrong, reason in (
+        ({"a": {**entry, "shape": [3]}}, "does not fit"),
+        ({"a": {**entry, "dtype": "PICKLE"}}, "broken"),
+        ({"a": {**entry, "shape": [-2]}}, "broken"),
+        ({"a": entry, "b": entry}, "overlap"),
+        ({"a": {**entry, "data_offsets": [0, 8, 9]}}, "broken"),
+        ({"a": 3}, "broken"),
+        ([1], "table"),
+    ):
+        write(wrong)
+        assert reason in refusal(path.parent)
+    path.write_bytes(struct.pack("<Q", 2**60))
+    assert "cut off" in refusal(path.parent)
+
+
+def change(path: Path, edit: Callable[[dict[str, Tensor]], None]) -> None:
+    state = load_file(path / "model.safetensors")
+    edit(state)
+    save_file(state, path / "model.safetensors")
+
+
+def test_tensor_of_another_shape_is_refused_by_name(copy: Callable[[str], Path]) -> None:
+    path = copy("mono")
+    name = "decoder.model.decoder.layers.1.fc1.weight"
+    change(path, lambda state: state.update({name: torch.zeros(5, 48)}))
+    assert name in refusal(path)
+    assert "[5, 48]" in refusal(path)
+
+
+def test_missing_and_unknown_tensors_are_refused_by_name(copy: Callable[[str], Path]) -> None:
+    path = copy("mono")
+    change(path, lambda state: state.pop("decoder.lm_heads.2.weight"))
+    assert "decoder.lm_heads.2.weight" in refusal(path)
+    change(
+        path, lambda state: state.update({"decoder.lm_heads.2.weight": torch.zeros(2048, 48), "evil": torch.ones(1)})
+    )
+    assert "evil" in refusal(path)
+
+
+def test_values_that_are_not_finite_are_refused(copy: Callable[[str], Path]) -> None:
+    path = copy("mono")
+
+    def poison(state: dict[str, Tensor]) -> None:
+        state["decoder.lm_heads.2.weight"][3, 4] = torch.nan
+
+    change(path, poison)
+    assert "not finite" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        ({"model_type": "bert"}, "'bert'"),
+        ({"model_type": None}, "None"),
+        ({"decoder": {"num_hidden_layers": 10**6}}, "num_hidden_layers"),
+        ({"decoder": {"hidden_size": -4}}, "hidden_size"),
+        ({"decoder": {"hidden_size": True}}, "hidden_size"),
+        ({"decoder": {"num_attention_heads": 7}}, "heads"),
+        ({"decoder": {"activation_function": "relu"}}, "activation_function"),
+        ({"decoder": {"audio_channels": 3}}, "audio_channels"),
+        ({"decoder": {"num_codebooks": 3, "audio_channels": 2}}, "codebooks"),
+        ({"decoder": {"vocab_size": 1024}}, "tokens"),
+        ({"audio_encoder": {"use_causal_conv": True}}, "use_causal_conv"),
+        ({"audio_encoder": {"upsampling_ratios": "8"}}, "upsampling_ratios"),
+        ({"audio_encoder": {"model_type": "dac"}}, "model_type"),
+        ({"text_encoder": {"feed_forward_proj": "swish"}}, "feed_forward_proj"),
+        ({"text_encoder": {"layer_norm_epsilon": "x"}}, "layer_norm_epsilon"),
+        ({"text_encoder": 5}, "text_encoder"),
+    ],
+)
+def test_other_architectures_and_impossible_sizes_are_refused(
+    edit: dict[str, Any], reason: str, copy: Callable[[str], Path]
+) -> None:
+    path = copy("mono")
+    document = json.loads((path / "config.json").read_text())
+    for key, value in edit.items():
+        document[key] = {**document[key], **value} if isinstance(value, dict) else value
+    (path / "config.json").write_text(json.dumps(document))
+    assert reason in refusal(path)
+
+
+def test_folders_without_a_model_are_refused(tmp_path: Path) -> None:
+    assert "config.json" in refusal(tmp_path)
+    (tmp_path / "config.json").write_text("{" * 100_000)
+    assert "JSON" in refusal(tmp_path)
+    with (tmp_path / "config.json").open("wb") as file:
+        file.truncate(2**25)
+    assert "too long" in refusal(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    assert "safetensors" in refusal(tmp_path)
+
+
+def test_photograph_with_the_name_of_a_model_is_refused(copy: Callable[[str], Path]) -> None:
+    path = copy("mono")
+    image = io.BytesIO(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100)
+    (path / "model.safetensors").write_bytes(image.getvalue())
+    assert "not a safetensors file" in refusal(path)
