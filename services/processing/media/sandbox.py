@@ -95,6 +95,11 @@ class Sandbox:
                     pipe.close()
 
     @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
     def status(self) -> int | None:
         """The exit status after the end of `output`; negative for the signal that ended it."""
         return self._status

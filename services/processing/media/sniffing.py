@@ -14,6 +14,9 @@ from typing import BinaryIO, Final
 _UNKNOWN_SIZES: Final = (0, 0xFFFF_FFFF, 0x7FFF_FFFF, 0xFFFF_FFFE)
 _MOST_CHUNKS: Final = 1_000
 
+# RFC 3533 §6: a header of 27 bytes, 255 lengths, and as many pieces of 255 bytes.
+_LARGEST_PAGE: Final = 27 + 255 + 255 * 255
+
 _FOREIGN: Final = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"PK\x05\x06", "a ZIP archive"),
@@ -69,7 +72,7 @@ def sniff(path: Path) -> Sniffed:
         if kind == b"fLaC":
             return Sniffed("FLAC")
         if kind == b"OggS":
-            return Sniffed("OGG")
+            return Sniffed("OGG", missing_bytes=_missing_of_last_page(file, size))
         if head[4:8] == b"ftyp":
             return Sniffed("MP4")
         if kind[:3] == b"ID3":
@@ -113,6 +116,21 @@ def _missing_chunks(file: BinaryIO, size: int, order: str) -> int:
             return 0 if length in _UNKNOWN_SIZES else max(0, position + 8 + length - size)
         position += 8 + length + length % 2
     return 0
+
+
+def _missing_of_last_page(file: BinaryIO, size: int) -> int:
+    """How far the last Ogg page (RFC 3533 §6) reaches beyond the file's end."""
+    start = max(0, size - _LARGEST_PAGE)
+    file.seek(start)
+    tail = file.read(_LARGEST_PAGE)
+    missing, position = 0, -1
+    while (position := tail.find(b"OggS\0", position + 1)) >= 0:
+        lacing = tail[position + 27 : position + 27 + (tail[position + 26] if position + 26 < len(tail) else 255)]
+        end = position + 27 + (tail[position + 26] if position + 26 < len(tail) else 0) + sum(lacing)
+        if end == len(tail):
+            return 0
+        missing = end - len(tail)
+    return max(0, missing)
 
 
 def _is_text(head: bytes) -> bool:

@@ -1,0 +1,162 @@
+"""Strangers' files: none crashes the service, hangs, or takes much memory, and each gets an answer that can be read."""
+
+from __future__ import annotations
+
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from services.processing.importing.mastering_copy import Kept, keep
+from services.processing.media.sandbox import ROOT
+from services.shared.errors import AppError, ErrorCode
+from tests.support.hostile import GOOD, by_hand, music, mutated, wav, write_good
+
+LONGEST_SECONDS = 10.0
+MOST_BYTES = 400 << 20
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return write_good(tmp_path_factory.mktemp("good"))
+
+
+def taken(data: bytes, folder: Path) -> Kept | AppError:
+    """What becomes of a file: a master, or an error for its sender. Anything else fails the test."""
+    source, target = folder / "upload", folder / "master.flac"
+    source.write_bytes(data)
+    began = time.monotonic()
+    try:
+        found: Kept | AppError = keep(source, target, lambda: None, lambda part: None)
+    except AppError as error:
+        found = error
+    if isinstance(found, AppError):
+        assert found.code is ErrorCode.UNSUPPORTED_MEDIA
+        assert found.message.endswith(".")
+        assert "Traceback" not in found.message
+    assert time.monotonic() - began < LONGEST_SECONDS
+    return found
+
+
+def children_bytes() -> int:
+    """The most memory that any child so far had resident."""
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def check_master(kept: Kept) -> None:
+    samples, rate = soundfile.read(kept.path, always_2d=True)
+    assert len(samples) == kept.frames > 0
+    assert 8_000 <= rate <= 192_000
+    assert samples.shape[1] in (1, 2)
+    assert np.abs(samples).max() <= 1.0
+
+
+@pytest.mark.parametrize(("make", "word"), [case[1:] for case in by_hand()], ids=[case[0] for case in by_hand()])
+def test_file_made_to_harm_is_refused_in_words(make: Callable[[], bytes], word: str, tmp_path: Path) -> None:
+    found = taken(make(), tmp_path)
+    assert isinstance(found, AppError)
+    assert word in found.message
+    assert children_bytes() < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", [name for name in GOOD if not name.endswith(".mp3")])
+def test_half_a_file_is_no_file(good: dict[str, bytes], name: str, tmp_path: Path) -> None:
+    found = taken(good[name][: len(good[name]) // 2], tmp_path)
+    assert isinstance(found, AppError)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_whole_file_is_kept(good: dict[str, bytes], name: str, tmp_path: Path) -> None:
+    found = taken(good[name], tmp_path)
+    assert isinstance(found, Kept)
+    check_master(found)
+
+
+def test_header_that_lies_about_its_length_ends_in_time(tmp_path: Path) -> None:
+    # Sizes that writers leave when they did not know are no lie.
+    assert isinstance(taken(wav(announced=0xFFFF_FFFF), tmp_path), Kept)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_hours_need_no_more_memory_than_a_minute(tmp_path: Path) -> None:
+    sizes = {}
+    for name, minutes in (("minute", 1), ("hours", 120)):
+        with soundfile.SoundFile(tmp_path / name, "w", 44_100, 2, format="FLAC", subtype="PCM_16") as file:
+            second = (music(1.0, 44_100) * 32_767).astype(np.int16)
+            for _ in range(minutes * 60):
+                file.write(second)
+        done = subprocess.run(
+            [sys.executable, "-c", _KEEP, str(tmp_path / name), str(tmp_path / f"{name}.flac")],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=500,
+        )
+        sizes[name] = [int(word) for word in done.stdout.split()]
+        print(name, "minutes", minutes, "MiB (worker, child), s", sizes[name])
+    assert sizes["hours"][0] < sizes["minute"][0] + 50
+    assert sizes["hours"][1] < sizes["minute"][1] + 50
+
+
+_KEEP = """
+import resource, sys, time
+from pathlib import Path
+from services.processing.importing.mastering_copy import keep
+began = time.monotonic()
+keep(Path(sys.argv[1]), Path(sys.argv[2]), lambda: None, lambda part: None)
+peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(*(peak // 1024 // (1024 if sys.platform == "darwin" else 1) for peak in peaks), round(time.monotonic() - began))
+"""
+
+
+def fuzz(good: dict[str, bytes], seed: int, count: int, folder: Path) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
+    slowest = 0.0
+    for number in range(count):
+        name, data = mutated(good, random.Random(f"{seed}-{number}"))
+        began = time.monotonic()
+        try:
+            found = taken(data, folder)
+            if isinstance(found, Kept):
+                check_master(found)
+        except BaseException:
+            print(f"\nmutation {seed}-{number} of {name}")
+            raise
+        slowest = max(slowest, time.monotonic() - began)
+        kind = name.rpartition(".")[2]
+        outcomes[f"{kind} {'kept' if isinstance(found, Kept) else 'refused'}"] += 1
+    print(f"\n{count} files, seed {seed}: {dict(sorted(outcomes.items()))}")
+    print(f"slowest {slowest:.2f} s, most memory of a child {children_bytes() / 2**20:.0f} MiB")
+    assert children_bytes() < MOST_BYTES
+    return outcomes
+
+
+def test_sample_of_mutated_files_does_no_harm(good: dict[str, bytes], tmp_path: Path, seed: int) -> None:
+    outcomes = fuzz(good, seed, 16, tmp_path)
+    assert sum(outcomes.values()) == 16
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_200)
+def test_mutated_files_do_no_harm(good: dict[str, bytes], tmp_path: Path, seed: int) -> None:
+    outcomes = fuzz(good, seed, 600, tmp_path)
+    kinds = {name.rpartition(".")[2] for name in GOOD}
+    assert {outcome.split()[0] for outcome in outcomes} == kinds
+    assert {outcome.split()[1] for outcome in outcomes} == {"kept", "refused"}
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """Rotates with the commit, as hypothesis' own does (scripts/run_tests.py)."""
+    found = request.config.getoption("--hypothesis-seed", default=None)
+    return int(found) if found not in (None, "random") else 0

@@ -1,0 +1,103 @@
+"""The limited child: what it may not do, and that it ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from services.processing.media.sandbox import ROOT, Limits, Sandbox, TimeUp
+
+CHILD = "tests.support.sandboxed"
+NEVER = lambda: None  # noqa: E731
+
+
+def said(*arguments: str, limits: Limits | None = None) -> tuple[str, int | None]:
+    with Sandbox([CHILD, *arguments], limits or Limits(), NEVER) as child:
+        text = b"".join(child.output()).decode()
+        return text.strip(), child.status
+
+
+def test_what_it_says_arrives_whole() -> None:
+    text, status = said("speak")
+    assert (len(text), status) == (3_000_000, 0)
+
+
+def test_memory_is_bounded() -> None:
+    text, _ = said("eat")
+    assert 0 < int(text) <= 256
+
+
+def test_it_writes_no_file(tmp_path: Path) -> None:
+    text, _ = said("write", str(tmp_path / "made"))
+    assert text == str(errno.EFBIG)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="the system keeps namespaces to itself")
+def test_it_reaches_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        text, _ = said("call", str(listener.getsockname()[1]))
+    assert text.startswith("refused")
+
+
+def test_it_inherits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSICGEN_SECRET", "x")
+    text, _ = said("environment")
+    assert "SECRET" not in text
+    assert "PYTHONPATH" in text
+
+
+def test_silence_ends_it() -> None:
+    began = time.monotonic()
+    with pytest.raises(TimeUp):
+        said("sleep", limits=Limits(silent_seconds=1.0))
+    assert time.monotonic() - began < 5.0
+
+
+def test_idle_spinning_ends_by_itself() -> None:
+    _, status = said("spin")
+    assert status is not None
+    assert status < 0
+
+
+def test_crash_is_the_child_s_alone() -> None:
+    assert said("crash") == ("", -11)
+
+
+def test_check_that_raises_ends_it_at_once() -> None:
+    asked = threading.Event()
+
+    def check() -> None:
+        if asked.is_set():
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError), Sandbox([CHILD, "sleep"], Limits(), check) as child:  # noqa: PT012
+        process = psutil.Process(child.pid)
+        for _ in child.output():
+            began = time.monotonic()
+            asked.set()
+    assert time.monotonic() - began < 1.0
+    assert not process.is_running()
+
+
+def test_it_does_not_outlive_its_parent() -> None:
+    program = (
+        "import os, sys\n"
+        "from services.processing.media.sandbox import Limits, Sandbox\n"
+        f"with Sandbox([{CHILD!r}, 'sleep'], Limits(), lambda: None) as child:\n"
+        "    next(child.output()); print(child.pid, flush=True); os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    pid = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the child lives on"
+        time.sleep(0.02)
