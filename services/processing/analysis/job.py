@@ -1,0 +1,119 @@
+"""The kind of job that analyses a track: `POST /api/v1/processing/analyze`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from pydantic import BaseModel
+
+from services.processing.analysis.request import MUSICAL, AnalyzeRequest
+from services.processing.jobs.kind import JobKind, Made, Wanted, Work
+from services.processing.jobs.parsing import validated
+from services.shared.errors import AppError, ErrorCode
+
+if TYPE_CHECKING:
+    from services.processing.analysis.listening import Heard
+
+# Listening takes most of the time.
+_HEARD: Final = 0.85
+_DESCRIBED: Final = 0.95
+_SPECTROGRAM_HEIGHT: Final = 400
+_WAVEFORM_HEIGHT: Final = 200
+
+
+class AnalyzeKind:
+    """Says what is in a track; changes nothing. Leaves `analysis.json` and the pictures that were asked for."""
+
+    name: Final = "analyze"
+
+    def parse(self, body: Mapping[str, Any]) -> AnalyzeRequest:
+        """The checked request. Raises VALIDATION."""
+        return validated(AnalyzeRequest, body)
+
+    def wanted(self, request: BaseModel) -> Sequence[Wanted]:
+        """The track."""
+        return [Wanted(_checked(request).track_id)]
+
+    def run(self, work: Work) -> Made:
+        """Analyse in a thread. Raises UNSUPPORTED_MEDIA for what cannot be read. Silence is an answer, not an error."""
+        # SciPy and Numba stay out of processes that only parse requests.
+        from services.processing.analysis.listening import listen
+
+        asked = _checked(work.request)
+        source = work.sources[asked.track_id].master
+        if source is None:
+            raise AppError(ErrorCode.INTERNAL, "The track came without its master.", track_id=asked.track_id)
+        heard = listen(
+            source,
+            musical=bool(asked.wanted & MUSICAL),
+            spectrogram="spectrogram" in asked.wanted,
+            waveform="waveform" in asked.wanted,
+            check=work.check,
+            progress=lambda done: work.report(_HEARD * done, "listening"),
+        )
+        work.report(_HEARD, "finding beats, harmony and form" if asked.wanted & MUSICAL else "measuring")
+        result, curves = _described(asked, heard)
+        work.check()
+        file = work.folder / "analysis.json"
+        file.write_bytes(orjson.dumps({**result, **curves}, option=orjson.OPT_INDENT_2))
+        work.report(_DESCRIBED, "writing it down")
+        return Made(result=result, files={file.name: file, **_drawn(heard, work.folder)})
+
+
+def _described(asked: AnalyzeRequest, heard: Heard) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the job answers, and the curves that only its file holds."""
+    from services.processing.analysis import listening, song
+
+    info = heard.survey.info
+    result: dict[str, Any] = {
+        "duration": round(info.duration_seconds, 6),
+        "sample_rate": info.sample_rate_hz,
+        "channels": info.channels,
+        "features": list(asked.features),
+    }
+    curves: dict[str, Any] = {}
+    if heard.frames is not None:
+        described = song.describe(heard.frames)
+        parts = {
+            "tempo": song.tempo_dict,
+            "beats": song.beats_dict,
+            "key": song.key_dict,
+            "chords": song.chords_list,
+            "sections": song.sections_list,
+        }
+        result |= {name: part(described) for name, part in parts.items() if name in asked.wanted}
+    if "loudness" in asked.wanted:
+        result["loudness"] = listening.loudness_dict(heard.survey)
+        curves["loudness_curve"] = listening.loudness_curve(heard.survey)
+    if "spectrum" in asked.wanted:
+        result["spectrum"] = listening.spectrum_dict(heard.survey)
+    if "energy" in asked.wanted:
+        result["energy"] = listening.energy_dict(heard.survey)
+    return result, curves
+
+
+def _drawn(heard: Heard, folder: Path) -> dict[str, Path]:
+    """The pictures that were asked for, by file name."""
+    from services.processing.analysis.colours import DEFAULT
+
+    pictures: dict[str, bytes] = {}
+    if heard.spectrogram is not None:
+        pictures["spectrogram.png"] = heard.spectrogram.png(_SPECTROGRAM_HEIGHT, DEFAULT)
+    if heard.waveform is not None:
+        pictures["waveform.png"] = heard.waveform.png(_WAVEFORM_HEIGHT, DEFAULT)
+        pictures["waveform.svg"] = heard.waveform.svg(_WAVEFORM_HEIGHT, DEFAULT)
+    for name, data in pictures.items():
+        (folder / name).write_bytes(data)
+    return {name: folder / name for name in pictures}
+
+
+def _checked(request: Any) -> AnalyzeRequest:
+    if not isinstance(request, AnalyzeRequest):
+        raise AppError(ErrorCode.INTERNAL, "The job's request is no request for an analysis.")
+    return request
+
+
+KIND: Final[JobKind] = AnalyzeKind()
