@@ -11,6 +11,7 @@ import structlog
 
 from protos.generation.v1.generation_pb2_grpc import add_GenerationServiceServicer_to_server
 from protos.users.v1.jobs_pb2_grpc import JobServiceStub
+from protos.users.v1.tracks_pb2_grpc import TrackServiceStub
 from services.generation.backends.protocol import Backend, BackendEnvironment
 from services.generation.backends.registry import find_backends
 from services.generation.catalogue import CatalogueTexts, ModelCatalogue
@@ -18,6 +19,7 @@ from services.generation.config import GenerationSettings
 from services.generation.live.broadcast import Broadcasts
 from services.generation.scratch import scratch_folder
 from services.generation.server import SERVICE_NAME, GenerationServicer
+from services.generation.sources import TrackSources
 from services.generation.submission import RequestChecker
 from services.generation.worker_registry import ResidentModels
 from services.shared.errors import AppError
@@ -59,6 +61,7 @@ async def serve(settings: GenerationSettings, backends: Sequence[Backend], stop:
             catalogue=catalogue,
             broadcasts=broadcasts,
             resident=ResidentModels(redis),
+            sources=TrackSources(TrackServiceStub(users)),
         )
         server.add(add_GenerationServiceServicer_to_server, servicer, SERVICE_NAME)
         await server.start()

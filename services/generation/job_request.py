@@ -17,20 +17,24 @@ KIND = "generate"
 
 # Keys that begin with an underscore are the platform's own and no part of what the caller asked for.
 TRACE_KEY = "_trace"
+SOURCES_KEY = "_sources"
 
 
-def encode(request: GenerationRequest, trace: Mapping[str, str]) -> str:
-    """The JSON of a request; only what was asked for or decided. Raises VALIDATION for numbers beyond 64 bits."""
+def encode(request: GenerationRequest, trace: Mapping[str, str], sources: Mapping[str, str] | None = None) -> str:
+    """The JSON of a request; only what was asked for or decided. Raises VALIDATION for numbers beyond 64 bits.
+
+    `sources` are the object keys of the masters of the tracks that it names, by their ids.
+    """
     body: dict[str, Any] = {
         "prompt": request.prompt,
         "duration": request.duration_seconds,
         "model": request.model,
         "seed": request.seed,
     }
-    for name in ("negative_prompt", "lyrics", "key", "title", "public", "spec"):
+    for name in ("negative_prompt", "lyrics", "key", "title", "public", "spec", "melody_id", "continue_from_id"):
         if value := getattr(request, name):
             body[name] = value
-    for name in ("guidance_scale", "temperature", "top_k", "top_p", "bpm"):
+    for name in ("guidance_scale", "temperature", "top_k", "top_p", "bpm", "continue_at"):
         if (number := getattr(request, name)) is not None:
             body[name] = number
     if request.structure:
@@ -40,6 +44,8 @@ def encode(request: GenerationRequest, trace: Mapping[str, str]) -> str:
         ]
     if trace:
         body[TRACE_KEY] = dict(trace)
+    if sources:
+        body[SOURCES_KEY] = dict(sources)
     return orjson.dumps(body).decode()
 
 
@@ -48,6 +54,7 @@ def decode(text: str) -> tuple[GenerationRequest, dict[str, str]]:
     try:
         body = orjson.loads(text)
         trace = body.pop(TRACE_KEY, {})
+        body.pop(SOURCES_KEY, None)
         request = GenerationRequest(
             duration_seconds=body.pop("duration"),
             structure=tuple(Section(**section) for section in body.pop("structure", ())),
@@ -56,3 +63,12 @@ def decode(text: str) -> tuple[GenerationRequest, dict[str, str]]:
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise AppError(ErrorCode.INTERNAL, "The job's request cannot be read by this version of the engine.") from error
     return request, trace
+
+
+def sources(text: str) -> dict[str, str]:
+    """The object keys of the tracks that a job's request names, by their ids."""
+    try:
+        found = orjson.loads(text).get(SOURCES_KEY, {})
+    except (orjson.JSONDecodeError, AttributeError) as error:
+        raise AppError(ErrorCode.INTERNAL, "The job's request cannot be read by this version of the engine.") from error
+    return {str(track): str(key) for track, key in found.items()}

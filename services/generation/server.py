@@ -16,6 +16,7 @@ from services.generation.backends.protocol import ModelDescription
 from services.generation.catalogue import ModelCatalogue
 from services.generation.live.broadcast import Broadcasts
 from services.generation.live.encoders import check_format
+from services.generation.sources import TrackSources
 from services.generation.submission import RequestChecker
 from services.generation.worker_registry import ResidentModels
 from services.shared.errors import AppError, ErrorCode
@@ -45,19 +46,21 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         catalogue: ModelCatalogue,
         broadcasts: Broadcasts,
         resident: ResidentModels,
+        sources: TrackSources,
     ) -> None:
         self._jobs = jobs
         self._checker = checker
         self._catalogue = catalogue
         self._broadcasts = broadcasts
         self._resident = resident
+        self._sources = sources
 
     async def Submit(  # noqa: N802 — the wire's name
         self, request: generation_pb2.SubmitRequest, context: Any
     ) -> generation_pb2.SubmitResponse:
         """Check the request and create its job in the caller's name."""
         caller = require_user()
-        create = self._create_request(request)
+        create = await self._create_request(request, caller.token)
         # Only a call with a key may be repeated by us: without one, a lost answer would make two jobs.
         retries = _IDEMPOTENT_RETRIES if request.idempotency.key else 0
         return _submitted(await call(self._jobs.Create, create, token=caller.token, retries=retries))
@@ -70,7 +73,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         creates = []
         for position, item in enumerate(request.requests):
             try:
-                creates.append(self._create_request(item))
+                creates.append(await self._create_request(item, caller.token))
             except AppError as error:
                 raise error.within(f"/requests/{position}") from None
         retries = _IDEMPOTENT_RETRIES if all(item.idempotency.key for item in request.requests) else 0
@@ -79,12 +82,13 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         )
         return generation_pb2.SubmitBatchResponse(responses=[_submitted(created) for created in answer.jobs])
 
-    def _create_request(self, request: generation_pb2.SubmitRequest) -> jobs_pb2.CreateRequest:
+    async def _create_request(self, request: generation_pb2.SubmitRequest, token: str) -> jobs_pb2.CreateRequest:
         checked, model = self._checker.check(request.request)
+        sources = await self._sources.resolve(checked, token)
         return jobs_pb2.CreateRequest(
             kind=job_request.KIND,
             queue=job_request.QUEUE,
-            request_json=job_request.encode(checked, inject_headers({})),
+            request_json=job_request.encode(checked, inject_headers({}), sources),
             cost=model.cost,
             reserve_seconds=checked.duration_seconds,
             model=model.id,

@@ -25,6 +25,7 @@ LONGEST_PROMPT = 2_000
 LONGEST_LYRICS = 10_000
 LONGEST_TITLE = 200
 LONGEST_KEY = 40
+LONGEST_ID = 100
 LONGEST_SPEC_BYTES = 16_384
 MOST_SECTIONS = 64
 SHORTEST_SECONDS = 1.0
@@ -38,8 +39,18 @@ _NUMBERS: tuple[tuple[str, float, float], ...] = (
     ("top_k", 0, 100_000),
     ("top_p", 0.0, 1.0),
     ("bpm", 20.0, 400.0),
+    ("continue_at", 0.0, 36_000.0),
 )
-_OPTIONAL = ("negative_prompt", "lyrics", "structure", "key", "spec_json", *(name for name, _, _ in _NUMBERS))
+_SOURCES = ("melody_id", "continue_from_id")
+_OPTIONAL = (
+    "negative_prompt",
+    "lyrics",
+    "structure",
+    "key",
+    "spec_json",
+    *_SOURCES,
+    *(name for name, _, _ in _NUMBERS),
+)
 
 
 class RequestChecker:
@@ -78,6 +89,11 @@ class RequestChecker:
                 found.number(name, getattr(wire, name), lowest, highest)
         if wire.HasField("seed") and wire.seed < 0:
             found.add("/seed", f"The seed must lie between 0 and {2**63 - 1}. Leave it out to have one drawn.")
+        for name in _SOURCES:
+            if len(getattr(wire, name)) > LONGEST_ID:
+                found.add(f"/{name}", "There is no such track.")
+        if wire.HasField("continue_at") and not wire.continue_from_id:
+            found.add("/continue_at", "Name the track to go on from (continue_from_id), or leave this out.")
         structure = _structure(wire, found)
         spec = _spec(wire, found)
         model = self._model(wire, found)
@@ -107,6 +123,9 @@ class RequestChecker:
             title=title,
             public=wire.public,
             spec=spec,
+            melody_id=wire.melody_id,
+            continue_from_id=wire.continue_from_id,
+            continue_at=_optional(wire, "continue_at"),
         )
         if model.id in self._closer:
             self._closer[model.id].check(request)

@@ -38,12 +38,13 @@ class LiveKeys:
     pcm: str
     segments: str
     events: str
+    tokens: str
 
     @classmethod
     def of(cls, job_id: str) -> LiveKeys:
         """The keys of `job_id`."""
         live = f"mg:live:{{{job_id}}}"
-        return cls(f"{live}:meta", f"{live}:pcm", f"{live}:segments", f"mg:events:{{{job_id}}}")
+        return cls(f"{live}:meta", f"{live}:pcm", f"{live}:segments", f"mg:events:{{{job_id}}}", f"{live}:tokens")
 
 
 _PRELUDE = """
@@ -119,6 +120,17 @@ return {'ok', committed}
 """
 )
 
+# KEYS: meta, tokens. ARGV: token, bytes that are there already (−1: begin anew), data, seconds to live
+_TOKENS = """
+local meta = redis.call('HMGET', KEYS[1], 'token', 'state')
+if tonumber(ARGV[1]) < tonumber(meta[1] or 0) or (meta[2] and meta[2] ~= 'open') then return {'stale', 0} end
+if ARGV[2] == '-1' then redis.call('DEL', KEYS[2])
+elseif tonumber(ARGV[2]) ~= redis.call('STRLEN', KEYS[2]) then return {'gap', redis.call('STRLEN', KEYS[2])} end
+local length = redis.call('APPEND', KEYS[2], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+return {'ok', length}
+"""
+
 # ARGV: token, state or '', seconds to live, seconds to live after the end
 _RAISE_FENCE = (
     _PRELUDE
@@ -173,6 +185,21 @@ class LiveScripts:
         if status == "lost":
             raise AppError(ErrorCode.UNAVAILABLE, "The job's live channel is gone.")
         return committed
+
+    async def save_tokens(self, token: int, known_bytes: int | None, data: bytes) -> int:
+        """Append to the job's record of tokens if it holds `known_bytes` (None: begin it anew).
+
+        Answers how many bytes it holds now: fewer or more than the caller thinks mean that nothing was appended. Raises
+        `StaleToken`.
+        """
+        script = self._redis.register_script(_TOKENS)
+        keys = [self.keys.meta, self.keys.tokens]
+        args: list[str | int | bytes] = [token, -1 if known_bytes is None else known_bytes, data]
+        args.append(LIVE_SECONDS_AFTER_WRITE)
+        status, held = await patiently(lambda: cast("Awaitable[Any]", script(keys=keys, args=args)))
+        if as_text(status) == "stale":
+            raise StaleToken
+        return int(held)
 
     async def add_segment(self, token: int, index: int, start: int, end: int, key: str, keep_samples: int) -> bool:
         """Announce a stored segment and trim what it covers off the stream. False when it leaves a gap."""

@@ -42,6 +42,9 @@ class GenerateRequest(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     PUBLIC_FIELD_NUMBER: _builtins.int
     SPEC_JSON_FIELD_NUMBER: _builtins.int
+    MELODY_ID_FIELD_NUMBER: _builtins.int
+    CONTINUE_FROM_ID_FIELD_NUMBER: _builtins.int
+    CONTINUE_AT_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """1 to 2,000 characters of text."""
     duration_seconds: _builtins.float
@@ -63,6 +66,12 @@ class GenerateRequest(_message.Message):
     public: _builtins.bool
     spec_json: _builtins.str
     """Fields of the composer's MusicSpec that win over the prompt, JSON object; empty: none."""
+    melody_id: _builtins.str
+    """Id of a track whose melody the song follows; empty: none."""
+    continue_from_id: _builtins.str
+    """Id of a track that the song goes on from; empty: none."""
+    continue_at: _builtins.float
+    """The second of that track at which the song begins; unset: its end."""
     @_builtins.property
     def structure(self) -> _containers.RepeatedCompositeFieldContainer[Global___Section]: ...
     def __init__(
@@ -84,13 +93,18 @@ class GenerateRequest(_message.Message):
         title: _builtins.str = ...,
         public: _builtins.bool = ...,
         spec_json: _builtins.str = ...,
+        melody_id: _builtins.str = ...,
+        continue_from_id: _builtins.str = ...,
+        continue_at: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "key", b"key", "lyrics", b"lyrics", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "public", b"public", "seed", b"seed", "spec_json", b"spec_json", "structure", b"structure", "temperature", b"temperature", "title", b"title", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "continue_from_id", b"continue_from_id", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "key", b"key", "lyrics", b"lyrics", "melody_id", b"melody_id", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "public", b"public", "seed", b"seed", "spec_json", b"spec_json", "structure", b"structure", "temperature", b"temperature", "title", b"title", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bpm: _TypeAlias = _typing.Literal["bpm"]  # noqa: Y015
     _WhichOneofArgType__bpm: _TypeAlias = _typing.Literal["_bpm", b"_bpm"]  # noqa: Y015
+    _WhichOneofReturnType__continue_at: _TypeAlias = _typing.Literal["continue_at"]  # noqa: Y015
+    _WhichOneofArgType__continue_at: _TypeAlias = _typing.Literal["_continue_at", b"_continue_at"]  # noqa: Y015
     _WhichOneofReturnType__duration_seconds: _TypeAlias = _typing.Literal["duration_seconds"]  # noqa: Y015
     _WhichOneofArgType__duration_seconds: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds"]  # noqa: Y015
     _WhichOneofReturnType__guidance_scale: _TypeAlias = _typing.Literal["guidance_scale"]  # noqa: Y015
@@ -105,6 +119,8 @@ class GenerateRequest(_message.Message):
     _WhichOneofArgType__top_p: _TypeAlias = _typing.Literal["_top_p", b"_top_p"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__bpm) -> _WhichOneofReturnType__bpm | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__continue_at) -> _WhichOneofReturnType__continue_at | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_seconds) -> _WhichOneofReturnType__duration_seconds | None: ...
     @_typing.overload

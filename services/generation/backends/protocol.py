@@ -158,8 +158,8 @@ class ResumableContext(Protocol):
     def saved_tokens(self) -> bytes:
         """The record as earlier attempts left it; empty for a new song."""
 
-    def save_tokens(self, data: bytes) -> None:
-        """Append to the record."""
+    def save_tokens(self, data: bytes, *, restart: bool = False) -> None:
+        """Append to the record; `restart` begins it anew."""
 
 
 @runtime_checkable
@@ -211,3 +211,12 @@ class CheckingBackend(Protocol):
 
         Runs in the gRPC server: quick, and without the heavy stack.
         """
+
+
+@runtime_checkable
+class EvictingBackend(Protocol):
+    """What a backend may offer that lets models go to make room for others."""
+
+    @property
+    def resident_models(self) -> Sequence[str]:
+        """Ids of the models that are in memory now."""

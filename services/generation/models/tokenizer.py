@@ -84,6 +84,8 @@ def _read_pieces(path: Path) -> Library:
             elif field == 3 and isinstance(value, bytes):
                 found = dict(_fields(value)).get(2, b"")
                 table = found if isinstance(found, bytes) else b""
+        if unknown >= len(pieces):
+            raise ValueError("there are no pieces in it")  # noqa: TRY301 — one way out for all that is wrong
         library = Library(Unigram(pieces, unknown, byte_fallback=False))
     except (ValueError, KeyError, IndexError, struct.error, UnicodeDecodeError) as error:
         raise refuse(path, f"it is not a SentencePiece model ({error}).") from error

@@ -283,7 +283,7 @@ class _Run:
         """Sound what is known before anything is made, so that the codec stands where the song goes on."""
         self.resumed = len(resumed)
         if new_record:
-            self._save(self._record.header)
+            self._save(self._record.header, restart=True)
         known = [*given, *resumed]
         for start in range(0, len(known), 50):
             self._context.check()
@@ -305,10 +305,10 @@ class _Run:
         if audio is not None:
             self._song.play(audio)
 
-    def _save(self, data: bytes) -> None:
+    def _save(self, data: bytes, restart: bool = False) -> None:
         """Before its audio is heard: what somebody heard is never made anew."""
         if isinstance(self._context, ResumableContext):
-            self._context.save_tokens(data)
+            self._context.save_tokens(data, restart=restart)
 
 
 class _Average:

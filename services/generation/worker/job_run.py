@@ -38,6 +38,7 @@ from services.shared.errors import AppError, ErrorCode
 from services.shared.job_progress import JobProgress
 from services.shared.leases import Lease, LeaseKeeper
 from services.shared.live_channel import StaleToken
+from services.shared.live_tokens import read_tokens
 from services.shared.storage import ObjectStore
 from services.shared.telemetry import extract_context
 
@@ -152,11 +153,12 @@ class JobRun:
         shared, lease = self._shared, self._lease
         feed = LiveFeed()
         reporter = JobProgress(shared.redis, lease)
-        context = JobContext(lease, scratch, feed, reporter)
+        saved = await self._saved_tokens()
+        context = JobContext(lease, scratch, feed, reporter, saved, await self._fetched_sources(request, scratch))
         self._context = context
         if self._stop_early:
             context.stop()
-        live = LiveOutput(shared.redis, shared.store, lease, feed, self._note_first_audio)
+        live = LiveOutput(shared.redis, shared.store, lease, feed, self._note_first_audio, saved)
         async with _background(live.run(), on_failure=self.stop) as live_task, reporter.published():
             context.check()
             model = shared.models.describe(request.model)
@@ -166,6 +168,24 @@ class JobRun:
             context.progress(0.99, "saving")
             await self._complete(track, await self._kept(track, request, model, live_task))
         return Outcome.SUCCEEDED
+
+    async def _saved_tokens(self) -> bytes:
+        """What an earlier attempt published; a record that cannot be read only costs time."""
+        try:
+            return await read_tokens(self._shared.redis, self.job_id)
+        except AppError as error:
+            _log.warning("token_record_not_read", reason=error.message)
+            return b""
+
+    async def _fetched_sources(self, request: GenerationRequest, scratch: Path) -> dict[str, Path]:
+        """Local copies of the tracks that the request names."""
+        paths: dict[str, Path] = {}
+        for track_id, key in job_request.sources(self._leased.job.request_json).items():
+            if track_id in {request.melody_id, request.continue_from_id}:
+                path = scratch / f"source-{len(paths)}.flac"
+                await self._shared.store.download(key, path)
+                paths[track_id] = path
+        return paths
 
     async def _kept(
         self,

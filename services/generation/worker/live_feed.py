@@ -33,6 +33,7 @@ class LiveFeed:
         self._format: LiveFormat | None = None
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
+        self._tokens: list[tuple[bytes, bool]] = []
         self._finished = False
         self._discarding = False
 
@@ -69,6 +70,18 @@ class LiveFeed:
             self._waiting_bytes += len(pcm)
         self._tell()
 
+    def put_tokens(self, data: bytes, restart: bool) -> None:
+        """Add to the song's record; it is saved before any audio that is put after it. Never waits."""
+        with self._room:
+            if not self._discarding:
+                self._tokens.append((data, restart))
+
+    def take_tokens(self) -> list[tuple[bytes, bool]]:
+        """What was added to the record since the last time: data, and whether it begins the record anew."""
+        with self._room:
+            taken, self._tokens = self._tokens, []
+            return taken
+
     def finish(self) -> None:
         """No more audio will come."""
         with self._room:
@@ -80,6 +93,7 @@ class LiveFeed:
         with self._room:
             self._discarding = True
             self._waiting.clear()
+            self._tokens.clear()
             self._room.notify_all()
 
     async def format(self) -> LiveFormat | None:

@@ -12,6 +12,7 @@ from services.generation.worker.live_feed import LiveFeed
 from services.shared.errors import AppError, ErrorCode
 from services.shared.leases import Lease
 from services.shared.live_channel import LiveWriter, StaleToken
+from services.shared.live_tokens import TokenWriter
 from services.shared.storage import ObjectStore
 
 _log = structlog.get_logger(__name__)
@@ -22,7 +23,8 @@ class LiveOutput:
 
     Listeners are a comfort, the file is the product: when the channel is lost, the song goes on without it. A full
     disk is different (STORAGE_FULL), because the file would meet it too. `first_audio` is told the wall-clock time of
-    the first published samples.
+    the first published samples. `saved_tokens` is the record that
+    earlier attempts left.
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class LiveOutput:
         lease: Lease,
         feed: LiveFeed,
         first_audio: Callable[[float], None],
+        saved_tokens: bytes = b"",
     ) -> None:
         self._writer = LiveWriter(redis, store, lease.job_id, lease.fencing_token, lease.attempt)
+        self._tokens = TokenWriter(redis, lease.job_id, lease.fencing_token, saved_tokens)
         self._lease = lease
         self._feed = feed
         self._first_audio = first_audio
@@ -61,12 +65,28 @@ class LiveOutput:
         heard = False
         while (pcm := await self._feed.next()) is not None:
             self._refuse_if_lost()
+            await self._save_tokens()
             await self._writer.append(pcm)
             if not heard:
                 heard = True
                 self._first_audio(time.time())
         self._refuse_if_lost()
         await self._writer.close()
+        await self._tokens.drop()
+
+    async def _save_tokens(self) -> None:
+        """Before the audio that they make: another attempt never makes anew what somebody may have heard."""
+        gathered = bytearray()
+        restarted = False
+        for data, restart in self._feed.take_tokens():
+            if restart:
+                gathered.clear()
+                restarted = True
+            gathered += data
+        if restarted:
+            await self._tokens.restart(bytes(gathered))
+        elif gathered:
+            await self._tokens.append(bytes(gathered))
 
     def _refuse_if_lost(self) -> None:
         if self._lease.lost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from services.generation.backends.protocol import Backend, ModelDescription
+from services.generation.backends.protocol import Backend, EvictingBackend, ModelDescription
 from services.generation.catalogue import CatalogueTexts, ModelCatalogue
 from services.shared.errors import AppError, ErrorCode
 
@@ -25,7 +25,12 @@ class WorkerModels:
     @property
     def resident(self) -> tuple[str, ...]:
         """Ids of the models in memory."""
-        return tuple(sorted(self._resident))
+        gone = set()
+        for backend in self._backends:
+            if isinstance(backend, EvictingBackend):
+                known = {model_id for model_id in self._resident if self._makers[model_id] is backend}
+                gone |= known - set(backend.resident_models)
+        return tuple(sorted(self._resident - gone))
 
     def describe(self, model_id: str) -> ModelDescription:
         """The description of a model. Raises MODEL_NOT_INSTALLED."""
@@ -41,10 +46,18 @@ class WorkerModels:
 
     async def load(self, model_id: str) -> Backend:
         """Bring a model into memory; its backend. Raises what the backend raises, MODEL_NOT_INSTALLED."""
-        backend = self._makers[self.describe(model_id).id]
+        known = self.describe(model_id).id
+        backend = self._makers.get(known) or self._find(known)
         await asyncio.to_thread(backend.load, model_id)
         self._resident.add(model_id)
         return backend
+
+    def _find(self, model_id: str) -> Backend:
+        """The backend of a model that was installed after the start."""
+        for backend in self._backends:
+            if any(model.id == model_id for model in backend.describe()):
+                return self._makers.setdefault(model_id, backend)
+        raise AppError(ErrorCode.MODEL_NOT_INSTALLED, f"The model {model_id} is not installed on this worker.")
 
     def close(self) -> None:
         """Free everything."""

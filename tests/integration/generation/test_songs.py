@@ -124,8 +124,10 @@ async def test_models_say_which_is_the_default_and_which_are_loaded(generation: 
     models = await generation.models()
     assert (models["tone"].default, models["musicgen-debug"].default) == (True, False)
     assert models["musicgen-debug"].parameters == [
-        "negative_prompt", "guidance_scale", "temperature", "top_k", "top_p",
+        "negative_prompt", "guidance_scale", "temperature", "top_k", "top_p", "structure", "bpm", "key",
+        "continue_from_id", "continue_at",
     ]  # fmt: skip
+    assert not models["musicgen-small"].installed
     request = generation_pb2.GetModelRequest(model_id="musicgen-debug")
     one = (await call(generation.stub.GetModel, request, token=generation.token())).model
     assert (one.id, one.sample_rate_hz, one.channels) == ("musicgen-debug", 32_000, 1)

@@ -1,0 +1,46 @@
+"""The other tracks that a request names: looked up with the caller's own rights, before the job is made."""
+
+from __future__ import annotations
+
+from protos.users.v1 import tracks_pb2, tracks_pb2_grpc
+from services.generation.backends.protocol import GenerationRequest
+from services.shared.errors import AppError, ErrorCode
+from services.shared.grpc_client import call
+
+_RETRIES = 3
+_UNKNOWN = {ErrorCode.NOT_FOUND, ErrorCode.VALIDATION}
+
+
+class TrackSources:
+    """Resolves `melody_id` and `continue_from_id`."""
+
+    def __init__(self, tracks: tracks_pb2_grpc.TrackServiceStub) -> None:
+        self._tracks = tracks
+
+    async def resolve(self, request: GenerationRequest, token: str) -> dict[str, str]:
+        """Object keys of the masters of the tracks that a request names, by their ids.
+
+        Raises VALIDATION with the field when the caller has no such track, or it ends before `continue_at`.
+        """
+        keys: dict[str, str] = {}
+        for pointer, track_id in (("/melody_id", request.melody_id), ("/continue_from_id", request.continue_from_id)):
+            if not track_id:
+                continue
+            content = await self._content(pointer, track_id, token)
+            keys[track_id] = content.master_object_key
+            if pointer == "/continue_from_id" and (request.continue_at or 0.0) > content.duration_seconds:
+                raise AppError.field(
+                    "/continue_at", f"The track is {content.duration_seconds:.1f} seconds long. Choose an earlier one."
+                )
+        return keys
+
+    async def _content(self, pointer: str, track_id: str, token: str) -> tracks_pb2.TrackContent:
+        try:
+            answer: tracks_pb2.GetTrackResponse = await call(
+                self._tracks.GetTrack, tracks_pb2.GetTrackRequest(track_id=track_id), token=token, retries=_RETRIES
+            )
+        except AppError as error:
+            if error.code in _UNKNOWN:
+                raise AppError.field(pointer, "There is no such track. Choose one of your library.") from error
+            raise
+        return answer.track.content
