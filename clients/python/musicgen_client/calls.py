@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Generic, Literal, Required, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ from musicgen_client.models import (
     Waveform,
 )
 from musicgen_client.tokens import Tokens, TokenStore
+from musicgen_client.uploads import FileUpload, Sent
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -91,6 +93,7 @@ class Call(Generic[T]):
     read: Callable[[httpx.Response], T]
     params: Mapping[str, str | int | float] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    upload: FileUpload | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     signed: bool = True
     wait_seconds: float = 0.0
@@ -134,6 +137,7 @@ _JOBS: Final = _read(Page[Job])
 _TRACK: Final = _read(Track)
 _TRACKS: Final = _read(Page[Track])
 _TOKENS: Final = _read(TokenPair)
+_DOCUMENT: Final = _read_adapted(TypeAdapter(dict[str, Any]))
 
 
 def _sign_in(store: TokenStore, pair: TokenPair) -> None:
@@ -319,6 +323,87 @@ def midi_path(track_id: str) -> str:
     return _path("tracks", track_id, "midi")
 
 
+# Shaping audio
+
+
+def _process(kind: str, idempotency_key: str | None, body: Mapping[str, Any], **given: Any) -> Call[Job]:
+    return Call("POST", _path("processing", kind), _JOB, body={**body, **_set(given)}, headers=_once(idempotency_key))
+
+
+def upload(
+    path: Path, *, title: str | None = None, sent: Sent | None = None, idempotency_key: str | None = None
+) -> Call[Job]:
+    """Send an audio file; the job's track is a lossless copy. `sent` is told bytes so far, and bytes in all."""
+    return Call("POST", _path("uploads"), _JOB, upload=FileUpload(path, title, sent), headers=_once(idempotency_key))
+
+
+def separate(
+    track_id: str,
+    *,
+    model: str | None = None,
+    stems: Sequence[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
+) -> Call[Job]:
+    """Take a track apart into stems. `options` are further fields of the request."""
+    body = {"track_id": track_id, **(options or {})}
+    return _process("separate", idempotency_key, body, model=model, stems=list(stems) if stems else None)
+
+
+def mix(session: Mapping[str, Any], *, idempotency_key: str | None = None) -> Call[Job]:
+    """Render a session: `tracks`, `buses`, `master`, … as `effects` describes them."""
+    return _process("mix", idempotency_key, session)
+
+
+def master(
+    track_id: str,
+    *,
+    preset: str | None = None,
+    target_lufs: float | None = None,
+    true_peak_dbtp: float | None = None,
+    reference_track_id: str | None = None,
+    idempotency_key: str | None = None,
+) -> Call[Job]:
+    """Bring a track to a loudness (LUFS) below a true peak (dBTP), by a preset or near a reference."""
+    return _process(
+        "master",
+        idempotency_key,
+        {"track_id": track_id},
+        preset=preset,
+        target_lufs=target_lufs,
+        true_peak_dbtp=true_peak_dbtp,
+        reference_track_id=reference_track_id,
+    )
+
+
+def transcribe(
+    track_id: str,
+    *,
+    stem: str | None = None,
+    quantize: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
+) -> Call[Job]:
+    """Write a track's notes down as MIDI. `options` are further fields of the request."""
+    body = {"track_id": track_id, **(options or {})}
+    return _process("transcribe", idempotency_key, body, stem=stem, quantize=quantize)
+
+
+def analyze(track_id: str, *, features: Sequence[str] | None = None, idempotency_key: str | None = None) -> Call[Job]:
+    """Find a track's tempo, beats, key, chords, sections, loudness and spectrum; the job's `result` holds them."""
+    return _process("analyze", idempotency_key, {"track_id": track_id}, features=list(features) if features else None)
+
+
+def effects() -> Call[dict[str, Any]]:
+    """The mixer's effects, with the units, ranges and defaults of their parameters."""
+    return Call("GET", _path("processing", "effects"), _DOCUMENT)
+
+
+def presets() -> Call[dict[str, Any]]:
+    """The presets of the mastering chain."""
+    return Call("GET", _path("processing", "presets"), _DOCUMENT)
+
+
 def convert(
     track_id: str,
     format: AudioFormat,  # noqa: A002 — the API's word
@@ -330,13 +415,17 @@ def convert(
 ) -> Call[Job]:
     """Ask for a track in another form; `download_file` fetches it when the job has succeeded."""
     body = {"track_id": track_id, "format": format}
-    body |= _set({"sample_rate": sample_rate, "bit_depth": bit_depth, "bitrate": bitrate})
-    return Call("POST", _path("processing", "convert"), _JOB, body=body, headers=_once(idempotency_key))
+    return _process("convert", idempotency_key, body, sample_rate=sample_rate, bit_depth=bit_depth, bitrate=bitrate)
 
 
-def file_path(job_id: str) -> str:
-    """Where the file of a conversion is."""
-    return _path("jobs", job_id, "file")
+def file_path(job_id: str, name: str | None = None) -> str:
+    """Where a job's file is; without a name the only one."""
+    return _path("jobs", job_id, "file") if name is None else _path("jobs", job_id, "files", name)
+
+
+def spectrogram_path(track_id: str) -> str:
+    """Where the picture of a track is."""
+    return _path("tracks", track_id, "spectrogram.png")
 
 
 # Operations

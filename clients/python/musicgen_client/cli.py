@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from musicgen_client.commands import account, library, making
+from musicgen_client.commands import account, library, making, shaping
 from musicgen_client.exit_codes import ExitCode, of_error
 
 EPILOG = (
@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (making.app, library.app, account.app):
+for commands in (making.app, shaping.app, library.app, account.app):
     app.registered_commands.extend(commands.registered_commands)
 
 

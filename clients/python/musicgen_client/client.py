@@ -77,7 +77,15 @@ class Client:
     update_track = _method(calls.update_track)
     delete_track = _method(calls.delete_track)
     waveform = _method(calls.waveform)
+    upload = _method(calls.upload)
+    separate = _method(calls.separate)
+    mix = _method(calls.mix)
+    master = _method(calls.master)
+    transcribe = _method(calls.transcribe)
+    analyze = _method(calls.analyze)
     convert = _method(calls.convert)
+    effects = _method(calls.effects)
+    presets = _method(calls.presets)
     version = _method(calls.version)
 
     def send(self, call: Call[T]) -> T:
@@ -187,9 +195,16 @@ class Client:
         """Fetch a track's MIDI file."""
         return self._fetch(calls.midi_path(track_id), {}, path, None)
 
-    def download_file(self, job_id: str, path: Path) -> Path:
-        """Fetch the file that a conversion made."""
-        return self._fetch(calls.file_path(job_id), {}, path, None)
+    def download_file(self, job_id: str, path: Path, *, name: str | None = None) -> Path:
+        """Fetch a file that a job made beside tracks; without a name the only one."""
+        return self._fetch(calls.file_path(job_id, name), {}, path, None)
+
+    def download_spectrogram(
+        self, track_id: str, path: Path, *, width: int = 1200, height: int = 400, scheme: str = "magma"
+    ) -> Path:
+        """Fetch a picture of a track (PNG)."""
+        params = {"width": str(width), "height": str(height), "scheme": scheme}
+        return self._fetch(calls.spectrogram_path(track_id), params, path, None)
 
     def _fetch(self, address: str, params: dict[str, str], path: Path, received: Received | None) -> Path:
         with PartialFile(path) as partial:

@@ -15,6 +15,7 @@ from musicgen_client.calls import API, Call
 from musicgen_client.errors import ApiError, UnexpectedAnswerError
 from musicgen_client.models import Track
 from musicgen_client.tokens import MemoryTokenStore, TokenStore
+from musicgen_client.uploads import AsyncFileBody, FileBody
 
 T = TypeVar("T")
 
@@ -59,13 +60,22 @@ class Connection:
         return self._auth if call.signed else None
 
     def request(self, http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
-        """A call as a request."""
+        """A call as a request. Raises OSError when a file that is to be sent cannot be read."""
+        content: bytes | FileBody | AsyncFileBody | None = None
+        headers = dict(call.headers)
+        if call.upload is not None:
+            body = call.upload.body()
+            content = AsyncFileBody(body) if isinstance(http, httpx.AsyncClient) else body
+            headers |= {"Content-Type": body.content_type, "Content-Length": str(body.length)}
+        elif call.body is not None:
+            content = json.dumps(call.body, allow_nan=False).encode()
+            headers["Content-Type"] = "application/json"
         return http.build_request(
             call.method,
             call.path,
             params=call.params or None,
-            content=None if call.body is None else json.dumps(call.body, allow_nan=False).encode(),
-            headers={**call.headers, **({} if call.body is None else {"Content-Type": "application/json"})},
+            content=content,
+            headers=headers,
             timeout=httpx.Timeout(self._timeout_seconds + call.wait_seconds, connect=5.0),
         )
 

@@ -71,6 +71,8 @@ class Usage(Answer):
     balance_seconds: float = 0.0
     reserved_seconds: float = 0.0
     used_seconds: float = 0.0
+    stored_bytes: int = 0
+    stored_bytes_limit: int | None = None
 
 
 class Session(Answer):
@@ -105,10 +107,21 @@ class Model(Answer):
     default: bool = False
 
 
+class JobFile(Answer):
+    """A file that a job left beside tracks. `link` is signed: it needs no header for a while."""
+
+    name: str
+    media_type: str = ""
+    size_bytes: int = 0
+    sha256: str = ""
+    link: str = ""
+
+
 class JobResult(Answer):
-    """What a job made."""
+    """What a job made; each kind adds what it found out."""
 
     track_ids: list[str] = Field(default_factory=list)
+    files: list[JobFile] = Field(default_factory=list)
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -136,6 +149,11 @@ class Job(Answer):
     def ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.status in ("succeeded", "failed", "cancelled")
+
+    @property
+    def files(self) -> list[JobFile]:
+        """The files that it left beside tracks."""
+        return self.result.files if self.result else []
 
     @property
     def track_ids(self) -> list[str]:

@@ -62,7 +62,7 @@ class MixRequest(Body):
                     "track_id": _TRACK,
                     "stem": "bass",
                     "gain_db": -4.5,
-                    "effects": [{"effect": "compressor", "threshold_db": -18.0, "ratio": 3.0}],
+                    "effects": [{"type": "compressor", "parameters": {"threshold_db": -18.0, "ratio": 3.0}}],
                 },
             ],
             "title": "Rhythm section",

@@ -70,7 +70,7 @@ def generate(
         try:
             job, written = _make(client, job, asked, stream=stream, json=json)
         except KeyboardInterrupt:
-            _stop(client, job)
+            stop(client, job)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         tracks = [client.track(track_id) for track_id in job.track_ids]
     if json:
@@ -197,7 +197,8 @@ class _Follower(threading.Thread):
             return  # the client was closed: the command is over
 
 
-def _stop(client: Client, job: Job) -> None:
+def stop(client: Client, job: Job) -> None:
+    """Ask the server to stop a job, and say so."""
     from musicgen_client.errors import MusicGenError
 
     try:

@@ -1,0 +1,213 @@
+"""`musicgen upload`, `separate`, `mix`, `master`, `transcribe`, `analyze`, `convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
+
+import typer
+
+from musicgen_client.commands import output
+from musicgen_client.commands.options import DEFAULT_URL, Json, Url, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from musicgen_client.calls import AudioFormat
+    from musicgen_client.client import Client
+    from musicgen_client.models import Job
+
+app = typer.Typer()
+
+Source: TypeAlias = Annotated[
+    str, typer.Argument(metavar="TRACK", help="A track's id, or a file, which is sent first.")
+]
+Ask: TypeAlias = "Callable[[Client, str], Job]"
+Output: TypeAlias = Annotated[
+    Path | None, typer.Option("--output", "-o", help="A file, whose ending says what is wanted, or a folder for all.")
+]
+Wait: TypeAlias = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result and fetch it.")]
+
+
+@app.command()
+def upload(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="WAV, FLAC, AIFF, MP3, Ogg, Opus or M4A.")],
+    title: Annotated[str | None, typer.Option("--title", help="The track's name; the file's if not said.")] = None,
+    wait: Wait = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Send an audio file; it becomes a track of yours."""
+    from musicgen_client.commands.sources import send
+
+    if not file.is_file():
+        raise typer.BadParameter(f"there is no file {file}")
+    with connect(url) as client:
+        _finish(client, send(client, file, title=title, quiet=json), None, wait=wait, json=json)
+
+
+@app.command()
+def separate(
+    track: Source,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="spleeter-2stems, htdemucs, …")] = None,
+    stems: Annotated[str | None, typer.Option("--stems", help="Only these, with commas: vocals,drums.")] = None,
+    karaoke: Annotated[bool, typer.Option("--karaoke", help="One track without the vocals.")] = False,
+    out: Output = None,
+    wait: Wait = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Take a song apart into stems."""
+    options = {"preset": "karaoke"} if karaoke else None
+    names = [name.strip() for name in stems.split(",")] if stems else None
+
+    def ask(client: Client, track_id: str) -> Job:
+        return client.separate(track_id, model=model, stems=names, options=options)
+
+    _shape(track, ask, out, wait=wait, url=url, json=json)
+
+
+@app.command()
+def mix(
+    session: Annotated[Path, typer.Argument(metavar="SESSION", help="A session, as YAML or JSON.")],
+    out: Output = None,
+    wait: Wait = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Render a session. Its tracks name tracks of the library (track_id) or files (file), which are sent first."""
+    from musicgen_client.commands.sources import check_output, read_session, with_files_sent
+
+    body = read_session(session)
+    out = check_output(out)
+    with connect(url) as client:
+        body = with_files_sent(client, body, session.parent, quiet=json)
+        _finish(client, client.mix(body), out, wait=wait, json=json)
+
+
+@app.command()
+def master(
+    track: Source,
+    preset: Annotated[str | None, typer.Option("--preset", "-p", help="streaming, loud, club, podcast, …")] = None,
+    target_lufs: Annotated[float | None, typer.Option("--lufs", help="Integrated loudness to reach.")] = None,
+    true_peak_dbtp: Annotated[float | None, typer.Option("--true-peak", help="The ceiling, in dBTP.")] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", "-r", metavar="TRACK", help="A track or file to sound like.")
+    ] = None,
+    out: Output = None,
+    wait: Wait = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Bring a track to its loudness."""
+    from musicgen_client.commands.sources import track_of
+
+    def ask(client: Client, track_id: str) -> Job:
+        return client.master(
+            track_id,
+            preset=preset,
+            target_lufs=target_lufs,
+            true_peak_dbtp=true_peak_dbtp,
+            reference_track_id=track_of(client, reference, quiet=json) if reference else None,
+        )
+
+    _shape(track, ask, out, wait=wait, url=url, json=json)
+
+
+@app.command()
+def transcribe(
+    track: Source,
+    stem: Annotated[str | None, typer.Option("--stem", help="Only this part of the track.")] = None,
+    instrument: Annotated[str | None, typer.Option("--instrument", help="auto, pitched or drums.")] = None,
+    grid: Annotated[str | None, typer.Option("--quantize", "-q", help="Move notes to a grid: 1/16, 1/8, …")] = None,
+    swing: Annotated[float | None, typer.Option("--swing", min=0, max=1, help="Of the grid.")] = None,
+    out: Output = None,
+    wait: Wait = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Write a track's notes down as MIDI."""
+    if swing is not None and grid is None:
+        raise typer.BadParameter("--swing needs --quantize")
+    quantize: dict[str, Any] | None = None
+    if grid is not None:
+        quantize = {"grid": grid} if swing is None else {"grid": grid, "swing": swing}
+    options = {"instrument": instrument} if instrument else None
+
+    def ask(client: Client, track_id: str) -> Job:
+        return client.transcribe(track_id, stem=stem, quantize=quantize, options=options)
+
+    _shape(track, ask, out, wait=wait, url=url, json=json)
+
+
+@app.command()
+def analyze(
+    track: Source,
+    features: Annotated[str | None, typer.Option("--features", help="Only these, with commas: tempo,key.")] = None,
+    out: Output = None,
+    wait: Wait = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Find a track's tempo, beats, key, chords, sections, loudness and spectrum."""
+    names = [name.strip() for name in features.split(",")] if features else None
+
+    def ask(client: Client, track_id: str) -> Job:
+        return client.analyze(track_id, features=names)
+
+    _shape(track, ask, out, wait=wait, url=url, json=json)
+
+
+@app.command()
+def convert(
+    track: Source,
+    format_name: Annotated[str | None, typer.Option("--format", "-f", help="wav, flac, mp3, ogg or opus.")] = None,
+    sample_rate: Annotated[int | None, typer.Option("--rate", help="Hertz.")] = None,
+    bit_depth: Annotated[int | None, typer.Option("--bits", help="16, 24 or 32, for wav and flac.")] = None,
+    bitrate: Annotated[int | None, typer.Option("--bitrate", help="Bits a second, for mp3, ogg and opus.")] = None,
+    out: Output = None,
+    wait: Wait = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Make a file of a track in another form."""
+    ending = out.suffix.lstrip(".").lower() if out is not None else ""
+    name = cast("AudioFormat", format_name or ending or "wav")
+
+    def ask(client: Client, track_id: str) -> Job:
+        return client.convert(track_id, name, sample_rate=sample_rate, bit_depth=bit_depth, bitrate=bitrate)
+
+    _shape(track, ask, out, wait=wait, url=url, json=json)
+
+
+def _shape(track: str, ask: Ask, out: Path | None, *, wait: bool, url: str, json: bool) -> None:
+    """Send the file if it is one, ask for the job, and finish."""
+    from musicgen_client.commands.sources import check_output, track_of
+
+    if out is not None and not wait:
+        raise typer.BadParameter("--no-wait fetches nothing: leave out --output")
+    out = check_output(out)
+    with connect(url) as client:
+        _finish(client, ask(client, track_of(client, track, quiet=json)), out, wait=wait, json=json)
+
+
+def _finish(client: Client, job: Job, out: Path | None, *, wait: bool, json: bool) -> None:
+    """Follow a job, fetch what it made, and say what that is."""
+    from musicgen_client.commands.sources import deliver, follow
+
+    if not wait:
+        output.document({"job": job}) if json else output.line(job.id)
+        return
+    job = follow(client, job, quiet=json)
+    tracks = [client.track(track_id) for track_id in job.track_ids]
+    written = deliver(client, job, tracks, out)
+    if json:
+        output.document({"job": job, "tracks": tracks, "files": [str(path) for path in written]})
+        return
+    for found in tracks:
+        output.line(f"track {found.id} {found.title}")
+    for path in written:
+        output.line(str(path))
+    if not tracks and not written:
+        result = job.result.model_dump(mode="json", exclude={"track_ids", "files"}) if job.result else {}
+        output.document(result)
