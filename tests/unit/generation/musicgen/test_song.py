@@ -1,0 +1,290 @@
+"""Songs on models from a folder, as a worker makes them: forms, melodies, continuations, long songs, resumed songs."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from services.generation.backends.musicgen import MusicGenBackend
+from services.generation.backends.protocol import (
+    BackendEnvironment,
+    GeneratedTrack,
+    GenerationCancelled,
+    GenerationRequest,
+    Section,
+)
+from services.generation.worker.output_gate import check_output
+from services.shared.errors import AppError, ErrorCode
+
+RATE = 32_000
+HEADER_BYTES = 10
+
+
+class Stage:
+    """A context that keeps what it is given, with a record of tokens and other tracks. `stop_after` samples cancel."""
+
+    def __init__(
+        self,
+        scratch: Path,
+        *,
+        saved: bytes = b"",
+        sources: dict[str, Path] | None = None,
+        stop_after: int | None = None,
+    ) -> None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        self.scratch = scratch
+        self.blocks: list[np.ndarray] = []
+        self.format: tuple[int, int, int | None] | None = None
+        self.record = bytearray(saved)
+        self.recorded_before: list[int] = []
+        self._saved = saved
+        self._sources = sources or {}
+        self._stop_after = stop_after
+
+    def check(self) -> None:
+        if self._stop_after is not None and sum(map(len, self.blocks)) >= self._stop_after:
+            raise GenerationCancelled
+
+    def progress(self, fraction: float, stage: str, eta_seconds: float | None = None) -> None:
+        assert 0.0 <= fraction <= 1.0
+
+    def start(self, sample_rate_hz: int, channels: int, total_samples: int | None) -> None:
+        self.format = (sample_rate_hz, channels, total_samples)
+
+    def audio(self, samples: np.ndarray) -> None:
+        self.check()
+        self.recorded_before.append(len(self.record))
+        self.blocks.append(samples.copy())
+
+    def saved_tokens(self) -> bytes:
+        return self._saved
+
+    def save_tokens(self, data: bytes, *, restart: bool = False) -> None:
+        if restart:
+            self.record.clear()
+        self.record += data
+
+    def source(self, track_id: str) -> Path:
+        return self._sources[track_id]
+
+    @property
+    def heard(self) -> np.ndarray:
+        return np.concatenate(self.blocks)
+
+    def frames(self, codebooks: int = 4) -> list[tuple[int, ...]]:
+        return list(struct.iter_unpack(f"<{codebooks}H", bytes(self.record[HEADER_BYTES:])))
+
+
+@pytest.fixture(scope="module")
+def backend(folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[MusicGenBackend]:
+    models = tmp_path_factory.mktemp("shelf")
+    for kind in ("mono", "stereo", "melody"):
+        (models / kind).symlink_to(folder(kind))
+    backend = MusicGenBackend(BackendEnvironment(models, models))
+    yield backend
+    backend.close()
+
+
+def request(
+    kind: str = "mono", seconds: float = 1.0, prompt: str = "warm piano", **fields: object
+) -> GenerationRequest:
+    return GenerationRequest(prompt, seconds, f"musicgen-{kind}", 1, **fields)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def tune(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds of a scale, stereo at 44.1 kHz."""
+    path = tmp_path_factory.mktemp("tunes") / "tune.flac"
+    time = np.arange(44_100) / 44_100
+    notes = [0.3 * np.sin(2 * np.pi * 261.63 * 2 ** (step / 12) * time) for step in (0, 2, 4, 5, 7, 9, 11, 12, 7, 0)]
+    mono = np.concatenate(notes)
+    soundfile.write(path, np.stack([mono, mono * 0.5], axis=1), 44_100, subtype="PCM_24")
+    return path
+
+
+@pytest.mark.parametrize(("kind", "channels"), [("mono", 1), ("stereo", 2), ("melody", 1)])
+async def test_model_from_a_folder_makes_a_song_that_passes_the_gate(
+    kind: str, channels: int, backend: MusicGenBackend, tmp_path: Path
+) -> None:
+    stage = Stage(tmp_path)
+    track = await backend.generate(request(kind), stage)
+    check_output(track)
+    assert stage.format == (RATE, channels, RATE)
+    assert track.channels == channels
+    assert (track.runtime, track.precision) == ("torch-cpu", "float32")
+    assert len(stage.frames(8 if kind == "stereo" else 4)) == 50
+    assert f"musicgen-{kind}" in backend.resident_models
+
+
+async def test_metrics_say_how_it_went(backend: MusicGenBackend, tmp_path: Path) -> None:
+    track = await backend.generate(request(), Stage(tmp_path))
+    metrics = track.metrics
+    assert metrics["engine_steps"] == 50
+    assert metrics["steps_per_second"] == pytest.approx(50 / metrics["engine_seconds"], rel=0.1)
+    assert metrics["times_real_time"] == pytest.approx(1.0 / metrics["engine_seconds"], rel=0.1)
+    assert 0.0 < metrics["engine_first_audio_seconds"] < metrics["engine_seconds"]
+    assert metrics["batch_size"] == pytest.approx(1.0, abs=0.1)
+    assert metrics["runtime"] == "torch-cpu"
+
+
+async def test_form_changes_the_song_where_its_section_begins(backend: MusicGenBackend, tmp_path: Path) -> None:
+    plain, formed, brackets = (Stage(tmp_path / name) for name in ("plain", "formed", "brackets"))
+    first = Section("intro", seconds=0.6, prompt="soft piano")
+    await backend.generate(request(seconds=1.2, prompt="x, intro, soft piano"), plain)
+    await backend.generate(
+        request(seconds=1.2, prompt="x", structure=(first, Section("chorus", seconds=0.6, prompt="loud drums"))), formed
+    )
+    await backend.generate(request(seconds=1.2, prompt="x [intro @0s] soft piano [chorus @0.6s] loud drums"), brackets)
+    assert formed.frames()[: 30 - 3] == plain.frames()[: 30 - 3]
+    assert formed.frames()[30:] != plain.frames()[30:]
+    assert formed.frames() == brackets.frames()
+
+
+async def test_melody_changes_the_song_and_models_without_refuse_it(
+    backend: MusicGenBackend, tune: Path, tmp_path: Path
+) -> None:
+    without, with_melody = Stage(tmp_path / "a"), Stage(tmp_path / "b", sources={"t": tune})
+    await backend.generate(request("melody"), without)
+    await backend.generate(request("melody", melody_id="t"), with_melody)
+    assert with_melody.frames() != without.frames()
+    parameters = {model.id: model.parameters for model in backend.describe()}
+    assert "melody_id" in parameters["musicgen-melody"]
+    assert "melody_id" not in parameters["musicgen-mono"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not audio at all", b"RIFF\x24\x00\x00\x00WAVEfmt "])
+async def test_melody_that_does_not_decode_is_the_callers_to_mend(
+    content: bytes, backend: MusicGenBackend, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.flac"
+    broken.write_bytes(content)
+    with pytest.raises(AppError) as caught:
+        await backend.generate(request("melody", melody_id="t"), Stage(tmp_path / "s", sources={"t": broken}))
+    assert caught.value.code is ErrorCode.VALIDATION
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo"])
+async def test_continuation_begins_where_it_is_asked_to_and_depends_on_what_was_before(
+    kind: str, backend: MusicGenBackend, tune: Path, tmp_path: Path
+) -> None:
+    songs = {}
+    for at in (3.0, 7.0):
+        stage = Stage(tmp_path / str(at), sources={"t": tune})
+        track = await backend.generate(request(kind, continue_from_id="t", continue_at=at), stage)
+        check_output(track)
+        # Only what is new is the song's: as many frames as it has seconds, none of the source's.
+        assert track.duration_seconds == 1.0
+        assert len(stage.frames(8 if kind == "stereo" else 4)) == 50
+        songs[at] = stage.frames(4)
+    plain = Stage(tmp_path / "plain")
+    await backend.generate(request(kind), plain)
+    assert songs[3.0] != songs[7.0]
+    assert songs[3.0] != plain.frames(4)
+
+
+async def test_continuation_from_nothing_is_refused(backend: MusicGenBackend, tune: Path, tmp_path: Path) -> None:
+    with pytest.raises(AppError) as caught:
+        await backend.generate(request(continue_from_id="t", continue_at=0.0), Stage(tmp_path, sources={"t": tune}))
+    assert caught.value.code is ErrorCode.VALIDATION
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo", "melody"])
+async def test_resumed_song_is_the_song_that_was_not_interrupted(
+    kind: str, backend: MusicGenBackend, tmp_path: Path
+) -> None:
+    whole = Stage(tmp_path / "whole")
+    await backend.generate(request(kind, 1.2), whole)
+    killed = Stage(tmp_path / "killed", stop_after=RATE // 4)
+    with pytest.raises(GenerationCancelled):
+        await backend.generate(request(kind, 1.2), killed)
+    books = 8 if kind == "stereo" else 4
+    kept = killed.frames(books)
+    assert 0 < len(kept) < 60
+    resumed = Stage(tmp_path / "resumed", saved=bytes(killed.record))
+    track = await backend.generate(request(kind, 1.2), resumed)
+    assert resumed.frames(books)[: len(kept)] == kept
+    assert resumed.frames(books) == whole.frames(books)
+    assert track.metrics["resumed_frames"] == len(kept)
+    np.testing.assert_allclose(resumed.heard, whole.heard, atol=1e-4)
+    check_output(track)
+
+
+async def test_tokens_are_recorded_before_their_audio_is_heard(backend: MusicGenBackend, tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    await backend.generate(request(seconds=2.0), stage)
+    heard = 0
+    for block, recorded in zip(stage.blocks, stage.recorded_before, strict=True):
+        heard += len(block)
+        assert (recorded - HEADER_BYTES) // 8 * 640 >= min(heard, 2 * RATE)
+
+
+async def test_record_of_another_model_is_begun_anew(backend: MusicGenBackend, tmp_path: Path) -> None:
+    other = Stage(tmp_path / "other")
+    await backend.generate(request("melody"), other)
+    stage = Stage(tmp_path / "mine", saved=bytes(other.record))
+    track = await backend.generate(request(), stage)
+    assert track.metrics["resumed_frames"] == 0
+    assert len(stage.frames()) == 50
+    assert stage.record[:HEADER_BYTES] != other.record[:HEADER_BYTES]
+
+
+async def test_song_whose_tokens_are_all_there_is_finished(backend: MusicGenBackend, tmp_path: Path) -> None:
+    whole = Stage(tmp_path / "whole")
+    await backend.generate(request(), whole)
+    again = Stage(tmp_path / "again", saved=bytes(whole.record))
+    track = await backend.generate(request(), again)
+    assert track.metrics["resumed_frames"] == 49
+    np.testing.assert_allclose(again.heard, whole.heard, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["mono", "melody"])
+async def test_song_beyond_half_a_minute_slides_and_resumes_after_a_slide(
+    kind: str, backend: MusicGenBackend, tune: Path, tmp_path: Path
+) -> None:
+    asked = request(kind, 33.0, **({"melody_id": "t"} if kind == "melody" else {}))
+    whole = Stage(tmp_path / "whole", sources={"t": tune})
+    track = await backend.generate(asked, whole)
+    check_output(track)
+    assert len(whole.frames()) == 33 * 50
+    record = bytes(whole.record[: HEADER_BYTES + 8 * 1600])
+    resumed = Stage(tmp_path / "resumed", saved=record, sources={"t": tune})
+    again = await backend.generate(asked, resumed)
+    assert again.metrics["resumed_frames"] == 1600
+    assert resumed.frames() == whole.frames()
+
+
+async def test_songs_on_one_model_share_steps(backend: MusicGenBackend, tmp_path: Path) -> None:
+    tracks: list[GeneratedTrack] = await asyncio.gather(
+        *(backend.generate(request(seconds=2.0), Stage(tmp_path / str(index))) for index in range(3))
+    )
+    assert max(track.metrics["batch_size"] for track in tracks) > 1.5
+
+
+async def test_model_that_is_not_here_says_where_its_weights_belong(backend: MusicGenBackend) -> None:
+    with pytest.raises(AppError, match="Put its weights into") as caught:
+        backend.load("musicgen-large")
+    assert caught.value.code is ErrorCode.MODEL_NOT_INSTALLED
+
+
+async def test_broken_model_says_what_is_wrong_with_it(folder: Callable[[str], Path], tmp_path: Path) -> None:
+    broken = tmp_path / "models" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "config.json").write_text((folder("mono") / "config.json").read_text())
+    (broken / "model.safetensors").write_bytes((folder("mono") / "model.safetensors").read_bytes()[:-100])
+    backend = MusicGenBackend(BackendEnvironment(tmp_path / "models", tmp_path))
+    with pytest.raises(AppError, match="cut off"):
+        backend.load("musicgen-broken")
+    backend.close()
+
+
+def test_form_without_a_tempo_is_refused_before_it_is_a_job(backend: MusicGenBackend) -> None:
+    with pytest.raises(AppError, match="tempo"):
+        backend.check(request(structure=(Section("a", bars=4),)))
