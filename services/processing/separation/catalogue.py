@@ -24,8 +24,8 @@ _LOCAL: Final = re.compile(r"roformer:[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class SeparatorInfo:
     """One separator. `stems` are in the model's order; `licence` is that of its weights, an SPDX id or a plain name.
 
-    `assets` are names in `configs/assets.yaml`, fetched when they are first needed; `checkpoints` are safetensors
-    files in `<models_dir>/separation/`, without their ending, that an operator puts there.
+    `assets` are names in `configs/assets.yaml`, fetched when they are first needed; a separator without any is put into
+    `<models_dir>/separation/` by an operator, or is made of `members`.
     """
 
     id: str
@@ -34,7 +34,6 @@ class SeparatorInfo:
     licence: str
     commercial_use: bool
     assets: tuple[str, ...] = ()
-    checkpoints: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
 
     @property
@@ -60,7 +59,6 @@ SEPARATORS: Final[dict[str, SeparatorInfo]] = {
             stems=_FOUR,
             licence="MIT",
             commercial_use=True,
-            checkpoints=("htdemucs",),
         ),
         SeparatorInfo(
             id="htdemucs_ft",
@@ -68,7 +66,6 @@ SEPARATORS: Final[dict[str, SeparatorInfo]] = {
             stems=_FOUR,
             licence="MIT",
             commercial_use=True,
-            checkpoints=tuple(f"htdemucs_ft.{stem}" for stem in _FOUR),
         ),
         SeparatorInfo(
             id="htdemucs_6s",
@@ -76,7 +73,6 @@ SEPARATORS: Final[dict[str, SeparatorInfo]] = {
             stems=(*_FOUR, "guitar", "piano"),
             licence="MIT",
             commercial_use=True,
-            checkpoints=("htdemucs_6s",),
         ),
         SeparatorInfo(
             id=HYBRID,

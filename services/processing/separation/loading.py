@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +11,16 @@ import torch
 
 from services.processing.jobs.kind import Equipment
 from services.processing.networks import fetch_files
-from services.processing.separation.catalogue import DEFAULT_MODEL, SEPARATORS
+from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS
+from services.processing.separation.demucs import Demucs, find_bag, load_bag
+from services.processing.separation.hybrid import Hybrid
 from services.processing.separation.separator import Check, Separator
 from services.processing.separation.spleeter import Spleeter
+from services.shared.assets.store import AssetStore, sha256_of
 from services.shared.errors import AppError, ErrorCode
 
 FOLDER: Final = "separation"
+_GUIDE: Final = "docs/guides/separation.md says where they are to be had."
 
 Progress = Callable[[float], None]
 Weights = Mapping[str, Mapping[str, float]]
@@ -42,13 +47,37 @@ def load_separator(
         vocals, accompaniment = fetch_files(info.assets, equipment, check, progress)
         check()
         return Spleeter.load(vocals, accompaniment, device)
-    raise AppError(ErrorCode.MODEL_NOT_INSTALLED, f"{info.title} is not installed.")
+    if model == HYBRID:
+        members = {member: load_separator(member, None, equipment, check, progress) for member in info.members}
+        return Hybrid(members, info.stems, weights or {})
+    files, shares = _bag_files(model, equipment, check, progress)
+    demucs = Demucs(load_bag(files, shares), _revision(files), device)
+    if set(demucs.stems) != set(info.stems):
+        raise AppError(ErrorCode.INTERNAL, f"The checkpoint of {model} has the stems {', '.join(demucs.stems)}.")
+    return demucs
 
 
-def checkpoint(name: str, equipment: Equipment, model: str) -> Path:
-    """The file of a checkpoint that an operator put there. Raises MODEL_NOT_INSTALLED."""
-    path = equipment.models_dir / FOLDER / f"{name}.safetensors"
-    if not path.is_file():
-        message = f"{model} is not installed: put its weights at {path}. docs/guides/separation.md says where they are."
-        raise AppError(ErrorCode.MODEL_NOT_INSTALLED, message)
-    return path
+def _bag_files(
+    model: str, equipment: Equipment, check: Check, progress: Progress
+) -> tuple[list[Path], list[list[float]] | None]:
+    """Where an operator put them, else what `configs/assets.yaml` says under `separator.<model>[.<number>]`."""
+    folder = equipment.models_dir / FOLDER
+    found = find_bag(folder, model)
+    if found is not None:
+        return found
+    store = AssetStore(equipment.assets_dir)
+    named = [name for name in store.names() if name == f"separator.{model}" or name.startswith(f"separator.{model}.")]
+    if named:
+        files = fetch_files(named, equipment, check, progress)
+        # One network for each stem, as demucs tunes them: each counts for its own stem alone.
+        one_each = [[float(row == column) for column in range(len(files))] for row in range(len(files))]
+        return files, one_each if len(files) > 1 else None
+    where = f"{folder / model}.safetensors, or the whole published folder at {folder / model}"
+    message = f"{SEPARATORS[model].title} is not installed: put its safetensors at {where}. {_GUIDE}"
+    raise AppError(ErrorCode.MODEL_NOT_INSTALLED, message)
+
+
+def _revision(files: Sequence[Path]) -> str:
+    """What tells one set of weights from another: the beginning of their digest."""
+    digests = "".join(sha256_of(path) for path in files)
+    return hashlib.sha256(digests.encode()).hexdigest()[:12]

@@ -73,6 +73,7 @@ class Rechunk:
 
     def __init__(self, pull: Callable[[], NDArray[np.float32]], channels: int) -> None:
         self._pull = pull
+        self.channels = channels
         self._held = np.zeros((0, channels), np.float32)
 
     def take(self, frames: int) -> NDArray[np.float32]:
