@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 # The tests' hypothesis seeds rotate with the commit: each run is reproducible, no two commits sample alike.
 SEED := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 0)
 
-.PHONY: help run test test-full lint format protos protos-check openapi assets bench load clean environment-run environment-test
+.PHONY: help run ui ui-test screenshots test test-full lint format protos protos-check openapi assets bench load clean environment-run environment-test
 
 help: ## this list
 	@echo "Music Gen AI"; echo
@@ -17,6 +17,7 @@ environment-run environment-test: environment-%:
 	@python=$$(sh scripts/find_python.sh "$(PYTHON)") && "$$python" scripts/bootstrap.py $*
 
 run: environment-run ## install what is needed, start the whole platform, say where it is
+	@$(PY) scripts/build_frontend.py --optional
 	@exec $(PY) -m services.standalone
 
 assets: environment-run ## fetch the pinned files (SoundFont) into MUSICGEN_HOME
@@ -45,6 +46,16 @@ protos-check: environment-test ## fail when the generated code is stale
 openapi: environment-test ## write docs/api-reference/openapi.json from the code
 	@$(PY) scripts/export_openapi.py
 
+ui: environment-run ## build the web studio (`make run` does it when its sources changed)
+	@$(PY) scripts/build_frontend.py
+
+ui-test: environment-test ## types, form and unit tests of the web studio
+	@$(PY) scripts/build_frontend.py --test
+
+screenshots: environment-test ## pictures of every page in both themes and three widths, into var/screenshots
+	@$(PY) scripts/build_frontend.py
+	@$(PY) scripts/take_screenshots.py
+
 bench: environment-test ## measure the composer and the engine on this machine
 	@$(PY) scripts/benchmark.py
 
@@ -53,4 +64,4 @@ load: environment-test ## 50 users for 60 s against an instance of its own; prin
 
 clean: ## remove what tools made (not .venv, not var)
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './var/*' -prune -exec rm -rf {} +
-	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov *.egg-info
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov *.egg-info frontend/out frontend/.next

@@ -35,15 +35,13 @@ export default function Palette() {
     );
     return [
       ...pages.filter((page) => fits(page.name)),
-      ...found
-        .slice(0, MOST_TRACKS)
-        .map((track) => ({
-          id: track.id,
-          name: track.title,
-          note: track.tags.slice(0, 2).join(" · "),
-          href: trackHref(track.id),
-          sign: Music,
-        })),
+      ...found.slice(0, MOST_TRACKS).map((track) => ({
+        id: track.id,
+        name: track.title,
+        note: track.tags.slice(0, 2).join(" · "),
+        href: trackHref(track.id),
+        sign: Music,
+      })),
     ];
   }, [t, text, tracks.data]);
   const go = (entry: Entry | undefined) => {

@@ -1,0 +1,31 @@
+"use client";
+
+import { usePathname } from "next/navigation";
+import type { ReactNode } from "react";
+import { useTranslations } from "use-intl";
+import { ButtonLink } from "@/components/ui/button";
+import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import type { User } from "@/lib/api/client";
+import { useSession } from "@/lib/session";
+
+/** Shows its content to whoever is signed in, and everybody else the way in. */
+export function MembersOnly({ children }: { children: (user: User) => ReactNode }) {
+  const t = useTranslations("frame");
+  const path = usePathname();
+  const { user, loading, failure } = useSession();
+  if (user) return children(user);
+  if (failure) return <Failed failure={failure} retry={() => location.reload()} />;
+  if (loading) return <Skeleton className="mx-auto mt-16 h-64 w-full max-w-[1040px]" />;
+  return (
+    <Empty
+      title={t("membersTitle")}
+      action={
+        <ButtonLink look="primary" href={`/sign-in/?next=${encodeURIComponent(path)}`}>
+          {t("signIn")}
+        </ButtonLink>
+      }
+    >
+      {t("membersText")}
+    </Empty>
+  );
+}

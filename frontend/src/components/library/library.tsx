@@ -1,0 +1,224 @@
+"use client";
+
+import { LayoutGrid, List, Search, Trash2, X } from "lucide-react";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { useTranslations } from "use-intl";
+import { TrackRow } from "./track-row";
+import { TrackTile } from "./track-tile";
+import { MembersOnly } from "@/components/frame/members-only";
+import { Button, ButtonLink, IconButton } from "@/components/ui/button";
+import { inputClass } from "@/components/ui/field";
+import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import type { Track } from "@/lib/api/client";
+import { useDeleteTracks } from "@/lib/delete-tracks";
+import { filterTracks, frequentTags } from "@/lib/library";
+import { playableTrack, useTracks } from "@/lib/music";
+import { usePlayer } from "@/stores/player";
+
+type View = "grid" | "list";
+const VIEW_KEY = "studio.library.view";
+
+/** All of one's tracks. */
+export function Library() {
+  return <MembersOnly>{() => <Shelves />}</MembersOnly>;
+}
+
+function Shelves() {
+  const t = useTranslations("library");
+  const tracks = useTracks();
+  const remove = useDeleteTracks();
+  const [view, setView] = useState<View>("list");
+  const [text, setText] = useState("");
+  const [tag, setTag] = useState<string | null>(null);
+  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
+  const all = useMemo(() => tracks.data?.pages.flatMap((page) => page.items) ?? [], [tracks.data]);
+  const shown = useMemo(() => filterTracks(all, text, tag), [all, text, tag]);
+  const tags = useMemo(() => frequentTags(all, 8), [all]);
+
+  useEffect(() => {
+    if (localStorage.getItem(VIEW_KEY) === "grid") setView("grid");
+  }, []);
+  const choose = (next: View) => {
+    setView(next);
+    localStorage.setItem(VIEW_KEY, next);
+  };
+  const play = (track: Track) => {
+    const player = usePlayer.getState();
+    if (player.current()?.id === track.id) player.toggle();
+    else player.play(shown.map(playableTrack), shown.indexOf(track));
+  };
+  const mark = (id: string) => {
+    const next = new Set(marked);
+    if (!next.delete(id)) next.add(id);
+    setMarked(next);
+  };
+  const removeMarked = () => {
+    remove(all.filter((track) => marked.has(track.id)));
+    setMarked(new Set());
+  };
+
+  return (
+    <div className="mx-auto w-full max-w-[1280px] px-4 pb-16 pt-8 md:px-6 md:pt-12">
+      <div className="flex flex-wrap items-end gap-x-6 gap-y-4">
+        <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
+        <div className="ml-auto flex items-center gap-2 max-sm:w-full">
+          <label className="relative flex-1 sm:w-72">
+            <span className="sr-only">{t("search")}</span>
+            <Search size={17} aria-hidden className="pointer-events-none absolute left-3 top-3 text-faint" />
+            <input
+              type="search"
+              value={text}
+              onChange={(event) => setText(event.target.value)}
+              placeholder={t("search")}
+              className={`${inputClass} pl-10`}
+            />
+          </label>
+          <div role="group" aria-label={t("view")} className="flex rounded-lg border border-line p-0.5">
+            <IconButton
+              label={t("list")}
+              size="small"
+              pressed={view === "list"}
+              onClick={() => choose("list")}
+              className="rounded-md"
+            >
+              <List size={17} />
+            </IconButton>
+            <IconButton
+              label={t("grid")}
+              size="small"
+              pressed={view === "grid"}
+              onClick={() => choose("grid")}
+              className="rounded-md"
+            >
+              <LayoutGrid size={16} />
+            </IconButton>
+          </div>
+        </div>
+      </div>
+      {tags.length > 0 && (
+        <div
+          role="group"
+          aria-label={t("tags")}
+          className="hide-scrollbar -mx-4 mt-5 flex gap-2 overflow-x-auto px-4 md:mx-0 md:flex-wrap md:px-0"
+        >
+          {tags.map((name) => (
+            <button
+              key={name}
+              type="button"
+              aria-pressed={tag === name}
+              onClick={() => setTag(tag === name ? null : name)}
+              className={`h-8 shrink-0 rounded-full border px-3.5 text-sm transition ${
+                tag === name
+                  ? "border-transparent bg-ink font-semibold text-ground"
+                  : "border-line text-muted hover:border-line-strong hover:text-ink"
+              }`}
+            >
+              {name}
+            </button>
+          ))}
+        </div>
+      )}
+      {marked.size > 0 && (
+        <div role="status" className="appear panel sticky top-18 z-20 mt-4 flex items-center gap-3 bg-raised px-4 py-2">
+          <span className="font-semibold">{t("marked", { count: marked.size })}</span>
+          <Button look="danger" size="small" className="ml-auto" onClick={removeMarked}>
+            <Trash2 size={15} aria-hidden />
+            {t("delete")}
+          </Button>
+          <IconButton label={t("unmark")} size="small" onClick={() => setMarked(new Set())}>
+            <X size={16} />
+          </IconButton>
+        </div>
+      )}
+      <div className="mt-6">
+        {tracks.isPending ? (
+          <Waiting />
+        ) : tracks.error && !tracks.data ? (
+          <Failed failure={tracks.error} retry={() => void tracks.refetch()} />
+        ) : all.length === 0 ? (
+          <Empty
+            title={t("emptyTitle")}
+            action={
+              <ButtonLink look="primary" href="/create/">
+                {t("emptyAction")}
+              </ButtonLink>
+            }
+          >
+            {t("emptyText")}
+          </Empty>
+        ) : shown.length === 0 ? (
+          <Empty
+            title={t("noneTitle")}
+            action={
+              <Button
+                onClick={() => {
+                  setText("");
+                  setTag(null);
+                }}
+              >
+                {t("showAll")}
+              </Button>
+            }
+          >
+            {t("noneText")}
+          </Empty>
+        ) : view === "grid" ? (
+          <ul className="grid grid-cols-2 gap-x-4 gap-y-6 sm:grid-cols-3 lg:grid-cols-5">
+            {shown.map((track) => (
+              <TrackTile key={track.id} track={track} onPlay={() => play(track)} />
+            ))}
+          </ul>
+        ) : (
+          <ul className="flex flex-col">
+            {shown.map((track) => (
+              <TrackRow
+                key={track.id}
+                track={track}
+                onPlay={() => play(track)}
+                marked={marked.has(track.id)}
+                onMark={() => mark(track.id)}
+                onDelete={() => remove([track])}
+              />
+            ))}
+          </ul>
+        )}
+        {tracks.hasNextPage && <More load={() => void tracks.fetchNextPage()} loading={tracks.isFetchingNextPage} />}
+      </div>
+    </div>
+  );
+}
+
+function Waiting() {
+  return (
+    <div aria-busy className="flex flex-col gap-2">
+      {Array.from({ length: 8 }, (_, at) => (
+        <Skeleton key={at} className="h-[72px]" />
+      ))}
+    </div>
+  );
+}
+
+/** Loads the next page when it comes into view, or is pressed. */
+function More({ load, loading }: { load: () => void; loading: boolean }) {
+  const t = useTranslations("library");
+  const place = useRef<HTMLDivElement>(null);
+  const latest = useRef(load);
+  useEffect(() => {
+    latest.current = load;
+  });
+  useEffect(() => {
+    const watcher = new IntersectionObserver(
+      (entries) => entries.some((entry) => entry.isIntersecting) && latest.current(),
+      { rootMargin: "600px" },
+    );
+    watcher.observe(place.current!);
+    return () => watcher.disconnect();
+  }, []);
+  return (
+    <div ref={place} className="mt-6 text-center">
+      <Button onClick={load} disabled={loading}>
+        {t("more")}
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,76 @@
+"use client";
+
+import Link from "next/link";
+import { Pause, Play } from "lucide-react";
+import { useTranslations } from "use-intl";
+import { TrackMenu } from "./track-menu";
+import { StemDots } from "@/components/create/take-details";
+import { Cover } from "@/components/ui/cover";
+import type { Track } from "@/lib/api/client";
+import { clock, musicalKey, tempo } from "@/lib/format";
+import { trackHref } from "@/lib/music";
+import { usePlayer } from "@/stores/player";
+
+/** A track as a line of the list. */
+export function TrackRow({
+  track,
+  onPlay,
+  marked,
+  onMark,
+  onDelete,
+}: {
+  track: Track;
+  onPlay: () => void;
+  marked: boolean;
+  onMark: () => void;
+  onDelete: () => void;
+}) {
+  const t = useTranslations("library");
+  const isOn = usePlayer((player) => player.queue[player.index]?.id === track.id);
+  const playing = usePlayer((player) => player.playing) && isOn;
+  return (
+    <li
+      className={`group flex items-center gap-3 rounded-lg px-2 py-2 transition [contain-intrinsic-size:auto_72px] [content-visibility:auto] hover:bg-surface md:gap-4 ${marked ? "bg-surface" : ""}`}
+    >
+      <label className="grid size-8 place-items-center max-md:hidden">
+        <span className="sr-only">{t("mark", { title: track.title })}</span>
+        <input
+          type="checkbox"
+          checked={marked}
+          onChange={onMark}
+          className={`size-4 accent-[var(--coral)] transition focus-visible:opacity-100 group-hover:opacity-100 ${marked ? "" : "opacity-0"}`}
+        />
+      </label>
+      <button
+        type="button"
+        onClick={onPlay}
+        aria-label={playing ? t("pause", { title: track.title }) : t("play", { title: track.title })}
+        className="relative size-14 shrink-0 overflow-hidden rounded-lg"
+      >
+        <Cover seed={track.id} className="size-full" />
+        <span
+          className={`absolute inset-0 grid place-items-center bg-black/45 text-white transition group-hover:opacity-100 ${isOn ? "" : "opacity-0 group-focus-within:opacity-100"}`}
+        >
+          {playing ? <Pause size={20} fill="currentColor" /> : <Play size={20} fill="currentColor" />}
+        </span>
+      </button>
+      <div className="min-w-0 flex-1">
+        <Link
+          href={trackHref(track.id)}
+          className={`block truncate font-semibold hover:underline ${isOn ? "text-accent" : ""}`}
+        >
+          {track.title}
+        </Link>
+        <p className="truncate text-sm text-muted">{track.tags.slice(0, 3).join(" · ") || track.prompt}</p>
+      </div>
+      <div className="max-lg:hidden">
+        <StemDots stems={track.stems} />
+      </div>
+      <p className="tabular w-40 text-sm text-muted max-md:hidden">
+        {[track.bpm && `${tempo(track.bpm)} bpm`, track.key && musicalKey(track.key)].filter(Boolean).join(" · ")}
+      </p>
+      <p className="tabular w-12 text-right text-sm text-muted">{clock(track.duration)}</p>
+      <TrackMenu track={track} onDelete={onDelete} />
+    </li>
+  );
+}

@@ -1,0 +1,49 @@
+"use client";
+
+import Link from "next/link";
+import { Pause, Play } from "lucide-react";
+import { useTranslations } from "use-intl";
+import { Cover } from "@/components/ui/cover";
+import type { Track } from "@/lib/api/client";
+import { clock, tempo } from "@/lib/format";
+import { trackHref } from "@/lib/music";
+import { usePlayer } from "@/stores/player";
+
+/** A track as a record on the shelf. */
+export function TrackTile({ track, onPlay }: { track: Track; onPlay: () => void }) {
+  const t = useTranslations("library");
+  const isOn = usePlayer((player) => player.queue[player.index]?.id === track.id);
+  const playing = usePlayer((player) => player.playing) && isOn;
+  return (
+    <li className="group min-w-0 [contain-intrinsic-size:auto_260px] [content-visibility:auto]">
+      <div className="relative overflow-hidden rounded-lg">
+        <Link href={trackHref(track.id)} aria-label={track.title} tabIndex={-1}>
+          <Cover seed={track.id} className="aspect-square w-full transition duration-300 group-hover:scale-[1.03]" />
+        </Link>
+        <button
+          type="button"
+          onClick={onPlay}
+          aria-label={playing ? t("pause", { title: track.title }) : t("play", { title: track.title })}
+          className={`making absolute bottom-3 right-3 grid size-12 place-items-center rounded-full text-on-accent shadow-float transition focus-visible:translate-y-0 focus-visible:opacity-100 group-hover:translate-y-0 group-hover:opacity-100 ${
+            isOn ? "" : "opacity-0 [@media(hover:hover)]:translate-y-2 [@media(hover:none)]:opacity-100"
+          }`}
+        >
+          {playing ? (
+            <Pause size={20} fill="currentColor" />
+          ) : (
+            <Play size={20} fill="currentColor" className="translate-x-px" />
+          )}
+        </button>
+      </div>
+      <Link
+        href={trackHref(track.id)}
+        className={`mt-2.5 line-clamp-2 font-semibold leading-snug hover:underline ${isOn ? "text-accent" : ""}`}
+      >
+        {track.title}
+      </Link>
+      <p className="tabular mt-0.5 text-sm text-muted">
+        {[clock(track.duration), track.bpm && `${tempo(track.bpm)} bpm`].filter(Boolean).join(" · ")}
+      </p>
+    </li>
+  );
+}

@@ -1,0 +1,174 @@
+"use client";
+
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Laptop } from "lucide-react";
+import { useEffect, useState, type ReactNode } from "react";
+import { useFormatter, useTranslations } from "use-intl";
+import { MembersOnly } from "@/components/frame/members-only";
+import { Button } from "@/components/ui/button";
+import { selectClass } from "@/components/ui/field";
+import { Failed, Skeleton } from "@/components/ui/states";
+import { answer, api, type User } from "@/lib/api/client";
+import { clock } from "@/lib/format";
+import { LOCALES, LOCALE_NAMES, useLanguage, type Locale } from "@/lib/i18n";
+import { useSignOut, useVersion } from "@/lib/session";
+import { applyTheme, chosenTheme, type ThemeChoice } from "@/lib/theme";
+
+const THEMES: ThemeChoice[] = ["system", "dark", "light"];
+
+/** Profile, how much may still be made, appearance, and the devices that are signed in. */
+export function Settings() {
+  return <MembersOnly>{(user) => <Sections user={user} />}</MembersOnly>;
+}
+
+function Sections({ user }: { user: User }) {
+  const t = useTranslations("settings");
+  const version = useVersion();
+  const single = version.data?.single_user ?? false;
+  return (
+    <div className="mx-auto w-full max-w-[760px] px-4 pb-20 pt-8 md:px-6 md:pt-12">
+      <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
+      <Section title={t("profile")}>
+        <Line name={t("username")}>{user.username}</Line>
+        <Line name={t("email")}>{user.email}</Line>
+        {user.role !== "user" && <Line name={t("role")}>{user.role}</Line>}
+      </Section>
+      <Section title={t("usage")}>
+        <UsageLines />
+      </Section>
+      <Section title={t("appearance")}>
+        <Appearance />
+      </Section>
+      {!single && (
+        <Section title={t("sessions")}>
+          <Sessions />
+        </Section>
+      )}
+      <p className="mt-12 text-sm text-faint">
+        Music Gen AI {version.data?.version} ·{" "}
+        <a href="/docs" className="underline underline-offset-4 hover:text-ink">
+          {t("api")}
+        </a>
+      </p>
+    </div>
+  );
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section aria-label={title} className="mt-10">
+      <h2 className="text-lg">{title}</h2>
+      <div className="panel mt-3 divide-y divide-line px-5">{children}</div>
+    </section>
+  );
+}
+
+function Line({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="flex min-h-14 flex-wrap items-center justify-between gap-x-6 gap-y-1 py-3">
+      <span className="text-muted">{name}</span>
+      <span className="tabular min-w-0 break-words font-medium">{children}</span>
+    </div>
+  );
+}
+
+function UsageLines() {
+  const t = useTranslations("settings");
+  const usage = useQuery({ queryKey: ["usage"], queryFn: () => answer(api.GET("/api/v1/users/me/usage")) });
+  if (usage.error) return <Failed failure={usage.error} retry={() => void usage.refetch()} />;
+  if (!usage.data) return <Skeleton className="my-4 h-16" />;
+  return (
+    <>
+      <Line name={t("left")}>{clock(usage.data.balance_seconds)}</Line>
+      <Line name={t("made")}>{clock(usage.data.used_seconds)}</Line>
+    </>
+  );
+}
+
+function Appearance() {
+  const t = useTranslations("settings");
+  const { locale, choose } = useLanguage();
+  const [theme, setTheme] = useState<ThemeChoice>("system");
+  useEffect(() => setTheme(chosenTheme()), []);
+  return (
+    <>
+      <Line name={t("theme")}>
+        <span role="group" aria-label={t("theme")} className="flex rounded-lg border border-line p-0.5">
+          {THEMES.map((choice) => (
+            <button
+              key={choice}
+              type="button"
+              aria-pressed={theme === choice}
+              onClick={() => {
+                applyTheme(choice);
+                setTheme(choice);
+              }}
+              className={`rounded-md px-3 py-1 text-sm transition ${theme === choice ? "bg-raised font-semibold text-ink" : "text-muted hover:text-ink"}`}
+            >
+              {t(`themes.${choice}`)}
+            </button>
+          ))}
+        </span>
+      </Line>
+      <Line name={t("language")}>
+        <select
+          aria-label={t("language")}
+          className={selectClass}
+          value={locale}
+          onChange={(event) => choose(event.target.value as Locale)}
+        >
+          {LOCALES.map((name) => (
+            <option key={name} value={name} lang={name}>
+              {LOCALE_NAMES[name]}
+            </option>
+          ))}
+        </select>
+      </Line>
+    </>
+  );
+}
+
+function Sessions() {
+  const t = useTranslations("settings");
+  const format = useFormatter();
+  const queries = useQueryClient();
+  const signOut = useSignOut();
+  const sessions = useQuery({
+    queryKey: ["sessions"],
+    queryFn: async () => (await answer(api.GET("/api/v1/auth/sessions"))).items,
+  });
+  const end = useMutation({
+    mutationFn: (id: string) =>
+      answer(api.DELETE("/api/v1/auth/sessions/{session_id}", { params: { path: { session_id: id } } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
+  });
+  if (sessions.error) return <Failed failure={sessions.error} retry={() => void sessions.refetch()} />;
+  if (!sessions.data) return <Skeleton className="my-4 h-16" />;
+  return (
+    <ul className="divide-y divide-line">
+      {sessions.data.map((session) => (
+        <li key={session.id} className="flex items-center gap-4 py-3">
+          <Laptop size={18} aria-hidden className="shrink-0 text-faint" />
+          <div className="min-w-0 flex-1">
+            <p className="truncate font-medium">
+              {session.current ? t("thisDevice") : session.user_agent || session.address}
+            </p>
+            <p className="truncate text-sm text-muted">
+              {session.address} ·{" "}
+              {t("lastUsed", { when: format.relativeTime(new Date(session.last_used_at), new Date()) })}
+            </p>
+          </div>
+          <Button
+            size="small"
+            look="danger"
+            disabled={end.isPending}
+            aria-label={session.current ? t("signOutHere") : t("endSession", { address: session.address })}
+            onClick={() => (session.current ? signOut.mutate() : end.mutate(session.id))}
+          >
+            {t("end")}
+          </Button>
+        </li>
+      ))}
+    </ul>
+  );
+}

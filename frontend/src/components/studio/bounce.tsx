@@ -1,0 +1,47 @@
+"use client";
+
+import Link from "next/link";
+import { CircleCheck, Loader } from "lucide-react";
+import { useTranslations } from "use-intl";
+import { Button } from "@/components/ui/button";
+import { mixRequest } from "@/lib/audio/session";
+import { isActive, trackHref } from "@/lib/music";
+import { useBounce, useJob } from "@/lib/processing";
+import { useProblemText } from "@/lib/use-problem-text";
+import { useStudio } from "@/stores/studio";
+
+/** Render the session on the server: it becomes a track of the library. */
+export function Bounce() {
+  const t = useTranslations("studio");
+  const text = useProblemText();
+  const bounce = useBounce();
+  const job = useJob(bounce.data?.id);
+  const { title, channels, bpm } = useStudio();
+  const busy = bounce.isPending || (job.data ? isActive(job.data) : false);
+  const made = job.data?.result?.track_ids[0];
+  const failure = bounce.error ? text(bounce.error) : job.data?.status === "failed" ? job.data.error?.detail : null;
+  return (
+    <div className="ml-auto flex items-center gap-3">
+      <span role="status" className="tabular text-sm">
+        {failure ? (
+          <span className="text-bad">{failure}</span>
+        ) : busy ? (
+          <span className="text-muted">{t("bouncing", { percent: Math.round((job.data?.progress ?? 0) * 100) })}</span>
+        ) : made ? (
+          <Link href={trackHref(made)} className="flex items-center gap-1.5 font-semibold text-good hover:underline">
+            <CircleCheck size={16} aria-hidden />
+            {t("bounced")}
+          </Link>
+        ) : null}
+      </span>
+      <Button
+        look="primary"
+        disabled={busy || !channels.some((channel) => channel.clips.length)}
+        onClick={() => bounce.mutate(mixRequest(title, channels, bpm))}
+      >
+        {busy && <Loader size={16} className="animate-spin" aria-hidden />}
+        {t("bounce")}
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,169 @@
+"use client";
+
+import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
+import { useTranslations } from "use-intl";
+import { LANE_HEIGHT } from "./timeline";
+import { PEAKS_PER_SECOND } from "./use-multitrack";
+import { movedClip, trimmedClip } from "@/lib/audio/edits";
+import { fadeGain, type Channel, type Clip } from "@/lib/audio/session";
+import { clock } from "@/lib/format";
+import { editClip, removeClip, useStudio } from "@/stores/studio";
+
+type Grip = "body" | "left" | "right" | "fadeIn" | "fadeOut";
+
+const PADDING = 6;
+const FREE_STEP_SECONDS = 0.1;
+
+/** A piece of sound on its lane: drag it, pull its edges and its fades; arrow keys do the same. */
+export function ClipView({
+  clip,
+  channel,
+  peaks,
+  colour,
+  scale,
+  step,
+}: {
+  clip: Clip;
+  channel: Channel;
+  peaks: Float32Array | undefined;
+  colour: string;
+  scale: number;
+  step: number;
+}) {
+  const t = useTranslations("studio");
+  const select = useStudio((studio) => studio.select);
+  const [held, setHeld] = useState<Clip | null>(null);
+  const from = useRef({ x: 0, grip: "body" as Grip });
+  const now = held ?? clip;
+
+  const pulled = (grip: Grip, by: number): Clip => {
+    if (grip === "body") return movedClip(clip, by, step);
+    if (grip === "left" || grip === "right") return trimmedClip(clip, grip, by, step, channel.sourceLength);
+    const side = clip[grip];
+    const other = clip[grip === "fadeIn" ? "fadeOut" : "fadeIn"].seconds;
+    const seconds = Math.min(clip.length - other, Math.max(0, side.seconds + (grip === "fadeIn" ? by : -by)));
+    return { ...clip, [grip]: { ...side, seconds } };
+  };
+  const take = (grip: Grip) => (event: PointerEvent<HTMLElement>) => {
+    if (event.button !== 0) return;
+    event.stopPropagation();
+    event.currentTarget.setPointerCapture(event.pointerId);
+    from.current = { x: event.clientX, grip };
+    select(channel.id);
+    setHeld(clip);
+  };
+  const pull = (event: PointerEvent) =>
+    held && setHeld(pulled(from.current.grip, (event.clientX - from.current.x) / scale));
+  const letGo = () => {
+    if (held && held !== clip) editClip(channel.id, clip.id, `drag${Date.now()}`, held);
+    setHeld(null);
+  };
+  const hold = (grip: Grip) => ({
+    onPointerDown: take(grip),
+    onPointerMove: pull,
+    onPointerUp: letGo,
+    onPointerCancel: () => setHeld(null),
+  });
+  const onKey = (event: KeyboardEvent) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by) {
+      event.preventDefault();
+      const seconds = by * (step || FREE_STEP_SECONDS);
+      editClip(channel.id, clip.id, "key", pulled(event.shiftKey ? "right" : event.altKey ? "left" : "body", seconds));
+    } else if (event.key === "Delete" || event.key === "Backspace") {
+      event.preventDefault();
+      removeClip(channel.id, clip.id);
+    }
+  };
+
+  const edge = "absolute inset-y-0 w-2.5 cursor-ew-resize touch-none";
+  const knob =
+    "absolute top-0.5 size-3 -translate-x-1/2 cursor-ew-resize touch-none rounded-full border-2 border-ground bg-ink opacity-0 transition-opacity group-hover:opacity-100 group-focus-within:opacity-100";
+  return (
+    <div
+      data-clip
+      tabIndex={0}
+      role="group"
+      aria-roledescription={t("clip")}
+      aria-label={t("clipLabel", { name: channel.name, start: clock(now.start), length: clock(now.length) })}
+      onKeyDown={onKey}
+      onFocus={() => select(channel.id)}
+      className="group absolute overflow-hidden rounded-md focus-visible:outline-offset-0"
+      style={{
+        left: now.start * scale,
+        width: Math.max(4, now.length * scale),
+        top: 4,
+        height: LANE_HEIGHT - 9,
+        background: `color-mix(in oklab, ${colour} 20%, var(--surface))`,
+        boxShadow: `inset 0 0 0 1px color-mix(in oklab, ${colour} 45%, transparent)`,
+      }}
+    >
+      <ClipPicture clip={now} peaks={peaks} colour={colour} scale={scale} />
+      <div className="absolute inset-0 cursor-grab touch-none active:cursor-grabbing" {...hold("body")} />
+      <div className={`${edge} left-0`} {...hold("left")} />
+      <div className={`${edge} right-0`} {...hold("right")} />
+      <div
+        className={knob}
+        title={t("fadeIn")}
+        style={{ left: Math.max(8, now.fadeIn.seconds * scale) }}
+        {...hold("fadeIn")}
+      />
+      <div
+        className={knob}
+        title={t("fadeOut")}
+        style={{ left: Math.min(now.length * scale - 8, (now.length - now.fadeOut.seconds) * scale) }}
+        {...hold("fadeOut")}
+      />
+    </div>
+  );
+}
+
+/** The widest canvas that is drawn; longer clips are stretched. */
+const WIDEST_PIXELS = 8000;
+
+function ClipPicture({
+  clip,
+  peaks,
+  colour,
+  scale,
+}: {
+  clip: Clip;
+  peaks: Float32Array | undefined;
+  colour: string;
+  scale: number;
+}) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const width = Math.min(WIDEST_PIXELS, Math.max(4, Math.round(clip.length * scale)));
+  const height = LANE_HEIGHT - 9;
+  const { offset, length, fadeIn, fadeOut } = clip;
+  useEffect(() => {
+    const element = canvas.current!;
+    const ratio = Math.min(2, devicePixelRatio || 1);
+    element.width = width * ratio;
+    element.height = height * ratio;
+    const context = element.getContext("2d")!;
+    context.scale(ratio, ratio);
+    const draw = () => {
+      context.clearRect(0, 0, width, height);
+      if (!peaks) return;
+      context.fillStyle = getComputedStyle(element).color;
+      const middle = height / 2;
+      for (let x = 0; x < width; x += 1) {
+        const at = (x / width) * length;
+        const first = Math.floor((offset + at) * PEAKS_PER_SECOND);
+        const last = Math.max(first + 1, Math.floor((offset + at + length / width) * PEAKS_PER_SECOND));
+        let loudest = 0;
+        for (let peak = first; peak < last && peak < peaks.length; peak += 1) loudest = Math.max(loudest, peaks[peak]!);
+        const rising = fadeIn.seconds > 0 ? fadeGain(at / fadeIn.seconds, fadeIn.curve) : 1;
+        const falling = fadeOut.seconds > 0 ? fadeGain((length - at) / fadeOut.seconds, fadeOut.curve) : 1;
+        const size = Math.max(1, loudest ** 0.7 * rising * falling * (height - 2 * PADDING));
+        context.fillRect(x, middle - size / 2, 1, size);
+      }
+    };
+    draw();
+    const themes = new MutationObserver(draw);
+    themes.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    return () => themes.disconnect();
+  }, [peaks, offset, length, fadeIn, fadeOut, width, height, colour]);
+  return <canvas ref={canvas} aria-hidden className="absolute inset-0 size-full" style={{ color: colour }} />;
+}

@@ -1,0 +1,122 @@
+"use client";
+
+import { useCallback, useEffect, useRef, useState } from "react";
+import { useTranslations } from "use-intl";
+import { ChannelPanel } from "./channel-panel";
+import { Timeline } from "./timeline";
+import { Transport } from "./transport";
+import { useMultitrack } from "./use-multitrack";
+import type { Track } from "@/lib/api/client";
+import { channelsOf } from "@/lib/audio/edits";
+import { songLength } from "@/lib/audio/session";
+import { isTyping } from "@/lib/keyboard";
+import { usePlayer } from "@/stores/player";
+import { splitAt, useStudio } from "@/stores/studio";
+
+/** Fractions of a bar of four beats that the grid may have; 0 is free. */
+export const GRIDS = [
+  { name: "free", beats: 0 },
+  { name: "1/16", beats: 0.25 },
+  { name: "1/8", beats: 0.5 },
+  { name: "1/4", beats: 1 },
+  { name: "bar", beats: 4 },
+] as const;
+
+/** A track's stems on a timeline, with a mixer. */
+export function Editor({ track }: { track: Track }) {
+  const t = useTranslations("studio");
+  const studio = useStudio();
+  const { engine, peaks, loaded, total, failed } = useMultitrack();
+  const [playing, setPlaying] = useState(false);
+  const [zoom, setZoom] = useState(0);
+  const [grid, setGrid] = useState(2);
+  const frame = useRef<HTMLDivElement>(null);
+  const length = songLength(studio.channels);
+  const beat = 60 / (track.bpm ?? 120);
+  const step = GRIDS[grid]!.beats * beat;
+
+  useEffect(() => {
+    useStudio.getState().open(track.id, track.bpm ?? null, { title: track.title, channels: channelsOf(track) });
+  }, [track]);
+
+  const toggle = useCallback(() => {
+    if (!engine) return;
+    if (engine.playing) engine.pause();
+    else {
+      const player = usePlayer.getState();
+      if (player.playing) player.toggle();
+      if (engine.position >= songLength(useStudio.getState().channels)) engine.seek(0);
+      engine.play();
+    }
+    setPlaying(engine.playing);
+  }, [engine]);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const command = event.metaKey || event.ctrlKey;
+      if (command && event.key.toLowerCase() === "z") {
+        event.preventDefault();
+        if (event.shiftKey) useStudio.getState().redo();
+        else useStudio.getState().undo();
+        return;
+      }
+      if (command || event.altKey) return;
+      const onClip = event.target instanceof HTMLElement && event.target.closest("[data-clip]");
+      if (isTyping(event.target) && !onClip) return;
+      if (event.key === " ") toggle();
+      else if (event.key.toLowerCase() === "s" && engine) splitAt(engine.position, useStudio.getState().selected);
+      else if (event.key === "Home") engine?.seek(0);
+      else return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    };
+    // Before the player's own keys: in the studio, space is the studio's.
+    addEventListener("keydown", onKey, { capture: true });
+    return () => removeEventListener("keydown", onKey, { capture: true });
+  }, [engine, toggle]);
+
+  useEffect(() => {
+    if (!playing) return;
+    let handle = 0;
+    const watch = () => {
+      if (engine && engine.position >= length) {
+        engine.pause();
+        engine.seek(length);
+        setPlaying(false);
+        return;
+      }
+      handle = requestAnimationFrame(watch);
+    };
+    handle = requestAnimationFrame(watch);
+    return () => cancelAnimationFrame(handle);
+  }, [playing, engine, length]);
+
+  return (
+    <div ref={frame} data-own-keys className="flex flex-1 flex-col">
+      <h1 className="sr-only">{t("title", { title: studio.title })}</h1>
+      <Transport
+        track={track}
+        engine={engine}
+        playing={playing}
+        onToggle={toggle}
+        zoom={zoom}
+        onZoom={setZoom}
+        grid={grid}
+        onGrid={setGrid}
+        onReset={() => studio.reset({ title: track.title, channels: channelsOf(track) })}
+      />
+      {(loaded < total || failed) && (
+        <p
+          role="status"
+          className={`border-b border-line px-4 py-1.5 text-sm md:px-6 ${failed ? "text-bad" : "text-muted"}`}
+        >
+          {failed ? t("loadFailed") : t("loading", { loaded, total })}
+        </p>
+      )}
+      <div className="flex min-h-0 flex-1 flex-col lg:flex-row">
+        <Timeline engine={engine} peaks={peaks} playing={playing} zoom={zoom} step={step} beat={beat} length={length} />
+        <ChannelPanel />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,181 @@
+"use client";
+
+import { ChevronDown, Power, Trash2 } from "lucide-react";
+import { useState } from "react";
+import { useTranslations } from "use-intl";
+import { Dial } from "./channel-panel";
+import { IconButton } from "@/components/ui/button";
+import { selectClass } from "@/components/ui/field";
+import type { Channel, EffectSetting } from "@/lib/audio/session";
+import { parameterText, toSlider, toValue } from "@/lib/parameters";
+import { useEffectKinds, type EffectKind, type EffectParameter } from "@/lib/processing";
+import { editChannel } from "@/stores/studio";
+
+/** A channel's inserts, with controls as the server describes them. */
+export function EffectChain({ channel }: { channel: Channel }) {
+  const t = useTranslations("studio");
+  const kinds = useEffectKinds();
+  const set = (kind: string, effects: EffectSetting[]) => editChannel(channel.id, kind, { effects });
+  const add = (type: string) =>
+    set(`add${type}`, [...channel.effects, { id: `${type}-${Date.now()}`, type, parameters: {}, bypass: false }]);
+  const groups = [...new Set((kinds.data ?? []).map((kind) => kind.group))];
+  return (
+    <div className="mt-7 border-t border-line pt-5">
+      <div className="flex items-center gap-3">
+        <h3 className="text-base">{t("effects")}</h3>
+        <select
+          aria-label={t("addEffect")}
+          value=""
+          disabled={!kinds.data}
+          onChange={(event) => event.target.value && add(event.target.value)}
+          className={`${selectClass} ml-auto h-9 max-w-44 text-sm`}
+        >
+          <option value="">{t("addEffect")}</option>
+          {groups.map((group) => (
+            <optgroup key={group} label={group}>
+              {kinds
+                .data!.filter((kind) => kind.group === group)
+                .map((kind) => (
+                  <option key={kind.id} value={kind.id}>
+                    {kind.title}
+                  </option>
+                ))}
+            </optgroup>
+          ))}
+        </select>
+      </div>
+      <p className="mt-2 text-[13px] text-faint">{t("effectsNote")}</p>
+      <ul className="mt-3 flex flex-col gap-2">
+        {channel.effects.map((effect) => (
+          <EffectCard
+            key={effect.id}
+            effect={effect}
+            kind={kinds.data?.find(({ id }) => id === effect.type)}
+            onChange={(change) =>
+              set(
+                `effect${effect.id}`,
+                channel.effects.map((other) => (other.id === effect.id ? { ...other, ...change } : other)),
+              )
+            }
+            onRemove={() =>
+              set(
+                `remove${effect.id}`,
+                channel.effects.filter((other) => other.id !== effect.id),
+              )
+            }
+          />
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function EffectCard({
+  effect,
+  kind,
+  onChange,
+  onRemove,
+}: {
+  effect: EffectSetting;
+  kind: EffectKind | undefined;
+  onChange: (change: Partial<EffectSetting>) => void;
+  onRemove: () => void;
+}) {
+  const t = useTranslations("studio");
+  const [open, setOpen] = useState(true);
+  if (!kind) return null;
+  const set = (name: string, value: number | string | boolean) =>
+    onChange({ parameters: { ...effect.parameters, [name]: value } });
+  return (
+    <li className={`rounded-lg border border-line bg-ground px-3 py-2 ${effect.bypass ? "opacity-60" : ""}`}>
+      <div className="flex items-center gap-1">
+        <IconButton
+          label={t("bypass", { name: kind.title })}
+          size="small"
+          pressed={!effect.bypass}
+          onClick={() => onChange({ bypass: !effect.bypass })}
+        >
+          <Power size={15} />
+        </IconButton>
+        <button
+          type="button"
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+          className="flex min-w-0 flex-1 items-center gap-1.5 text-left font-semibold"
+        >
+          <span className="truncate">{kind.title}</span>
+          <ChevronDown size={15} aria-hidden className={`text-faint transition ${open ? "rotate-180" : ""}`} />
+        </button>
+        <IconButton label={t("removeEffect", { name: kind.title })} size="small" onClick={onRemove}>
+          <Trash2 size={15} />
+        </IconButton>
+      </div>
+      {open && (
+        <div className="pb-2">
+          {kind.parameters.map((parameter) => (
+            <Control
+              key={parameter.name}
+              parameter={parameter}
+              value={effect.parameters[parameter.name] ?? parameter.default}
+              onChange={(value) => set(parameter.name, value)}
+            />
+          ))}
+        </div>
+      )}
+    </li>
+  );
+}
+
+function Control({
+  parameter,
+  value,
+  onChange,
+}: {
+  parameter: EffectParameter;
+  value: number | string | boolean;
+  onChange: (value: number | string | boolean) => void;
+}) {
+  if (parameter.kind === "number") {
+    const number = Number(value);
+    return (
+      <Dial
+        label={parameter.title}
+        text={parameterText(parameter, number)}
+        min={0}
+        max={1}
+        step={0.001}
+        value={toSlider(parameter, number)}
+        rest={toSlider(parameter, Number(parameter.default))}
+        onChange={(part) => onChange(toValue(parameter, part))}
+      />
+    );
+  }
+  if (parameter.kind === "boolean")
+    return (
+      <label className="mt-3 flex items-center justify-between text-sm">
+        <span className="text-muted">{parameter.title}</span>
+        <input
+          type="checkbox"
+          checked={Boolean(value)}
+          onChange={(event) => onChange(event.target.checked)}
+          className="size-4 accent-[var(--coral)]"
+        />
+      </label>
+    );
+  return (
+    <label className="mt-3 flex items-center justify-between gap-3 text-sm">
+      <span className="text-muted">{parameter.title}</span>
+      <select
+        value={String(value)}
+        onChange={(event) => onChange(event.target.value)}
+        className={`${selectClass} h-8 text-sm`}
+      >
+        {(parameter.choices ?? []).map((choice) => (
+          <option key={choice} value={choice}>
+            {choice.replaceAll("_", " ")}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,90 @@
+"use client";
+
+import { useTranslations } from "use-intl";
+import { Editor } from "./editor";
+import { MembersOnly } from "@/components/frame/members-only";
+import { useQueryValue } from "@/components/track/track-page";
+import { ButtonLink } from "@/components/ui/button";
+import { Cover } from "@/components/ui/cover";
+import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import { ProblemError } from "@/lib/api/problem";
+import { clock, tempo } from "@/lib/format";
+import { useTrack, useTracks } from "@/lib/music";
+
+/** The studio: with a track in the address it opens it, without it asks which. */
+export function StudioPage() {
+  const id = useQueryValue("track");
+  return <MembersOnly>{() => (id ? <Opened id={id} /> : <Choose />)}</MembersOnly>;
+}
+
+function Opened({ id }: { id: string }) {
+  const t = useTranslations("studio");
+  const track = useTrack(id);
+  if (track.error instanceof ProblemError && track.error.status === 404)
+    return (
+      <Empty title={t("missingTitle")} action={<ButtonLink href="/studio/">{t("chooseTitle")}</ButtonLink>}>
+        {t("missingText")}
+      </Empty>
+    );
+  if (track.error) return <Failed failure={track.error} retry={() => void track.refetch()} />;
+  if (!track.data) return <Skeleton className="m-6 h-96" />;
+  return <Editor key={track.data.id} track={track.data} />;
+}
+
+function Choose() {
+  const t = useTranslations("studio");
+  const tracks = useTracks();
+  const items = tracks.data?.pages.flatMap((page) => page.items) ?? [];
+  return (
+    <div className="mx-auto w-full max-w-[1040px] px-4 pb-16 pt-8 md:px-6 md:pt-14">
+      <h1 className="text-4xl tracking-[-0.035em]">{t("chooseTitle")}</h1>
+      <p className="mt-2 text-muted">{t("chooseText")}</p>
+      {tracks.error && !tracks.data ? (
+        <Failed failure={tracks.error} retry={() => void tracks.refetch()} />
+      ) : tracks.isPending ? (
+        <div aria-busy className="mt-8 grid gap-3 sm:grid-cols-2">
+          {Array.from({ length: 6 }, (_, at) => (
+            <Skeleton key={at} className="h-20" />
+          ))}
+        </div>
+      ) : items.length === 0 ? (
+        <Empty
+          title={t("nothingTitle")}
+          action={
+            <ButtonLink look="primary" href="/create/">
+              {t("nothingAction")}
+            </ButtonLink>
+          }
+        >
+          {t("nothingText")}
+        </Empty>
+      ) : (
+        <ul className="mt-8 grid gap-3 sm:grid-cols-2">
+          {items.map((track) => (
+            <li key={track.id}>
+              {/* A whole load: the editor reads the address once. */}
+              <a
+                href={`/studio/?track=${track.id}`}
+                className="panel flex items-center gap-4 p-3 transition hover:border-line-strong"
+              >
+                <Cover seed={track.id} className="size-14 shrink-0" />
+                <span className="min-w-0">
+                  <span className="block truncate font-semibold">{track.title}</span>
+                  <span className="tabular block text-sm text-muted">
+                    {[
+                      clock(track.duration),
+                      track.bpm && `${tempo(track.bpm)} bpm`,
+                      t("stemCount", { count: track.stems.length }),
+                    ]
+                      .filter(Boolean)
+                      .join(" · ")}
+                  </span>
+                </span>
+              </a>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

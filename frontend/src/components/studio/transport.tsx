@@ -1,0 +1,129 @@
+"use client";
+
+import { Pause, Play, Redo2, RotateCcw, Scissors, SkipBack, Undo2, ZoomIn } from "lucide-react";
+import { useEffect, useRef } from "react";
+import { useTranslations } from "use-intl";
+import { Bounce } from "./bounce";
+import { GRIDS } from "./editor";
+import { IconButton } from "@/components/ui/button";
+import { selectClass } from "@/components/ui/field";
+import type { Track } from "@/lib/api/client";
+import type { Multitrack } from "@/lib/audio/multitrack";
+import { musicalKey, tempo, timecode } from "@/lib/format";
+import { splitAt, useStudio } from "@/stores/studio";
+
+/** Play, where one is, how one moves, back and forth, and the way out. */
+export function Transport({
+  track,
+  engine,
+  playing,
+  onToggle,
+  zoom,
+  onZoom,
+  grid,
+  onGrid,
+  onReset,
+}: {
+  track: Track;
+  engine: Multitrack | null;
+  playing: boolean;
+  onToggle: () => void;
+  zoom: number;
+  onZoom: (zoom: number) => void;
+  grid: number;
+  onGrid: (grid: number) => void;
+  onReset: () => void;
+}) {
+  const t = useTranslations("studio");
+  const { undo, redo, past, future, selected } = useStudio();
+  return (
+    <div className="sticky top-16 z-20 flex flex-wrap items-center gap-x-4 gap-y-2 border-b border-line bg-surface px-3 py-2 md:px-6">
+      <div className="flex items-center gap-1">
+        <IconButton label={t("toStart")} onClick={() => engine?.seek(0)}>
+          <SkipBack size={19} fill="currentColor" />
+        </IconButton>
+        <button
+          type="button"
+          onClick={onToggle}
+          aria-label={playing ? t("pause") : t("play")}
+          className="making grid size-11 place-items-center rounded-full text-on-accent transition hover:brightness-105"
+        >
+          {playing ? (
+            <Pause size={20} fill="currentColor" />
+          ) : (
+            <Play size={20} fill="currentColor" className="translate-x-px" />
+          )}
+        </button>
+      </div>
+      <Clock engine={engine} />
+      <p className="tabular flex gap-3 text-sm text-muted max-md:hidden">
+        {track.bpm && <span>{tempo(track.bpm)} bpm</span>}
+        {track.key && <span>{musicalKey(track.key)}</span>}
+      </p>
+      <label className="flex items-center gap-2 text-sm text-muted">
+        <span className="max-sm:sr-only">{t("snap")}</span>
+        <select className={`${selectClass} h-9`} value={grid} onChange={(event) => onGrid(Number(event.target.value))}>
+          {GRIDS.map(({ name }, at) => (
+            <option key={name} value={at}>
+              {name === "free" || name === "bar" ? t(name) : name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label className="flex items-center gap-2 text-muted max-sm:hidden" title={t("zoom")}>
+        <ZoomIn size={17} aria-hidden />
+        <input
+          type="range"
+          min={0}
+          max={1}
+          step={0.01}
+          value={zoom}
+          onChange={(event) => onZoom(Number(event.target.value))}
+          aria-label={t("zoom")}
+          className="slider w-24"
+        />
+      </label>
+      <div className="flex items-center">
+        <IconButton label={t("split")} onClick={() => engine && splitAt(engine.position, selected)}>
+          <Scissors size={17} />
+        </IconButton>
+        <IconButton label={t("undo")} disabled={!past.length} onClick={undo}>
+          <Undo2 size={18} />
+        </IconButton>
+        <IconButton label={t("redo")} disabled={!future.length} onClick={redo}>
+          <Redo2 size={18} />
+        </IconButton>
+        <IconButton label={t("reset")} onClick={onReset} className="max-sm:hidden">
+          <RotateCcw size={16} />
+        </IconButton>
+      </div>
+      <Bounce />
+    </div>
+  );
+}
+
+/** Where one is; written straight into the page, sixty times a second. */
+function Clock({ engine }: { engine: Multitrack | null }) {
+  const t = useTranslations("studio");
+  const place = useRef<HTMLSpanElement>(null);
+  useEffect(() => {
+    let handle = 0;
+    const show = () => {
+      if (place.current) place.current.textContent = timecode(engine?.position ?? 0);
+      handle = requestAnimationFrame(show);
+    };
+    show();
+    return () => cancelAnimationFrame(handle);
+  }, [engine]);
+  return (
+    <span
+      role="timer"
+      aria-label={t("position")}
+      aria-live="off"
+      ref={place}
+      className="tabular min-w-[104px] text-xl font-semibold tracking-tight"
+    >
+      00:00.000
+    </span>
+  );
+}

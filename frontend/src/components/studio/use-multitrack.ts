@@ -1,0 +1,62 @@
+"use client";
+
+import { useEffect, useRef, useState } from "react";
+import { Multitrack, sourceKey } from "@/lib/audio/multitrack";
+import { peaksOf } from "@/lib/audio/peaks";
+import { stemUrl, audioUrl } from "@/lib/music";
+import { useStudio } from "@/stores/studio";
+
+/** Peaks for each second of a source's picture. */
+export const PEAKS_PER_SECOND = 60;
+
+export type Loaded = {
+  engine: Multitrack | null;
+  peaks: Record<string, Float32Array>;
+  loaded: number;
+  total: number;
+  failed: boolean;
+};
+
+/** The engine behind the studio: fetches what the channels need, and follows them. */
+export function useMultitrack(): Loaded {
+  const channels = useStudio((studio) => studio.channels);
+  const engine = useRef<Multitrack | null>(null);
+  const [state, setState] = useState<Loaded>({ engine: null, peaks: {}, loaded: 0, total: 0, failed: false });
+
+  useEffect(() => {
+    const made = new Multitrack();
+    engine.current = made;
+    setState((now) => ({ ...now, engine: made }));
+    return () => {
+      made.close();
+      engine.current = null;
+    };
+  }, []);
+
+  const wanted = [...new Set(channels.map(sourceKey))].join("|");
+  useEffect(() => {
+    const player = engine.current;
+    if (!player || !wanted) return;
+    const controller = new AbortController();
+    const sources = useStudio
+      .getState()
+      .channels.filter((channel, at, all) => all.findIndex((other) => sourceKey(other) === sourceKey(channel)) === at);
+    setState((now) => ({ ...now, total: sources.length, loaded: 0, failed: false }));
+    for (const channel of sources) {
+      const key = sourceKey(channel);
+      const url = channel.stem ? stemUrl(channel.trackId, channel.stem, "flac") : audioUrl(channel.trackId, "flac");
+      player
+        .load(key, url, controller.signal)
+        .then((buffer) => {
+          const peaks = peaksOf(buffer, Math.max(1, Math.ceil(buffer.duration * PEAKS_PER_SECOND)));
+          setState((now) => ({ ...now, loaded: now.loaded + 1, peaks: { ...now.peaks, [key]: peaks } }));
+          if (player.playing) player.seek(player.position);
+        })
+        .catch(() => !controller.signal.aborted && setState((now) => ({ ...now, failed: true })));
+    }
+    return () => controller.abort();
+  }, [wanted]);
+
+  useEffect(() => engine.current?.update(channels), [channels, state.engine]);
+  return state;
+}

@@ -1,0 +1,66 @@
+"use client";
+
+import { Download, Pause, Play } from "lucide-react";
+import { useTranslations } from "use-intl";
+import type { Track } from "@/lib/api/client";
+import { stemUrl } from "@/lib/music";
+import { inMixerOrder, stemVariable } from "@/lib/stems";
+import { usePlayer } from "@/stores/player";
+
+/** The parts of a track, each to be heard alone and taken away. */
+export function Stems({ track }: { track: Track }) {
+  const t = useTranslations("track");
+  const player = usePlayer();
+  const names = inMixerOrder(track.stems);
+  const playables = names.map((stem) => ({
+    id: `${track.id}:${stem}`,
+    title: `${track.title} · ${stem}`,
+    artist: track.owner.username,
+    src: stemUrl(track.id, stem, "mp3"),
+    duration: track.duration,
+    href: `/track/?id=${track.id}`,
+  }));
+  return (
+    <section aria-labelledby="stems">
+      <h2 id="stems" className="text-xl">
+        {t("stems")}
+      </h2>
+      <ul className="mt-4 flex flex-col">
+        {names.map((stem, at) => {
+          const isOn = player.current()?.id === playables[at]!.id;
+          const playing = isOn && player.playing;
+          return (
+            <li key={stem} className="flex items-center gap-3 border-t border-line py-2.5 last:border-b">
+              <button
+                type="button"
+                onClick={() => (isOn ? player.toggle() : player.play(playables, at))}
+                aria-label={playing ? t("pauseStem", { stem }) : t("playStem", { stem })}
+                className="grid size-10 place-items-center rounded-full text-white transition hover:brightness-110"
+                style={{ background: `color-mix(in oklab, ${stemVariable(stem)} 78%, black)` }}
+              >
+                {playing ? (
+                  <Pause size={17} fill="currentColor" />
+                ) : (
+                  <Play size={17} fill="currentColor" className="translate-x-px" />
+                )}
+              </button>
+              <span className="flex-1 font-medium capitalize">{stem}</span>
+              {(["wav", "flac", "mp3"] as const).map((format) => (
+                <a
+                  key={format}
+                  href={stemUrl(track.id, stem, format, true)}
+                  download
+                  aria-label={t("downloadStem", { stem, format: format.toUpperCase() })}
+                  className="flex h-8 items-center gap-1.5 rounded-md px-2 text-[13px] font-medium text-muted transition hover:bg-raised hover:text-ink"
+                >
+                  {format === "wav" && <Download size={14} aria-hidden />}
+                  {format.toUpperCase()}
+                </a>
+              ))}
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,97 @@
+"use client";
+
+import { Pause, Play } from "lucide-react";
+import { useTranslations } from "use-intl";
+import { Downloads } from "./downloads";
+import { Facts } from "./facts";
+import { LicenceCard } from "./licence-card";
+import { MasterCard } from "./master-card";
+import { Stems } from "./stems";
+import { TitleEditor } from "./title-editor";
+import { TagEditor } from "./tag-editor";
+import { StemDots, TrackFacts } from "@/components/create/take-details";
+import { TrackMenu } from "@/components/library/track-menu";
+import { ButtonLink, buttonClass } from "@/components/ui/button";
+import { Cover } from "@/components/ui/cover";
+import { Waveform } from "@/components/ui/waveform";
+import type { Track } from "@/lib/api/client";
+import { engine } from "@/lib/audio/player-engine";
+import { useDeleteTracks } from "@/lib/delete-tracks";
+import { playableTrack, useWaveform } from "@/lib/music";
+import { usePlayer } from "@/stores/player";
+
+/** A track with everything that belongs to it. */
+export function TrackView({ track }: { track: Track }) {
+  const t = useTranslations("track");
+  const player = usePlayer();
+  const waveform = useWaveform(track.id, 1000);
+  const remove = useDeleteTracks();
+  const isOn = player.current()?.id === track.id;
+  const playing = isOn && player.playing;
+  return (
+    <article className="mx-auto w-full max-w-[1120px] px-4 pb-20 pt-8 md:px-6 md:pt-14">
+      <div className="grid gap-6 md:grid-cols-[240px_1fr] md:gap-10">
+        <Cover seed={track.id} className="aspect-square w-full max-w-60 shadow-float max-md:max-w-40" />
+        <div className="flex min-w-0 flex-col justify-end">
+          <TitleEditor track={track} />
+          <p className="mt-3 max-w-[70ch] text-muted">“{track.prompt}”</p>
+          <div className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-2">
+            <TrackFacts track={track} />
+            <StemDots stems={track.stems} />
+          </div>
+          <TagEditor track={track} />
+          <div className="mt-6 flex flex-wrap items-center gap-2">
+            <button
+              type="button"
+              onClick={() => player.toggle(isOn ? undefined : playableTrack(track))}
+              className={buttonClass("primary", "large")}
+            >
+              {playing ? (
+                <Pause size={18} fill="currentColor" aria-hidden />
+              ) : (
+                <Play size={18} fill="currentColor" aria-hidden />
+              )}
+              {playing ? t("pause") : t("play")}
+            </button>
+            {track.stems.length > 0 && (
+              <ButtonLink size="large" href={`/studio/?track=${track.id}`}>
+                {t("openStudio")}
+              </ButtonLink>
+            )}
+            <TrackMenu
+              track={track}
+              onDelete={() => {
+                remove([track]);
+                history.length > 1 ? history.back() : location.assign("/library/");
+              }}
+            />
+          </div>
+        </div>
+      </div>
+      <Waveform
+        peaks={waveform.data ?? null}
+        position={isOn && player.duration ? player.time / player.duration : 0}
+        readPosition={() => engine.time / track.duration}
+        moving={playing}
+        duration={track.duration}
+        label={t("position")}
+        onSeek={(seconds) => {
+          if (!isOn) player.play([playableTrack(track)]);
+          player.seek(seconds);
+        }}
+        className="mt-10 h-24 md:h-32"
+      />
+      <div className="mt-12 grid gap-x-12 gap-y-12 lg:grid-cols-[1fr_360px]">
+        <div className="flex min-w-0 flex-col gap-12">
+          {track.stems.length > 0 && <Stems track={track} />}
+          <Facts track={track} />
+        </div>
+        <aside aria-label={t("aside")} className="flex flex-col gap-4">
+          <LicenceCard track={track} />
+          <Downloads track={track} />
+          <MasterCard track={track} />
+        </aside>
+      </div>
+    </article>
+  );
+}

@@ -1,0 +1,83 @@
+"use client";
+
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { answer, api, idempotencyKey, type Job } from "./api/client";
+import { isActive, keys } from "./music";
+
+/** A mastering preset, as far as the studio shows it. */
+export type Preset = { name: string; title: string; description: string; target_lufs: number; true_peak_dbtp: number };
+
+export type EffectParameter = {
+  name: string;
+  title: string;
+  kind: "number" | "choice" | "boolean";
+  default: number | string | boolean;
+  min?: number;
+  max?: number;
+  unit: string;
+  scale: string;
+  choices?: string[];
+};
+export type EffectKind = {
+  id: string;
+  title: string;
+  group: string;
+  description: string;
+  parameters: EffectParameter[];
+};
+
+export function usePresets() {
+  return useQuery({
+    queryKey: ["presets"],
+    staleTime: Infinity,
+    queryFn: async () =>
+      ((await answer(api.GET("/api/v1/processing/presets"))) as unknown as { items: Preset[] }).items,
+  });
+}
+
+export function useEffectKinds(enabled = true) {
+  return useQuery({
+    queryKey: ["effects"],
+    enabled,
+    staleTime: Infinity,
+    queryFn: async () =>
+      ((await answer(api.GET("/api/v1/processing/effects"))) as unknown as { effects: EffectKind[] }).effects,
+  });
+}
+
+const header = () => ({ "Idempotency-Key": idempotencyKey() });
+
+/** Ask for a mix of the studio's channels. */
+export function useBounce() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (body: Record<string, unknown>) =>
+      answer(api.POST("/api/v1/processing/mix", { params: { header: header() }, body: body as never })),
+    onSuccess: (job) => queries.setQueryData(["job", job.id], job),
+  });
+}
+
+/** Ask for a master of a track. */
+export function useMaster() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (body: { track_id: string; preset?: string; target_lufs?: number }) =>
+      answer(api.POST("/api/v1/processing/master", { params: { header: header() }, body: body as never })),
+    onSuccess: (job) => queries.setQueryData(["job", job.id], job),
+  });
+}
+
+/** A processing job until its end; the library learns of what it made. */
+export function useJob(id: string | undefined) {
+  const queries = useQueryClient();
+  return useQuery({
+    queryKey: ["job", id],
+    enabled: Boolean(id),
+    queryFn: async (): Promise<Job> => {
+      const job = await answer(api.GET("/api/v1/jobs/{job_id}", { params: { path: { job_id: id! } } }));
+      if (job.status === "succeeded") void queries.invalidateQueries({ queryKey: keys.tracks });
+      return job;
+    },
+    refetchInterval: (query) => (query.state.data && !isActive(query.state.data) ? false : 700),
+  });
+}

@@ -1,0 +1,210 @@
+"""Pictures of every page of the studio, in both themes and three widths: `python scripts/take_screenshots.py`.
+
+Starts a platform of its own in single-user mode (or uses `--url`), has it make a few songs, and writes
+`var/screenshots/<page>-<theme>-<width>.png`. Needs Chromium and the development environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.support.platform import Platform, free_port  # noqa: E402 — the path comes first
+
+TARGET = ROOT / "var" / "screenshots"
+THEMES = ("dark", "light")
+SIZES = {"phone": (360, 780), "tablet": (820, 1100), "desktop": (1440, 900)}
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--mute-audio", "--autoplay-policy=no-user-gesture-required"]
+SONGS = (
+    "rainy-night lofi, dusty piano, 80 bpm",
+    "epic orchestra, strings rising to a triumphant brass theme",
+    "bossa nova on a warm terrace, nylon guitar and flute",
+    "synthwave for a night drive, glassy lead, 104 bpm",
+    "late-night swing jazz trio, brushes and upright bass",
+    "deep house, warm chords, rolling bass, 122 bpm",
+    "solo piano, tender and close, for walking home in the snow",
+    "chiptune with far too many notes",
+)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: where, and what to do there first."""
+
+    name: str
+    path: str
+    prepare: Callable[[Page], None] | None = None
+    full_page: bool = False
+
+
+def making(page: Page) -> None:
+    """A take that is being made and heard."""
+    page.fill("#prompt", "slow blues with a crying guitar for the last dance of the evening")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('main li canvas').length > 0")
+    page.wait_for_timeout(2200)
+
+
+def advanced(page: Page) -> None:
+    """Everything that can be set."""
+    page.fill("#prompt", "synthwave for a night drive, glassy lead")
+    page.locator("form button[aria-expanded]").last.click()
+    page.wait_for_timeout(600)
+    form = page.locator("form button", has_text="Lay out the form")
+    if form.count():
+        form.click()
+
+
+def model_picker(page: Page) -> None:
+    """The models with their licences."""
+    page.locator("form button[popovertarget]").click()
+    page.wait_for_timeout(400)
+
+
+def playing(page: Page) -> None:
+    """Something is on."""
+    page.locator("main button[aria-label^='Play']").first.click()
+    page.wait_for_timeout(2500)
+
+
+def grid(page: Page) -> None:
+    """The library as covers."""
+    page.get_by_role("button", name="Grid").click()
+
+
+def editing(page: Page) -> None:
+    """A channel with an effect, while it plays."""
+    page.wait_for_timeout(2500)
+    page.locator("ul[aria-label='Channels'] li button").nth(0).click()
+    page.get_by_label("Add an effect").select_option("compressor")
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    page.wait_for_timeout(2500)
+
+
+def palette(page: Page) -> None:
+    """The search over everything."""
+    page.keyboard.press("Control+k")
+    page.wait_for_timeout(600)
+
+
+def shots(track: dict[str, Any]) -> tuple[Shot, ...]:
+    """All pictures."""
+    return (
+        Shot("landing", "/"),
+        Shot("landing-playing", "/", playing, full_page=True),
+        Shot("create", "/create/"),
+        Shot("create-making", "/create/", making),
+        Shot("create-advanced", "/create/", advanced, full_page=True),
+        Shot("create-models", "/create/", model_picker),
+        Shot("library", "/library/", playing),
+        Shot("library-grid", "/library/", grid),
+        Shot("track", f"/track/?id={track['id']}", full_page=True),
+        Shot("studio", f"/studio/?track={track['id']}", editing),
+        Shot("studio-choose", "/studio/"),
+        Shot("settings", "/settings/", full_page=True),
+        Shot("sign-in", "/sign-in/"),
+        Shot("sign-up", "/sign-up/"),
+        Shot("palette", "/library/", palette),
+        Shot("not-found", "/nowhere/"),
+    )
+
+
+@contextmanager
+def platform(url: str) -> Iterator[str]:
+    """Where a platform in single-user mode is; one of our own without `url`."""
+    if url:
+        yield url
+        return
+    with tempfile.TemporaryDirectory(prefix="musicgen-shots-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder) / "home"
+        home.mkdir(mode=0o700)
+        assets = ROOT / "var" / "assets"
+        if assets.exists():
+            shutil.copytree(assets, home / "assets")
+        own = Platform(home, free_port(), {"MUSICGEN_SINGLE_USER": "1", "MUSICGEN_ENVIRONMENT": "development"})
+        own.start()
+        try:
+            yield own.url
+        finally:
+            own.stop()
+
+
+def songs(url: str) -> dict[str, Any]:
+    """See to it that there is music; the track to show."""
+    with httpx.Client(base_url=f"{url}/api/v1", timeout=120) as client:
+        tracks = client.get("/tracks").raise_for_status().json()["items"]
+        for number, prompt in enumerate(SONGS[len(tracks) :]):
+            body = {"prompt": prompt, "duration": 30, "seed": 40 + number}
+            job = client.post("/generate", json=body).raise_for_status().json()
+            while job["status"] in {"queued", "running"}:
+                job = client.get(f"/jobs/{job['id']}", params={"wait": 60}).raise_for_status().json()
+        tracks = client.get("/tracks").raise_for_status().json()["items"]
+        found: dict[str, Any] = next(track for track in tracks if track["stems"])
+        return found
+
+
+def take(browser: Browser, url: str, shot: Shot, theme: str, size: str) -> None:
+    """One picture."""
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.on("pageerror", lambda error: print(f"{shot.name}: {error}"))
+    page.goto(f"{url}{shot.path}")
+    page.wait_for_load_state("networkidle" if shot.prepare is None else "load")
+    page.wait_for_timeout(900)
+    if shot.prepare is not None:
+        shot.prepare(page)
+    page.screenshot(path=TARGET / f"{shot.name}-{theme}-{size}.png", full_page=shot.full_page)
+    context.close()
+
+
+def main() -> int:
+    """All pictures, or those whose names begin with `--only`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", default="", help="a platform in single-user mode that runs already")
+    parser.add_argument("--only", default="", help="beginnings of names, separated by commas")
+    parser.add_argument("--themes", default=",".join(THEMES))
+    parser.add_argument("--sizes", default=",".join(SIZES))
+    arguments = parser.parse_args()
+    if CHROMIUM is None:
+        print("Chromium is missing: apt install chromium", file=sys.stderr)
+        return 1
+    TARGET.mkdir(parents=True, exist_ok=True)
+    wanted = tuple(filter(None, arguments.only.split(",")))
+    started = time.monotonic()
+    with platform(arguments.url) as url, sync_playwright() as playwright:
+        track = songs(url)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        count = 0
+        for shot in shots(track):
+            if wanted and not shot.name.startswith(wanted):
+                continue
+            for theme in arguments.themes.split(","):
+                for size in arguments.sizes.split(","):
+                    try:
+                        take(browser, url, shot, theme, size)
+                        count += 1
+                    except Exception as failure:  # noqa: BLE001 — the other pictures are wanted all the same
+                        print(f"{shot.name}-{theme}-{size}: {str(failure)[:300]}")
+        browser.close()
+    print(f"{count} pictures in {TARGET} ({time.monotonic() - started:.0f} s)")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
