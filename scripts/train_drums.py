@@ -1,7 +1,7 @@
-"""Train the drum network of `services/processing/transcription`: `python scripts/train_drums.py [--clips 160]`.
+"""Train the drum network of `services/processing/transcription`: `python scripts/train_drums.py [--clips 80]`.
 
 Renders random patterns with the composer's SoundFont, some kits kept out for validation, and writes
-`drums.safetensors`. A few minutes on two cores; needs `python scripts/fetch_assets.py` and the generation extra.
+`drums.safetensors`. About four minutes; needs `python scripts/fetch_assets.py` and the generation extra.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TARGET = ROOT / "services/processing/transcription/drums.safetensors"
 TRAINING_KITS = (0, 1, 2, 4, 7, 8, 9, 10, 11, 13, 14, 16, 19, 24, 25, 32, 33, 35, 40)
 # Never used by a test either: the tests have kits of their own.
 VALIDATION_KITS = (6, 15, 36)
-WIDTH, TAPS, STEPS, BATCH, CROP = 64, 5, 4_000, 32, 200
+WIDTH, TAPS, STEPS, BATCH, CROP = 48, 5, 2_500, 16, 128
 
 
 class Network(nn.Module):
@@ -94,7 +94,7 @@ def export(model: Network, mean: np.ndarray, scale: np.ndarray) -> dict[str, np.
 def main() -> None:
     """Render, train, validate, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=160)
+    parser.add_argument("--clips", type=int, default=80)
     arguments = parser.parse_args()
     rng, bank, began = random.Random(2_024), sound_bank(), time.monotonic()  # noqa: S311 — no secret
     torch.manual_seed(2_024)
