@@ -46,7 +46,7 @@ _CLOSE_LU: Final = 0.05
 _MOST_ROUNDS: Final = 4
 # How far above the ceiling, at the drive that the target asks for, the clipper ends its curve; None leaves it out. The
 # next one is tried when the limiter alone would take too much.
-_CLIP_LEVELS_DB: Final = (None, 4.0, 2.5, 1.0, -0.5, -2.0)
+_CLIP_LEVELS_DB: Final = (None, 4.0, 2.0, 0.0, -2.0, -4.0)
 _MUCH_LIMITING_DB: Final = -2.5
 # Shares of the progress bar: listening, shaping, and the rounds of limiting that are usual.
 _HEARD: Final = 0.25
