@@ -193,7 +193,7 @@ class AsyncClient:
         return await self._fetch(calls.file_path(job_id, name), {}, path, None)
 
     async def download_spectrogram(
-        self, track_id: str, path: Path, *, width: int = 1200, height: int = 400, scheme: str = "magma"
+        self, track_id: str, path: Path, *, width: int = 1200, height: int = 400, scheme: str = "ember"
     ) -> Path:
         """Fetch a picture of a track (PNG)."""
         params = {"width": str(width), "height": str(height), "scheme": scheme}

@@ -166,7 +166,7 @@ class EnsureSpectrogramRequest(_message.Message):
     height: _builtins.int
     """Pixels; 32 to 2,048."""
     scheme: _builtins.str
-    """Name of a colour scheme, for example "magma"."""
+    """Name of a colour scheme, for example "ember"."""
     def __init__(
         self,
         *,

@@ -166,7 +166,7 @@ async def get_spectrogram(
     gateway: Gateway,
     width: Annotated[int, Query(ge=64, le=4_096, description="Pixels.")] = 1_200,
     height: Annotated[int, Query(ge=32, le=2_048, description="Pixels.")] = 400,
-    scheme: Annotated[str, Query(pattern="^[a-z][a-z0-9_-]{0,31}$", description="Colour scheme.")] = "magma",
+    scheme: Annotated[str, Query(pattern="^[a-z][a-z0-9_-]{0,31}$", description="Colour scheme.")] = "ember",
 ) -> Response:
     """A picture of the track: time to the right, frequency upwards. Made once, then kept."""
     track = await _track(gateway, caller, track_id)

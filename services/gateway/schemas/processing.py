@@ -40,15 +40,22 @@ class ConvertRequest(Body):
 
 
 class SeparateRequest(Body):
-    """A track taken apart into stems; they become a new track of your library."""
+    """A track taken apart into stems; each becomes a track of your library."""
 
     model_config = _open({"track_id": _TRACK, "model": "spleeter-2stems"})
 
     track_id: TrackId
-    model: Annotated[
-        str | None, Field(max_length=128, description="A separator; the best that is installed if not said.")
+    model: Annotated[str | None, Field(max_length=128, description="A separator; one that is there, if not said.")] = (
+        None
+    )
+    stems: Annotated[list[str] | None, Field(description="Only these; all if not said.", examples=[["vocals"]])] = None
+    preset: Annotated[str | None, Field(description="`karaoke`: one track without the vocals.")] = None
+    residual: Annotated[
+        str | None,
+        Field(description="What becomes of sound that no stem holds: `fold` (stems sum to the track), `stem`, `drop`."),
     ] = None
-    stems: Annotated[list[str] | None, Field(description="Only these.", examples=[["vocals"]])] = None
+    guide_vocals_db: Annotated[float | None, Field(description="Vocals that stay in a karaoke track.")] = None
+    weights: Annotated[dict[str, Any] | None, Field(description="Of the hybrid's members, for each stem.")] = None
 
 
 class MixRequest(Body):
@@ -56,6 +63,8 @@ class MixRequest(Body):
 
     model_config = _open(
         {
+            "title": "Rhythm section",
+            "tempo": 96.0,
             "tracks": [
                 {"track_id": _TRACK, "stem": "drums", "gain_db": -2.0, "pan": 0.0},
                 {
@@ -65,14 +74,19 @@ class MixRequest(Body):
                     "effects": [{"type": "compressor", "parameters": {"threshold_db": -18.0, "ratio": 3.0}}],
                 },
             ],
-            "title": "Rhythm section",
         }
     )
 
+    version: Annotated[int | None, Field(description="Of the session's form: 1.")] = None
+    title: Annotated[str | None, Field(max_length=200)] = None
+    tempo: Annotated[float | None, Field(description="Beats a minute, for what follows the tempo.")] = None
+    sample_rate: Annotated[int | None, Field(description="Hertz: 44100 or 48000.")] = None
+    track_id: Annotated[str | None, Field(max_length=64, description="The track that channels mean by a stem.")] = None
     tracks: Annotated[list[dict[str, Any]], Field(min_length=1, description="The channels.")]
     buses: Annotated[list[dict[str, Any]] | None, Field(description="What channels send to.")] = None
-    master: Annotated[dict[str, Any] | None, Field(description="The last channel.")] = None
-    title: Annotated[str | None, Field(max_length=200)] = None
+    master: Annotated[dict[str, Any] | None, Field(description="The last channel, with its ceiling.")] = None
+    tail: Annotated[float | None, Field(description="Seconds of echo and reverb after the last channel.")] = None
+    range: Annotated[dict[str, Any] | None, Field(description="Only this part: `start`, `end` in seconds.")] = None
 
 
 class MasterRequest(Body):
@@ -88,21 +102,28 @@ class MasterRequest(Body):
 
 
 class TranscribeRequest(Body):
-    """The notes of a track as MIDI."""
+    """The notes of a track as MIDI and MusicXML."""
 
-    model_config = _open({"track_id": _TRACK})
+    model_config = _open({"track_id": _TRACK, "quantize": {"grid": "1/16", "strength": 1.0}})
 
     track_id: TrackId
     stem: Annotated[str | None, Field(max_length=200, description="Only this part of the track.")] = None
+    instrument: Annotated[str | None, Field(description="`auto`, `pitched` or `drums`.")] = None
+    quantize: Annotated[
+        dict[str, Any] | None, Field(description="`grid`, `strength` 0 to 1, `swing` 0 to 1, `triplets`, `ends`.")
+    ] = None
+    bpm: Annotated[float | None, Field(description="The tempo, if you know it.")] = None
+    bends: Annotated[bool | None, Field(description="Whether pitch bends are written.")] = None
+    musicxml: Annotated[bool | None, Field(description="Whether a score is written too.")] = None
 
 
 class AnalyzeRequest(Body):
-    """Tempo, beats, key, chords, sections, loudness and spectrum of a track."""
+    """Tempo, beats, key, chords, sections, loudness, spectrum and pictures of a track."""
 
     model_config = _open({"track_id": _TRACK, "features": ["tempo", "key", "loudness"]})
 
     track_id: TrackId
-    features: Annotated[list[str] | None, Field(description="Only these; all if not said.")] = None
+    features: Annotated[list[str] | None, Field(min_length=1, description="Only these; all if not said.")] = None
 
 
 class Catalogue(BaseModel):

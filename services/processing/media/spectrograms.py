@@ -8,9 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from services.processing.heavy_work import HeavyWork
+from services.processing.heavy_work import Check, HeavyWork
 from services.processing.media.derivatives import derivative_folder
-from services.processing.media.reading import inspect
 from services.processing.scratch import Scratch
 from services.processing.single_flight import SingleFlight
 from services.shared.errors import AppError, ErrorCode
@@ -61,18 +60,17 @@ class Spectrograms:
             with self._scratch.folder() as folder:
                 source = folder / "source"
                 await self._store.download(source_key, source)
-                data = await self._heavy.run(lambda _check: _drawn(source, width, height, scheme))
+                data = await self._heavy.run(lambda check: _drawn(source, width, height, scheme, check))
             await self._store.put(key, data)
 
 
-def _drawn(source: Path, width: int, height: int, scheme: str) -> bytes:
-    inspect(source)
+def _drawn(source: Path, width: int, height: int, scheme: str, check: Check) -> bytes:
     try:
         # Imported here: whoever draws nothing needs no transforms.
         pictures = import_module("services.processing.analysis.pictures")
     except ModuleNotFoundError as error:
         raise AppError(ErrorCode.NOT_FOUND, "This server draws no spectrograms.") from error
-    made: bytes = pictures.spectrogram_png(source, width, height, scheme)
+    made: bytes = pictures.spectrogram_png(source, width, height, scheme, check)
     return made
 
 

@@ -34,7 +34,7 @@ async def test_every_kind_makes_a_job(gateway: Gateway, ada: Person, kind: str) 
 async def test_session_is_handed_on_as_it_is(gateway: Gateway, ada: Person) -> None:
     track_id = gateway.backend.tracks.add(ada.user).id
     effects = [{"effect": "compressor", "ratio": 3.0, "later": {"deep": [1, None]}}]
-    body = {"tracks": [{"track_id": track_id, "gain_db": -2.5, "effects": effects}], "tempo": {"bpm": 90}}
+    body = {"tracks": [{"track_id": track_id, "gain_db": -2.5, "effects": effects}], "tempo": 90.0}
     assert (await ada.http.post("/api/v1/processing/mix", json=body)).status_code == 202
     assert orjson.loads(gateway.backend.processing.submitted[-1].request_json) == body
 
