@@ -53,29 +53,31 @@ def reduction_db(level_db, threshold, ratio, knee):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def compressor_gains(levels, rows, memory, rate, out):  # type: ignore[no-untyped-def]
+def compressor_gains(levels, rows, moving, memory, rate, out):  # type: ignore[no-untyped-def]
     """The factor at each sample for `levels [n]` (power); rows in the order of the constants above."""
     reduction = memory[0]
     last_attack, last_release, last_low, last_gain = -1.0, -1.0, 1.0, 0.0
     attack, release, floor, gain = 1.0, 1.0, 0.0, 1.0
     for i in range(levels.shape[0]):
-        low = rows[_THRESHOLD, i] - 0.5 * rows[_KNEE, i]
+        # What rests is read from the first column: a cache holds that, and not whole rows.
+        j = i if moving else 0
+        low = rows[_THRESHOLD, j] - 0.5 * rows[_KNEE, j]
         if low != last_low:
             last_low, floor = low, 10.0 ** (low / 10.0)
-        if rows[_ATTACK, i] != last_attack:
-            last_attack = rows[_ATTACK, i]
+        if rows[_ATTACK, j] != last_attack:
+            last_attack = rows[_ATTACK, j]
             attack = smoothing(last_attack, rate)
-        if rows[_RELEASE, i] != last_release:
-            last_release = rows[_RELEASE, i]
+        if rows[_RELEASE, j] != last_release:
+            last_release = rows[_RELEASE, j]
             release = smoothing(last_release, rate)
-        if rows[_GAIN, i] != last_gain:
-            last_gain = rows[_GAIN, i]
+        if rows[_GAIN, j] != last_gain:
+            last_gain = rows[_GAIN, j]
             gain = math.exp(_NEPERS * last_gain)
         wanted = 0.0
         # The logarithm is dear, and below the knee nothing happens.
         if levels[i] > floor:
             level = 10.0 * math.log10(levels[i])
-            wanted = min(reduction_db(level, rows[_THRESHOLD, i], rows[_RATIO, i], rows[_KNEE, i]), -rows[_RANGE, i])
+            wanted = min(reduction_db(level, rows[_THRESHOLD, j], rows[_RATIO, j], rows[_KNEE, j]), -rows[_RANGE, j])
         reduction += (wanted - reduction) * (attack if wanted > reduction else release)
         if reduction < 1e-9:
             reduction = 0.0
@@ -108,8 +110,10 @@ class Compressor(Processor):
             rms_levels(key, self.state["power"], self._step, gains)
         else:
             peak_levels(key, gains)
-        computed = np.concatenate((rows, np.full((1, rows.shape[1]), _WITHOUT_RANGE)))
-        compressor_gains(gains, computed, self.state["reduction"], self._rate, gains)
+        moves = bool(moving.any())
+        used = rows if moves else rows[:, :1]
+        computed = np.concatenate((used, np.full((1, used.shape[1]), _WITHOUT_RANGE)))
+        compressor_gains(gains, computed, moves, self.state["reduction"], self._rate, gains)
         np.multiply(self._delay.process(audio), gains, out=audio)
 
 
@@ -186,13 +190,13 @@ class MultibandCompressor(Processor):
             threshold, ratio, attack, release, gain = rows[2 + 5 * number : 7 + 5 * number]
             peak_levels(bands[number], gains)
             computed = np.stack((threshold, ratio, knee, attack, release, gain, wide))
-            compressor_gains(gains, computed, self.state["reduction"][number], self._rate, gains)
+            compressor_gains(gains, computed, True, self.state["reduction"][number], self._rate, gains)
             audio += bands[number] * gains
 
 
 @njit(cache=True, nogil=True)
 def _sibilance(audio, hz, state, rate, high, found):  # type: ignore[no-untyped-def]
-    """`high`: what is above the frequency, 6 dB an octave, so that the rest adds up; `found`: the detector's."""
+    """`high`: what is turned down, split off at 6 dB an octave, so that all adds up; `found`: the detector's."""
     last, g = -1.0, 0.0
     a1 = a2 = a3 = 0.0
     k = 1.0 / BUTTERWORTH_Q
@@ -200,7 +204,8 @@ def _sibilance(audio, hz, state, rate, high, found):  # type: ignore[no-untyped-
         if hz[i] != last:
             last = hz[i]
             a1, a2, a3, _, _, _ = coefficients(_HIGH_CUT, last, 0.0, BUTTERWORTH_Q, rate)
-            g = math.tan(math.pi * min(last / rate, 0.49))
+            # An octave lower: a gentle slope lets much through around its corner.
+            g = math.tan(0.5 * math.pi * min(last / rate, 0.49))
             g = g / (1.0 + g)
         for c in range(2):
             s = state[c]
@@ -234,5 +239,5 @@ class DeEsser(Processor):
         held_levels(found, self.state["power"], self._keep, gains)
         flat = np.zeros(frames)
         computed = np.stack((rows[1], rows[2], flat + self._KNEE_DB, rows[4], rows[5], flat, rows[3]))
-        compressor_gains(gains, computed, self.state["reduction"], self._rate, gains)
+        compressor_gains(gains, computed, True, self.state["reduction"], self._rate, gains)
         audio -= (1.0 - gains) * high

@@ -78,9 +78,17 @@ class Fader:
         self._curves = (gain_db, pan, width)
         self._law = PAN_LAWS.index(law)
         self._behind = behind
+        self._resting: NDArray[np.float64] | None = None
+        if width.first == 1.0 and not any(curve.moves for curve in self._curves):
+            gain = np.empty(1)
+            gains_of(np.array([gain_db.first]), gain)
+            left, right = pan_gains(pan.first, self._law)
+            self._resting = np.array([[gain[0] * left], [gain[0] * right]])
 
     def process(self, audio: Audio, clock: int) -> Audio:
         """The strip's output for the block that begins at `clock`; a new array `[2, n]`."""
+        if self._resting is not None:
+            return audio * self._resting
         out = audio.copy()
         start, frames = clock - self._behind, audio.shape[1]
         gain_db, pan, width = (curve.at(start, frames) for curve in self._curves)

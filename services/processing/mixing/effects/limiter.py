@@ -19,13 +19,14 @@ from services.processing.mixing.effects.processor import Processor, Setting, Swi
 
 _LOOKAHEAD_SECONDS: Final = 0.005
 _PHASES: Final = 8
-_REACH: Final = 16
-_KAISER: Final = 7.0
+# Taps on each side, about as many as the standard's own filter has.
+_REACH: Final = 8
+_KAISER: Final = 5.0
 _COARSE: Final = 16
 
-# Between two of the eight points a peak can be higher by 0.17 dB at the very top of the spectrum, and the moving gain
-# adds a little: what is written stays this much lower.
-_MARGIN: Final = 10.0 ** (-0.15 / 20.0)
+# Meters differ near the top of the spectrum, where the moving gain and the points between the eight add a little too:
+# what is written stays this much lower, so that each of them agrees.
+_MARGIN: Final = 10.0 ** (-0.2 / 20.0)
 _NEARLY_ONE: Final = 1.0 - 1e-6
 _NEPERS: Final = math.log(10.0) / 20.0
 
@@ -131,10 +132,10 @@ class Limiter(Processor):
     def __init__(self, setting: Setting) -> None:
         super().__init__()
         lookahead = round(_LOOKAHEAD_SECONDS * setting.rate_hz)
+        # Both averages together are as long as the look-ahead and the sample itself.
         one = lookahead // 2 + 1
-        two = lookahead + 1 - one + 1
+        two = lookahead + 2 - one
         self._rate = setting.rate_hz
-        self._lookahead = lookahead
         self.latency = lookahead + _REACH
         scalars = np.zeros(8)
         scalars[[_RELEASED, _SUM_ONE, _SUM_TWO]] = 1.0, one, two
@@ -158,15 +159,7 @@ class Limiter(Processor):
         rises = 1.0 - np.exp(-1_000.0 / (rows[2] * self._rate))
         gains = np.empty(frames)
         _peaks(whole, behind - _REACH, _FILTER, ceilings, _GREATEST_GAIN, gains)
-        _gains(
-            gains,
-            ceilings,
-            rises,
-            state["scalars"],
-            state["queue_at"],
-            state["queue"],
-            state["one"],
-            state["two"],
-        )
+        lines = state["queue_at"], state["queue"], state["one"], state["two"]
+        _gains(gains, ceilings, rises, state["scalars"], *lines)
         np.multiply(whole[:, behind - self.latency : behind - self.latency + frames], gains, out=audio)
         state["past"] = np.ascontiguousarray(whole[:, frames:])

@@ -50,7 +50,7 @@ def _reverberate(audio, rows, lines, lengths, diffusers, diffuser_lengths, memor
                 gains[k] = 10.0 ** (-3.0 * lengths[k] / (rate * last_decay))
                 square += gains[k] * gains[k] / _LINES
             # Steady noise comes back about as loud as it went in, however long the decay.
-            level = 0.5 * math.sqrt(1.0 - square)
+            level = 0.5 * math.sqrt((1.0 - square) / max(square, 1e-6))
         if rows[_DAMPING, i] != last_damping:
             last_damping = rows[_DAMPING, i]
             damping = one_pole(last_damping, rate)

@@ -33,7 +33,7 @@ def _passes(wire: Wire, heard: Set[str], wanted: Set[str], safe: Set[str]) -> bo
     if wire.source in heard:
         return True
     # What is not soloed is heard only on its way to something that is, or as the return of a safe bus.
-    return wire.target in wanted or (wire.source in safe and wire.target in (heard | safe | {MASTER}))
+    return wire.target in wanted or (wire.source in safe and wire.source not in wanted)
 
 
 def _flood(start: Set[str], wires: list[Wire], *, backwards: bool = False) -> set[str]:

@@ -19,6 +19,7 @@ _LINEAR: Final = AUTOMATION_CURVES.index("linear")
 _EXPONENTIAL: Final = AUTOMATION_CURVES.index("exponential")
 _BEZIER: Final = AUTOMATION_CURVES.index("bezier")
 _HALVINGS: Final = 60
+_CELL: Final = 64
 
 
 @njit(cache=True, nogil=True)
@@ -44,7 +45,7 @@ def _bezier(x1, y1, x2, y2, wanted):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _trace(out, start, times, values, kinds, handles):  # type: ignore[no-untyped-def]
     last = times.shape[0] - 1
-    k = 0
+    k, last_exponential, value, growth = 0, -1, 0.0, 1.0
     for i in range(out.shape[0]):
         t = start + i
         while k < last and times[k + 1] <= t:
@@ -57,7 +58,17 @@ def _trace(out, start, times, values, kinds, handles):  # type: ignore[no-untype
         if kinds[k] == _LINEAR:
             out[i] = a + (b - a) * u
         elif kinds[k] == _EXPONENTIAL:
-            out[i] = a * math.pow(b / a, u)
+            # Powers are dear: one for each cell of a fixed grid, and products within it, always the same ones.
+            if i == 0 or t == times[k] or t % _CELL == 0 or k != last_exponential:
+                last_exponential = k
+                begin = max(t - t % _CELL, math.ceil(times[k]))
+                value = a * math.pow(b / a, (begin - times[k]) / (times[k + 1] - times[k]))
+                growth = math.pow(b / a, 1.0 / (times[k + 1] - times[k]))
+                for _ in range(int(t - begin)):
+                    value *= growth
+            else:
+                value *= growth
+            out[i] = value
         elif kinds[k] == _BEZIER:
             out[i] = a + (b - a) * _bezier(handles[k, 0], handles[k, 1], handles[k, 2], handles[k, 3], u)
         else:

@@ -26,6 +26,9 @@ _MARGIN_SECONDS: Final = 0.05
 _KEPT_SEGMENTS: Final = 2
 _MOST_CHANNELS: Final = 2
 
+# Read at once, on a fixed grid: libsndfile's calls are dear, and neighbouring blocks share them.
+_CHUNK_FRAMES: Final = 32_768
+
 
 class Source(Protocol):
     """Audio of known length."""
@@ -50,7 +53,8 @@ class FileSource:
             raise AppError(ErrorCode.UNSUPPORTED_MEDIA, f"Audio of {info.channels} channels cannot be mixed.")
         self._path = path
         self._file: Any = None
-        self._place = 0
+        self._held: NDArray[np.float64] = np.empty((0, 1))
+        self._begin = 0
         self.rate_hz: Final = info.sample_rate_hz
         self.frames: Final = info.frames
 
@@ -59,19 +63,25 @@ class FileSource:
         out = silence(frames)
         first, last = max(start, 0), min(start + frames, self.frames)
         if first < last:
-            out[:, first - start : last - start] = self._samples(first, last - first).T
+            for begin in range(first // _CHUNK_FRAMES * _CHUNK_FRAMES, last, _CHUNK_FRAMES):
+                a, b = max(first, begin), min(last, begin + _CHUNK_FRAMES)
+                out[:, a - start : b - start] = self._chunk(begin)[a - begin : b - begin].T
         return out
+
+    def _chunk(self, begin: int) -> NDArray[np.float64]:
+        if self._begin != begin or not len(self._held):
+            self._held, self._begin = self._samples(begin, min(_CHUNK_FRAMES, self.frames - begin)), begin
+        return self._held
 
     def _samples(self, start: int, frames: int) -> NDArray[np.float64]:
         try:
             if self._file is None:
-                self._file, self._place = soundfile.SoundFile(self._path), 0
-            if self._place != start:
+                self._file = soundfile.SoundFile(self._path)
+            if self._begin + len(self._held) != start or not len(self._held):
                 self._file.seek(start)
             samples: NDArray[np.float64] = self._file.read(frames, dtype="float64", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise _damaged() from error
-        self._place = start + len(samples)
         # The comparison is false for NaN, so one pass finds everything that is no sound.
         if len(samples) < frames or not (np.abs(samples) <= HIGHEST_SAMPLE).all():
             raise _damaged()
@@ -81,7 +91,7 @@ class FileSource:
         """Close the file."""
         if self._file is not None:
             self._file.close()
-            self._file = None
+            self._file, self._held = None, np.empty((0, 1))
 
 
 class ConvertedSource:
