@@ -493,9 +493,12 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
         self.derivative_calls = 0
         self.submitted: list[processing_pb2.SubmitRequest] = []
         self.refusal = ""
+        self.too_slow = False
 
     async def EnsureDerivative(self, request, context):
         self.derivative_calls += 1
+        if self.too_slow:
+            raise AppError(ErrorCode.DEADLINE_EXCEEDED, "The answer took too long.")
         content = self.content.get(request.object_key, b"")
         digest = hashlib.sha256(f"{request.object_key} {request.format}".encode()).hexdigest()
         key = f"derivatives/{digest}/audio.bin"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import grpc
 
 from protos.common.v1 import common_pb2
@@ -9,12 +12,28 @@ from protos.processing.v1 import processing_pb2, processing_pb2_grpc
 from protos.users.v1 import jobs_pb2
 from services.gateway.clients.retries import RETRIES
 from services.gateway.tokens.internal import InternalTokens
+from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
 from services.shared.identity import Principal
 
-# Encoding ten minutes of audio takes seconds on a busy machine.
+# Ten minutes of audio are encoded in seconds, as Opus in half a minute; on a busy machine it takes longer.
 _DERIVATIVE_SECONDS = 60.0
+# Processing goes on for longer than this when the deadline has passed, so that whoever asks again finds the file.
+_ASK_AGAIN_SECONDS = 5.0
 _SUBMIT_SECONDS = 10.0
+
+
+@contextlib.contextmanager
+def _still_being_made() -> Iterator[None]:
+    """A deadline that passes is no failure here: a repeated request joins the work."""
+    try:
+        yield
+    except AppError as error:
+        if error.code is not ErrorCode.DEADLINE_EXCEEDED:
+            raise
+        raise AppError(
+            ErrorCode.UNAVAILABLE, "The file is still being made. Ask again.", retry_after_seconds=_ASK_AGAIN_SECONDS
+        ) from error
 
 
 class ProcessingClient:
@@ -28,37 +47,43 @@ class ProcessingClient:
         self, caller: Principal, object_key: str, audio_format: common_pb2.AudioFormat.ValueType
     ) -> processing_pb2.EnsureDerivativeResponse:
         """Make a lossless object available in a format."""
-        response: processing_pb2.EnsureDerivativeResponse = await call(
-            self._stub.EnsureDerivative,
-            processing_pb2.EnsureDerivativeRequest(object_key=object_key, format=audio_format),
-            token=self._tokens.token(caller),
-            timeout=_DERIVATIVE_SECONDS,
-            retries=RETRIES,
-        )
+        with _still_being_made():
+            response: processing_pb2.EnsureDerivativeResponse = await call(
+                self._stub.EnsureDerivative,
+                processing_pb2.EnsureDerivativeRequest(object_key=object_key, format=audio_format),
+                token=self._tokens.token(caller),
+                timeout=_DERIVATIVE_SECONDS,
+                retries=RETRIES,
+            )
         return response
 
     async def waveform(self, caller: Principal, object_key: str, points: int) -> processing_pb2.GetWaveformResponse:
         """Peaks of a lossless object."""
-        response: processing_pb2.GetWaveformResponse = await call(
-            self._stub.GetWaveform,
-            processing_pb2.GetWaveformRequest(object_key=object_key, points=points),
-            token=self._tokens.token(caller),
-            timeout=_DERIVATIVE_SECONDS,
-            retries=RETRIES,
-        )
+        with _still_being_made():
+            response: processing_pb2.GetWaveformResponse = await call(
+                self._stub.GetWaveform,
+                processing_pb2.GetWaveformRequest(object_key=object_key, points=points),
+                token=self._tokens.token(caller),
+                timeout=_DERIVATIVE_SECONDS,
+                retries=RETRIES,
+            )
         return response
 
     async def spectrogram(
         self, caller: Principal, object_key: str, *, width: int, height: int, scheme: str
     ) -> processing_pb2.EnsureSpectrogramResponse:
         """A picture of a lossless object."""
-        response: processing_pb2.EnsureSpectrogramResponse = await call(
-            self._stub.EnsureSpectrogram,
-            processing_pb2.EnsureSpectrogramRequest(object_key=object_key, width=width, height=height, scheme=scheme),
-            token=self._tokens.token(caller),
-            timeout=_DERIVATIVE_SECONDS,
-            retries=RETRIES,
+        request = processing_pb2.EnsureSpectrogramRequest(
+            object_key=object_key, width=width, height=height, scheme=scheme
         )
+        with _still_being_made():
+            response: processing_pb2.EnsureSpectrogramResponse = await call(
+                self._stub.EnsureSpectrogram,
+                request,
+                token=self._tokens.token(caller),
+                timeout=_DERIVATIVE_SECONDS,
+                retries=RETRIES,
+            )
         return response
 
     async def catalogue(self, caller: Principal, catalogue: processing_pb2.Catalogue.ValueType) -> str:

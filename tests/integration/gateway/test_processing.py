@@ -76,3 +76,14 @@ async def test_picture_of_a_track_opens_by_its_link(gateway: Gateway, ada: Perso
     assert (await bob.http.get(path)).status_code == 404
     for query in ({"width": 1}, {"height": 10_000}, {"scheme": "../../x"}):
         assert (await ada.http.get(path, params=query)).status_code == 422
+
+
+async def test_file_that_takes_long_to_make_is_to_be_asked_for_again(gateway: Gateway, ada: Person) -> None:
+    track_id = gateway.backend.tracks.add(ada.user).id
+    gateway.backend.processing.too_slow = True
+    try:
+        answer = await ada.http.get(f"/api/v1/tracks/{track_id}/audio", params={"format": "opus"})
+    finally:
+        gateway.backend.processing.too_slow = False
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["detail"] == "The file is still being made. Ask again."
