@@ -29,6 +29,7 @@ SECONDS = 20
 RECORD = TokenRecord("musicgen-debug", debug.REVISION, 4)
 
 
+@pytest.mark.slow
 async def test_killed_workers_song_goes_on_from_its_last_frame(
     generation: Any,
     start_process: Callable[..., Awaitable[asyncio.subprocess.Process]],
