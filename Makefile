@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 # The tests' hypothesis seeds rotate with the commit: each run is reproducible, no two commits sample alike.
 SEED := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 0)
 
-.PHONY: help run ui ui-test screenshots test test-full lint format protos protos-check openapi assets bench load clean environment-run environment-test
+.PHONY: help run ui ui-test screenshots test test-full lint format protos protos-check openapi assets bench composer-report load clean environment-run environment-test
 
 help: ## this list
 	@echo "Music Gen AI"; echo
@@ -58,6 +58,9 @@ screenshots: environment-test ## pictures of every page in both themes and three
 
 bench: environment-test ## measure the composer and the engine on this machine
 	@$(PY) scripts/benchmark.py
+
+composer-report: environment-test ## measure the composer over genres and seeds (tables, spectrograms)
+	@$(PY) scripts/composer_report.py
 
 load: environment-test ## 50 users for 60 s against an instance of its own; prints percentiles
 	@$(PY) scripts/load_test.py

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from services.generation.composer.drummer import play
 from services.generation.composer.form import Section
 from services.generation.composer.genres.profile import DRUM_PITCHES, Drums, Groove
 from services.generation.composer.patterns import compile_pattern
-from services.generation.composer.performance import Event, Touch, perform
+from services.generation.composer.performance import Event
 from services.generation.composer.plan import Plan
 from services.generation.composer.score import TICKS_PER_BEAT, Note
 from services.generation.composer.streams import Stream
@@ -48,7 +49,7 @@ def write_drums(plan: Plan, drums: Drums, extra: Mapping[str, str], silent: froz
             events.extend(_build_roll(plan, section, silent))
         previous = section
     events.extend(_last_hit(plan, drums, silent))
-    return _play(plan, drums, events)
+    return play(plan, drums, events)
 
 
 def _choose_grooves(drums: Drums, stream: Stream) -> Callable[[float], Groove]:
@@ -170,19 +171,5 @@ def _last_hit(plan: Plan, drums: Drums, silent: frozenset[int]) -> list[tuple[st
 
 def _hit(plan: Plan, lane: str, tick: int, symbol: str, energy: float, *, swings: bool = True) -> Event:
     level = _LEVELS[symbol] * (0.72 + 0.30 * min(1.0, energy))
-    place = tick % plan.meter.bar_ticks
-    if place % TICKS_PER_BEAT and lane in {"hat", "shaker", "ride", "cabasa", "maracas"}:
-        level *= 0.86
     length = _RING if lane in _CYMBALS else _LENGTH
     return Event(tick, length, DRUM_PITCHES[lane], min(127, max(1, round(level))), 0, swings)
-
-
-def _play(plan: Plan, drums: Drums, events: list[tuple[str, Event]]) -> list[Note]:
-    """Each lane has its own limb: its own timing error and its own place behind the beat."""
-    notes: list[Note] = []
-    lanes = sorted({lane for lane, _ in events})
-    for lane in lanes:
-        own = [event for name, event in events if name == lane and event.start <= plan.final_tick]
-        touch = Touch(drums.timing_ms, drums.velocity_sd, drums.late_ms.get(lane, 0.0))
-        notes.extend(perform(plan, own, touch, plan.stream("touch", lane)))
-    return sorted(notes, key=lambda note: (note.start_beats, note.pitch))

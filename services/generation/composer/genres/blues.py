@@ -54,6 +54,7 @@ GENRE = Genre(
     drums=Drums(
         kits=(0, 8),
         enters=0.2,
+        feel="jazz",
         timing_ms=8.0,
         velocity_sd=9.0,
         late_ms={"snare": 8.0},

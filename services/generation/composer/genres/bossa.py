@@ -48,6 +48,7 @@ GENRE = Genre(
         kits=(40, 32),
         enters=0.3,
         crash="",
+        feel="latin",
         timing_ms=8.0,
         velocity_sd=8.0,
         grooves=(

@@ -46,6 +46,7 @@ GENRE = Genre(
     drums=Drums(
         kits=(0, 8),
         enters=0.18,
+        feel="funk",
         timing_ms=4.0,
         velocity_sd=7.0,
         grooves=(

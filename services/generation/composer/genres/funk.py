@@ -36,6 +36,7 @@ GENRE = Genre(
     drums=Drums(
         kits=(0, 8),
         enters=0.2,
+        feel="funk",
         timing_ms=7.0,
         velocity_sd=9.0,
         late_ms={"snare": 4.0},

@@ -36,6 +36,7 @@ GENRE = Genre(
         kits=(8, 16, 0),
         enters=0.3,
         crash="crash",
+        feel="hiphop",
         timing_ms=9.0,
         velocity_sd=9.0,
         late_ms={"snare": 10.0, "hat": -2.0},

@@ -53,6 +53,7 @@ GENRE = Genre(
         kits=(32, 40),
         enters=0.18,
         crash="",
+        feel="jazz",
         timing_ms=9.0,
         velocity_sd=11.0,
         late_ms={"ride": -3.0, "snare": 6.0},

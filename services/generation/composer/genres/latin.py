@@ -43,6 +43,7 @@ GENRE = Genre(
         kits=(0,),
         enters=0.2,
         crash="crash",
+        feel="latin",
         timing_ms=7.0,
         velocity_sd=9.0,
         grooves=(

@@ -56,6 +56,7 @@ GENRE = Genre(
         kits=(8, 0),
         enters=0.36,
         crash="",
+        feel="hiphop",
         timing_ms=9.0,
         velocity_sd=9.0,
         late_ms={"snare": 14.0, "rim": 14.0, "hat": 5.0, "kick": 3.0},

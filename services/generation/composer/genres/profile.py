@@ -114,6 +114,8 @@ class Drums:
     velocity_sd: float = 8.0
     late_ms: Mapping[str, float] = field(default_factory=dict)
     """How far single lanes lie behind the beat."""
+    feel: str = "rock"
+    """Whose accents and microtiming a drummer has (`learned.groove.STYLES`); machines (tight timing) have none."""
     gain_db: float = 0.0
     reverb_db: float = -24.0
     high_cut_hz: float = 20_000.0

@@ -43,6 +43,7 @@ GENRE = Genre(
     drums=Drums(
         kits=(0, 8),
         enters=0.2,
+        feel="reggae",
         timing_ms=8.0,
         velocity_sd=9.0,
         late_ms={"kick": 5.0, "rim": 5.0},

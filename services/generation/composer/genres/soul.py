@@ -49,6 +49,7 @@ GENRE = Genre(
     drums=Drums(
         kits=(0, 8),
         enters=0.3,
+        feel="funk",
         timing_ms=9.0,
         velocity_sd=9.0,
         late_ms={"snare": 14.0, "kick": 4.0},

@@ -14,7 +14,7 @@ from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.midi import midi_bytes, write_midi
 from services.generation.composer.score import ControlChange, Note, Part, PitchBend, Score, SectionSpan
 
-GOLDEN = "ce681597df2eea605e6badcacaba0b69099e07f2bf3cb31c7a5c7bf452f45ed8"
+GOLDEN = "c995d1c457390f8f397d29f30231e7af98f747f8fb41d637a34813ba00788a35"
 
 
 def _parse(data: bytes) -> MidiFile:
