@@ -4,7 +4,8 @@
 
 `--peer` is the Python of an environment that has pedalboard (GPL, so it is not installed here): it then renders the
 same channels with its own shelves, peaks, compressor, low-pass and reverb, the filter moved once a block as it has no
-automation, in one thread. Prints real-time factors (× RT: seconds of song for a second of work), with and without reading and writing files.
+automation, in one thread. Prints real-time factors (× RT: seconds of song for a second of work), with and without
+reading and writing files.
 """
 
 from __future__ import annotations

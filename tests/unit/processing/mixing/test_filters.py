@@ -116,7 +116,7 @@ def test_quick_tangent_is_the_tangent() -> None:
 
 
 def _moving_reference(audio: Audio, cutoff_hz: np.ndarray, q: float) -> Audio:
-    """The same circuit as a state-space system, solved by the trapezoidal rule sample by sample, with numpy's tangent."""
+    """The same circuit as a state-space system, solved by the trapezoidal rule, with numpy's tangent."""
     out = np.empty_like(audio)
     for side in range(2):
         state, integral = np.zeros(2), np.zeros(2)
