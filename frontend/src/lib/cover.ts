@@ -42,7 +42,7 @@ const rings: Draw = (random, ink) => {
     stroke: 2.5,
     opacity: 1,
   }));
-  return [...grooves, { d: circle(x, y, 6), colour: ink(), filled: true, stroke: 0, opacity: 1 }];
+  return [...grooves, { d: circle(x, y, 6), colour: ink(), filled: true, stroke: 0.4, opacity: 1 }];
 };
 
 const bars: Draw = (random, ink) => {
@@ -74,7 +74,7 @@ const hills: Draw = (random, ink) => [
       d: `M0 ${y}C24 ${y - swing} 40 ${y + swing} 60 ${y}S88 ${y - swing} 96 ${y}V96H0Z`,
       colour: ink(),
       filled: true,
-      stroke: 0,
+      stroke: 0.4,
       opacity: 1,
     };
   }),

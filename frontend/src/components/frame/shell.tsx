@@ -40,7 +40,7 @@ function Frame({ children }: { children: ReactNode }) {
     <div className="flex min-h-dvh flex-col">
       <a
         href="#main"
-        className="making fixed left-4 top-2 z-50 -translate-y-16 rounded-md px-4 py-2 font-semibold text-on-accent focus:translate-y-0"
+        className="making fixed left-4 top-2 z-50 -translate-y-16 rounded-md opacity-0 focus:opacity-100 px-4 py-2 font-semibold text-on-accent focus:translate-y-0"
       >
         {t("skip")}
       </a>

@@ -31,7 +31,7 @@ export function Landing() {
         className="pointer-events-none absolute inset-x-0 -top-40 -z-10 h-[620px] opacity-60 [background:radial-gradient(48%_60%_at_50%_20%,var(--glow),transparent)]"
       />
       <section className="mx-auto max-w-[1100px] px-4 pb-10 pt-14 text-center md:px-6 md:pb-16 md:pt-24">
-        <h1 className="mx-auto max-w-[15ch] text-[clamp(42px,8.4vw,96px)] font-[720] leading-[0.96] tracking-[-0.045em]">
+        <h1 className="mx-auto max-w-[15ch] text-[clamp(42px,8.4vw,96px)] font-[720] leading-[0.96] tracking-[-0.035em]">
           {t("title")}
         </h1>
         <p className="mx-auto mt-6 max-w-[54ch] text-lg text-muted md:text-xl">{t("lead")}</p>
@@ -49,7 +49,7 @@ export function Landing() {
             maxLength={2000}
             placeholder={t("placeholder")}
             autoComplete="off"
-            className="h-12 w-full min-w-0 flex-1 rounded-md bg-transparent px-4 text-lg outline-none"
+            className="h-12 w-full min-w-0 flex-1 rounded-md max-sm:flex-none bg-transparent px-4 text-lg outline-none"
           />
           <button type="submit" className={buttonClass("primary", "large", "max-sm:w-full")}>
             {t("make")}

@@ -20,6 +20,7 @@ import { useTranslations } from "use-intl";
 import { useMediaSession } from "./use-media-session";
 import { usePeaks } from "./use-peaks";
 import { IconButton } from "@/components/ui/button";
+import { Slider } from "@/components/ui/slider";
 import { Waveform } from "@/components/ui/waveform";
 import { engine } from "@/lib/audio/player-engine";
 import { clock } from "@/lib/format";
@@ -40,7 +41,7 @@ export function PlayerBar() {
   const position = player.duration ? player.time / player.duration : 0;
   const Volume = player.muted || player.volume === 0 ? VolumeX : player.volume < 0.5 ? Volume1 : Volume2;
   return (
-    <section aria-label={t("player")} className="appear border-t border-line bg-surface">
+    <section aria-label={t("player")} className="appear relative border-t border-line bg-surface">
       <Suspense>{queueOpen && <Queue />}</Suspense>
       <div className="mx-auto flex h-[68px] max-w-[1440px] items-center gap-2 px-3 md:h-[76px] md:gap-4 md:px-6">
         <div className="flex items-center">
@@ -117,28 +118,26 @@ export function PlayerBar() {
             <IconButton label={player.muted ? t("unmute") : t("mute")} onClick={player.toggleMute}>
               <Volume size={19} />
             </IconButton>
-            <input
-              type="range"
+            <Slider
               min={0}
               max={1}
               step={0.01}
               value={player.muted ? 0 : player.volume}
-              onChange={(event) => player.setVolume(Number(event.target.value))}
+              onValue={player.setVolume}
               aria-label={t("volume")}
-              className="slider w-24"
+              className="w-24"
             />
           </div>
         </div>
       </div>
-      <input
-        type="range"
+      <Slider
         min={0}
         max={Math.max(1, player.duration)}
         step={0.1}
         value={Math.min(player.time, player.duration)}
-        onChange={(event) => player.seek(Number(event.target.value))}
+        onValue={player.seek}
         aria-label={t("position")}
-        className="slider absolute inset-x-0 -top-2 w-full md:hidden"
+        className="slider-edge absolute inset-x-0 -top-2.5 w-full md:hidden"
       />
     </section>
   );

@@ -3,6 +3,7 @@
 import { useTranslations } from "use-intl";
 import { EffectChain } from "./effect-chain";
 import { gainText } from "./strip";
+import { Slider } from "@/components/ui/slider";
 import { HIGHEST_GAIN_DB, LOWEST_GAIN_DB } from "@/lib/audio/session";
 import { stemVariable } from "@/lib/stems";
 import { editChannel, useStudio } from "@/stores/studio";
@@ -86,13 +87,12 @@ export function Dial({
         <span className="text-muted">{label}</span>
         <span className="tabular font-medium">{text}</span>
       </span>
-      <input
-        type="range"
+      <Slider
         {...range}
         aria-valuetext={text}
-        onChange={(event) => onChange(Number(event.target.value))}
+        onValue={onChange}
         onDoubleClick={() => onChange(rest)}
-        className="slider mt-1 w-full"
+        className="mt-1 w-full"
       />
     </label>
   );

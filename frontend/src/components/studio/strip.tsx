@@ -3,6 +3,7 @@
 import { useTranslations } from "use-intl";
 import { Meter } from "./meter";
 import { LANE_HEIGHT } from "./timeline";
+import { Slider } from "@/components/ui/slider";
 import type { Multitrack } from "@/lib/audio/multitrack";
 import { HIGHEST_GAIN_DB, LOWEST_GAIN_DB, type Channel } from "@/lib/audio/session";
 import { signed } from "@/lib/format";
@@ -65,17 +66,16 @@ export function Strip({
           </button>
         </div>
         <div className="flex items-center gap-2 max-md:hidden">
-          <input
-            type="range"
+          <Slider
             min={LOWEST_GAIN_DB}
             max={HIGHEST_GAIN_DB}
             step={0.1}
             value={channel.gainDb}
             aria-label={t("gainOf", { name: channel.name })}
             aria-valuetext={gainText(channel.gainDb)}
-            onChange={(event) => editChannel(channel.id, "gain", { gainDb: Number(event.target.value) })}
+            onValue={(gainDb) => editChannel(channel.id, "gain", { gainDb })}
             onDoubleClick={() => editChannel(channel.id, "gain", { gainDb: 0 })}
-            className="slider min-w-0 flex-1"
+            className="min-w-0 flex-1"
           />
           <span className="tabular w-16 text-right text-[13px] text-muted">{gainText(channel.gainDb)}</span>
         </div>

@@ -7,6 +7,7 @@ import { Bounce } from "./bounce";
 import { GRIDS } from "./editor";
 import { IconButton } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
+import { Slider } from "@/components/ui/slider";
 import type { Track } from "@/lib/api/client";
 import type { Multitrack } from "@/lib/audio/multitrack";
 import { musicalKey, tempo, timecode } from "@/lib/format";
@@ -72,16 +73,7 @@ export function Transport({
       </label>
       <label className="flex items-center gap-2 text-muted max-sm:hidden" title={t("zoom")}>
         <ZoomIn size={17} aria-hidden />
-        <input
-          type="range"
-          min={0}
-          max={1}
-          step={0.01}
-          value={zoom}
-          onChange={(event) => onZoom(Number(event.target.value))}
-          aria-label={t("zoom")}
-          className="slider w-24"
-        />
+        <Slider min={0} max={1} step={0.01} value={zoom} onValue={onZoom} aria-label={t("zoom")} className="w-24" />
       </label>
       <div className="flex items-center">
         <IconButton label={t("split")} onClick={() => engine && splitAt(engine.position, selected)}>

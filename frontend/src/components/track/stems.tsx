@@ -51,7 +51,7 @@ export function Stems({ track }: { track: Track }) {
                   href={stemUrl(track.id, stem, format, true)}
                   download
                   aria-label={t("downloadStem", { stem, format: format.toUpperCase() })}
-                  className="flex h-8 items-center gap-1.5 rounded-md px-2 text-[13px] font-medium text-muted transition hover:bg-raised hover:text-ink"
+                  className={`flex h-8 items-center gap-1.5 rounded-md px-2 text-[13px] font-medium text-muted transition hover:bg-raised hover:text-ink ${format === "wav" ? "" : "max-sm:hidden"}`}
                 >
                   {format === "wav" && <Download size={14} aria-hidden />}
                   {format.toUpperCase()}

@@ -7,6 +7,7 @@ import { Facts } from "./facts";
 import { LicenceCard } from "./licence-card";
 import { MasterCard } from "./master-card";
 import { Stems } from "./stems";
+import { useStemLayers } from "./use-stem-layers";
 import { TitleEditor } from "./title-editor";
 import { TagEditor } from "./tag-editor";
 import { StemDots, TrackFacts } from "@/components/create/take-details";
@@ -25,6 +26,7 @@ export function TrackView({ track }: { track: Track }) {
   const t = useTranslations("track");
   const player = usePlayer();
   const waveform = useWaveform(track.id, 1000);
+  const layers = useStemLayers(track);
   const remove = useDeleteTracks();
   const isOn = player.current()?.id === track.id;
   const playing = isOn && player.playing;
@@ -70,6 +72,7 @@ export function TrackView({ track }: { track: Track }) {
       </div>
       <Waveform
         peaks={waveform.data ?? null}
+        layers={layers}
         position={isOn && player.duration ? player.time / player.duration : 0}
         readPosition={() => engine.time / track.duration}
         moving={playing}

@@ -1,0 +1,192 @@
+import { describe, expect, test } from "vitest";
+import { channelsOf, movedClip, splitClip, trimmedClip } from "@/lib/audio/edits";
+import { PeakAccumulator, peaksOf, peaksOfWaveform, resamplePeaks } from "@/lib/audio/peaks";
+import {
+  balanceGains,
+  fadeGain,
+  gainFactor,
+  isAudible,
+  mixRequest,
+  snapped,
+  songLength,
+  type Clip,
+} from "@/lib/audio/session";
+import { WavStreamReader, type WavFormat } from "@/lib/audio/wav-stream";
+
+const clip = (change: Partial<Clip> = {}): Clip => ({
+  id: "c",
+  start: 2,
+  offset: 1,
+  length: 4,
+  fadeIn: { seconds: 0, curve: "linear" },
+  fadeOut: { seconds: 0, curve: "linear" },
+  ...change,
+});
+
+/** A PCM WAV with a chunk before the samples, as some writers put one there. */
+function wav(samples: number[], channels: number, rate: number): Uint8Array {
+  const data = new Uint8Array(44 + 12 + samples.length * 2);
+  const view = new DataView(data.buffer);
+  const tag = (at: number, text: string) => [...text].forEach((sign, n) => (data[at + n] = sign.charCodeAt(0)));
+  tag(0, "RIFF");
+  view.setUint32(4, 0xffffffff, true);
+  tag(8, "WAVE");
+  tag(12, "LIST");
+  view.setUint32(16, 3, true);
+  tag(24, "fmt ");
+  view.setUint32(28, 16, true);
+  view.setUint16(32, 1, true);
+  view.setUint16(34, channels, true);
+  view.setUint32(36, rate, true);
+  view.setUint16(46, 16, true);
+  tag(48, "data");
+  view.setUint32(52, 0xffffffff, true);
+  samples.forEach((sample, at) => view.setInt16(56 + at * 2, sample, true));
+  return data;
+}
+
+describe("a WAV that arrives in pieces", () => {
+  const samples = Array.from({ length: 400 }, (_, at) => (at * 37) % 5000);
+  test.each([1, 3, 7, 64, 5000])("gives the same samples in pieces of %i bytes", (size) => {
+    let format: WavFormat | null = null;
+    const heard: number[] = [];
+    const reader = new WavStreamReader(
+      (found) => (format = found),
+      (found) => heard.push(...found),
+    );
+    const bytes = wav(samples, 2, 44100);
+    for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size));
+    expect(format).toEqual({ sampleRate: 44100, channels: 2, bitsPerSample: 16 });
+    expect(heard).toEqual(samples);
+  });
+  test("something else is refused", () => {
+    const reader = new WavStreamReader(
+      () => undefined,
+      () => undefined,
+    );
+    expect(() => reader.push(new TextEncoder().encode("<!doctype html><html>"))).toThrow("not a WAV");
+  });
+});
+
+describe("peaks", () => {
+  test("each part holds the loudest of its samples, over both channels, across pushes", () => {
+    const peaks = new PeakAccumulator(10, 2);
+    peaks.push(new Int16Array([0, 100, -16384, 0]), 2);
+    peaks.push(new Int16Array([0, 0, 0, 0, 0, 0, 8192, 0]), 2);
+    expect([...peaks.peaks]).toEqual([0.5]);
+    peaks.push(new Float32Array(8).fill(0.25), 2);
+    expect([...peaks.peaks]).toEqual([0.5, 0.25]);
+    expect(peaks.seconds).toBe(1);
+  });
+  test("more parts than were foreseen are kept", () => {
+    const peaks = new PeakAccumulator(4, 4);
+    peaks.push(
+      Float32Array.from({ length: 5000 }, (_, at) => at / 5000),
+      1,
+    );
+    expect(peaks.peaks.length).toBe(5000);
+    expect(peaks.peaks[4999]).toBeCloseTo(0.9998, 4);
+  });
+  test("fewer bars keep the loudest, more bars repeat", () => {
+    expect([...resamplePeaks([0.1, 0.9, 0.2, 0.3], 2)].map((v) => +v.toFixed(2))).toEqual([0.9, 0.3]);
+    expect([...resamplePeaks([0.25, 0.5], 4)]).toEqual([0.25, 0.25, 0.5, 0.5]);
+    expect(resamplePeaks([], 3)).toEqual(new Float32Array(3));
+  });
+  test("decoded audio and the server's waveform give peaks from 0 to 1", () => {
+    const sound = [Float32Array.from([0, 0.5, 0, -0.75]), Float32Array.from([0.25, 0, 0, 0])];
+    const buffer = { length: 4, numberOfChannels: 2, getChannelData: (at: number) => sound[at]! };
+    expect([...peaksOf(buffer as never, 2)]).toEqual([0.5, 0.75]);
+    expect([...peaksOfWaveform({ minima: [-0.5, -1.2], maxima: [0.25, 0.3] })]).toEqual([0.5, 1]);
+  });
+});
+
+describe("the arithmetic that preview and render share", () => {
+  test("gain is 20·log10, and the fader's bottom is silence", () => {
+    expect(gainFactor(0)).toBe(1);
+    expect(gainFactor(-6)).toBeCloseTo(0.5012, 4);
+    expect(gainFactor(-60)).toBe(0);
+  });
+  test("balance turns down the far side only", () => {
+    expect(balanceGains(0)).toEqual([1, 1]);
+    expect(balanceGains(-0.5)).toEqual([1, 0.5]);
+    expect(balanceGains(1)).toEqual([0, 1]);
+  });
+  test("an equal-power fade is a quarter of a sine: mirrored, the powers add up to one", () => {
+    for (const x of [0, 0.1, 0.37, 0.5, 0.9, 1])
+      expect(fadeGain(x, "equal_power") ** 2 + fadeGain(1 - x, "equal_power") ** 2).toBeCloseTo(1, 10);
+    expect(fadeGain(0.25, "linear")).toBe(0.25);
+    expect(fadeGain(2, "linear")).toBe(1);
+  });
+  test("a solo silences the others, a mute wins over a solo", () => {
+    const soloed = { mute: false, solo: true };
+    const plain = { mute: false, solo: false };
+    expect(isAudible(plain, [plain, soloed])).toBe(false);
+    expect(isAudible(soloed, [plain, soloed])).toBe(true);
+    expect(isAudible({ mute: true, solo: true }, [soloed])).toBe(false);
+  });
+});
+
+describe("clips", () => {
+  test("a split gives two clips that cover the same sound without a gap", () => {
+    const [left, right] = splitClip(clip(), 3.5);
+    expect(left).toMatchObject({ start: 2, offset: 1, length: 1.5 });
+    expect(right).toMatchObject({ start: 3.5, offset: 2.5, length: 2.5 });
+    expect(right!.id).not.toBe(left!.id);
+  });
+  test("a split outside of the clip, or at its very edge, changes nothing", () => {
+    expect(splitClip(clip(), 1)).toEqual([clip()]);
+    expect(splitClip(clip(), 2.01)).toEqual([clip()]);
+  });
+  test("moving lands on the grid and never before the beginning", () => {
+    expect(movedClip(clip(), 0.4, 0.5).start).toBe(2.5);
+    expect(movedClip(clip(), -9, 0.5).start).toBe(0);
+    expect(movedClip(clip(), 0.123, 0).start).toBeCloseTo(2.123);
+  });
+  test("the left edge keeps the sound where it is, and stops at the source's beginning", () => {
+    expect(trimmedClip(clip(), "left", 1, 0, 10)).toMatchObject({ start: 3, offset: 2, length: 3 });
+    expect(trimmedClip(clip(), "left", -5, 0, 10)).toMatchObject({ start: 1, offset: 0, length: 5 });
+    expect(trimmedClip(clip(), "left", 50, 0, 10).length).toBeCloseTo(0.05);
+  });
+  test("the right edge stops at the source's end", () => {
+    expect(trimmedClip(clip(), "right", 50, 0, 6).length).toBe(5);
+    expect(trimmedClip(clip(), "right", -50, 0, 6).length).toBeCloseTo(0.05);
+  });
+  test("snapping with no grid leaves the time alone", () => {
+    expect(snapped(1.234, 0)).toBe(1.234);
+    expect(snapped(1.3, 0.5)).toBe(1.5);
+  });
+});
+
+describe("a session", () => {
+  const track = { id: "t1", title: "Song", duration: 30, stems: ["melody", "drums"] };
+  test("begins with the stems as channels, the rhythm first", () => {
+    const channels = channelsOf(track);
+    expect(channels.map(({ stem }) => stem)).toEqual(["drums", "melody"]);
+    expect(songLength(channels)).toBe(30);
+    expect(channelsOf({ ...track, stems: [] })).toMatchObject([{ stem: "", name: "Song" }]);
+  });
+  test("asks the server for what is heard here", () => {
+    const [drums, melody] = channelsOf(track);
+    const asked = mixRequest(
+      "Mine",
+      [
+        { ...drums!, gainDb: -60 },
+        { ...melody!, pan: 0.25, clips: [clip({ fadeOut: { seconds: 1, curve: "equal_power" } })] },
+      ],
+      500,
+    );
+    expect(asked).toMatchObject({
+      title: "Mine",
+      tracks: [
+        { gain_db: -60, mute: true, clips: [{ track_id: "t1", stem: "drums", length: 30 }] },
+        {
+          pan: 0.25,
+          clips: [
+            { start: 2, offset: 1, length: 4, fade_in: undefined, fade_out: { seconds: 1, curve: "equal_power" } },
+          ],
+        },
+      ],
+    });
+    expect(asked.tempo).toBeUndefined();
+  });
+});

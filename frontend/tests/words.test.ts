@@ -1,0 +1,167 @@
+import { describe, expect, test } from "vitest";
+import { createTranslator } from "use-intl/core";
+import english from "@messages/en.json";
+import german from "@messages/de.json";
+import { csrfToken } from "@/lib/api/client";
+import { problemOf } from "@/lib/api/problem";
+import { safeNext } from "@/components/account/enter";
+import { levelled } from "@/components/track/compare-masters";
+import { coverOf } from "@/lib/cover";
+import { clock, fileSize, loudness, musicalKey, signed, timecode } from "@/lib/format";
+import { preferredLocale } from "@/lib/i18n";
+import { filterTracks, frequentTags, readTags } from "@/lib/library";
+import { parameterText, toSlider, toValue } from "@/lib/parameters";
+import { surprise } from "@/lib/surprise";
+import { readUnderstood, specWith } from "@/lib/understood";
+
+type Catalogue = { [key: string]: string | Catalogue };
+
+function flat(catalogue: Catalogue, path = ""): Map<string, string> {
+  return new Map(
+    Object.entries(catalogue).flatMap(([key, value]) =>
+      typeof value === "string" ? [[`${path}${key}`, value] as const] : [...flat(value, `${path}${key}.`)],
+    ),
+  );
+}
+const places = (text: string) =>
+  [...text.matchAll(/\{(\w+)/g)].map(([, name]) => name).filter((name) => !/^(#|keine|no)$/.test(name!));
+const first = (text: string) =>
+  new Set(places(text).filter((name) => text.includes(`{${name}}`) || text.includes(`{${name},`)));
+
+describe("the catalogue", () => {
+  const [en, de] = [flat(english), flat(german)];
+  test("has the same keys in both languages", () => {
+    expect([...de.keys()].sort()).toEqual([...en.keys()].sort());
+  });
+  test("uses the same values in both languages", () => {
+    for (const [key, text] of en) expect([key, first(de.get(key)!)]).toEqual([key, first(text)]);
+  });
+  test("is really translated", () => {
+    const same = [...en].filter(([key, text]) => text.length > 24 && de.get(key) === text).map(([key]) => key);
+    expect(same).toEqual([]);
+  });
+  test("counts in words", () => {
+    const t = createTranslator({ locale: "en", messages: english });
+    expect(t("take.inLine", { position: 3 })).toBe("3rd in line");
+    expect(t("create.takesCount", { count: 1 })).toBe("1 take");
+    expect(createTranslator({ locale: "de", messages: german })("library.marked", { count: 2 })).toBe(
+      "2 Stücke gewählt",
+    );
+  });
+  test("is spoken in the chosen language, else in the browser's", () => {
+    expect(preferredLocale("de", ["en-GB"])).toBe("de");
+    expect(preferredLocale(null, ["fr", "de-AT", "en"])).toBe("de");
+    expect(preferredLocale(null, ["ja"])).toBe("en");
+  });
+});
+
+describe("numbers with units", () => {
+  test("read as musicians write them", () => {
+    expect(clock(151.9)).toBe("2:31");
+    expect(clock(3725)).toBe("1:02:05");
+    expect(clock(NaN)).toBe("–:––");
+    expect(timecode(42.31)).toBe("00:42.310");
+    expect(loudness(-14)).toBe("−14.0 LUFS");
+    expect(signed(2.54)).toBe("+2.5");
+    expect(signed(-0.04)).toBe("0.0");
+    expect(signed(-Infinity)).toBe("−∞");
+    expect(musicalKey("Eb dorian")).toBe("E♭ dorian");
+    expect(musicalKey("F# minor")).toBe("F♯ minor");
+    expect(musicalKey("B minor")).toBe("B minor");
+    expect(fileSize(40_000_000)).toBe("40 MB");
+  });
+  test("effects show their values with their units", () => {
+    expect(parameterText({ unit: "Hz" }, 1234)).toBe("1.23 kHz");
+    expect(parameterText({ unit: "dB" }, -18)).toBe("−18.0 dB");
+    expect(parameterText({ unit: "ms" }, 35)).toBe("35 ms");
+  });
+  test("a logarithmic control gives every octave the same room, there and back", () => {
+    const frequency = { min: 20, max: 20480, scale: "log" };
+    expect(toSlider(frequency, 40) - toSlider(frequency, 20)).toBeCloseTo(0.1);
+    for (const value of [20, 55, 1230, 20000])
+      expect(toValue(frequency, toSlider(frequency, value))).toBeCloseTo(value, 5);
+    expect(toValue({ min: -24, max: 24, scale: "db" }, 0.5)).toBe(0);
+    expect(toValue(frequency, 1)).toBe(20480);
+  });
+});
+
+describe("problems and doors", () => {
+  test("a problem document keeps what a person needs", () => {
+    const problem = problemOf(
+      429,
+      { type: "/problems/quota-exceeded", detail: "Used up." },
+      new Headers({ "Retry-After": "30" }),
+    );
+    expect(problem).toMatchObject({ kind: "quota-exceeded", message: "Used up.", retryAfterSeconds: 30 });
+    expect(problemOf(422, { errors: [{ pointer: "/bpm", detail: "too fast" }] }).field("/bpm")).toBe("too fast");
+    expect(problemOf(502, "<html>").kind).toBe("unavailable");
+  });
+  test("the CSRF token is found among cookies, secure or not", () => {
+    expect(csrfToken("a=1; musicgen_csrf=x%2By; b=2")).toBe("x+y");
+    expect(csrfToken("__Host-musicgen_csrf=z")).toBe("z");
+    expect(csrfToken("not_musicgen_csrf=z")).toBe("");
+  });
+  test("signing in leads to our own pages only", () => {
+    expect(safeNext("?next=/track/%3Fid=1")).toBe("/track/?id=1");
+    for (const bad of ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", ""])
+      expect(safeNext(`?next=${encodeURIComponent(bad)}`)).toBe("/create/");
+  });
+});
+
+describe("tracks", () => {
+  const track = (title: string, tags: string[]) =>
+    ({ title, tags, prompt: "", model: "composer", key: "A minor" }) as never;
+  const tracks = [track("Rain", ["lofi", "calm"]), track("Sun", ["bossa", "calm"])];
+  test("are found by every word, in any field", () => {
+    expect(filterTracks(tracks, "rain lofi", null)).toHaveLength(1);
+    expect(filterTracks(tracks, "minor", "bossa")).toHaveLength(1);
+    expect(filterTracks(tracks, "rain bossa", null)).toHaveLength(0);
+  });
+  test("tags are counted and read", () => {
+    expect(frequentTags(tracks, 2)).toEqual(["calm", "bossa"]);
+    expect(readTags(" Lo-Fi, rain ,,rain ")).toEqual(["lo-fi", "rain"]);
+  });
+  test("masters are compared at the quieter one's loudness", () => {
+    const [before, after] = levelled(-20, -14);
+    expect(before).toBe(1);
+    expect(20 * Math.log10(after)).toBeCloseTo(-6);
+  });
+  test("a cover follows from its id, and ids differ", () => {
+    expect(coverOf("a")).toEqual(coverOf("a"));
+    const looks = new Set(Array.from({ length: 50 }, (_, at) => JSON.stringify(coverOf(`track-${at}`))));
+    expect(looks.size).toBeGreaterThan(45);
+  });
+  test("a surprise is a sentence that nobody has to mend", () => {
+    for (const value of [0, 0.5, 0.999]) expect(surprise(() => value)).toMatch(/^\w.{20,}$/);
+  });
+});
+
+describe("what was understood", () => {
+  const spec = {
+    genre: "lofi",
+    mood: "",
+    bpm: 80,
+    key: "Eb dorian",
+    energy: 0.4,
+    instruments: [],
+    structure: [{ section: "verse", bars: 4 }],
+    understood: {
+      explicit: ["genre", "bpm", "structure"],
+      notes: ["a note"],
+      parts: [{ name: "keys" }, { name: "bass" }],
+    },
+  };
+  test("names the parts that play when nobody asked for instruments", () => {
+    expect(readUnderstood(spec)).toMatchObject({
+      genre: "lofi",
+      bpm: 80,
+      instruments: ["keys", "bass"],
+      notes: ["a note"],
+    });
+    expect(readUnderstood({ genre: 3 })).toMatchObject({ genre: "", bpm: null });
+  });
+  test("a correction keeps what was asked for and leaves the rest open", () => {
+    expect(specWith(spec, { mood: "dark" })).toEqual({ genre: "lofi", bpm: 80, mood: "dark" });
+    expect(specWith(spec, { bpm: 120 })).toEqual({ genre: "lofi", bpm: 120 });
+  });
+});
