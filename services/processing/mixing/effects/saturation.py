@@ -15,7 +15,7 @@ from services.processing.mixing.effects.processor import Processor, Setting, Swi
 
 _FACTOR: Final = 4
 # Odd, so that both filters together are a whole number of samples late.
-_TAPS: Final = 96 * _FACTOR // 4 + 1
+_TAPS: Final = 24 * _FACTOR + 1
 _KAISER: Final = 8.0
 _NEPERS: Final = math.log(10.0) / 20.0
 _SOFT: Final = CURVES.index("soft")
@@ -39,9 +39,10 @@ _FILTER: Final = _half_band()
 
 @njit(cache=True, nogil=True)
 def bend(curve, x):  # type: ignore[no-untyped-def]
-    """The curves; all have slope one at zero."""
+    """The curves; all have slope one at zero. `soft` is the rational approximation of tanh that reaches 1 at 3."""
     if curve == _SOFT:
-        return math.tanh(x)
+        x = min(max(x, -3.0), 3.0)
+        return x * (27.0 + x * x) / (27.0 + 9.0 * x * x)
     if curve == _TAPE:
         return x / math.sqrt(1.0 + x * x)
     if curve == _TUBE:
@@ -52,52 +53,57 @@ def bend(curve, x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _saturate(audio, rows, curve, fir, past, bent, filters, rate):  # type: ignore[no-untyped-def]
-    """past: the last input samples; bent: the last samples at the higher rate; filters: DC blocker and tone."""
-    frames, short, long = audio.shape[1], past.shape[1], bent.shape[1]
-    last_drive, last_out, last_tone = 0.0, 0.0, -1.0
-    drive, out, tone = 1.0, 1.0, 1.0
-    keep = math.exp(-2.0 * math.pi * _DC_HZ / rate)
-    dry = np.empty(short + frames)
-    up = np.empty(long + frames * _FACTOR)
+def _saturate(audio, drives, curve, fir, past, bent):  # type: ignore[no-untyped-def]
+    """past `[2, taps]`: the last input samples; bent `[2, 4, taps]`: the last ones at the higher rate, by phase."""
+    frames, kept = audio.shape[1], past.shape[1]
+    dry = np.empty(kept + frames)
+    up = np.empty((_FACTOR, kept + frames))
+    out = np.empty(frames)
     for c in range(2):
-        for i in range(short):
-            dry[i] = past[c, i]
-        for i in range(long):
-            up[i] = bent[c, i]
-        for i in range(frames):
-            dry[short + i] = audio[c, i]
-        before, after, low = filters[c, 0], filters[c, 1], filters[c, 2]
-        for i in range(frames):
-            if rows[0, i] != last_drive:
-                last_drive = rows[0, i]
-                drive = math.exp(_NEPERS * last_drive)
-            if rows[2, i] != last_out:
-                last_out = rows[2, i]
-                out = math.exp(_NEPERS * last_out)
-            if rows[1, i] != last_tone:
-                last_tone = rows[1, i]
-                tone = 1.0 if last_tone >= _OPEN_HZ else 1.0 - math.exp(-2.0 * math.pi * last_tone / rate)
-            for phase in range(_FACTOR):
-                total = 0.0
-                for k in range(phase, fir.shape[0], _FACTOR):
-                    total += fir[k] * dry[short + i - k // _FACTOR]
-                up[long + i * _FACTOR + phase] = bend(curve, drive * total * _FACTOR)
-            total = 0.0
-            at = long + i * _FACTOR
-            for k in range(fir.shape[0]):
-                total += fir[k] * up[at - k]
-            # The asymmetric curve makes a direct current, which is taken out again.
-            if curve == _TUBE:
-                after = total - before + keep * after
-                before, total = total, after
-            low += (total - low) * tone
-            audio[c, i] = low * out
-        filters[c, 0], filters[c, 1], filters[c, 2] = before, after, low
-        for i in range(short):
-            past[c, i] = dry[frames + i]
-        for i in range(long):
-            bent[c, i] = up[frames * _FACTOR + i]
+        dry[:kept] = past[c]
+        dry[kept:] = audio[c]
+        for phase in range(_FACTOR):
+            line = up[phase]
+            line[:kept] = bent[c, phase]
+            line[kept:] = 0.0
+            # Each tap over the whole block, so that the inner loop has no dependencies.
+            for k in range((fir.shape[0] - phase + _FACTOR - 1) // _FACTOR):
+                tap = fir[phase + _FACTOR * k] * _FACTOR
+                for i in range(frames):
+                    line[kept + i] += tap * dry[kept + i - k]
+            for i in range(frames):
+                line[kept + i] = bend(curve, drives[i] * line[kept + i])
+        out[:] = 0.0
+        for j in range(fir.shape[0]):
+            # Sample 4·i − j of the higher rate, as phase and place.
+            phase, behind = (-j) % _FACTOR, (j + _FACTOR - 1) // _FACTOR
+            line, tap = up[phase], fir[j]
+            for i in range(frames):
+                out[i] += tap * line[kept + i - behind]
+        audio[c] = out
+        past[c] = dry[frames:]
+        for phase in range(_FACTOR):
+            bent[c, phase] = up[phase, frames:]
+
+
+@njit(cache=True, nogil=True)
+def _finish(audio, tones, gains, block_dc, filters, rate):  # type: ignore[no-untyped-def]
+    """filters `[2, 3]`: DC blocker and tone."""
+    keep = math.exp(-2.0 * math.pi * _DC_HZ / rate)
+    last_tone, tone = -1.0, 1.0
+    for i in range(audio.shape[1]):
+        if tones[i] != last_tone:
+            last_tone = tones[i]
+            tone = 1.0 if last_tone >= _OPEN_HZ else 1.0 - math.exp(-2.0 * math.pi * last_tone / rate)
+        for c in range(2):
+            x = audio[c, i]
+            # An asymmetric curve makes a direct current, which is taken out again.
+            if block_dc:
+                filters[c, 1] = x - filters[c, 0] + keep * filters[c, 1]
+                filters[c, 0] = x
+                x = filters[c, 1]
+            filters[c, 2] += (x - filters[c, 2]) * tone
+            audio[c, i] = filters[c, 2] * gains[i]
 
 
 class Saturation(Processor):
@@ -110,13 +116,16 @@ class Saturation(Processor):
         super().__init__()
         self._rate = float(setting.rate_hz)
         self._curve = CURVES.index(setting.text("curve"))
+        kept = _TAPS // _FACTOR + 1
         self.state = {
-            "past": np.zeros((2, _TAPS // _FACTOR + 1)),
-            "bent": np.zeros((2, _TAPS + _FACTOR)),
+            "past": np.zeros((2, kept)),
+            "bent": np.zeros((2, _FACTOR, kept)),
             "filters": np.zeros((2, 3)),
         }
 
     def process(self, audio: Audio, rows: Rows, moving: Switches, key: Audio) -> None:
         """Bend the next block."""
         state = self.state
-        _saturate(audio, rows, self._curve, _FILTER, state["past"], state["bent"], state["filters"], self._rate)
+        _saturate(audio, np.exp(_NEPERS * rows[0]), self._curve, _FILTER, state["past"], state["bent"])
+        blocks = self._curve == _TUBE
+        _finish(audio, rows[1], np.exp(_NEPERS * rows[2]), blocks, state["filters"], self._rate)
