@@ -12,7 +12,7 @@ import structlog
 from protos.generation.v1.generation_pb2_grpc import add_GenerationServiceServicer_to_server
 from protos.users.v1.jobs_pb2_grpc import JobServiceStub
 from protos.users.v1.tracks_pb2_grpc import TrackServiceStub
-from services.generation.backends.protocol import Backend, BackendEnvironment
+from services.generation.backends.protocol import Backend
 from services.generation.backends.registry import find_backends
 from services.generation.catalogue import CatalogueTexts, ModelCatalogue
 from services.generation.config import GenerationSettings
@@ -90,8 +90,7 @@ def main() -> None:
     """Read the settings and run; a start that fails is one line on stderr and exit code 1."""
     try:
         settings = GenerationSettings.load()
-        environment = BackendEnvironment(settings.models_dir, settings.assets_dir, settings.device, settings.threads)
-        asyncio.run(run(settings, find_backends(environment, settings.extra_backend_names)))
+        asyncio.run(run(settings, find_backends(settings.backend_environment, settings.extra_backend_names)))
     except AppError as error:
         raise SystemExit(f"generation: {error.message}") from None
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.generation.backends.protocol import BackendEnvironment
 from services.shared.ids import new_id
 from services.shared.settings import ServiceSettings
 
@@ -22,13 +23,17 @@ class GenerationSettings(ServiceSettings):
     """Frozen; read once at the entry point of either process."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MUSICGEN_GENERATION_", frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="MUSICGEN_GENERATION_", frozen=True, extra="ignore", hide_input_in_errors=True, populate_by_name=True
     )
 
     address: str = "127.0.0.1:50052"
     # Texts and defaults of the catalogue; the backends' own descriptions serve when the file is missing.
     models_file: Path = _MODELS_FILE
-    models_dir: Path = Path("/var/lib/musicgen/models")
+    # Also MUSICGEN_MODELS_DIR: where people put weights is the same for whatever runs.
+    models_dir: Path = Field(
+        default=Path("/var/lib/musicgen/models"),
+        validation_alias=AliasChoices("MUSICGEN_GENERATION_MODELS_DIR", "MUSICGEN_MODELS_DIR", "models_dir"),
+    )
     assets_dir: Path = Path("/var/lib/musicgen/assets")
     # Songs in the making and encoded live streams; nothing in it outlives its process.
     scratch_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
@@ -40,6 +45,8 @@ class GenerationSettings(ServiceSettings):
     # Songs that a worker makes at once; a model may cost more than one.
     slots: int = Field(default=2, ge=1, le=64)
     device: str = "auto"
+    # Weights of neural models: auto (int8 on a CPU that has OpenVINO), or what the runtimes know by name.
+    precision: Literal["auto", "float32", "bfloat16", "int8", "int4"] = "auto"
     # Threads of the neural engine; 0: half of the cores.
     threads: int = Field(default=0, ge=0, le=256)
 
@@ -63,3 +70,8 @@ class GenerationSettings(ServiceSettings):
     def extra_backend_names(self) -> tuple[str, ...]:
         """The further backends, one by one."""
         return tuple(name.strip() for name in self.extra_backends.split(",") if name.strip())
+
+    @property
+    def backend_environment(self) -> BackendEnvironment:
+        """What every backend is constructed with."""
+        return BackendEnvironment(self.models_dir, self.assets_dir, self.device, self.threads, self.precision)

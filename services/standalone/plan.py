@@ -125,7 +125,7 @@ def compose(
 
     database = {"DATABASE_URL": addresses.database_url}
     scratch = {"SCRATCH_DIR": str(home / "scratch")}
-    folders = {"MODELS_DIR": str(home / "models"), "ASSETS_DIR": str(home / "assets"), **scratch}
+    folders = {"MODELS_DIR": str(settings.models_dir or home / "models"), "ASSETS_DIR": str(home / "assets"), **scratch}
     edge = {"HOST": settings.host, "PORT": str(settings.port)}
     if STUDIO.is_dir() and "MUSICGEN_GATEWAY_UI_DIR" not in outer:
         edge["UI_DIR"] = str(STUDIO)

@@ -39,6 +39,8 @@ class StandaloneSettings(BaseSettings):
     single_user: bool = False
     environment: Literal["development", "production"] = "production"
     generation_workers: Annotated[int, Field(ge=0, le=64)] = Field(default_factory=_default_workers)
+    # Where people put the weights of neural models. Unset: <home>/models.
+    models_dir: Path | None = None
     # What reaches the terminal; the files in <home>/logs always hold everything from `info` on.
     log: Literal["debug", "info", "warning", "error"] = "warning"
     # Prometheus ports on loopback, from port + 1001 on, one every ten.
@@ -49,10 +51,10 @@ class StandaloneSettings(BaseSettings):
     database_url: str = Field(default="", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     redis_url: str = Field(default="", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
 
-    @field_validator("home")
+    @field_validator("home", "models_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 — resolve() would follow links into 0700 folders
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value and Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 — resolve() would follow links into 0700 folders
 
     @field_validator("log", "environment", mode="before")
     @classmethod

@@ -56,6 +56,15 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Retake:
+    """A section of a song that is played anew with a seed of its own; `occurrence` counts from 1, 0 means each."""
+
+    section: str
+    seed: int
+    occurrence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """A checked request with every default filled in: the job's `request_json` decoded.
 
@@ -82,6 +91,11 @@ class GenerationRequest:
     melody_id: str = ""
     continue_from_id: str = ""
     continue_at: float | None = None
+    # A song of the composer that this one varies: its form and harmony come from `frame_seed`, and the parts that were
+    # played anew since from `retakes`.
+    variation_of_id: str = ""
+    frame_seed: int | None = None
+    retakes: tuple[Retake, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +188,15 @@ class SourceContext(Protocol):
 class BackendEnvironment:
     """What every backend is constructed with.
 
-    `models_dir` and `assets_dir` are local folders that outlive the process.
+    `models_dir` and `assets_dir` are local folders that outlive the process. `device` is auto, cpu or cuda, `precision`
+    auto, float32, bfloat16, int8 or int4; `threads` 0 leaves the choice to the backend.
     """
 
     models_dir: Path
     assets_dir: Path
     device: str = "auto"
     threads: int = 0
+    precision: str = "auto"
 
 
 class Backend(Protocol):

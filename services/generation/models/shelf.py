@@ -161,9 +161,12 @@ class ModelShelf:
         return seen[1]
 
 
-def describe_folder(folder: Path) -> ModelDescription | None:
-    """What lies in a folder, by its configuration; None when that is no MusicGen. Raises what `read_json` raises."""
-    name = model_id(folder.name)
+def describe_folder(folder: Path, name: str = "") -> ModelDescription | None:
+    """What lies in a folder, by its configuration; None when that is no MusicGen. Raises what `read_json` raises.
+
+    `name` is its id; else the folder's name says it.
+    """
+    name = name or model_id(folder.name)
     size = sum(path.stat().st_size for path in _weights(folder))
     if (folder / "config.json").is_file():
         document = read_json(folder / "config.json")

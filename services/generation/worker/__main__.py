@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from protos.users.v1.jobs_pb2_grpc import JobServiceStub
-from services.generation.backends.protocol import Backend, BackendEnvironment
+from services.generation.backends.protocol import Backend
 from services.generation.backends.registry import find_backends
 from services.generation.catalogue import CatalogueTexts
 from services.generation.config import GenerationSettings
@@ -94,8 +94,7 @@ def main() -> None:
     """Read the settings and run; a start that fails is one line on stderr and exit code 1."""
     try:
         settings = GenerationSettings.load()
-        environment = BackendEnvironment(settings.models_dir, settings.assets_dir, settings.device, settings.threads)
-        asyncio.run(run(settings, find_backends(environment, settings.extra_backend_names)))
+        asyncio.run(run(settings, find_backends(settings.backend_environment, settings.extra_backend_names)))
     except AppError as error:
         raise SystemExit(f"generation worker: {error.message}") from None
 

@@ -1,4 +1,4 @@
-"""`musicgen generate`, `jobs`, `job`, `cancel`, `models`."""
+"""`musicgen generate`, `jobs`, `job`, `cancel`."""
 
 from __future__ import annotations
 
@@ -269,27 +269,3 @@ def cancel(
     with connect(url) as client:
         found = client.cancel(job_id)
     output.document(found) if json else output.line(f"{found.id} {found.status}")
-
-
-@app.command()
-def models(url: Url = DEFAULT_URL, json: Json = False) -> None:
-    """List the models, with their licences."""
-    with connect(url) as client:
-        found = client.models()
-    if json:
-        output.document({"items": list(found)})
-        return
-    rows = [
-        (
-            f"{model.id}{' (default)' if model.default else ''}",
-            model.title,
-            model.licence,
-            "yes" if model.commercial_use else "no",
-            "yes" if model.installed else "no",
-            f"{model.size_bytes / 1e6:.0f} MB",
-            output.clock(model.max_duration),
-        )
-        for model in found
-    ]
-    columns = ("id", "title", "licence", "may be sold", "installed", "size", "longest")
-    output.table(columns, rows, "the server offers no models")

@@ -1,0 +1,137 @@
+"""`python -m services.generation.models`: put a checkpoint into the models folder, check one, list them.
+
+`musicgen models add PATH` and `musicgen models check NAME` run it on the server's machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.generation.backends.protocol import ModelDescription
+from services.generation.models.checkpoint import Checkpoint
+from services.generation.models.installation import checked, install
+from services.generation.models.refusal import refuse
+from services.generation.models.shelf import ModelShelf, describe_folder, model_id
+from services.generation.musicgen.conditioning import Conditioner
+from services.shared.errors import AppError, ErrorCode
+
+# What the agreement of quantised weights is measured on: prompts that differ in what they ask for.
+_PROMPTS = ("a calm solo piano ballad", "energetic drum and bass with a deep synth bass", "80s rock with loud guitars")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code. Refusals are a sentence on stderr and exit code 1."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    shelf = ModelShelf(models_folder(asked.models_dir))
+    try:
+        if asked.command == "add":
+            _add(shelf, asked.path, asked.name)
+        elif asked.command == "check":
+            _check(shelf, asked.model, agreement=not asked.quick)
+        else:
+            _list(shelf)
+    except AppError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+    return 0
+
+
+def models_folder(asked: Path | None) -> Path:
+    """The models folder: as asked, else as the platform's settings in the environment say."""
+    if asked is not None:
+        return asked
+    for name in ("MUSICGEN_MODELS_DIR", "MUSICGEN_GENERATION_MODELS_DIR"):
+        if os.environ.get(name):
+            return Path(os.environ[name]).expanduser()
+    return Path(os.environ.get("MUSICGEN_HOME", "var")).expanduser() / "models"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="musicgen models", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--models-dir", type=Path, help="the models folder; else MUSICGEN_MODELS_DIR or MUSICGEN_HOME")
+    commands = parser.add_subparsers(dest="command", required=True)
+    add = commands.add_parser("add", help="check a checkpoint's folder and link it into the models folder")
+    add.add_argument("path", type=Path)
+    add.add_argument("--name", help="what the model is called; else the folder's name")
+    check = commands.add_parser("check", help="check a model, and what quantised weights do to it")
+    check.add_argument("model", help="a model's id, or a folder")
+    check.add_argument("--quick", action="store_true", help="leave out what quantised weights do to it")
+    commands.add_parser("list", help="the models that are known, and which are here")
+    return parser
+
+
+def _add(shelf: ModelShelf, path: Path, name: str | None) -> None:
+    source = path.expanduser().resolve()
+    if not source.is_dir():
+        raise refuse(path, "it is not a folder.")
+    wanted = model_id(name or source.name)
+    target = shelf.folder / wanted
+    if target.exists() and target.resolve() != source:
+        raise AppError(ErrorCode.CONFLICT, f"{target} is there already. Choose another --name.")
+    shelf.folder.mkdir(parents=True, exist_ok=True)
+    _say(f"Checking {source} …")
+    checkpoint = checked(source, shelf.folder)
+    description = _described(source, wanted)
+    install(description, checkpoint)
+    if not target.exists():
+        target.symlink_to(source, target_is_directory=True)
+    _describe(description, checkpoint)
+    _say(f"{wanted} is here now: {target} → {source}")
+
+
+def _check(shelf: ModelShelf, model: str, *, agreement: bool) -> None:
+    folder = Path(model).expanduser() if "/" in model or Path(model).is_dir() else shelf.find(model_id(model))
+    if folder is None:
+        raise AppError(ErrorCode.NOT_FOUND, f"There is no {model_id(model)} in {shelf.folder}.")
+    checkpoint = checked(folder, shelf.folder)
+    description = _described(folder.resolve(), model_id(folder.name))
+    installed = install(description, checkpoint)
+    _describe(description, checkpoint)
+    if not agreement:
+        return
+    from services.generation.runtimes.agreement import measure_agreement
+
+    conditions = Conditioner(installed.model, installed.tokenizer).conditions(_PROMPTS)
+    _say("What quantised weights do to it (teacher-forced, against float32):")
+    for found in measure_agreement(installed.model, conditions):
+        verdict = "offered" if found.offered else "not offered: too far from the model"
+        _say(
+            f"  {found.precision}: distance {found.distance:.4f}, same likeliest token {found.same_greedy:.1%}, "
+            f"same draws {found.same_draws:.1%} of {found.predictions:,} — {verdict}"
+        )
+    _say("int8 is the default on a CPU; another one is chosen by MUSICGEN_GENERATION_PRECISION.")
+
+
+def _list(shelf: ModelShelf) -> None:
+    for model in shelf.descriptions():
+        _say(f"{model.id:32} {'here' if model.installed else '-':5} {model.size_bytes / 1e9:6.1f} GB  {model.licence}")
+
+
+def _described(folder: Path, name: str) -> ModelDescription:
+    description = describe_folder(folder, name)
+    if description is None:
+        raise refuse(folder, "there is no MusicGen in it.")
+    return description
+
+
+def _describe(description: ModelDescription, checkpoint: Checkpoint) -> None:
+    configuration = checkpoint.configuration
+    decoder = configuration.decoder
+    kind = "melody" if configuration.chroma else "text"
+    sound = "stereo" if configuration.channels == 2 else "mono"
+    _say(
+        f"{description.id}: {kind} model, {decoder.layers} layers of {decoder.hidden_size}, "
+        f"{decoder.codebooks} codebooks, {sound}, {configuration.codec.sample_rate:,} Hz, "
+        f"{checkpoint.size_bytes / 1e9:.2f} GB, revision {description.revision}"
+    )
+    _say(f"Licence: {description.licence}.")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,67 @@
+"""`python -m services.generation.models`: what people do with weights of their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.generation.models.command import main, models_folder
+from services.generation.models.shelf import ModelShelf
+
+
+def test_checked_folder_is_linked_into_the_models_folder_and_listed(
+    folder: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf = tmp_path / "models"
+    assert main(["--models-dir", str(shelf), "add", str(folder("stereo")), "--name", "stereo-small"]) == 0
+    assert ModelShelf(shelf).find("musicgen-stereo-small") == shelf / "musicgen-stereo-small"
+    said = capsys.readouterr().out
+    assert "8 codebooks, stereo, 32,000 Hz" in said
+    assert "Licence: CC-BY-NC-4.0" in said
+    # Twice is as good as once; another folder under the same name is not.
+    assert main(["--models-dir", str(shelf), "add", str(folder("stereo")), "--name", "stereo-small"]) == 0
+    assert main(["--models-dir", str(shelf), "add", str(folder("mono")), "--name", "stereo-small"]) == 1
+    assert "already" in capsys.readouterr().err
+    assert main(["--models-dir", str(shelf), "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if " here " in line] == ["musicgen-stereo-small"]
+
+
+def test_broken_folder_is_refused_with_the_reason_and_not_linked(
+    folder: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(folder("mono"), broken)
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-7])
+    shelf = tmp_path / "models"
+    assert main(["--models-dir", str(shelf), "add", str(broken)]) == 1
+    assert "cut off" in capsys.readouterr().err
+    assert ModelShelf(shelf).find("musicgen-broken") is None
+    assert main(["--models-dir", str(shelf), "add", str(tmp_path / "nowhere")]) == 1
+    assert "not a folder" in capsys.readouterr().err
+
+
+def test_check_takes_a_folder_or_a_name(
+    folder: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--models-dir", str(tmp_path), "check", str(folder("melody")), "--quick"]) == 0
+    assert "melody model" in capsys.readouterr().out
+    assert main(["--models-dir", str(tmp_path), "check", "large", "--quick"]) == 1
+    assert "no musicgen-large" in capsys.readouterr().err
+    (tmp_path / "mine").symlink_to(folder("mono"))
+    assert main(["--models-dir", str(tmp_path), "check", "mine", "--quick"]) == 0
+
+
+def test_models_folder_is_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MUSICGEN_MODELS_DIR", "MUSICGEN_GENERATION_MODELS_DIR", "MUSICGEN_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert models_folder(Path("/a")) == Path("/a")
+    assert models_folder(None) == Path("var/models")
+    monkeypatch.setenv("MUSICGEN_HOME", "/home")
+    assert models_folder(None) == Path("/home/models")
+    monkeypatch.setenv("MUSICGEN_MODELS_DIR", "/weights")
+    assert models_folder(None) == Path("/weights")
