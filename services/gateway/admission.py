@@ -28,6 +28,7 @@ from services.gateway.rate_limit.window import Verdict
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
 
+_SCOPES = {"read": "read", "stream": "read", "audio": "read", "generate": "generate", "write": "write"}
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -38,6 +39,13 @@ class Admission:
     limit: str
     signed_in: bool = True
     takes_links: bool = False
+    # What an API key needs for it: by default what the class of limits stands for; "account" is beyond every key.
+    scope: str = ""
+
+    @property
+    def needed_scope(self) -> str:
+        """The scope that an API key has to have."""
+        return self.scope or _SCOPES.get(self.limit, "account")
 
     # A coroutine like every dependency here: the framework sends plain functions through a thread.
     async def __call__(self) -> None:
@@ -113,8 +121,9 @@ async def _caller(gateway: Collaborators, request: Request, admission: Admission
     if caller is None:
         raise AppError(
             ErrorCode.UNAUTHENTICATED,
-            "Sign in first: send `Authorization: Bearer <access token>` from POST /api/v1/auth/login.",
+            "Sign in first: send `Authorization: Bearer <access token>` from POST /api/v1/auth/login, or `X-API-Key`.",
         )
+    require_scope(caller.principal, admission.needed_scope)
     if caller.browser is not None and request.method not in _SAFE_METHODS:
         require_own_page(gateway, request)
         if not gateway.csrf.matches(caller.principal.session_id, request.headers.get(CSRF_HEADER, "")):
@@ -124,6 +133,13 @@ async def _caller(gateway: Collaborators, request: Request, admission: Admission
                 "(over HTTPS `__Host-musicgen_csrf`).",
             )
     return caller
+
+
+def require_scope(caller: Principal, scope: str) -> None:
+    """Raises `AppError` (FORBIDDEN) for an API key without the scope. Sessions have every right of their owner."""
+    if caller.scopes and scope not in caller.scopes:
+        need = "This is for signed-in people only" if scope == "account" else f"This needs a key of the scope {scope}"
+        raise AppError(ErrorCode.FORBIDDEN, f"{need}: the API key may not do it.")
 
 
 def require_own_page(gateway: Collaborators, request: HTTPConnection) -> None:

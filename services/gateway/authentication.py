@@ -1,4 +1,4 @@
-"""Who sends a request: by access token, signed link or cookie, or, in single-user mode, always the local owner."""
+"""Who sends a request: by access token, API key, signed link or cookie; in single-user mode always the local owner."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from services.gateway.browser.cookies import session_secret
 from services.gateway.browser.sessions import BrowserSessions, BrowserUse
 from services.gateway.device import device_of
 from services.gateway.tokens.access import AccessTokenVerifier
+from services.gateway.tokens.api_keys import HEADER as API_KEY_HEADER
+from services.gateway.tokens.api_keys import ApiKeyVerifier
 from services.gateway.tokens.links import LinkSigner
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
@@ -52,11 +54,13 @@ class Authenticator:
         tokens: AccessTokenVerifier,
         links: LinkSigner,
         browsers: BrowserSessions,
+        keys: ApiKeyVerifier,
         local_owner: LocalOwner | None,
     ) -> None:
         self._tokens = tokens
         self._links = links
         self._browsers = browsers
+        self._keys = keys
         self._local_owner = local_owner
 
     async def caller(self, request: HTTPConnection, *, takes_links: bool, token: str | None = None) -> Caller | None:
@@ -73,6 +77,9 @@ class Authenticator:
         header = request.headers.get("authorization")
         if header is not None:
             return Caller(await self._tokens.verify(_bearer_token(header)))
+        key = request.headers.get(API_KEY_HEADER)
+        if key is not None:
+            return Caller(await self._keys.verify(key))
         signature = request.query_params.get("signature")
         if takes_links and signature is not None:
             expires = request.query_params.get("expires", "")

@@ -11,6 +11,8 @@ from redis.asyncio import Redis
 from services.gateway.authentication import Authenticator
 from services.gateway.browser.csrf import CsrfTokens
 from services.gateway.clients.accounts import AccountsClient
+from services.gateway.clients.admin import AdminClient
+from services.gateway.clients.credentials import CredentialsClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
 from services.gateway.clients.processing import ProcessingClient
@@ -35,6 +37,8 @@ class Collaborators:
 
     settings: GatewaySettings
     accounts: AccountsClient
+    credentials: CredentialsClient
+    admin: AdminClient
     jobs: JobsClient
     tracks: TracksClient
     generation: GenerationClient

@@ -21,6 +21,8 @@ from services.gateway.authentication import Authenticator, LocalOwner
 from services.gateway.browser.csrf import CsrfTokens
 from services.gateway.browser.sessions import BrowserSessions
 from services.gateway.clients.accounts import AccountsClient
+from services.gateway.clients.admin import AdminClient
+from services.gateway.clients.credentials import CredentialsClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
 from services.gateway.clients.processing import ProcessingClient
@@ -40,6 +42,8 @@ from services.gateway.openapi import install_openapi
 from services.gateway.rate_limit.policy import load_limits
 from services.gateway.rate_limit.window import SlidingWindow
 from services.gateway.routes import (
+    admin,
+    api_keys,
     auth,
     generate,
     jobs,
@@ -47,6 +51,7 @@ from services.gateway.routes import (
     operations,
     processing,
     reference,
+    security,
     stream,
     tracks,
     uploads,
@@ -56,6 +61,7 @@ from services.gateway.routes import (
 from services.gateway.sessions_watch import SessionWatch
 from services.gateway.signals import Signals
 from services.gateway.tokens.access import AccessTokenVerifier
+from services.gateway.tokens.api_keys import ApiKeyVerifier
 from services.gateway.tokens.internal import InternalTokens
 from services.gateway.tokens.jwks import KeySet
 from services.gateway.tokens.links import LinkSigner
@@ -74,6 +80,8 @@ SERVICE = "gateway"
 
 API_ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
+    security.router,
+    api_keys.router,
     users.router,
     generate.router,
     stream.router,
@@ -82,6 +90,7 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     processing.router,
     uploads.router,
+    admin.router,
     operations.router,
 )
 
@@ -126,19 +135,25 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             signals, window = Signals(listening), SlidingWindow(redis)
             stack.push_async_callback(_end, asyncio.create_task(signals.run()))
             store = ObjectStore.from_url(settings.storage_url)
-            accounts = AccountsClient(users_channel, tokens)
+            accounts, credentials = AccountsClient(users_channel, tokens), CredentialsClient(users_channel, tokens)
             keys = KeySet(accounts.jwks)
             links = LinkSigner(service_key, settings.link_lifetime_seconds)
             owner = LocalOwner(accounts.local_owner) if settings.single_user else None
             app.state.collaborators = Collaborators(
                 settings=settings,
                 accounts=accounts,
+                credentials=credentials,
+                admin=AdminClient(users_channel, tokens),
                 jobs=JobsClient(users_channel, tokens),
                 tracks=TracksClient(users_channel, tokens),
                 generation=GenerationClient(generation_channel, tokens),
                 processing=ProcessingClient(processing_channel, tokens),
                 authenticator=Authenticator(
-                    AccessTokenVerifier(keys), links, BrowserSessions(accounts.resolve_browser_session), owner
+                    AccessTokenVerifier(keys),
+                    links,
+                    BrowserSessions(accounts.resolve_browser_session),
+                    ApiKeyVerifier(credentials.resolve_key),
+                    owner,
                 ),
                 csrf=CsrfTokens(service_key),
                 keys=keys,
@@ -214,11 +229,12 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.cors_origins,
-                allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
+                allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=[
                     "Authorization",
                     "Content-Type",
                     "Idempotency-Key",
+                    "X-API-Key",
                     "X-Request-ID",
                     "Last-Event-ID",
                     "Range",

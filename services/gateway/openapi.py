@@ -34,6 +34,12 @@ _SECURITY_SCHEMES = {
         "bearerFormat": "JWT",
         "description": "From `POST /api/v1/auth/login`. Verifiable by `/.well-known/jwks.json`.",
     },
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "From `POST /api/v1/api-keys`; the scope that an operation needs stands with it.",
+    },
     "browser_session": {
         "type": "apiKey",
         "in": "cookie",
@@ -145,6 +151,8 @@ def _complete(operation: dict[str, Any], method: str, route: GatewayRoute, schem
         if method != "GET":
             browser["csrf_token"] = []
         operation["security"] = [{"access_token": []}, browser]
+        if admission.needed_scope != "account":
+            operation["security"].append({"api_key": [admission.needed_scope]})
         if admission.takes_links:
             operation["security"].append({"signed_link": []})
     responses = operation["responses"]
@@ -178,7 +186,7 @@ def _statuses(operation: dict[str, Any], route: GatewayRoute) -> set[int]:
     if route.admission is not None:
         statuses |= {429, 503, 504}
         if route.admission.signed_in:
-            statuses |= {401, 403} if "GET" not in (route.methods or ()) else {401}
+            statuses |= {401, 403}
     return statuses
 
 

@@ -53,6 +53,13 @@ _KINDS = (
         "the refresh token with `POST /api/v1/auth/refresh`, and send `Authorization: Bearer <access token>`.",
     ),
     ProblemKind(
+        ErrorCode.SECOND_FACTOR_REQUIRED,
+        401,
+        "A second factor is needed",
+        "The password is right. Send the same request again with `totp`: the present code of the authenticator app, "
+        "or a recovery code.",
+    ),
+    ProblemKind(
         ErrorCode.FORBIDDEN,
         403,
         "Not allowed",

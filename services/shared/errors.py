@@ -17,6 +17,7 @@ class ErrorCode(StrEnum):
 
     VALIDATION = "validation"  # 422
     UNAUTHENTICATED = "unauthenticated"  # 401
+    SECOND_FACTOR_REQUIRED = "second-factor-required"  # 401
     FORBIDDEN = "forbidden"  # 403
     NOT_FOUND = "not-found"  # 404
     CONFLICT = "conflict"  # 409

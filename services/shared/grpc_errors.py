@@ -19,6 +19,7 @@ GRPC_STATUS: Mapping[ErrorCode, grpc.StatusCode] = MappingProxyType(
     {
         ErrorCode.VALIDATION: grpc.StatusCode.INVALID_ARGUMENT,
         ErrorCode.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+        ErrorCode.SECOND_FACTOR_REQUIRED: grpc.StatusCode.UNAUTHENTICATED,
         ErrorCode.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
         ErrorCode.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
         ErrorCode.CONFLICT: grpc.StatusCode.ALREADY_EXISTS,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -30,6 +33,18 @@ class UserManagementSettings(ServiceSettings):
     password_threads: int = Field(default=2, ge=1, le=32)
     password_queue: int = Field(default=64, ge=1)
 
+    # Whether an address has to be proven: off (nobody is asked), optional (asked, not waited for), required.
+    email_verification: Literal["off", "optional", "required"] = "off"
+    # Where people reach the platform: links in mails begin with it.
+    public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
+    # smtp://user:password@host:587 (STARTTLS) or smtps://host:465; empty: mails are written to `mail_dir`.
+    mail_url: SecretStr = SecretStr("")
+    mail_sender: str = Field(default="musicgen@localhost", pattern=r"^[^@\s<>]+@[^@\s<>]+$")
+    # None: `outbox` beside the secrets.
+    mail_dir: Path | None = None
+    # How long a deleted account comes back by signing in.
+    deletion_grace_days: int = Field(default=14, ge=0, le=365)
+
     lease_seconds: float = Field(default=10.0, gt=0)
     max_crashes: int = Field(default=3, ge=1)
     queue_limit: int = Field(default=1000, ge=1)
@@ -51,6 +66,11 @@ class UserManagementSettings(ServiceSettings):
         if value.get_secret_value() and len(value.get_secret_value()) < SHORTEST_ADMIN_PASSWORD:
             raise ValueError(f"must have at least {SHORTEST_ADMIN_PASSWORD} characters")
         return value
+
+    @property
+    def outbox_dir(self) -> Path:
+        """Where mails are written when no server takes them."""
+        return self.mail_dir or self.secrets_dir.parent / "outbox"
 
     @field_validator("database_url")
     @classmethod

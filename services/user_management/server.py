@@ -11,16 +11,34 @@ from typing import Any, Final
 
 import structlog
 
-from protos.users.v1 import accounts_pb2_grpc, jobs_pb2_grpc, tracks_pb2_grpc
+from protos.users.v1 import (
+    accounts_pb2_grpc,
+    admin_pb2_grpc,
+    credentials_pb2_grpc,
+    jobs_pb2_grpc,
+    tracks_pb2_grpc,
+)
 from services.shared.grpc_server import GrpcServer
 from services.shared.identity import TokenVerifier
 from services.shared.secrets import Secrets
+from services.shared.storage import ObjectStore
 from services.shared.valkey import open_valkey
+from services.user_management.accounts.admin_service import AdminServicer
+from services.user_management.accounts.administration import Administration
+from services.user_management.accounts.credentials import AccountCredentials, CredentialPolicy
+from services.user_management.accounts.farewell import Farewell
 from services.user_management.accounts.founding import ensure_first_admin
 from services.user_management.accounts.service import AccountServicer
+from services.user_management.auth.api_keys import ApiKeys
+from services.user_management.auth.gate import SignInGate
+from services.user_management.auth.key_ring import KeyRing
 from services.user_management.auth.passwords import Passwords
 from services.user_management.auth.revocations import Revocations
+from services.user_management.auth.sealing import Sealer
+from services.user_management.auth.second_factor import SecondFactors
+from services.user_management.auth.service import CredentialServicer
 from services.user_management.auth.sign_in import SignIn, SignInPolicy
+from services.user_management.auth.throttle import Throttle
 from services.user_management.auth.tokens import AccessTokens
 from services.user_management.background.app import celery_app
 from services.user_management.background.sender import CelerySender
@@ -36,6 +54,8 @@ from services.user_management.jobs.retelling import Retelling
 from services.user_management.jobs.service import JobServicer
 from services.user_management.jobs.watcher import JobWatcher
 from services.user_management.library.service import TrackServicer
+from services.user_management.mail.courier import Courier
+from services.user_management.mail.transport import transport_for
 from services.user_management.quotas.rules import milliseconds
 
 STOP_SECONDS: Final = 4.0
@@ -48,7 +68,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
     """Serve within the block, on a schema that is up to date. The server's `address` is where."""
     secrets = Secrets(settings.secrets_dir)
     verifier = TokenVerifier(secrets.internal_token_public_key(), secrets.service_token_key())
-    tokens = AccessTokens(secrets.access_token_private_key(), lifetime_seconds=settings.access_token_seconds)
+    tokens = AccessTokens(KeyRing.read(settings.secrets_dir), lifetime_seconds=settings.access_token_seconds)
     grant_ms = milliseconds(settings.quota_grant_seconds)
     async with contextlib.AsyncExitStack() as stack:
         database = Database(open_engine(settings.database_url, connections=settings.database_connections))
@@ -86,6 +106,20 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             session_lifetime=timedelta(days=settings.refresh_token_days),
             refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
             grant_ms=grant_ms,
+            email_verification=settings.email_verification,
+            public_url=settings.public_url,
+        )
+        factors = SecondFactors(Sealer(secrets.service_token_key()))
+        gate = SignInGate(
+            database,
+            passwords,
+            Throttle(valkey),
+            factors,
+            needs_verified_email=settings.email_verification == "required",
+        )
+        courier = Courier(
+            database,
+            transport_for(settings.mail_url.get_secret_value(), settings.outbox_dir, settings.mail_sender),
         )
 
         loops: list[Callable[[], Coroutine[Any, Any, None]]] = [
@@ -94,6 +128,9 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             partial(revocations.publish_recent, database),
             endings.run,
             revocations.run,
+            tokens.run,
+            courier.run,
+            Farewell(database, ObjectStore.from_url(settings.storage_url)).run,
             Reaper(ledger, settings.lease_seconds).run,
             QueueGauges(database).run,
         ]
@@ -106,7 +143,15 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             verifier=verifier,
             reflection=settings.environment == "development",
         )
-        sign_in = SignIn(database, passwords, tokens, revocations, policy)
+        sign_in = SignIn(database, passwords, tokens, revocations, gate, policy)
+        credentials = AccountCredentials(
+            database,
+            passwords,
+            gate,
+            factors,
+            revocations,
+            CredentialPolicy(timedelta(days=settings.deletion_grace_days), settings.public_url),
+        )
         server.add(
             accounts_pb2_grpc.add_AccountServiceServicer_to_server,
             AccountServicer(
@@ -118,6 +163,16 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
                 stored_bytes_limit=settings.stored_bytes_per_user,
             ),
             "musicgen.users.v1.AccountService",
+        )
+        server.add(
+            credentials_pb2_grpc.add_CredentialServiceServicer_to_server,
+            CredentialServicer(database, credentials, ApiKeys(database, revocations)),
+            "musicgen.users.v1.CredentialService",
+        )
+        server.add(
+            admin_pb2_grpc.add_AdminServiceServicer_to_server,
+            AdminServicer(database, Administration(database, revocations)),
+            "musicgen.users.v1.AdminService",
         )
         server.add(
             jobs_pb2_grpc.add_JobServiceServicer_to_server,

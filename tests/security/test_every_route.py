@@ -34,6 +34,10 @@ OPEN = {
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/session",
+    "POST /api/v1/auth/email/verify",
+    "POST /api/v1/auth/email/resend",
+    "POST /api/v1/auth/password/forgot",
+    "POST /api/v1/auth/password/reset",
     "GET /health/live",
     "GET /health/ready",
     "GET /version",
@@ -66,7 +70,13 @@ class Things:
 
     def path(self, route: GatewayRoute) -> str:
         path = route.path.format(
-            job_id=self.job_id, track_id=self.track_id, session_id=self.session_id, name="drums", model_id="composer"
+            job_id=self.job_id,
+            track_id=self.track_id,
+            session_id=self.session_id,
+            name="drums",
+            model_id="composer",
+            key_id=new_id(),
+            user_id=new_id(),
         )
         return f"{path}?wait=0" if route.path.endswith("{job_id}") else path
 

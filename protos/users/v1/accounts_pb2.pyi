@@ -31,6 +31,10 @@ class User(_message.Message):
     FULL_NAME_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    EMAIL_VERIFIED_FIELD_NUMBER: _builtins.int
+    SUSPENDED_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FIELD_NUMBER: _builtins.int
+    DELETION_DUE_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     username: _builtins.str
@@ -41,9 +45,19 @@ class User(_message.Message):
     """May be empty."""
     role: _builtins.str
     """"user", "moderator" or "admin"."""
+    email_verified: _builtins.bool
+    """Whether the address was proven to be the owner's."""
+    suspended: _builtins.bool
+    """Whether an administrator has shut the account out."""
+    second_factor: _builtins.bool
+    """Whether a second factor is asked for at sign-in."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the account was made."""
+
+    @_builtins.property
+    def deletion_due_at(self) -> _timestamp_pb2.Timestamp:
+        """When the account goes, unless its owner signs in before; unset: it stays."""
 
     def __init__(
         self,
@@ -54,10 +68,14 @@ class User(_message.Message):
         full_name: _builtins.str = ...,
         role: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        email_verified: _builtins.bool = ...,
+        suspended: _builtins.bool = ...,
+        second_factor: _builtins.bool = ...,
+        deletion_due_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deletion_due_at", b"deletion_due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "email", b"email", "full_name", b"full_name", "id", b"id", "role", b"role", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deletion_due_at", b"deletion_due_at", "email", b"email", "email_verified", b"email_verified", "full_name", b"full_name", "id", b"id", "role", b"role", "second_factor", b"second_factor", "suspended", b"suspended", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -164,7 +182,9 @@ class RegisterResponse(_message.Message):
 
     TOKENS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def tokens(self) -> Global___TokenPair: ...
+    def tokens(self) -> Global___TokenPair:
+        """Unset where the address has to be verified first."""
+
     def __init__(
         self,
         *,
@@ -185,9 +205,12 @@ class LoginRequest(_message.Message):
     IDENTIFIER_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
     identifier: _builtins.str
     """E-mail address or username."""
     password: _builtins.str
+    code: _builtins.str
+    """The second factor's present code, or a recovery code; empty: none. UNAUTHENTICATED (second-factor-required) when it is needed."""
     @_builtins.property
     def device(self) -> Global___Device: ...
     def __init__(
@@ -196,10 +219,11 @@ class LoginRequest(_message.Message):
         identifier: _builtins.str = ...,
         password: _builtins.str = ...,
         device: Global___Device | None = ...,
+        code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "identifier", b"identifier", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "device", b"device", "identifier", b"identifier", "password", b"password"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -275,9 +299,12 @@ class OpenBrowserSessionRequest(_message.Message):
     IDENTIFIER_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
     identifier: _builtins.str
     """E-mail address or username."""
     password: _builtins.str
+    code: _builtins.str
+    """As in LoginRequest."""
     @_builtins.property
     def device(self) -> Global___Device: ...
     def __init__(
@@ -286,10 +313,11 @@ class OpenBrowserSessionRequest(_message.Message):
         identifier: _builtins.str = ...,
         password: _builtins.str = ...,
         device: Global___Device | None = ...,
+        code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "identifier", b"identifier", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "device", b"device", "identifier", b"identifier", "password", b"password"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -399,12 +427,17 @@ Global___BrowserSession: _TypeAlias = BrowserSession  # noqa: Y015
 class LogoutRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    DEVICE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def device(self) -> Global___Device: ...
     def __init__(
         self,
+        *,
+        device: Global___Device | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -539,15 +572,19 @@ class RevokeSessionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
+    @_builtins.property
+    def device(self) -> Global___Device: ...
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
+        device: Global___Device | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

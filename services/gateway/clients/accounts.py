@@ -20,17 +20,19 @@ class AccountsClient:
 
     async def register(
         self, *, username: str, email: str, password: str, full_name: str, device: accounts_pb2.Device
-    ) -> accounts_pb2.TokenPair:
-        """Create an account and sign it in."""
+    ) -> accounts_pb2.TokenPair | None:
+        """Create an account and sign it in; None where its address has to be verified first."""
         request = accounts_pb2.RegisterRequest(
             username=username, email=email, password=password, full_name=full_name, device=device
         )
         response: accounts_pb2.RegisterResponse = await call(self._stub.Register, request)
-        return response.tokens
+        return response.tokens if response.HasField("tokens") else None
 
-    async def login(self, *, identifier: str, password: str, device: accounts_pb2.Device) -> accounts_pb2.TokenPair:
+    async def login(
+        self, *, identifier: str, password: str, code: str, device: accounts_pb2.Device
+    ) -> accounts_pb2.TokenPair:
         """Sign in."""
-        request = accounts_pb2.LoginRequest(identifier=identifier, password=password, device=device)
+        request = accounts_pb2.LoginRequest(identifier=identifier, password=password, code=code, device=device)
         response: accounts_pb2.LoginResponse = await call(self._stub.Login, request)
         return response.tokens
 
@@ -41,10 +43,12 @@ class AccountsClient:
         return response.tokens
 
     async def open_browser_session(
-        self, *, identifier: str, password: str, device: accounts_pb2.Device
+        self, *, identifier: str, password: str, code: str, device: accounts_pb2.Device
     ) -> accounts_pb2.OpenBrowserSessionResponse:
         """Sign a browser in."""
-        request = accounts_pb2.OpenBrowserSessionRequest(identifier=identifier, password=password, device=device)
+        request = accounts_pb2.OpenBrowserSessionRequest(
+            identifier=identifier, password=password, code=code, device=device
+        )
         response: accounts_pb2.OpenBrowserSessionResponse = await call(self._stub.OpenBrowserSession, request)
         return response
 
@@ -59,9 +63,10 @@ class AccountsClient:
         )
         return response
 
-    async def logout(self, caller: Principal) -> None:
+    async def logout(self, caller: Principal, device: accounts_pb2.Device) -> None:
         """End the caller's session."""
-        await call(self._stub.Logout, accounts_pb2.LogoutRequest(), token=self._tokens.token(caller), retries=RETRIES)
+        request = accounts_pb2.LogoutRequest(device=device)
+        await call(self._stub.Logout, request, token=self._tokens.token(caller), retries=RETRIES)
 
     async def me(self, caller: Principal) -> accounts_pb2.User:
         """The caller's account."""
@@ -87,11 +92,11 @@ class AccountsClient:
         )
         return list(response.sessions)
 
-    async def revoke_session(self, caller: Principal, session_id: str) -> None:
+    async def revoke_session(self, caller: Principal, session_id: str, device: accounts_pb2.Device) -> None:
         """End one of the caller's sessions."""
         await call(
             self._stub.RevokeSession,
-            accounts_pb2.RevokeSessionRequest(session_id=session_id),
+            accounts_pb2.RevokeSessionRequest(session_id=session_id, device=device),
             token=self._tokens.token(caller),
         )
 

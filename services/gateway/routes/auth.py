@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from services.gateway.admission import Admission, GatewayRoute, require_own_page
 from services.gateway.browser.cookies import clear_session, is_secure, set_session
@@ -14,6 +14,7 @@ from services.gateway.dependencies import Caller, Gateway, known_id
 from services.gateway.device import device_of
 from services.gateway.responses import also
 from services.gateway.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, Session, SessionList, TokenPair
+from services.gateway.schemas.security import Accepted
 from services.shared.errors import AppError, ErrorCode
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"], route_class=GatewayRoute)
@@ -21,10 +22,19 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"], route_class=GatewayRout
 _BEFORE_SIGN_IN = [Depends(Admission("auth", signed_in=False))]
 
 
-@router.post("/register", status_code=201, dependencies=_BEFORE_SIGN_IN, responses=also(409))
-async def register(body: RegisterRequest, request: Request, gateway: Gateway) -> TokenPair:
-    """Create an account and sign it in."""
-    _needs_sign_in(gateway)
+@router.post(
+    "/register",
+    status_code=201,
+    response_model=TokenPair,
+    dependencies=_BEFORE_SIGN_IN,
+    responses={202: {"model": Accepted}, **also(409)},
+)
+async def register(body: RegisterRequest, request: Request, gateway: Gateway) -> TokenPair | Response:
+    """Create an account and sign it in.
+
+    202 where the operator wants a verified address first; then the answer is the same for a taken one.
+    """
+    await needs_sign_in(gateway)
     tokens = await gateway.accounts.register(
         username=body.username,
         email=body.email,
@@ -32,21 +42,25 @@ async def register(body: RegisterRequest, request: Request, gateway: Gateway) ->
         full_name=body.full_name,
         device=device_of(request),
     )
+    if tokens is None:
+        return JSONResponse(Accepted(message="Open the link in the mail that is on its way.").model_dump(), 202)
     return TokenPair.from_message(tokens)
 
 
-@router.post("/login", dependencies=_BEFORE_SIGN_IN, responses=also(401, 409))
+@router.post("/login", dependencies=_BEFORE_SIGN_IN, responses=also(401, 403, 409))
 async def login(body: LoginRequest, request: Request, gateway: Gateway) -> TokenPair:
     """Sign in by e-mail address or username."""
-    _needs_sign_in(gateway)
-    tokens = await gateway.accounts.login(identifier=body.identifier, password=body.password, device=device_of(request))
+    await needs_sign_in(gateway)
+    tokens = await gateway.accounts.login(
+        identifier=body.identifier, password=body.password, code=body.totp, device=device_of(request)
+    )
     return TokenPair.from_message(tokens)
 
 
 @router.post("/refresh", dependencies=_BEFORE_SIGN_IN, responses=also(401, 409))
 async def refresh(body: RefreshRequest, request: Request, gateway: Gateway) -> TokenPair:
     """Exchange a refresh token for a new pair. Using one twice ends every session that came from it."""
-    _needs_sign_in(gateway)
+    await needs_sign_in(gateway)
     tokens = await gateway.accounts.refresh(refresh_token=body.refresh_token, device=device_of(request))
     return TokenPair.from_message(tokens)
 
@@ -55,13 +69,13 @@ async def refresh(body: RefreshRequest, request: Request, gateway: Gateway) -> T
     "/logout",
     status_code=204,
     response_class=Response,
-    dependencies=[Depends(Admission("write"))],
+    dependencies=[Depends(Admission("write", scope="account"))],
     responses=also(409),
 )
-async def logout(caller: Caller, gateway: Gateway) -> None:
+async def logout(request: Request, caller: Caller, gateway: Gateway) -> None:
     """End this session."""
-    _needs_sign_in(gateway)
-    await gateway.accounts.logout(caller)
+    await needs_sign_in(gateway)
+    await gateway.accounts.logout(caller, device_of(request))
 
 
 @router.post(
@@ -76,11 +90,11 @@ async def open_session(body: LoginRequest, request: Request, gateway: Gateway) -
 
     Unsafe calls by cookie need the token as `X-CSRF-Token`.
     """
-    _needs_sign_in(gateway)
+    await needs_sign_in(gateway)
     require_own_page(gateway, request)
     _needs_private_connection(gateway, request)
     opened = await gateway.accounts.open_browser_session(
-        identifier=body.identifier, password=body.password, device=device_of(request)
+        identifier=body.identifier, password=body.password, code=body.totp, device=device_of(request)
     )
     response = Response(status_code=204)
     set_session(
@@ -97,19 +111,19 @@ async def open_session(body: LoginRequest, request: Request, gateway: Gateway) -
     "/session",
     status_code=204,
     response_class=Response,
-    dependencies=[Depends(Admission("write"))],
+    dependencies=[Depends(Admission("write", scope="account"))],
     responses=also(409),
 )
 async def close_session(request: Request, caller: Caller, gateway: Gateway) -> Response:
     """Sign this browser out and take its cookies back."""
-    _needs_sign_in(gateway)
-    await gateway.accounts.logout(caller)
+    await needs_sign_in(gateway)
+    await gateway.accounts.logout(caller, device_of(request))
     response = Response(status_code=204)
     clear_session(request, response)
     return response
 
 
-@router.get("/sessions", dependencies=[Depends(Admission("read"))])
+@router.get("/sessions", dependencies=[Depends(Admission("read", scope="account"))])
 async def list_sessions(caller: Caller, gateway: Gateway) -> SessionList:
     """The devices that are signed in, newest first."""
     sessions = await gateway.accounts.sessions(caller)
@@ -120,11 +134,11 @@ async def list_sessions(caller: Caller, gateway: Gateway) -> SessionList:
     "/sessions/{session_id}",
     status_code=204,
     response_class=Response,
-    dependencies=[Depends(Admission("write"))],
+    dependencies=[Depends(Admission("write", scope="account"))],
 )
-async def end_session(session_id: str, caller: Caller, gateway: Gateway) -> None:
+async def end_session(session_id: str, request: Request, caller: Caller, gateway: Gateway) -> None:
     """Sign a device out."""
-    await gateway.accounts.revoke_session(caller, known_id(session_id, "session"))
+    await gateway.accounts.revoke_session(caller, known_id(session_id, "session"), device_of(request))
 
 
 def _needs_private_connection(gateway: Collaborators, request: Request) -> None:
@@ -137,6 +151,7 @@ def _needs_private_connection(gateway: Collaborators, request: Request) -> None:
         )
 
 
-def _needs_sign_in(gateway: Collaborators) -> None:
+async def needs_sign_in(gateway: Gateway) -> None:
+    """Raises `AppError` (CONFLICT) on a server without accounts."""
     if gateway.settings.single_user:
         raise AppError(ErrorCode.CONFLICT, "This server works for one person without sign-in: leave the call out.")

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.websockets import WebSocket
 
-from services.gateway.admission import client_network, require_own_page
+from services.gateway.admission import client_network, require_own_page, require_scope
 from services.gateway.collaborators import Collaborators
 from services.gateway.errors import app_error_response
 from services.gateway.hub.connection import HubConnection
@@ -93,6 +93,7 @@ async def _caller(gateway: Collaborators, socket: WebSocket) -> Principal:
     # A page of any site may open a socket here, and the browser sends the cookie along (RFC 6455 §10.2).
     if found.browser is not None or gateway.settings.single_user:
         require_own_page(gateway, socket)
+    require_scope(found.principal, "read")
     return found.principal
 
 

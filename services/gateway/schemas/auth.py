@@ -37,6 +37,13 @@ class LoginRequest(Body):
 
     identifier: Annotated[str, Field(min_length=1, max_length=320, description="E-mail address or username.")]
     password: Annotated[str, Field(min_length=1, max_length=1024)]
+    totp: Annotated[
+        str,
+        Field(
+            max_length=64,
+            description="The authenticator app's code, or a recovery code; after `/problems/second-factor-required`.",
+        ),
+    ] = ""
 
 
 class RefreshRequest(Body):

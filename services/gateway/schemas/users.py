@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from protos.users.v1 import accounts_pb2
-from services.gateway.schemas.times import to_datetime
+from services.gateway.schemas.body import Body, Line
+from services.gateway.schemas.times import optional_datetime, to_datetime
 
 
 class User(BaseModel):
@@ -20,6 +21,11 @@ class User(BaseModel):
     full_name: str
     role: Annotated[str, Field(description="user, moderator or admin.", examples=["user"])]
     created_at: datetime
+    email_verified: Annotated[bool, Field(description="Whether the address was proven.")]
+    second_factor: Annotated[bool, Field(description="Whether sign-in asks for a code.")]
+    deletion_due_at: Annotated[
+        datetime | None, Field(description="When the account goes, unless its owner signs in before; null: it stays.")
+    ]
 
     @classmethod
     def from_message(cls, message: accounts_pb2.User) -> Self:
@@ -31,7 +37,18 @@ class User(BaseModel):
             full_name=message.full_name,
             role=message.role,
             created_at=to_datetime(message.created_at),
+            email_verified=message.email_verified,
+            second_factor=message.second_factor,
+            deletion_due_at=optional_datetime(message, "deletion_due_at"),
         )
+
+
+class ProfileChange(Body):
+    """What is to change about your own account."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"full_name": "Ada Lovelace"}]})
+
+    full_name: Annotated[Line, Field(max_length=200)]
 
 
 class Usage(BaseModel):

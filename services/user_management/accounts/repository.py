@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +24,10 @@ _COLUMNS: Final = (
     users.c.role,
     users.c.password_hash,
     users.c.created_at,
+    users.c.email_verified_at,
+    users.c.suspended_at,
+    users.c.deletion_due_at,
+    users.c.totp_confirmed_at,
 )
 # Any number will do, as long as nobody else takes it: "firstadm" in ASCII.
 _FOUNDING_LOCK: Final = 0x66697273_7461646D
@@ -78,6 +83,77 @@ class UserRepository:
     async def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
         """Replace what the password is checked against."""
         await self._connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+
+    async def lock(self, user_id: UUID) -> User | None:
+        """The account, locked until the transaction ends."""
+        row = (await self._connection.execute(select(*_COLUMNS).where(users.c.id == user_id).with_for_update())).first()
+        return User(*row) if row else None
+
+    async def set_email(self, user_id: UUID, email: str) -> bool:
+        """Make a proven address the account's; False when another account has it by now."""
+        taken = select(users.c.id).where(users.c.email_folded == folded(email), users.c.id != user_id)
+        if (await self._connection.execute(taken)).first() is not None:
+            return False
+        changed = update(users).where(users.c.id == user_id)
+        values = {"email": email, "email_folded": folded(email), "email_verified_at": func.now()}
+        await self._connection.execute(changed.values(values))
+        return True
+
+    async def set_full_name(self, user_id: UUID, full_name: str) -> None:
+        """Replace the name."""
+        await self._connection.execute(update(users).where(users.c.id == user_id).values(full_name=full_name))
+
+    async def set_role(self, user_id: UUID, role: str) -> None:
+        """Replace the role."""
+        await self._connection.execute(update(users).where(users.c.id == user_id).values(role=role))
+
+    async def set_suspended(self, user_id: UUID, *, suspended: bool, reason: str) -> None:
+        """Shut an account out, or let it in again."""
+        at = func.now() if suspended else None
+        values = {"suspended_at": at, "suspended_reason": reason if suspended else ""}
+        await self._connection.execute(update(users).where(users.c.id == user_id).values(values))
+
+    async def suspension_reason(self, user_id: UUID) -> str:
+        """Why an account was shut out; may be empty."""
+        query = select(users.c.suspended_reason).where(users.c.id == user_id)
+        return str((await self._connection.execute(query)).scalar_one())
+
+    async def set_deletion(self, user_id: UUID, grace: timedelta | None) -> None:
+        """Say when the account goes; None: it stays."""
+        due = func.now() + grace if grace is not None else None
+        await self._connection.execute(update(users).where(users.c.id == user_id).values(deletion_due_at=due))
+
+    async def due_for_deletion(self, limit: int) -> list[UUID]:
+        """Accounts whose time is over."""
+        query = select(users.c.id).where(users.c.deletion_due_at <= func.now()).limit(limit)
+        return list((await self._connection.execute(query)).scalars())
+
+    async def delete(self, user_id: UUID) -> None:
+        """Delete an account and every row that belongs to it."""
+        await self._connection.execute(delete(users).where(users.c.id == user_id))
+
+    async def admins(self) -> int:
+        """How many people can administer: sign in, and are not shut out."""
+        query = select(func.count()).where(
+            users.c.role == "admin", users.c.password_hash.is_not(None), users.c.suspended_at.is_(None)
+        )
+        return (await self._connection.execute(query)).scalar_one()
+
+    async def page(self, *, search: str, role: str, before_id: UUID | None, limit: int) -> list[User]:
+        """Accounts, newest first, whose name or address begins with `search`."""
+        query = select(*_COLUMNS).order_by(users.c.id.desc())
+        if search:
+            prefix = folded(search)
+            by = or_(
+                users.c.username.startswith(prefix, autoescape=True),
+                users.c.email_folded.startswith(prefix, autoescape=True),
+            )
+            query = query.where(by)
+        if role:
+            query = query.where(users.c.role == role)
+        if before_id is not None:
+            query = query.where(users.c.id < before_id)
+        return [User(*row) for row in await self._connection.execute(query.limit(limit))]
 
     async def lock_founding(self) -> None:
         """Let one replica at a time make the accounts that have to exist once; until the transaction ends."""

@@ -10,6 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 from services.user_management.accounts.user import NewUser
+from services.user_management.auth.password_policy import weakness
 
 SHORTEST_PASSWORD: Final = 8
 LONGEST_PASSWORD: Final = 256
@@ -75,8 +76,9 @@ def password(text: str, name: str, address: str) -> str:
         raise AppError.field(
             "/password", f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters. Length is what counts."
         )
-    if folded(text) in {name, folded(address)} or len(set(text)) == 1:
-        raise AppError.field("/password", "This password is too easy to guess. Take a few unrelated words.")
+    reason = weakness(text, (name, *address.partition("@")[::2]))
+    if reason is not None:
+        raise AppError.field("/password", reason)
     return text
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +14,8 @@ from services.shared.identity import require_service, require_user
 from services.user_management.accounts.founding import local_owner
 from services.user_management.accounts.repository import UserRepository
 from services.user_management.accounts.user import User
-from services.user_management.auth.repository import Device
+from services.user_management.accounts.wire import actor_of, device_of, user_message
+from services.user_management.auth.gate import Credentials
 from services.user_management.auth.sign_in import BrowserSession, SignIn, TokenPair
 from services.user_management.auth.tokens import AccessTokens
 from services.user_management.callers import user_id
@@ -22,10 +23,7 @@ from services.user_management.database import Database
 from services.user_management.jobs.repository import JobRepository
 from services.user_management.quotas.repository import QuotaRepository
 from services.user_management.quotas.rules import Account
-from services.user_management.wire import parse_id, storable, timestamp
-
-_LONGEST_USER_AGENT: Final = 256
-_LONGEST_ADDRESS: Final = 64
+from services.user_management.wire import parse_id, timestamp
 
 Context = Any
 
@@ -54,20 +52,20 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         """Make an account."""
         require_service()
         pair = await self._sign_in.register(
-            request.username, request.email, request.password, request.full_name, _device(request.device)
+            request.username, request.email, request.password, request.full_name, device_of(request.device)
         )
-        return accounts_pb2.RegisterResponse(tokens=_pair_message(pair))
+        return accounts_pb2.RegisterResponse(tokens=_pair_message(pair) if pair else None)
 
     async def Login(self, request: accounts_pb2.LoginRequest, context: Context) -> accounts_pb2.LoginResponse:
         """Sign in."""
         require_service()
-        pair = await self._sign_in.login(request.identifier, request.password, _device(request.device))
+        pair = await self._sign_in.login(_credentials(request), device_of(request.device))
         return accounts_pb2.LoginResponse(tokens=_pair_message(pair))
 
     async def Refresh(self, request: accounts_pb2.RefreshRequest, context: Context) -> accounts_pb2.RefreshResponse:
         """Exchange a refresh token."""
         require_service()
-        pair = await self._sign_in.refresh(request.refresh_token, _device(request.device))
+        pair = await self._sign_in.refresh(request.refresh_token, device_of(request.device))
         return accounts_pb2.RefreshResponse(tokens=_pair_message(pair))
 
     async def OpenBrowserSession(
@@ -75,9 +73,7 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
     ) -> accounts_pb2.OpenBrowserSessionResponse:
         """Sign a browser in."""
         require_service()
-        session, secret = await self._sign_in.open_browser(
-            request.identifier, request.password, _device(request.device)
-        )
+        session, secret = await self._sign_in.open_browser(_credentials(request), device_of(request.device))
         return accounts_pb2.OpenBrowserSessionResponse(session=_browser_message(session), secret=secret)
 
     async def ResolveBrowserSession(
@@ -85,14 +81,14 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
     ) -> accounts_pb2.ResolveBrowserSessionResponse:
         """Whom a browser's secret stands for."""
         require_service()
-        session, renewed = await self._sign_in.resolve_browser(request.secret, _device(request.device))
+        session, renewed = await self._sign_in.resolve_browser(request.secret, device_of(request.device))
         return accounts_pb2.ResolveBrowserSessionResponse(session=_browser_message(session), renewed=renewed)
 
     async def Logout(self, request: accounts_pb2.LogoutRequest, context: Context) -> accounts_pb2.LogoutResponse:
         """End the caller's session; nothing happens when it has none."""
         session_id = parse_id(require_user().session_id)
         if session_id is not None:
-            await self._sign_in.revoke(user_id(), session_id)
+            await self._sign_in.revoke(user_id(), session_id, actor_of(request.device))
         return accounts_pb2.LogoutResponse()
 
     async def GetMe(self, request: accounts_pb2.GetMeRequest, context: Context) -> accounts_pb2.GetMeResponse:
@@ -105,7 +101,7 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         user = await self._database.read(query)
         if user is None:
             raise AppError(ErrorCode.UNAUTHENTICATED, "This account does not exist any more.")
-        return accounts_pb2.GetMeResponse(user=_user_message(user))
+        return accounts_pb2.GetMeResponse(user=user_message(user))
 
     async def ListSessions(
         self, request: accounts_pb2.ListSessionsRequest, context: Context
@@ -132,7 +128,7 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
     ) -> accounts_pb2.RevokeSessionResponse:
         """End one of the caller's sessions."""
         caller_id, session_id = user_id(), parse_id(request.session_id)
-        if session_id is None or not await self._sign_in.revoke(caller_id, session_id):
+        if session_id is None or not await self._sign_in.revoke(caller_id, session_id, actor_of(request.device)):
             raise AppError(ErrorCode.NOT_FOUND, "There is no such session.")
         return accounts_pb2.RevokeSessionResponse()
 
@@ -148,7 +144,7 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         require_service()
         if not self._single_user:
             raise AppError(ErrorCode.FORBIDDEN, "This install has accounts: sign in.")
-        return accounts_pb2.GetLocalOwnerResponse(user=_user_message(await local_owner(self._database, self._grant_ms)))
+        return accounts_pb2.GetLocalOwnerResponse(user=user_message(await local_owner(self._database, self._grant_ms)))
 
     async def GetUsage(self, request: accounts_pb2.GetUsageRequest, context: Context) -> accounts_pb2.GetUsageResponse:
         """What the caller may still make, and what they have made."""
@@ -168,24 +164,13 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         )
 
 
-def _device(message: accounts_pb2.Device) -> Device:
-    return Device(storable(message.address, _LONGEST_ADDRESS), storable(message.user_agent, _LONGEST_USER_AGENT))
-
-
-def _user_message(user: User) -> accounts_pb2.User:
-    return accounts_pb2.User(
-        id=str(user.id),
-        username=user.username,
-        email=user.email,
-        full_name=user.full_name,
-        role=user.role,
-        created_at=timestamp(user.created_at),
-    )
+def _credentials(request: accounts_pb2.LoginRequest | accounts_pb2.OpenBrowserSessionRequest) -> Credentials:
+    return Credentials(request.identifier, request.password, request.code)
 
 
 def _browser_message(session: BrowserSession) -> accounts_pb2.BrowserSession:
     return accounts_pb2.BrowserSession(
-        id=str(session.id), user=_user_message(session.user), lifetime_seconds=int(session.lifetime.total_seconds())
+        id=str(session.id), user=user_message(session.user), lifetime_seconds=int(session.lifetime.total_seconds())
     )
 
 
@@ -194,5 +179,5 @@ def _pair_message(pair: TokenPair) -> accounts_pb2.TokenPair:
         access_token=pair.access_token,
         expires_in_seconds=pair.expires_in_seconds,
         refresh_token=pair.refresh_token,
-        user=_user_message(pair.user),
+        user=user_message(pair.user),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, Table, Text, func
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, Table, Text, func
 
 from services.user_management.metadata import ID, INSTANT, metadata
 
@@ -21,6 +21,15 @@ users: Final = Table(
     Column("role", Text, nullable=False, server_default="user"),
     Column("password_hash", Text),
     Column("created_at", INSTANT, nullable=False, server_default=func.now()),
+    Column("email_verified_at", INSTANT),
+    Column("suspended_at", INSTANT),
+    Column("suspended_reason", Text, nullable=False, server_default=""),
+    Column("deletion_due_at", INSTANT),
+    # The second factor's secret, encrypted (`auth.sealing`), and the last time step that was used (RFC 6238 §5.2).
+    Column("totp_sealed", LargeBinary),
+    Column("totp_confirmed_at", INSTANT),
+    Column("totp_last_step", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("username = lower(username)", name="username_lower"),
     CheckConstraint("role IN ('user', 'moderator', 'admin')", name="role"),
 )
+Index("users_deletion_due_at_idx", users.c.deletion_due_at, postgresql_where=users.c.deletion_due_at.is_not(None))

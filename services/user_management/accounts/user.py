@@ -9,7 +9,11 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One account. `role` is user, moderator or admin; without a `password_hash` nobody can sign in."""
+    """One account. `role` is user, moderator or admin; without a `password_hash` nobody can sign in.
+
+    `deletion_due_at`: when it is gone, unless its owner signs in before. `totp_confirmed_at`: since when a second
+    factor is asked for.
+    """
 
     id: UUID
     username: str
@@ -18,6 +22,10 @@ class User:
     role: str
     password_hash: str | None
     created_at: datetime
+    email_verified_at: datetime | None = None
+    suspended_at: datetime | None = None
+    deletion_due_at: datetime | None = None
+    totp_confirmed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

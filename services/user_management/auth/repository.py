@@ -142,6 +142,23 @@ class SessionRepository:
         )
         return (await self._connection.execute(ended)).first() is not None
 
+    async def revoke_all(self, user_id: UUID, *, kept: UUID | None = None) -> list[UUID]:
+        """End every live session of the user but the one that is kept; which."""
+        ended = (
+            update(sessions)
+            .where(sessions.c.user_id == user_id, sessions.c.revoked_at.is_(None))
+            .values(revoked_at=func.now())
+            .returning(sessions.c.id)
+        )
+        if kept is not None:
+            ended = ended.where(sessions.c.id != kept)
+        return list((await self._connection.execute(ended)).scalars())
+
+    async def addresses(self, user_id: UUID | None) -> list[str]:
+        """Addresses that the user's newest sessions were used from; as quick for nobody."""
+        query = select(sessions.c.address).where(sessions.c.user_id == user_id).order_by(sessions.c.id.desc()).limit(50)
+        return list((await self._connection.execute(query)).scalars())
+
     async def live(self, user_id: UUID) -> list[Session]:
         """The user's live sessions, newest first."""
         query = (

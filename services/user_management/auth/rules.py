@@ -10,6 +10,8 @@ from enum import Enum, auto
 
 _REFRESH_PREFIX = "mgr_"
 _BROWSER_PREFIX = "mgb_"
+_KEY_PREFIX = "mga_"
+_MAIL_PREFIX = "mgm_"
 _RANDOM_BYTES = 32
 
 
@@ -47,6 +49,16 @@ def new_refresh_token() -> str:
 def new_browser_secret() -> str:
     """What a browser's cookie holds: opaque, 256 random bits."""
     return _BROWSER_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+
+
+def new_api_key() -> str:
+    """A program's credential: opaque, 256 random bits; its first characters are shown in lists."""
+    return _KEY_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+
+
+def new_mail_token() -> str:
+    """What a mail's link proves: opaque, 256 random bits."""
+    return _MAIL_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
 
 
 def token_sha256(token: str) -> bytes:

@@ -1,9 +1,10 @@
-"""Signing up, in and out: passwords, sessions and tokens together."""
+"""Signing up, in and out: passwords, second factors, sessions and tokens together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Literal
 from uuid import UUID
 
 import structlog
@@ -12,18 +13,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.shared.errors import AppError, ErrorCode
 from services.user_management.accounts import rules as account_rules
 from services.user_management.accounts.repository import UserRepository
-from services.user_management.accounts.user import User
+from services.user_management.accounts.user import NewUser, User
+from services.user_management.audit.entry import Action, Actor, Entry
+from services.user_management.audit.repository import AuditLog
+from services.user_management.auth.gate import Credentials, SignInGate
 from services.user_management.auth.passwords import Passwords
 from services.user_management.auth.repository import Device, FoundBrowser, Session, SessionRepository
 from services.user_management.auth.revocations import Revocations
 from services.user_management.auth.rules import Verdict, judge, new_browser_secret, new_refresh_token, token_sha256
 from services.user_management.auth.tokens import AccessTokens
 from services.user_management.database import Database
+from services.user_management.mail.message import account_exists, verify_address
+from services.user_management.mail.repository import MailRepository, Purpose
 from services.user_management.quotas.opening import open_account
 
 _TOUCHED_EVERY = timedelta(minutes=5)
 
 _log = structlog.get_logger(__name__)
+
+EmailVerification = Literal["off", "optional", "required"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,8 @@ class SignInPolicy:
     session_lifetime: timedelta = timedelta(days=30)
     refresh_grace: timedelta = timedelta(seconds=10)
     grant_ms: int = 36_000_000
+    email_verification: EmailVerification = "off"
+    public_url: str = "http://127.0.0.1:8000"
 
 
 class SignIn:
@@ -63,45 +73,58 @@ class SignIn:
         passwords: Passwords,
         tokens: AccessTokens,
         revocations: Revocations,
+        gate: SignInGate,
         policy: SignInPolicy,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._tokens = tokens
         self._revocations = revocations
+        self._gate = gate
         self._policy = policy
 
-    async def register(self, username: str, email: str, password: str, full_name: str, device: Device) -> TokenPair:
-        """Make an account and sign it in. CONFLICT when the name or address is taken."""
+    async def register(
+        self, username: str, email: str, password: str, full_name: str, device: Device
+    ) -> TokenPair | None:
+        """Make an account and sign it in. CONFLICT when the name or address is taken.
+
+        None where the address has to be verified first; then nobody learns whether it was taken.
+        """
         checked = account_rules.registration(username, email, password, full_name)
         new = replace(checked, password_hash=await self._passwords.hash(password))
 
-        async def work(connection: AsyncConnection) -> TokenPair:
+        async def work(connection: AsyncConnection) -> TokenPair | None:
+            if self._policy.email_verification == "required" and await self._tell_owner(connection, new):
+                return None
             user = await UserRepository(connection).insert(new)
             await open_account(connection, user.id, self._policy.grant_ms)
+            actor = Actor(user.id, user.username, device.address)
+            await AuditLog(connection).append(Entry(Action.REGISTER, actor))
+            if self._policy.email_verification != "off":
+                await send_verification(connection, user, self._policy.public_url)
+            if self._policy.email_verification == "required":
+                return None
             return await self._open_session(connection, user, device)
 
         return await self._database.write(work)
 
-    async def login(self, identifier: str, password: str, device: Device) -> TokenPair:
+    async def login(self, credentials: Credentials, device: Device) -> TokenPair:
         """Sign in. One error and one duration for an unknown name and for a wrong password."""
-        user, renewed = await self._authenticated(identifier, password)
+        user = await self._gate.passed(credentials, device)
 
         async def work(connection: AsyncConnection) -> TokenPair:
-            if renewed is not None:
-                await UserRepository(connection).set_password_hash(user.id, renewed)
+            await _signed_in(connection, user, device, "tokens")
             return await self._open_session(connection, user, device)
 
         return await self._database.write(work)
 
-    async def open_browser(self, identifier: str, password: str, device: Device) -> tuple[BrowserSession, str]:
+    async def open_browser(self, credentials: Credentials, device: Device) -> tuple[BrowserSession, str]:
         """Sign a browser in, with the same checks: its session, and the secret for its cookie."""
-        user, renewed = await self._authenticated(identifier, password)
+        user = await self._gate.passed(credentials, device)
         secret = new_browser_secret()
 
         async def work(connection: AsyncConnection) -> UUID:
-            if renewed is not None:
-                await UserRepository(connection).set_password_hash(user.id, renewed)
+            await _signed_in(connection, user, device, "browser")
             lifetime = self._policy.session_lifetime
             return await SessionRepository(connection).open(user.id, device, lifetime, token_sha256(secret))
 
@@ -115,7 +138,7 @@ class SignIn:
         async def find(connection: AsyncConnection) -> tuple[FoundBrowser, User] | None:
             found = await SessionRepository(connection).find_browser(presented)
             user = await UserRepository(connection).get(found.user_id) if found else None
-            return (found, user) if found and user else None
+            return (found, user) if found and user and user.suspended_at is None else None
 
         resolved = await self._database.read(find)
         if resolved is None:
@@ -131,21 +154,6 @@ class SignIn:
             await self._database.write(touch, repeatable=True)
         return BrowserSession(found.session_id, user, self._policy.session_lifetime), renews
 
-    async def _authenticated(self, identifier: str, password: str) -> tuple[User, str | None]:
-        """Whose password this is, and its new hash when the stored one is outdated."""
-
-        async def find(connection: AsyncConnection) -> User | None:
-            return await UserRepository(connection).by_identifier(identifier)
-
-        # What no account can have is not searched for, but takes as long.
-        searchable = "\0" not in identifier and len(identifier) <= 320
-        user = await self._database.read(find) if searchable else None
-        stored = user.password_hash if user else None
-        known = await self._passwords.verify(stored, password[: account_rules.LONGEST_PASSWORD + 1])
-        if user is None or stored is None or not known:
-            raise AppError(ErrorCode.UNAUTHENTICATED, "The username, e-mail address or password is wrong.")
-        return user, await self._passwords.hash(password) if self._passwords.is_outdated(stored) else None
-
     async def refresh(self, refresh_token: str, device: Device) -> TokenPair:
         """Exchange a refresh token. A token that was used before ends its whole session."""
         presented = token_sha256(refresh_token)
@@ -156,11 +164,14 @@ class SignIn:
             if found is None:
                 return None
             verdict = judge(found.presented, now=found.now, grace=self._policy.refresh_grace)
+            user = await UserRepository(connection).get(found.user_id)
             if verdict is Verdict.REUSED:
                 await sessions.revoke(found.session_id, found.user_id)
+                actor = Actor(found.user_id, user.username if user else "", device.address)
+                details = {"session_id": str(found.session_id)}
+                await AuditLog(connection).append(Entry(Action.TOKEN_REUSED, actor, ok=False, details=details))
                 return found.session_id
-            user = await UserRepository(connection).get(found.user_id)
-            if verdict is Verdict.ENDED or user is None:
+            if verdict is Verdict.ENDED or user is None or user.suspended_at is not None:
                 return None
             await sessions.use_token(presented, found.session_id, device, self._policy.session_lifetime)
             return await self._pair(connection, user, found.session_id)
@@ -174,13 +185,17 @@ class SignIn:
             await self._revocations.publish(outcome)
         raise AppError(ErrorCode.UNAUTHENTICATED, "The session has ended. Sign in again.")
 
-    async def revoke(self, user_id: UUID, session_id: UUID) -> bool:
+    async def revoke(self, user_id: UUID, session_id: UUID, actor: Actor) -> bool:
         """End a session of the user; False when there is no such live session."""
 
         async def work(connection: AsyncConnection) -> bool:
-            return await SessionRepository(connection).revoke(session_id, user_id)
+            revoked = await SessionRepository(connection).revoke(session_id, user_id)
+            if revoked:
+                details = {"session_id": str(session_id)}
+                await AuditLog(connection).append(Entry(Action.SIGN_OUT, actor, user_id, details=details))
+            return revoked
 
-        revoked = await self._database.write(work, repeatable=True)
+        revoked = await self._database.write(work)
         if revoked:
             await self._revocations.publish(session_id)
         return revoked
@@ -193,6 +208,15 @@ class SignIn:
 
         return await self._database.read(query)
 
+    async def _tell_owner(self, connection: AsyncConnection, new: NewUser) -> bool:
+        """Whether the address has an account already; then its owner gets a mail."""
+        users = UserRepository(connection)
+        owner = await users.by_identifier(new.email)
+        if owner is None or await users.by_identifier(new.username) is not None:
+            return False
+        await MailRepository(connection).post(account_exists(owner.email, self._policy.public_url))
+        return True
+
     async def _open_session(self, connection: AsyncConnection, user: User, device: Device) -> TokenPair:
         session_id = await SessionRepository(connection).open(user.id, device, self._policy.session_lifetime)
         return await self._pair(connection, user, session_id)
@@ -202,3 +226,20 @@ class SignIn:
         await SessionRepository(connection).add_token(session_id, token_sha256(refresh_token))
         access_token = self._tokens.issue(user, session_id)
         return TokenPair(access_token, self._tokens.lifetime_seconds, refresh_token, user)
+
+
+async def send_verification(connection: AsyncConnection, user: User, public_url: str) -> None:
+    """Ask by mail whether the address is the account's; not more often than a mailbox bears."""
+    mails = MailRepository(connection)
+    token = await mails.new_token(user.id, Purpose.VERIFY, user.email)
+    if token is not None:
+        await mails.post(verify_address(user.email, public_url, token))
+
+
+async def _signed_in(connection: AsyncConnection, user: User, device: Device, what: str) -> None:
+    """What every sign-in leaves behind: a line in the log, and an account whose deletion is withdrawn."""
+    actor = Actor(user.id, user.username, device.address)
+    await AuditLog(connection).append(Entry(Action.SIGN_IN, actor, details={"kind": what}))
+    if user.deletion_due_at is not None:
+        await UserRepository(connection).set_deletion(user.id, None)
+        await AuditLog(connection).append(Entry(Action.DELETION_WITHDRAWN, actor))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table, Text, func
+from sqlalchemy import ARRAY, Column, ForeignKey, Index, LargeBinary, Table, Text, func
 
 from services.user_management.metadata import ID, INSTANT, metadata
 
@@ -36,4 +36,30 @@ refresh_tokens: Final = Table(
     Column("created_at", INSTANT, nullable=False, server_default=func.now()),
     Column("used_at", INSTANT),
     Index(None, "session_id"),
+)
+
+# For when the second factor is lost; each works once.
+recovery_codes: Final = Table(
+    "recovery_codes",
+    metadata,
+    Column("user_id", ID, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("code_sha256", LargeBinary, primary_key=True),
+    Column("used_at", INSTANT),
+)
+
+# `prefix` is the beginning of the secret, for its owner to know it by.
+api_keys: Final = Table(
+    "api_keys",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("user_id", ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("secret_sha256", LargeBinary, nullable=False, unique=True),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("created_at", INSTANT, nullable=False, server_default=func.now()),
+    Column("expires_at", INSTANT),
+    Column("last_used_at", INSTANT),
+    Column("revoked_at", INSTANT),
+    Index(None, "user_id", "id"),
 )

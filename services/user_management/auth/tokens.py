@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import asyncio
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 from uuid import UUID
 
 import jwt
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+import structlog
 
+from services.shared.errors import AppError
 from services.shared.ids import new_id
 from services.user_management.accounts.user import User
+from services.user_management.auth.key_ring import KeyRing, published_keys, signing_key
 
 ISSUER: Final = "musicgen"
 AUDIENCE: Final = "musicgen-api"
+_RELOAD_SECONDS: Final = 30.0
+
+_log = structlog.get_logger(__name__)
 
 
 class AccessTokens:
-    """Issues access tokens with one key. Claims: docs/architecture/contracts.md, "Caller identity"."""
+    """Issues access tokens with the ring's present key. Claims: docs/architecture/contracts.md, "Caller identity"."""
 
-    def __init__(self, private_key: Ed25519PrivateKey, *, lifetime_seconds: int) -> None:
-        self._private_key = private_key
+    def __init__(self, ring: KeyRing, *, lifetime_seconds: int, clock: Callable[[], float] = time.time) -> None:
+        self._ring = ring
+        self._clock = clock
         self.lifetime_seconds = lifetime_seconds
-        public = private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        key = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(public)}
-        # RFC 7638: the SHA-256 of exactly these members, sorted, without blanks.
-        thumbprint = hashlib.sha256(orjson.dumps(key, option=orjson.OPT_SORT_KEYS)).digest()
-        self.key_id = _base64url(thumbprint)
-        self._jwk: dict[str, Any] = {**key, "kid": self.key_id, "use": "sig", "alg": "EdDSA"}
+
+    @property
+    def key_id(self) -> str:
+        """The key that signs now."""
+        return str(signing_key(self._ring.keys, self._clock()).jwk["kid"])
 
     @property
     def jwks_json(self) -> str:
-        """The JWK set."""
-        return orjson.dumps({"keys": [self._jwk]}).decode()
+        """The JWK set: every key that a valid token may be signed with, and those that will sign next."""
+        keys = published_keys(self._ring.keys, self._clock(), self.lifetime_seconds)
+        return orjson.dumps({"keys": [key.jwk for key in keys]}).decode()
 
     def issue(self, user: User, session_id: UUID) -> str:
         """A token for one session of a user."""
-        now = int(time.time())
+        now = int(self._clock())
+        key = signing_key(self._ring.keys, now)
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -52,8 +58,13 @@ class AccessTokens:
             "iat": now,
             "exp": now + self.lifetime_seconds,
         }
-        return jwt.encode(claims, self._private_key, algorithm="EdDSA", headers={"kid": self.key_id})
+        return jwt.encode(claims, key.private_key, algorithm="EdDSA", headers={"kid": key.jwk["kid"]})
 
-
-def _base64url(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+    async def run(self) -> None:
+        """Take up new keys until cancelled."""
+        while True:
+            await asyncio.sleep(_RELOAD_SECONDS)
+            try:
+                await asyncio.to_thread(self._ring.reload)
+            except (AppError, OSError) as error:
+                _log.warning("access_token_keys_not_reloaded", reason=str(error))

@@ -1,0 +1,158 @@
+"""What administrators do about other people's accounts. Every change leaves a line in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.shared.errors import AppError, ErrorCode
+from services.user_management.accounts.repository import UserRepository
+from services.user_management.accounts.tables import users
+from services.user_management.accounts.user import User
+from services.user_management.audit.entry import Action, Actor, Entry, Line
+from services.user_management.audit.repository import AuditLog
+from services.user_management.auth.api_keys import revoke_all_keys
+from services.user_management.auth.repository import SessionRepository
+from services.user_management.auth.revocations import Revocations
+from services.user_management.database import Database
+from services.user_management.jobs.tables import jobs
+from services.user_management.library.tables import tracks
+from services.user_management.quotas import rules as quota_rules
+from services.user_management.quotas.repository import QuotaRepository
+
+ROLES = ("user", "moderator", "admin")
+LARGEST_GRANT_SECONDS = 10_000_000.0
+LONGEST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to change about an account; None: stays as it is."""
+
+    role: str | None = None
+    suspended: bool | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How much there is of everything."""
+
+    users: int
+    suspended_users: int
+    tracks: int
+    jobs_by_status: Mapping[str, int]
+    made_seconds: float
+
+
+class Administration:
+    """Every method raises `AppError`; NOT_FOUND for an account that does not exist."""
+
+    def __init__(self, database: Database, revocations: Revocations) -> None:
+        self._database = database
+        self._revocations = revocations
+
+    async def require_admin(self, user_id: UUID) -> User:
+        """The acting administrator. FORBIDDEN unless the account is one at this moment, whatever its token says."""
+        user = await self._database.read(lambda connection: UserRepository(connection).get(user_id))
+        if user is None or user.role != "admin" or user.suspended_at is not None:
+            raise AppError(ErrorCode.FORBIDDEN, "Only administrators may do this.")
+        return user
+
+    async def users(self, *, search: str, role: str, before_id: UUID | None, limit: int) -> list[User]:
+        """Accounts, newest first."""
+        return await self._database.read(
+            lambda connection: UserRepository(connection).page(
+                search=search, role=role, before_id=before_id, limit=limit
+            )
+        )
+
+    async def user(self, user_id: UUID) -> User:
+        """One account."""
+        return await self._database.read(lambda connection: _existing(connection, user_id))
+
+    async def change(self, actor: Actor, user_id: UUID, change: Change) -> User:
+        """Change a role, or shut an account out. Both end the account's sessions, so that they take effect at once."""
+        if change.role is not None and change.role not in ROLES:
+            raise AppError.field("/role", f"A role is one of {', '.join(ROLES)}.")
+        if len(change.reason) > LONGEST_REASON:
+            raise AppError.field("/reason", f"A reason has at most {LONGEST_REASON} characters.")
+
+        async def work(connection: AsyncConnection) -> list[UUID]:
+            repository = UserRepository(connection)
+            # One change of who administers at a time, or two admins could demote each other.
+            await repository.lock_founding()
+            user = await _existing(connection, user_id)
+            ended: list[UUID] = []
+            if change.role is not None and change.role != user.role:
+                await repository.set_role(user_id, change.role)
+                details = {"from": user.role, "to": change.role}
+                await AuditLog(connection).append(Entry(Action.ROLE_CHANGED, actor, user_id, details=details))
+                ended += await SessionRepository(connection).revoke_all(user_id)
+            if change.suspended is not None and change.suspended != (user.suspended_at is not None):
+                await repository.set_suspended(user_id, suspended=change.suspended, reason=change.reason)
+                action = Action.SUSPENDED if change.suspended else Action.UNSUSPENDED
+                await AuditLog(connection).append(Entry(action, actor, user_id, details={"reason": change.reason}))
+                if change.suspended:
+                    ended += await SessionRepository(connection).revoke_all(user_id)
+                    ended += await revoke_all_keys(connection, user_id)
+            if await repository.admins() == 0:
+                raise AppError(ErrorCode.CONFLICT, "Nobody could administer after this. Make somebody else one first.")
+            return ended
+
+        for session_id in await self._database.write(work):
+            await self._revocations.publish(session_id)
+        return await self.user(user_id)
+
+    async def grant(self, actor: Actor, user_id: UUID, seconds: float) -> quota_rules.Account:
+        """Add to what an account may make, or take from it (negative); never below nothing."""
+        if not 0 < abs(seconds) <= LARGEST_GRANT_SECONDS:
+            raise AppError.field("/seconds", f"Give a number of seconds up to ±{LARGEST_GRANT_SECONDS:g}, and not 0.")
+
+        async def work(connection: AsyncConnection) -> quota_rules.Account:
+            await _existing(connection, user_id)
+            accounts = QuotaRepository(connection)
+            account = await accounts.lock(user_id)
+            amount_ms = max(round(seconds * 1000), -account.balance_ms)
+            account, entry = quota_rules.grant(account, amount_ms)
+            await accounts.save(user_id, account, entry)
+            details = {"seconds": amount_ms / 1000}
+            await AuditLog(connection).append(Entry(Action.QUOTA_GRANTED, actor, user_id, details=details))
+            return account
+
+        return await self._database.write(work)
+
+    async def stats(self) -> Stats:
+        """How much there is of everything, counted now."""
+
+        async def query(connection: AsyncConnection) -> Stats:
+            people = (await connection.execute(select(func.count(), func.count(users.c.suspended_at)))).one()
+            songs = await connection.execute(
+                select(func.count(), func.coalesce(func.sum(tracks.c.duration_seconds), 0.0)).select_from(tracks)
+            )
+            counted, seconds = songs.one()
+            by_status = await connection.execute(
+                select(jobs.c.status, func.count().label("number")).group_by(jobs.c.status)
+            )
+            return Stats(people[0], people[1], counted, {row.status: row.number for row in by_status}, seconds)
+
+        return await self._database.read(query)
+
+    async def audit(self, *, user_id: UUID | None, action: str, before_id: UUID | None, limit: int) -> Sequence[Line]:
+        """The audit log, newest first."""
+        return await self._database.read(
+            lambda connection: AuditLog(connection).page(
+                user_id=user_id, action=action, before_id=before_id, limit=limit
+            )
+        )
+
+
+async def _existing(connection: AsyncConnection, user_id: UUID) -> User:
+    user = await UserRepository(connection).get(user_id)
+    if user is None:
+        raise AppError(ErrorCode.NOT_FOUND, "There is no account of this id.")
+    return user

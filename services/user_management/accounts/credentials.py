@@ -1,0 +1,279 @@
+"""What an owner does about their account: address, password, second factor, name, end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.shared.errors import AppError, ErrorCode
+from services.user_management.accounts import rules
+from services.user_management.accounts.repository import UserRepository
+from services.user_management.accounts.user import User
+from services.user_management.audit.entry import Action, Actor, Entry
+from services.user_management.audit.repository import AuditLog
+from services.user_management.auth.api_keys import revoke_all_keys
+from services.user_management.auth.gate import SignInGate
+from services.user_management.auth.passwords import Passwords
+from services.user_management.auth.repository import Device, SessionRepository
+from services.user_management.auth.revocations import Revocations
+from services.user_management.auth.second_factor import Enrolment, SecondFactors
+from services.user_management.auth.sign_in import send_verification
+from services.user_management.database import Database
+from services.user_management.mail.message import reset_password, security_notice, verify_address
+from services.user_management.mail.repository import MailRepository, Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialPolicy:
+    """How long a deleted account can come back, and where mails lead to."""
+
+    deletion_grace: timedelta
+    public_url: str
+
+
+class AccountCredentials:
+    """Every method raises `AppError`. `device` is where the owner does it from."""
+
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        gate: SignInGate,
+        factors: SecondFactors,
+        revocations: Revocations,
+        policy: CredentialPolicy,
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._gate = gate
+        self._factors = factors
+        self._revocations = revocations
+        self._policy = policy
+
+    async def verify_email(self, token: str, device: Device) -> None:
+        """Take the token of a mail: the address is the account's. VALIDATION when it is worth nothing."""
+
+        async def work(connection: AsyncConnection) -> bool:
+            used = await MailRepository(connection).use_token(token, (Purpose.VERIFY, Purpose.CHANGE))
+            if used is None:
+                return False
+            user_id, purpose, address = used
+            users = UserRepository(connection)
+            user = await users.lock(user_id)
+            # An account that changed its address meanwhile has another one to verify.
+            if user is None or (purpose is Purpose.VERIFY and user.email != address):
+                return False
+            if not await users.set_email(user_id, address):
+                return False
+            actor = Actor(user_id, user.username, device.address)
+            await AuditLog(connection).append(Entry(Action.EMAIL_VERIFIED, actor))
+            if purpose is Purpose.CHANGE:
+                await MailRepository(connection).post(
+                    security_notice(user.email, "The e-mail address of your Music Gen AI account was changed.")
+                )
+            return True
+
+        if not await self._database.write(work):
+            raise _worthless()
+
+    async def resend_verification(self, address: str) -> None:
+        """Another mail to verify an address; nothing where there is nothing to verify. Tells nobody which."""
+
+        async def work(connection: AsyncConnection) -> None:
+            user = await _by_address(connection, address)
+            if user is not None and user.email_verified_at is None:
+                await send_verification(connection, user, self._policy.public_url)
+
+        await self._database.write(work)
+
+    async def change_email(self, user_id: UUID, password: str, address: str, device: Device) -> None:
+        """Send a mail to another address, which becomes the account's once it is verified."""
+        checked = rules.email(address)
+        user = await self._confirmed(user_id, password, device)
+
+        async def work(connection: AsyncConnection) -> None:
+            mails = MailRepository(connection)
+            await mails.forget_tokens(user_id, Purpose.CHANGE)
+            token = await mails.new_token(user_id, Purpose.CHANGE, checked)
+            # An address that has an account gets none: its owner did not ask, and the asker learns nothing.
+            if token is not None and await UserRepository(connection).by_identifier(checked) is None:
+                await mails.post(verify_address(checked, self._policy.public_url, token))
+            actor = Actor(user_id, user.username, device.address)
+            await AuditLog(connection).append(Entry(Action.EMAIL_CHANGE_ASKED, actor))
+
+        await self._database.write(work)
+
+    async def forgot_password(self, address: str, device: Device) -> None:
+        """A mail with which the owner of the address can choose a password. Tells nobody whether there is one."""
+
+        async def work(connection: AsyncConnection) -> None:
+            user = await _by_address(connection, address)
+            if user is None or user.password_hash is None or user.suspended_at is not None:
+                return
+            mails = MailRepository(connection)
+            token = await mails.new_token(user.id, Purpose.RESET, user.email)
+            if token is not None:
+                await mails.post(reset_password(user.email, self._policy.public_url, token))
+                actor = Actor(None, "", device.address)
+                await AuditLog(connection).append(Entry(Action.PASSWORD_RESET_ASKED, actor, user.id))
+
+        await self._database.write(work)
+
+    async def reset_password(self, token: str, password: str, device: Device) -> None:
+        """Choose a new password by the token of a mail. Ends every session and key; a second factor stays."""
+        _check_length(password)
+
+        async def owner(connection: AsyncConnection) -> tuple[User, str] | None:
+            used = await MailRepository(connection).use_token(token, (Purpose.RESET,))
+            user = await UserRepository(connection).lock(used[0]) if used else None
+            # A token proves the address that it was sent to, which may be another one by now.
+            return (user, used[2]) if used and user and user.email == used[2] else None
+
+        async def work(connection: AsyncConnection) -> list[UUID]:
+            found = await owner(connection)
+            if found is None:
+                raise _worthless()
+            user, address = found
+            # A refused password keeps the token: the transaction is rolled back.
+            rules.password(password, user.username, user.email)
+            users = UserRepository(connection)
+            await users.set_password_hash(user.id, hashed)
+            await users.set_email(user.id, address)
+            ended = await self._end_everything(connection, user.id)
+            await AuditLog(connection).append(
+                Entry(Action.PASSWORD_RESET, Actor(user.id, user.username, device.address))
+            )
+            await MailRepository(connection).post(
+                security_notice(user.email, "The password of your Music Gen AI account was changed by e-mail.")
+            )
+            return ended
+
+        hashed = await self._passwords.hash(password)
+        await self._published(await self._database.write(work))
+
+    async def change_password(
+        self, user_id: UUID, session_id: UUID | None, present: str, password: str, device: Device
+    ) -> None:
+        """Replace the password; ends every other session. Keys stay: they are not made from it."""
+        user = await self._confirmed(user_id, present, device)
+        rules.password(password, user.username, user.email)
+        hashed = await self._passwords.hash(password)
+
+        async def work(connection: AsyncConnection) -> list[UUID]:
+            await UserRepository(connection).set_password_hash(user_id, hashed)
+            await MailRepository(connection).forget_tokens(user_id, Purpose.RESET)
+            ended = await SessionRepository(connection).revoke_all(user_id, kept=session_id)
+            actor = Actor(user_id, user.username, device.address)
+            await AuditLog(connection).append(Entry(Action.PASSWORD_CHANGE, actor))
+            await MailRepository(connection).post(
+                security_notice(user.email, "The password of your Music Gen AI account was changed.")
+            )
+            return ended
+
+        await self._published(await self._database.write(work))
+
+    async def enrol(self, user_id: UUID, password: str, device: Device) -> Enrolment:
+        """A second factor's secret, which counts once it is confirmed."""
+        user = await self._confirmed(user_id, password, device)
+        return await self._database.write(lambda connection: self._factors.enrol(connection, user))
+
+    async def confirm_factor(self, user_id: UUID, code: str, device: Device) -> Sequence[str]:
+        """Turn the second factor on by a code; answers the recovery codes."""
+        user = await self._user(user_id)
+
+        async def work(connection: AsyncConnection) -> Sequence[str]:
+            codes = await self._factors.confirm(connection, user, code)
+            actor = Actor(user_id, user.username, device.address)
+            await AuditLog(connection).append(Entry(Action.SECOND_FACTOR_ON, actor))
+            return codes
+
+        return await self._database.write(work)
+
+    async def turn_off_factor(self, user_id: UUID, password: str, code: str, device: Device) -> None:
+        """Turn the second factor off, by password and code."""
+        user = await self._confirmed(user_id, password, device)
+        if user.totp_confirmed_at is None:
+            raise AppError(ErrorCode.CONFLICT, "No second factor is on.")
+
+        async def work(connection: AsyncConnection) -> bool:
+            if await self._factors.takes(connection, user_id, code) is None:
+                return False
+            await self._factors.turn_off(connection, user_id)
+            actor = Actor(user_id, user.username, device.address)
+            await AuditLog(connection).append(Entry(Action.SECOND_FACTOR_OFF, actor))
+            await MailRepository(connection).post(
+                security_notice(user.email, "The second factor of your Music Gen AI account was turned off.")
+            )
+            return True
+
+        if not await self._database.write(work):
+            raise AppError.field("/code", "The code is wrong, or was used before. Wait for the next one.")
+
+    async def rename(self, user_id: UUID, full_name: str) -> User:
+        """Replace the owner's name."""
+        checked = rules.full_name(full_name)
+        await self._database.write(lambda connection: UserRepository(connection).set_full_name(user_id, checked))
+        return await self._user(user_id)
+
+    async def ask_deletion(self, user_id: UUID, password: str, device: Device) -> User:
+        """Let the account go when the grace is over; signing in before withdraws it. Ends every session and key."""
+        user = await self._confirmed(user_id, password, device)
+
+        async def work(connection: AsyncConnection) -> list[UUID]:
+            if user.role == "admin" and await UserRepository(connection).admins() <= 1:
+                raise AppError(ErrorCode.CONFLICT, "You are the last administrator. Make somebody else one first.")
+            await UserRepository(connection).set_deletion(user_id, self._policy.deletion_grace)
+            actor = Actor(user_id, user.username, device.address)
+            await AuditLog(connection).append(Entry(Action.DELETION_ASKED, actor))
+            days = self._policy.deletion_grace.days
+            await MailRepository(connection).post(
+                security_notice(
+                    user.email,
+                    f"Your Music Gen AI account and everything in it will be deleted in {days} days. "
+                    "Signing in before then keeps it.",
+                )
+            )
+            return await self._end_everything(connection, user_id)
+
+        await self._published(await self._database.write(work))
+        return await self._user(user_id)
+
+    async def _end_everything(self, connection: AsyncConnection, user_id: UUID) -> list[UUID]:
+        sessions = await SessionRepository(connection).revoke_all(user_id)
+        return [*sessions, *await revoke_all_keys(connection, user_id)]
+
+    async def _published(self, ended: Sequence[UUID]) -> None:
+        for session_id in ended:
+            await self._revocations.publish(session_id)
+
+    async def _confirmed(self, user_id: UUID, password: str, device: Device) -> User:
+        user = await self._user(user_id)
+        await self._gate.confirm(user, password, device)
+        return user
+
+    async def _user(self, user_id: UUID) -> User:
+        user = await self._database.read(lambda connection: UserRepository(connection).get(user_id))
+        if user is None:
+            raise AppError(ErrorCode.UNAUTHENTICATED, "This account does not exist any more.")
+        return user
+
+
+async def _by_address(connection: AsyncConnection, address: str) -> User | None:
+    if "@" not in address or "\0" in address or len(address) > 320:
+        return None
+    return await UserRepository(connection).by_identifier(address)
+
+
+def _check_length(password: str) -> None:
+    if not rules.SHORTEST_PASSWORD <= len(password) <= rules.LONGEST_PASSWORD:
+        raise AppError.field(
+            "/password", f"A password has {rules.SHORTEST_PASSWORD} to {rules.LONGEST_PASSWORD} characters."
+        )
+
+
+def _worthless() -> AppError:
+    return AppError.field("/token", "The link was used before, or has expired. Ask for another one.")

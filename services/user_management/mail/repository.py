@@ -1,0 +1,130 @@
+"""SQL of mails and of the tokens in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.shared.ids import new_id
+from services.user_management.accounts.tables import users
+from services.user_management.auth.rules import new_mail_token, token_sha256
+from services.user_management.mail.message import Mail
+from services.user_management.mail.tables import mail_tokens, mails
+
+
+class Purpose(StrEnum):
+    """What a token in a mail proves."""
+
+    VERIFY = "verify"
+    RESET = "reset"
+    CHANGE = "change"
+
+
+LIFETIMES = {
+    Purpose.VERIFY: timedelta(days=3),
+    Purpose.RESET: timedelta(hours=1),
+    Purpose.CHANGE: timedelta(hours=24),
+}
+# How many of one purpose an account gets within a token's life: nobody's mailbox is to be flooded.
+MOST_TOKENS = 5
+# Longer than any transport tries.
+_CLAIMED = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A mail that is to be sent; `attempts` counts this one."""
+
+    id: UUID
+    mail: Mail
+    attempts: int
+
+
+class MailRepository:
+    """Works within the caller's transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def post(self, mail: Mail) -> None:
+        """Put a mail into the outbox."""
+        values = {"id": UUID(new_id()), "recipient": mail.recipient, "subject": mail.subject, "body": mail.body}
+        await self._connection.execute(insert(mails).values(values))
+
+    async def new_token(self, user_id: UUID, purpose: Purpose, email: str) -> str | None:
+        """A token for a mail; None when the account has got enough of them lately."""
+        # One at a time for an account, so that none is forgotten in the count.
+        await self._connection.execute(select(users.c.id).where(users.c.id == user_id).with_for_update())
+        live = select(func.count()).where(
+            mail_tokens.c.user_id == user_id,
+            mail_tokens.c.purpose == purpose.value,
+            mail_tokens.c.expires_at > func.now(),
+        )
+        if (await self._connection.execute(live)).scalar_one() >= MOST_TOKENS:
+            return None
+        token = new_mail_token()
+        await self._connection.execute(
+            insert(mail_tokens).values(
+                token_sha256=token_sha256(token),
+                user_id=user_id,
+                purpose=purpose.value,
+                email=email,
+                expires_at=func.now() + LIFETIMES[purpose],
+            )
+        )
+        return token
+
+    async def use_token(self, token: str, purposes: tuple[Purpose, ...]) -> tuple[UUID, Purpose, str] | None:
+        """Use a token up: the account, the purpose and the address that it proves; None when it is worth nothing.
+
+        The account's other tokens of the purpose go with it.
+        """
+        used = (
+            delete(mail_tokens)
+            .where(
+                mail_tokens.c.token_sha256 == token_sha256(token),
+                mail_tokens.c.purpose.in_([purpose.value for purpose in purposes]),
+                mail_tokens.c.expires_at > func.now(),
+            )
+            .returning(mail_tokens.c.user_id, mail_tokens.c.purpose, mail_tokens.c.email)
+        )
+        row = (await self._connection.execute(used)).first()
+        if row is None:
+            return None
+        await self.forget_tokens(row.user_id, Purpose(row.purpose))
+        return row.user_id, Purpose(row.purpose), row.email
+
+    async def forget_tokens(self, user_id: UUID, purpose: Purpose) -> None:
+        """Make every token of a purpose worthless."""
+        await self._connection.execute(
+            delete(mail_tokens).where(mail_tokens.c.user_id == user_id, mail_tokens.c.purpose == purpose.value)
+        )
+
+    async def claim_due(self) -> Waiting | None:
+        """A mail that is due; for two minutes no other replica takes it."""
+        due = select(mails.c.id).where(mails.c.due_at <= func.now()).order_by(mails.c.due_at).limit(1)
+        claimed = (
+            update(mails)
+            .where(mails.c.id == due.with_for_update(skip_locked=True).scalar_subquery())
+            .values(attempts=mails.c.attempts + 1, due_at=func.now() + _CLAIMED)
+            .returning(mails.c.id, mails.c.recipient, mails.c.subject, mails.c.body, mails.c.attempts)
+        )
+        row = (await self._connection.execute(claimed)).first()
+        return Waiting(row.id, Mail(row.recipient, row.subject, row.body), row.attempts) if row else None
+
+    async def delivered(self, mail_id: UUID) -> None:
+        """Forget a mail that was sent, and the token in it."""
+        await self._connection.execute(delete(mails).where(mails.c.id == mail_id))
+
+    async def postpone(self, mail_id: UUID, pause: timedelta) -> None:
+        """Try again later."""
+        await self._connection.execute(update(mails).where(mails.c.id == mail_id).values(due_at=func.now() + pause))
+
+    async def forget_expired_tokens(self) -> None:
+        """Delete tokens that are worth nothing any more."""
+        await self._connection.execute(delete(mail_tokens).where(mail_tokens.c.expires_at <= func.now()))

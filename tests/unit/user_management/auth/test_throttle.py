@@ -1,0 +1,61 @@
+import pytest
+
+from services.user_management.auth.password_policy import weakness
+from services.user_management.auth.throttle import Attempt, network_of
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("", "unknown"),
+        ("not an address", "unknown"),
+    ],
+)
+def test_one_subscriber_is_one_network(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+def test_owners_networks_do_not_share_counters_with_strangers() -> None:
+    def keys(attempt: Attempt) -> set[str]:
+        return {key for key, _ in attempt.counters()}
+
+    owner = keys(Attempt("ann", "203.0.113.7", known=True))
+    stranger = keys(Attempt("ann", "198.51.100.1", known=False))
+    other_stranger = keys(Attempt("ANN ", "198.51.100.2", known=False))
+    assert owner.isdisjoint(stranger)
+    assert len(stranger & other_stranger) == 1, "strangers share the name's counter, however they type it"
+    assert not any("ann" in key.lower() for key in owner | stranger)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1",
+        "Password123!",
+        "qwertyuiop",
+        "12345678",
+        "letmein1",
+        "aaaaaaaaaa",
+        "abcabcabc",
+        "iloveyou",
+        "x" * 256,
+    ],
+)
+def test_common_passwords_and_their_like_are_no_secret(password: str) -> None:
+    assert weakness(password)
+
+
+@pytest.mark.parametrize(
+    "password", ["correct horse battery", "a long passphrase", "vK3#q9_pLw", "Grüße aus Köln 1987"]
+)
+def test_others_are_left_alone(password: str) -> None:
+    assert weakness(password, ("ann", "ann@example.com")) is None
+
+
+def test_own_name_and_address_are_no_secret() -> None:
+    assert weakness("xq7vbnazk42", ("xq7vbnazk42", "someone@example.com"))
+    assert weakness("xq7vbnazk42") is None
