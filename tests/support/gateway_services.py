@@ -35,6 +35,7 @@ MEDIA_TYPES = {
     common_pb2.AUDIO_FORMAT_MP3: "audio/mpeg",
     common_pb2.AUDIO_FORMAT_OGG: "audio/ogg",
     common_pb2.AUDIO_FORMAT_OPUS: "audio/ogg",
+    common_pb2.AUDIO_FORMAT_M4A: "audio/mp4",
 }
 
 

@@ -36,7 +36,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 API: Final = "/api/v1"
 LONGEST_WAIT_SECONDS: Final = 60.0
 
-AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus"]
+AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "m4a"]
 LiveFormat = Literal["wav", "mp3", "opus"]
 
 
@@ -231,6 +231,27 @@ def generate(prompt: str, *, idempotency_key: str | None = None, **options: Unpa
     return Call(
         "POST", _path("generate"), _JOB, body={"prompt": prompt, **_set(options)}, headers=_once(idempotency_key)
     )
+
+
+def vary(
+    track_id: str,
+    *,
+    section: str | None = None,
+    occurrence: int = 0,
+    seed: int | None = None,
+    title: str | None = None,
+    idempotency_key: str | None = None,
+) -> Call[Job]:
+    """Ask for a variation of a song of the composer: its form and harmony stay.
+
+    With `section`, only that one is played anew (`occurrence`: which of several, from 1 on; 0: each).
+    """
+    body: dict[str, Any] = {"variation_of": track_id, **_given(title=title)}
+    if seed is not None:
+        body["seed"] = seed
+    if section is not None:
+        body["regenerate"] = {"section": section, "occurrence": occurrence}
+    return Call("POST", _path("generate"), _JOB, body=body, headers=_once(idempotency_key))
 
 
 def _set(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class _AudioFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AudioForm
     """Ogg Vorbis."""
     AUDIO_FORMAT_OPUS: _AudioFormat.ValueType  # 5
     """Ogg Opus, 48 kHz."""
+    AUDIO_FORMAT_M4A: _AudioFormat.ValueType  # 6
+    """AAC in MPEG-4; only where the server has the encoder."""
 
 class AudioFormat(_AudioFormat, metaclass=_AudioFormatEnumTypeWrapper):
     """The container and codec of an audio file or stream."""
@@ -53,6 +55,8 @@ AUDIO_FORMAT_OGG: AudioFormat.ValueType  # 4
 """Ogg Vorbis."""
 AUDIO_FORMAT_OPUS: AudioFormat.ValueType  # 5
 """Ogg Opus, 48 kHz."""
+AUDIO_FORMAT_M4A: AudioFormat.ValueType  # 6
+"""AAC in MPEG-4; only where the server has the encoder."""
 Global___AudioFormat: _TypeAlias = AudioFormat  # noqa: Y015
 
 @_typing.final

@@ -16,6 +16,7 @@ class TrackFormat(StrEnum):
     MP3 = "mp3"
     OGG = "ogg"
     OPUS = "opus"
+    M4A = "m4a"
 
 
 class StreamFormat(StrEnum):
@@ -42,4 +43,5 @@ WIRE_FORMATS: dict[str, WireFormat] = {
     "mp3": WireFormat(common_pb2.AUDIO_FORMAT_MP3, "audio/mpeg", "mp3"),
     "ogg": WireFormat(common_pb2.AUDIO_FORMAT_OGG, "audio/ogg; codecs=vorbis", "ogg"),
     "opus": WireFormat(common_pb2.AUDIO_FORMAT_OPUS, "audio/ogg; codecs=opus", "opus"),
+    "m4a": WireFormat(common_pb2.AUDIO_FORMAT_M4A, "audio/mp4", "m4a"),
 }

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.schemas.body import Body
 
-ConvertFormat = Literal["wav", "flac", "mp3", "ogg", "opus"]
+# m4a needs an encoder that not every server has; a job for it then says so.
+ConvertFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "m4a"]
 
 _TRACK = "0196f1c2-7b3a-7d42-9a61-3f0f6f2c9b11"
 TrackId = Annotated[str, Field(min_length=1, max_length=64, description="A track of yours, or a public one.")]
@@ -34,9 +35,9 @@ class ConvertRequest(Body):
     format: ConvertFormat
     sample_rate: Annotated[int | None, Field(ge=8_000, le=192_000, description="Hertz.")] = None
     bit_depth: Annotated[Literal[16, 24, 32] | None, Field(description="For wav and flac.")] = None
-    bitrate: Annotated[int | None, Field(ge=8_000, le=510_000, description="Bits a second, for mp3, ogg and opus.")] = (
-        None
-    )
+    bitrate: Annotated[
+        int | None, Field(ge=8_000, le=510_000, description="Bits a second, for mp3, ogg, opus and m4a.")
+    ] = None
 
 
 class SeparateRequest(Body):

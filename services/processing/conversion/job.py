@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from services.processing.conversion.request import ConvertRequest
-from services.processing.jobs.kind import Made, Wanted, Work
+from services.processing.jobs.kind import Made, SourceTrack, Wanted, Work
 from services.processing.jobs.parsing import refused, validated
 from services.processing.media.formats import violations_of
 from services.shared.errors import AppError, ErrorCode
@@ -35,17 +35,18 @@ class ConvertKind:
         from services.processing.media.encoding import encode
 
         request: ConvertRequest = work.request
-        source = work.sources[request.track_id].master
-        if source is None:
+        track = work.sources[request.track_id]
+        if track.master is None:
             raise AppError(ErrorCode.INTERNAL, "The track's audio was not fetched.")
         stage = f"writing {request.format}"
         name = f"audio.{request.format}"
         made = encode(
-            source,
+            track.master,
             work.folder / name,
             request.target,
             check=work.check,
             progress=lambda fraction: work.report(fraction, stage),
+            tags=tags_of(track),
         )
         return Made(
             result={
@@ -56,6 +57,16 @@ class ConvertKind:
             },
             files={name: work.folder / name},
         )
+
+
+def tags_of(track: SourceTrack) -> dict[str, str]:
+    """What a file says of the track that it holds: its title, its licence, and the names that have to be given."""
+    words = {
+        "title": track.title,
+        "copyright": track.licence.name,
+        "comment": "; ".join(track.licence.attributions),
+    }
+    return {name: " ".join(text.split()) for name, text in words.items() if text.strip()}
 
 
 KIND: Final = ConvertKind()

@@ -140,15 +140,20 @@ def _decode_mp4(path: Path, _found: Sniffed) -> None:
                 raise Refused(f"This M4A file holds {codec.name}, which is not taken.")
             rate, channels = int(codec.sample_rate), int(codec.channels)
             tags = {name: str(value)[:_LONGEST_TAG] for name, value in container.metadata.items() if name in _TAGS}
+            # The edit list says what of the encoder's lead-in and padding is no part of the piece.
+            length = round(stream.duration * stream.time_base * rate) if stream.duration else None
             _say(
                 container="MP4", codec=codec.name.upper(), bits=0, frames=-1, sample_rate=rate, channels=channels,
-                tags=tags,
+                expected_frames=-1 if length is None else length, tags=tags,
             )  # fmt: skip
             resampler = av.AudioResampler(format="flt", layout=codec.layout, rate=rate)
             for frame in container.decode(stream):
+                start = 0 if frame.pts is None else round(frame.pts * frame.time_base * rate)
                 for part in resampler.resample(frame):
-                    samples = np.ascontiguousarray(part.to_ndarray()[0], dtype=np.float32)
-                    sys.stdout.buffer.write(samples.data)
+                    samples = np.ascontiguousarray(part.to_ndarray()[0], dtype=np.float32).reshape(-1, channels)
+                    kept = samples[max(0, -start) : None if length is None else max(0, length - start)]
+                    start += len(samples)
+                    sys.stdout.buffer.write(np.ascontiguousarray(kept).data)
             sys.stdout.buffer.flush()
     except av.FFmpegError as error:
         raise Refused("The audio is damaged and cannot be decoded.") from error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -13,12 +14,14 @@ import soxr
 from numpy.typing import NDArray
 
 from services.processing.media.formats import (
+    DERIVATIVES,
     LOSSY_MAX_CHANNELS,
     Target,
     compression_level,
     output_rate_hz,
     subtype_of,
 )
+from services.processing.media.m4a import write_m4a
 from services.processing.media.ogg_serial import fix_serial
 from services.processing.media.quantization import Dither16, to_int16, to_int24
 from services.processing.media.reading import BLOCK_FRAMES, Block, SourceInfo, blocks, inspect
@@ -26,6 +29,8 @@ from services.shared.errors import AppError, ErrorCode
 
 # soxr's 28 and 20 bits: a lossy format hides what lies below the latter.
 _RESAMPLER_QUALITY: Final = {True: "VHQ", False: "HQ"}
+
+NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 Progress = Callable[[float], None]
 
@@ -51,11 +56,13 @@ def encode(
     *,
     check: Callable[[], None],
     progress: Progress = lambda _fraction: None,
+    tags: Mapping[str, str] = NO_TAGS,
 ) -> Encoded:
     """Write `source` to `target_path`. `check` runs between blocks and may raise; `progress` hears fractions.
 
-    The same master and target always make the same bytes. Raises UNSUPPORTED_MEDIA for what cannot be read or has too
-    many channels, STORAGE_FULL when the scratch disk is full.
+    `tags` are words for the file: "title", "artist", "copyright", "comment" (RIFF INFO, Vorbis comments, ID3, MP4).
+    The same master, target and tags always make the same bytes. Raises UNSUPPORTED_MEDIA for what cannot be read, has
+    too many channels or cannot be written here, STORAGE_FULL when the scratch disk is full.
     """
     info = inspect(source)
     if not target.format.lossless and info.channels > LOSSY_MAX_CHANNELS:
@@ -63,6 +70,11 @@ def encode(
     rate_hz = output_rate_hz(target, info.sample_rate_hz)
     quality = _RESAMPLER_QUALITY[target.format.lossless]
     samples = _resampled(_told(blocks(source, check), info, progress), info, rate_hz, quality)
+    if target.format.container == "M4A":
+        bitrate = target.bitrate or DERIVATIVES["m4a"].bitrate or 0
+        clipped = (np.clip(block, -1.0, 1.0) for block in samples)
+        written = write_m4a(clipped, target_path, rate_hz, info.channels, bitrate, tags)
+        return Encoded(written, rate_hz, info.channels)
     written = 0
     try:
         with soundfile.SoundFile(
@@ -75,6 +87,9 @@ def encode(
             compression_level=compression_level(target, rate_hz, info.channels),
             bitrate_mode="CONSTANT" if target.format.name == "mp3" else None,
         ) as file:
+            # Before the first sample: the formats keep words in front of the sound.
+            for name, text in tags.items():
+                setattr(file, name, text)
             convert = _conversion(target, info, rate_hz)
             for block in samples:
                 file.write(convert(block))

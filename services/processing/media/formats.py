@@ -10,7 +10,7 @@ from typing import Final, Literal
 from protos.common.v1 import common_pb2
 from services.shared.errors import AppError, FieldViolation
 
-FormatName = Literal["wav", "flac", "mp3", "ogg", "opus"]
+FormatName = Literal["wav", "flac", "mp3", "ogg", "opus", "m4a"]
 BitDepth = Literal[16, 24, 32]
 
 # MPEG-1 (32 kHz and more) and MPEG-2/2.5 layer III: ISO/IEC 11172-3 §2.4.2.3, ISO/IEC 13818-3 §2.4.2.3.
@@ -21,6 +21,12 @@ MPEG1_LOWEST_HZ: Final = 32_000
 
 # RFC 6716 §2: the rates that Opus codes.
 OPUS_RATES_HZ: Final = (8_000, 12_000, 16_000, 24_000, 48_000)
+
+# ISO/IEC 14496-3 §1.6.3.4: the sampling frequencies that have an index, as far as masters have them.
+AAC_RATES_HZ: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)
+
+# Rates of the formats that do not take any.
+_RATES_HZ: Final = {"mp3": MP3_RATES_HZ, "opus": OPUS_RATES_HZ, "m4a": AAC_RATES_HZ}
 
 # libsndfile maps its compression level 0…1 linearly to these (mpeg_l3_encode.c: of the stream; ogg_opus.c: a channel).
 _MP3_KBPS_SPAN: Final = {True: (32, 320), False: (8, 160)}
@@ -53,6 +59,7 @@ FORMATS: Final[dict[str, MediaFormat]] = {
         MediaFormat("mp3", common_pb2.AUDIO_FORMAT_MP3, "audio/mpeg", "MP3", "MPEG_LAYER_III", False),
         MediaFormat("ogg", common_pb2.AUDIO_FORMAT_OGG, "audio/ogg; codecs=vorbis", "OGG", "VORBIS", False),
         MediaFormat("opus", common_pb2.AUDIO_FORMAT_OPUS, "audio/ogg; codecs=opus", "OGG", "OPUS", False),
+        MediaFormat("m4a", common_pb2.AUDIO_FORMAT_M4A, "audio/mp4", "M4A", "AAC", False),
     )
 }
 _BY_PROTO: Final = {item.proto: item for item in FORMATS.values()}
@@ -79,6 +86,7 @@ DERIVATIVES: Final[dict[str, Target]] = {
     "mp3": Target(FORMATS["mp3"], bitrate=192_000),
     "ogg": Target(FORMATS["ogg"], bitrate=192_000),
     "opus": Target(FORMATS["opus"], bitrate=160_000),
+    "m4a": Target(FORMATS["m4a"], bitrate=192_000),
 }
 
 
@@ -120,8 +128,10 @@ def violations_of(target: Target) -> list[FieldViolation]:
     elif name == "flac" and target.bit_depth not in (None, 16, 24):
         found.append(FieldViolation("/bit_depth", "flac holds 16 or 24 bits; choose wav for 32."))
     if target.bitrate is not None and target.format.lossless:
-        found.append(FieldViolation("/bitrate", f"{name} has no bit rate; leave it out, or choose mp3, ogg or opus."))
-    allowed = {"mp3": MP3_RATES_HZ, "opus": OPUS_RATES_HZ}.get(name)
+        found.append(
+            FieldViolation("/bitrate", f"{name} has no bit rate; leave it out, or choose mp3, ogg, opus or m4a.")
+        )
+    allowed = _RATES_HZ.get(name)
     if rate is not None and allowed is not None and rate not in allowed:
         found.append(FieldViolation("/sample_rate", f"{name} has {_listed(allowed)} Hz."))
     elif target.bitrate is not None and name == "mp3":
@@ -144,7 +154,7 @@ def output_rate_hz(target: Target, source_rate_hz: int) -> int:
     """The sample rate to write: the asked one, the source's, or the lowest of the format that loses nothing."""
     if target.sample_rate_hz is not None:
         return target.sample_rate_hz
-    allowed = {"mp3": MP3_RATES_HZ, "opus": OPUS_RATES_HZ}.get(target.format.name)
+    allowed = _RATES_HZ.get(target.format.name)
     if target.format.name == "opus":
         return OPUS_RATES_HZ[-1]  # what every Opus decoder answers with; lower rates are only a hint
     if allowed is None or source_rate_hz in allowed:

@@ -19,7 +19,19 @@ def body(**fields: object) -> dict[str, object]:
 
 def work_on(master: Path, folder: Path, **fields: object) -> Work:
     source = SourceTrack(
-        "t1", "A song", "", 3.0, 44_100, 2, 0.0, "", (), LicenceTerms("CC0-1.0", True), master, {}, None
+        "t1",
+        "A söng",
+        "",
+        3.0,
+        44_100,
+        2,
+        0.0,
+        "",
+        (),
+        LicenceTerms("CC-BY-4.0", True, ("Ada", "Bo")),
+        master,
+        {},
+        None,
     )
     return Work(KIND.parse(body(**fields)), {"t1": source}, folder, lambda: None, lambda fraction, stage: None)
 
@@ -67,6 +79,13 @@ def test_file_and_result_say_the_same(master: Path, tmp_path: Path) -> None:
     info = soundfile.info(made.files["audio.wav"])
     assert (info.samplerate, info.subtype, info.frames) == (48_000, "PCM_24", 144_000)
     assert made.result == {"format": "wav", "duration": 3.0, "sample_rate": 48_000, "channels": 2}
+
+
+@pytest.mark.parametrize("name", ["wav", "flac", "mp3", "ogg", "opus"])
+def test_file_says_what_it_is_and_whose(master: Path, tmp_path: Path, name: str) -> None:
+    made = KIND.run(work_on(master, tmp_path, format=name))
+    with soundfile.SoundFile(made.files[f"audio.{name}"]) as file:
+        assert (file.title, file.comment) == ("A söng", "Ada; Bo")
 
 
 def test_check_that_raises_ends_the_conversion(master: Path, tmp_path: Path, raising: Callable[[], None]) -> None:

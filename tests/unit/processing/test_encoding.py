@@ -47,7 +47,11 @@ def spectral_similarity(one: NDArray[np.float32], other: NDArray[np.float32]) ->
     return float(np.mean(np.sum(a * b, axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1) + 1e-12)))
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+# M4A needs an extra (test_m4a).
+WRITTEN_EVERYWHERE = [name for name in FORMATS if name != "m4a"]
+
+
+@pytest.mark.parametrize("name", WRITTEN_EVERYWHERE)
 def test_every_format_decodes_to_the_same_music(name: str, master: Path, music: Any, tmp_path: Path) -> None:
     made = tmp_path / f"made.{name}"
     encoded = encode(master, made, DERIVATIVES[name], check=never)
@@ -65,7 +69,7 @@ def test_every_format_decodes_to_the_same_music(name: str, master: Path, music: 
         assert spectral_similarity(soundfile.read(again, dtype="float32")[0], music) > 0.98
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("name", WRITTEN_EVERYWHERE)
 def test_same_master_makes_the_same_bytes(name: str, master: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for path in (first, second):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from musicgen_client.client import Client
     from musicgen_client.models import Track
 
-FORMATS = ("wav", "flac", "mp3", "ogg", "opus")
+FORMATS = ("wav", "flac", "mp3", "ogg", "opus", "m4a")
 
 
 @dataclass(frozen=True, slots=True)
