@@ -27,6 +27,9 @@ _SWING_HZ: Final = np.array([0.31, 0.43, 0.53, 0.67, 0.37, 0.47, 0.59, 0.71])
 _LINES: Final = 8
 _CONTROL: Final = 32
 
+# At the end of its range the damping is out of the way.
+_OPEN_HZ: Final = 20_000.0
+
 _DECAY: Final = 0
 _DAMPING: Final = 1
 _LOW_CUT: Final = 2
@@ -53,7 +56,7 @@ def _reverberate(audio, rows, lines, lengths, diffusers, diffuser_lengths, memor
             level = 0.5 * math.sqrt((1.0 - square) / max(square, 1e-6))
         if rows[_DAMPING, i] != last_damping:
             last_damping = rows[_DAMPING, i]
-            damping = one_pole(last_damping, rate)
+            damping = 1.0 if last_damping >= _OPEN_HZ else one_pole(last_damping, rate)
         if rows[_LOW_CUT, i] != last_cut:
             last_cut = rows[_LOW_CUT, i]
             cut = one_pole(last_cut, rate)

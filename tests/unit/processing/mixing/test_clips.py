@@ -114,7 +114,7 @@ def test_conversion_is_as_good_as_soxr_at_once_and_the_same_from_anywhere(rate: 
     # The first samples are soxr's own way to start; rates without a common measure it interpolates between phases.
     worst = np.abs(whole[:, 100 : length - 100] - at_once[:, 100 : length - 100]).max()
     print(f"{rate} Hz: {worst:.1e}")
-    assert worst < (1e-5 if rate == 44_101 else 1e-8)
+    assert worst < (1e-5 if rate == 44_101 else 1e-7)
     other = ConvertedSource(ArraySource(samples), rate, RATE)
     for start, frames in [(300_000, 1_000), (0, 77), (170_000, 100_000)]:
         assert np.array_equal(other.read(start, frames), whole[:, start : start + frames])
