@@ -88,6 +88,7 @@ class SpectrogramCanvas:
         self._window = (window * 2.0 / window.sum()).astype(np.float32)
         self._hop = max(self._size // 4, info.frames // (width * _FRAMES_A_COLUMN))
         self._power: Float32 = np.zeros((width, self._size // 2 + 1), dtype=np.float32)
+        self._drawn = np.zeros(width, dtype=np.bool_)
         # Frames are centred: half of the first one lies before the song.
         self._signal: Float32 = np.zeros(self._size // 2, dtype=np.float32)
         self._start = 0
@@ -110,6 +111,7 @@ class SpectrogramCanvas:
             highest = np.maximum.reduceat(spectra.real**2 + spectra.imag**2, starts, axis=0)
             names = columns[batch][starts]
             self._power[names] = np.maximum(self._power[names], highest)
+            self._drawn[names] = True
         self._signal = self._signal[count * self._hop :]
         self._start += count * self._hop
 
@@ -117,7 +119,7 @@ class SpectrogramCanvas:
         """The picture; the stream is over. Raises VALIDATION for an unknown scheme."""
         colours = scheme_named(scheme)
         self.add(np.zeros((max(self._size, self._hop), 1), dtype=np.float32))
-        _fill_gaps(self._power)
+        _fill_gaps(self._power, self._drawn)
         levels = np.asarray(10.0 * np.log10(np.maximum(self._power, 1e-20)), dtype=np.float32)
         rows = _rows(levels, self._info.sample_rate_hz, height)
         indices = np.clip((rows / _RANGE_DB + 1.0) * 255.0, 0.0, 255.0)
@@ -204,9 +206,8 @@ class WaveformCanvas:
         return np.clip(low, -1.0, 1.0), np.clip(high, -1.0, 1.0), np.clip(rms, 0.0, 1.0)
 
 
-def _fill_gaps(power: Float32) -> None:
+def _fill_gaps(power: Float32, filled: NDArray[np.bool_]) -> None:
     """Columns that no frame fell into (songs shorter than the picture is wide) show what their left neighbour does."""
-    filled = power.any(axis=1)
     if filled.any():
         source = np.maximum.accumulate(np.where(filled, np.arange(len(power)), int(np.argmax(filled))))
         power[:] = power[source]

@@ -20,11 +20,13 @@ class AnalyzeRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     track_id: Annotated[str, Field(min_length=1, max_length=64)]
-    features: Annotated[tuple[Feature, ...], Field(min_length=1, max_length=len(FEATURES))] = FEATURES
+    features: tuple[Feature, ...] = FEATURES
 
     @field_validator("features")
     @classmethod
     def _each_once(cls, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+        if not features:
+            raise ValueError("Name at least one feature, or leave the field out for all of them.")
         if len(set(features)) < len(features):
             raise ValueError("Name each feature once.")
         return features

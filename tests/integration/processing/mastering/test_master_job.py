@@ -108,7 +108,7 @@ def test_progress_goes_forward_in_a_musicians_words(run_master, write, band):
     assert stages == ["listening to the mix", "shaping tone and dynamics", "limiting and writing the master"]
 
 
-class Cancelled(Exception):
+class CancelledError(Exception):
     """What a worker's check raises."""
 
 
@@ -121,9 +121,9 @@ def test_a_cancelled_master_stops_between_two_blocks(run_master, write, band):
             nonlocal calls
             calls += 1
             if calls > allowed:
-                raise Cancelled
+                raise CancelledError
 
-        with pytest.raises(Cancelled):
+        with pytest.raises(CancelledError):
             run_master(path, check=check)
         assert calls == allowed + 1
 

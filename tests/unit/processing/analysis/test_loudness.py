@@ -1,4 +1,4 @@
-"""Loudness against the test signals of EBU Tech 3341 (2016, table 1) and Tech 3342 (table 1), and against libebur128."""
+"""Loudness against the test signals of EBU Tech 3341 (2016) and Tech 3342 (table 1 each), and against libebur128."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ def test_matching_takes_a_songs_tone_and_width_to_the_references():
     before = np.abs(curves.mid_db[heard]).max(), np.abs(curves.side_db[heard]).max()
     after = np.abs(left.mid_db[heard]).max(), np.abs(left.side_db[heard]).max()
     print(
-        f"largest difference of a band: middle {before[0]:.1f} -> {after[0]:.2f} dB, side {before[1]:.1f} -> {after[1]:.2f}"
+        f"largest difference of a band, middle: {before[0]:.1f} -> {after[0]:.2f} dB, "
+        f"side: {before[1]:.1f} -> {after[1]:.2f} dB"
     )
     assert after[0] < 1.0
     assert after[1] < 1.0
