@@ -10,8 +10,8 @@ Rows are sequences; all rows of one call have the same number n of new positions
 `[R + 1]` (blocks of 32 positions), `max_context_len`, `key_cache.i` and `value_cache.i` (shapes and types: as the
 compiled model says), and for models with cross-attention `cross_split` `[2]` (how many positions belong to conditioned
 rows, which come first, and how many to the others, to which attention gives nothing but zeros and which skip it),
-`cross_mask` `[Rc, 1, 1, S]`, `cross_key.i` and `cross_value.i` `[Rc, heads, S, head]`. Output: `logits`
-`[R · n, K · V]`.
+`cross_mask` `[Rc, 1, 1, S]` (added to the scores), `cross_key.i` `[Rc, heads, head, S]` (scaled by 1 / √head) and
+`cross_value.i` `[Rc, heads, S, head]`. Output: `logits` `[R · n, K · V]`.
 """
 
 from __future__ import annotations
@@ -106,18 +106,19 @@ class DecoderGraph:
     def _cross_attention(self, x: Value, layer: int, split: Node, mask: Node) -> Node:
         configuration = self._configuration
         place = f"layers.{layer}.encoder_attn"
-        shape = [-1, configuration.heads, -1, configuration.head_size]
-        keys, values = (self._parameter(f"cross_{kind}.{layer}", shape, np.float32) for kind in ("key", "value"))
+        heads, head = configuration.heads, configuration.head_size
+        keys = self._parameter(f"cross_key.{layer}", [-1, heads, head, -1], np.float32)
+        values = self._parameter(f"cross_value.{layer}", [-1, heads, -1, head], np.float32)
         conditioned, others = ops.variadic_split(x, ops.constant(0), split).outputs()
         queries = self._dense(self._norm(conditioned, f"{place}_layer_norm"), f"{place}.q_proj")
         # [Rc · n, d] → [Rc, heads, n, head] and back; the keys say how many rows there are.
         rows = ops.gather(ops.shape_of(keys), _integers(0), ops.constant(0))
-        by_row = ops.concat([rows, _integers(-1, configuration.heads, configuration.head_size)], 0)
+        by_row = ops.concat([rows, _integers(-1, heads, head)], 0)
         swap = _integers(0, 2, 1, 3)
-        split_queries = ops.transpose(ops.reshape(queries, by_row, False), swap)
-        scale = ops.constant(np.float32(configuration.head_size**-0.5))
-        mixed = ops.scaled_dot_product_attention(split_queries, keys, values, mask, scale)
-        merged = ops.reshape(ops.transpose(mixed, swap), _integers(-1, configuration.hidden_size), False)
+        by_head = ops.transpose(ops.reshape(queries, by_row, False), swap)
+        weights = ops.softmax(ops.add(ops.matmul(by_head, keys, False, False), mask), -1)
+        mixed = ops.transpose(ops.matmul(weights, values, False, False), swap)
+        merged = ops.reshape(mixed, _integers(-1, configuration.hidden_size), False)
         return ops.concat([ops.add(conditioned, self._dense(merged, f"{place}.out_proj")), others], 0)
 
     def _feed_forward(self, x: Value, layer: int) -> Node:
@@ -152,8 +153,10 @@ def compressed(weight: Weight) -> Node:
         return ops.multiply(ops.convert(ops.constant(weight.values), "f32"), ops.constant(weight.scales))
     if isinstance(weight, Int4Weight):
         outputs, groups, _ = weight.scales.shape
-        shape = ov.Shape([outputs, groups, weight.inputs // groups])
-        values = ops.convert(Constant(ov.Tensor(weight.packed, shape, Type.i4)), "f16")
+        # Memory of its own: a tensor over an array does not keep the array alive, and the plugin reads it late.
+        packed = ov.Tensor(Type.i4, ov.Shape([outputs, groups, weight.inputs // groups]))
+        packed.data[:] = weight.packed.view(np.int8)
+        values = ops.convert(Constant(packed), "f16")
         scaled = ops.multiply(values, ops.constant(weight.scales))
         return ops.convert(ops.reshape(scaled, _integers(outputs, weight.inputs), False), "f32")
     return ops.constant(weight)

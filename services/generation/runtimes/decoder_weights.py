@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import nn
 
@@ -56,7 +57,7 @@ def decoder_weights(decoder: nn.Module, precision: WeightPrecision, cache: Path 
     if path.exists():
         try:
             return _read(path)
-        except (OSError, ValueError, KeyError) as error:  # safetensors' own error is a ValueError
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             _log.warning("quantised_weights_unreadable", path=str(path), error=str(error))
     weights = _quantize(state, precision)
     _write(weights, path)

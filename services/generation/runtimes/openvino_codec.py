@@ -7,7 +7,6 @@ reflected and whose state is not complete, run in torch, on the same state.
 from __future__ import annotations
 
 import threading
-from typing import cast
 
 import numpy as np
 import openvino as ov
@@ -17,13 +16,8 @@ from torch import Tensor
 from services.generation.engine.streamer import CHUNK_FRAMES
 from services.generation.musicgen.audio_codec import AudioCodec, StreamState
 from services.generation.musicgen.codec import Codec, CodecState
-from services.generation.musicgen.codec_layers import (
-    ConvolutionState,
-    RecurrenceState,
-    ResidualState,
-    UpsamplingState,
-)
 from services.generation.runtimes.codec_graph import CodecGraph
+from services.generation.runtimes.codec_state import set_state_tensors, state_tensors
 
 # Any codes do: only the shapes of the states are read.
 _SAMPLE_FRAMES = 2 * CHUNK_FRAMES
@@ -39,7 +33,7 @@ class OpenVinoCodec:
         sample = codec.initial_state()
         books = len(codec.quantizer.layers)
         codec.stream(torch.zeros(books, _SAMPLE_FRAMES, dtype=torch.long), sample, last=False)
-        self._shapes = [tuple(tensor.shape) for tensor in _tensors(sample)]
+        self._shapes = [tuple(tensor.shape) for tensor in state_tensors(sample)]
         properties: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
@@ -65,7 +59,7 @@ class OpenVinoCodec:
 
     @torch.inference_mode()
     def _chunk(self, codes: Tensor, state: CodecState) -> Tensor:
-        held = _tensors(state)
+        held = state_tensors(state)
         inputs = [self._codec.quantizer(codes).contiguous(), *(tensor.contiguous() for tensor in held)]
         with self._lock:
             for index, tensor in enumerate(inputs):
@@ -75,57 +69,8 @@ class OpenVinoCodec:
                 torch.from_numpy(np.array(self._request.get_output_tensor(index).data))
                 for index in range(1 + len(held))
             ]
-        _set_tensors(state, outputs[1:])
+        set_state_tensors(state, outputs[1:])
         return outputs[0][0]
 
     def _steady(self, state: CodecState) -> bool:
-        return [tuple(tensor.shape) for tensor in _tensors(state)] == self._shapes
-
-
-def _tensors(state: CodecState) -> list[Tensor]:
-    """The tensors of a stream's state that hold something, in the order in which `CodecGraph` meets them."""
-    return [cast("Tensor", getattr(place, name)) for place, name in _places(state.layers)]
-
-
-def _set_tensors(state: CodecState, values: list[Tensor]) -> None:
-    memories = []
-    for (place, name), value in zip(_places(state.layers), values, strict=True):
-        if isinstance(place, _Memory):
-            memories.append((place, value))
-        else:
-            setattr(place, name, value)
-    for (hidden, first), (_, second) in zip(memories[0::2], memories[1::2], strict=True):
-        hidden.state.memory = (first, second)
-
-
-class _Memory:
-    """One half of an LSTM's memory, as a place of its own."""
-
-    def __init__(self, state: RecurrenceState, index: int) -> None:
-        self.state = state
-        self._index = index
-
-    @property
-    def tensor(self) -> Tensor:
-        """The hidden (0) or the cell (1) state, `[layers, 1, size]`."""
-        if self.state.memory is None:
-            raise ValueError("A stream in its steady state has a memory.")
-        return self.state.memory[self._index]
-
-
-def _places(states: list[object]) -> list[tuple[object, str]]:
-    places: list[tuple[object, str]] = []
-    for state in states:
-        if isinstance(state, ConvolutionState):
-            if state.context is not None and state.context.shape[-1]:
-                places.append((state, "context"))
-        elif isinstance(state, UpsamplingState):
-            places.append((state, "tail"))
-        elif isinstance(state, RecurrenceState):
-            if state.memory is not None:
-                places += [(_Memory(state, 0), "tensor"), (_Memory(state, 1), "tensor")]
-        elif isinstance(state, ResidualState):
-            places += _places(state.branch)
-            if state.waiting is not None and state.waiting.shape[-1]:
-                places.append((state, "waiting"))
-    return places
+        return [tuple(tensor.shape) for tensor in state_tensors(state)] == self._shapes

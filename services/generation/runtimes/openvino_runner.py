@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from services.generation.engine.engine import RowStep
 from services.generation.engine.request import Condition
 from services.generation.engine.timeline import Tokens
 from services.generation.musicgen.conditioning import SongCondition
-from services.generation.musicgen.sampler import sample
+from services.generation.runtimes.fast_sampling import draw
 from services.generation.runtimes.paged_decoder import CrossRow, PagedDecoder
 
 
@@ -52,13 +51,7 @@ class OpenVinoRunner:
     def step(self, rows: Sequence[RowStep]) -> list[Tokens]:
         """Run one position of every row and draw."""
         conditional, unconditional = self.logits(rows)
-        drawn = sample(
-            torch.from_numpy(conditional),
-            torch.from_numpy(unconditional),
-            [row.sampling for row in rows],
-            [row.noise_step for row in rows],
-        )
-        return [tuple(tokens) for tokens in drawn.tolist()]
+        return draw(conditional, unconditional, [row.sampling for row in rows], [row.noise_step for row in rows])
 
     def logits(self, rows: Sequence[RowStep]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Run one position of every row; conditional and unconditional logits, each `[B, K, V]`.

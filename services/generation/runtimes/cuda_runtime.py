@@ -1,0 +1,58 @@
+"""A model on a GPU: runner with CUDA graphs, and the codec on the same device.
+
+Light to import beside torch, so that `scripts/bench_engine_gpu.py` runs on a bare machine.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from services.generation.engine.runtime import Runtime
+from services.generation.musicgen.audio_codec import AudioCodec, StreamState
+from services.generation.musicgen.model import MusicGen
+from services.generation.runtimes.codec_state import set_state_tensors, state_tensors
+from services.generation.runtimes.plan import TORCH_CUDA
+from services.generation.runtimes.precision import Precision, WeightPrecision
+from services.generation.runtimes.slot_decoder import SlotDecoder
+from services.generation.runtimes.slot_runner import SlotRunner
+
+
+class DeviceCodec:
+    """The torch codec with its streams on a device; codes come from and audio goes to the processor."""
+
+    def __init__(self, codec: AudioCodec, device: torch.device) -> None:
+        self._codec = codec
+        self._device = device
+
+    def initial_state(self) -> StreamState:
+        """A stream that has not begun."""
+        streams = self._codec.initial_state()
+        for stream in streams:
+            set_state_tensors(stream, [tensor.to(self._device) for tensor in state_tensors(stream)])
+        return streams
+
+    def stream(self, codes: Tensor, state: StreamState, last: bool) -> Tensor:
+        """The next frames `[K, n]` (n may be 0) to audio `[channels, m]`; `last` answers what was held back."""
+        return self._codec.stream(codes.to(self._device), state, last).cpu()
+
+
+def cuda_runtime(model: MusicGen, precision: Precision, slots: int, device: torch.device) -> Runtime:
+    """Runner and codec on a device. The model itself stays where it is: it conditions songs and encodes audio.
+
+    The codec computes in float32: it is a small part of the work, and its LSTM carries state through the whole song.
+    """
+    dtype = torch.bfloat16 if precision.weights is WeightPrecision.BFLOAT16 else torch.float32
+    decoder = SlotDecoder(model.decoder, slots, device, dtype)
+    decoding = copy.deepcopy(model.audio_encoder).to(device)
+    codec = DeviceCodec(AudioCodec(decoding, model.configuration.decoder.channels), device)
+    return Runtime(
+        runner=SlotRunner(decoder, device),
+        codec=codec,
+        slots=slots,
+        name=TORCH_CUDA,
+        precision=str(precision),
+        close=decoder.close,
+    )

@@ -1,0 +1,56 @@
+"""What this machine offers a model: cores, memory, a GPU, OpenVINO."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A CUDA device: its name, its memory in bytes, and whether it computes in bfloat16."""
+
+    name: str
+    memory_bytes: int
+    bfloat16: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """`cores` that this process may use, memory in bytes, and what is installed. `bfloat16` is the processor's own."""
+
+    cores: int
+    memory_bytes: int
+    gpu: Gpu | None
+    openvino: bool
+    bfloat16: bool
+
+    @classmethod
+    def probe(cls) -> Machine:
+        """Look at the machine on which this runs."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cls(
+            cores=cores,
+            memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+            gpu=_gpu(),
+            openvino=importlib.util.find_spec("openvino") is not None,
+            bfloat16=_processor_has_bfloat16(),
+        )
+
+
+def _gpu() -> Gpu | None:
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    properties = torch.cuda.get_device_properties(0)
+    return Gpu(properties.name, properties.total_memory, torch.cuda.is_bf16_supported())
+
+
+def _processor_has_bfloat16() -> bool:
+    """Without it, bfloat16 is emulated and slower than float32."""
+    import torch
+
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(supported and supported())

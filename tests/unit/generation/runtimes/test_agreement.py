@@ -1,0 +1,41 @@
+"""How far a quantised runtime is from float32, on a checkpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.generation.musicgen.model import MusicGen
+from services.generation.runtimes.agreement import MOST_DISTANCE, measure_agreement
+from services.generation.runtimes.precision import WeightPrecision
+from tests.unit.generation.runtimes.conftest import condition
+
+
+def test_agreement_falls_with_the_bits(model: MusicGen) -> None:
+    precisions = (WeightPrecision.FLOAT32, WeightPrecision.INT8, WeightPrecision.INT4)
+    conditions = [condition(model, "slow piano"), condition(model, "fast drums")]
+    exact, eight, four = measure_agreement(model, conditions, precisions, seconds=0.8, threads=1)
+    for one in (exact, eight, four):
+        print(
+            f"\n{one.precision}: distance {one.distance:.4f}, same greedy {one.same_greedy:.1%}, "
+            f"same draws {one.same_draws:.1%}, error {one.error:.2%} over {one.predictions}"
+        )
+    assert exact.predictions == 2 * 4 * 40
+    assert exact.distance < 1e-3 < eight.distance < four.distance
+    assert exact.same_draws == exact.same_greedy == 1.0
+    assert four.same_draws < 1.0
+    assert eight.error < four.error
+    assert exact.offered
+    assert eight.offered == (eight.distance <= MOST_DISTANCE)
+    assert four.offered == (four.distance <= MOST_DISTANCE)
+
+
+def test_melody_models_are_measured_through_their_prefix(melody_model: MusicGen) -> None:
+    (one,) = measure_agreement(
+        melody_model, [condition(melody_model, "flute")], (WeightPrecision.FLOAT32,), seconds=0.4, threads=1
+    )
+    assert one.distance < 1e-3
+
+
+def test_nothing_to_measure_on_is_refused(model: MusicGen) -> None:
+    with pytest.raises(ValueError, match="condition"):
+        measure_agreement(model, [])
