@@ -108,8 +108,10 @@ def _sources(request: MixRequest) -> Iterator[FieldViolation]:
     for number, track in enumerate(request.tracks):
         pointer = f"/tracks/{number}"
         if track.clips:
-            given = (set(Source.model_fields) - set(_OF_THE_CLIP)) & track.model_fields_set
-            for name in sorted(given):
+            # Defaults count as unsaid: a kept session states every field.
+            for name in sorted(set(Source.model_fields) - set(_OF_THE_CLIP)):
+                if getattr(track, name) == Source.model_fields[name].default:
+                    continue
                 yield FieldViolation(f"{pointer}/{name}", "A track with clips says this in each clip.")
         for index, clip in enumerate(request.clips_of(number)):
             clips += 1

@@ -232,3 +232,9 @@ def test_session_survives_a_round_trip() -> None:
     request = parse(body)
     assert parse(request.model_dump(mode="json")) == request
     assert parse(request.model_dump(mode="json", exclude_defaults=True)) == request
+
+
+def test_session_with_clips_is_the_same_again_after_it_was_kept_with_every_field() -> None:
+    clips = [{"track_id": "t", "stem": "bass", "start": 1.0, "length": 2.0}]
+    request = parse({"tracks": [{"clips": clips, "gain_db": -6.0}]})
+    assert parse(request.model_dump(mode="json", exclude_none=True)) == request
