@@ -48,7 +48,9 @@ def bounce(
     step = round(_TAIL_SECONDS * rate_hz)
     frames, peak, clipped, quiet = 0, 0.0, 0, False
     total = end - start + (0 if wait_for_silence else longest_tail)
-    renderer.seek(start)
+    while renderer.place < start:
+        check()
+        renderer.read(min(step, start - renderer.place))
     with soundfile.SoundFile(path, "w", samplerate=rate_hz, channels=2, subtype="PCM_24", format="FLAC") as file:
 
         def write(count: int) -> float:

@@ -33,18 +33,16 @@ class Mix:
         """Each source once: its master where a clip plays the whole of it, and the stems that are named."""
         masters: set[str] = set()
         stems: dict[str, list[str]] = {}
-        pointers: dict[str, str] = {}
-        for pointer, clip in request.pointed_clips():
+        for _, clip in request.pointed_clips():
             track_id = str(clip.track_id)
-            pointers.setdefault(track_id, pointer)
             named = stems.setdefault(track_id, [])
             if clip.stem is None:
                 masters.add(track_id)
             elif clip.stem not in named:
                 named.append(clip.stem)
         return [
-            Wanted(track_id, track_id in masters, tuple(stems[track_id]), f"{pointer}/track_id")
-            for track_id, pointer in pointers.items()
+            Wanted(track_id, track_id in masters, tuple(stems[track_id]), pointer)
+            for track_id, pointer in request.naming_pointers().items()
         ]
 
     def run(self, work: Work) -> Made:

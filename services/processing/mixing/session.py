@@ -206,6 +206,19 @@ class MixRequest(_Model):
             for index, clip in enumerate(self.clips_of(number))
         ]
 
+    def naming_pointers(self) -> dict[str, str]:
+        """Each source track with the field that first names it."""
+        found: dict[str, str] = {}
+        for number, track in enumerate(self.tracks):
+            for index, clip in enumerate(track.clips or (track,)):
+                if track.clips and clip.track_id is not None:
+                    found.setdefault(clip.track_id, f"/tracks/{number}/clips/{index}/track_id")
+                elif track.track_id is not None:
+                    found.setdefault(track.track_id, f"/tracks/{number}/track_id")
+                elif self.track_id is not None:
+                    found.setdefault(self.track_id, "/track_id")
+        return found
+
     def _sourced(self, track: Track, clip: Clip) -> Clip:
         return clip.model_copy(
             update={

@@ -90,6 +90,9 @@ def test_wanted_names_each_source_once_with_its_pointer() -> None:
     assert wanted["loop"].master
     assert wanted["loop"].stems == ()
     assert wanted["loop"].pointer == "/tracks/2/track_id"
+    assert wanted["song"].pointer == "/track_id"
+    clips = KIND.parse({"tracks": [{"track_id": "a", "clips": [{}, {"track_id": "b"}]}]})
+    assert [item.pointer for item in KIND.wanted(clips)] == ["/tracks/0/track_id", "/tracks/0/clips/1/track_id"]
 
 
 def test_untouched_track_comes_out_bit_for_bit(mix: Mixer, library: dict[str, SourceTrack]) -> None:
@@ -225,6 +228,19 @@ def test_stretched_clip_lasts_longer_and_takes_part_in_progress(mix: Mixer) -> N
 
 class _StoppedError(Exception):
     pass
+
+
+def test_mix_stops_on_the_way_to_a_late_range(mix: Mixer) -> None:
+    asked = 0
+
+    def check() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 3:
+            raise _StoppedError
+
+    with pytest.raises(_StoppedError):
+        mix({"tracks": [{"track_id": "song"}], "range": {"start": 2.9}}, check=check)
 
 
 @pytest.mark.parametrize("stretch", [1.0, 2.0])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from services.processing.mixing.catalogue.effects import EFFECTS
 
+from services.processing.mixing.catalogue.effects import EFFECTS
 from tests.support.mixing import apply, noise, points, render
 
 _SCRIPT = """
