@@ -11,7 +11,7 @@ import torch
 
 from services.processing.jobs.kind import Equipment
 from services.processing.networks import fetch_files
-from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS
+from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS, local_name
 from services.processing.separation.demucs import Demucs, find_bag, load_bag
 from services.processing.separation.hybrid import Hybrid
 from services.processing.separation.separator import Check, Separator
@@ -42,6 +42,9 @@ def load_separator(
     if equipment.threads:
         torch.set_num_threads(equipment.threads)
     device = device_of(equipment)
+    if model not in SEPARATORS:
+        path = equipment.models_dir / FOLDER / f"{local_name(model)}.safetensors"
+        raise AppError(ErrorCode.MODEL_NOT_INSTALLED, f"There is no checkpoint {path}. {_GUIDE}")
     info = SEPARATORS[model]
     if model == DEFAULT_MODEL:
         vocals, accompaniment = fetch_files(info.assets, equipment, check, progress)

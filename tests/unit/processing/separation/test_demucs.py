@@ -1,0 +1,182 @@
+"""Demucs piece by piece is demucs-infer's own `apply_model`; checkpoints are read by its real loader."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from demucs_infer.apply import BagOfModels, apply_model
+from demucs_infer.htdemucs import HTDemucs
+from safetensors.torch import save_file
+
+from services.processing.jobs.kind import Equipment
+from services.processing.separation.demucs import Bag, Demucs, find_bag, load_bag
+from services.processing.separation.loading import load_separator
+from services.shared.errors import AppError, ErrorCode
+
+FOUR = ["drums", "bass", "other", "vocals"]
+# A real architecture, narrow: the whole path in milliseconds.
+SMALL = {"channels": 8, "t_layers": 1, "t_heads": 2, "bottom_channels": 16, "depth": 4}
+SEGMENT = Fraction(13, 10)
+
+
+class ArrayMix:
+    """A mix in memory, handed out in blocks of an awkward size."""
+
+    def __init__(self, samples: np.ndarray) -> None:
+        self._samples = samples
+        self.frames = len(samples)
+
+    def blocks(self, check: Callable[[], None]) -> Iterator[np.ndarray]:
+        for start in range(0, self.frames, 30_011):
+            check()
+            yield self._samples[start : start + 30_011]
+
+
+def network(seed: int, sources: list[str] = FOUR) -> HTDemucs:
+    torch.manual_seed(seed)
+    return HTDemucs(sources=sources, segment=SEGMENT, **SMALL).eval()
+
+
+def sound(seconds: float, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed)
+    count = int(44_100 * seconds)
+    shape = np.sin(np.arange(count) / 7_000)[:, None]
+    return (noise.standard_normal((count, 2)) * 0.2 * shape + 0.01).astype(np.float32)
+
+
+def separated(demucs: Demucs, mix: np.ndarray) -> np.ndarray:
+    return np.concatenate(list(demucs.separate(ArrayMix(mix), lambda: None)), axis=1)
+
+
+def reference(model: HTDemucs | BagOfModels, mix: np.ndarray) -> np.ndarray:
+    """demucs' own separation, normalised as its `Separator` does it."""
+    tensor = torch.from_numpy(mix.T.copy())[None]
+    mono = tensor.mean(dim=1)
+    mean, deviation = mono.mean(), mono.std() + 1e-8
+    with torch.no_grad():
+        made = apply_model(model, (tensor - mean) / deviation, shifts=0, split=True, overlap=0.25)[0]
+    return (made * deviation + mean).numpy().transpose(0, 2, 1)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.3, 2.0, 3.1])
+def test_streamed_demucs_equals_apply_model(seconds: float) -> None:
+    model, mix = network(1), sound(seconds)
+    made = separated(Demucs(Bag((model,), ((1.0,) * 4,)), "random"), mix)
+    assert made.shape == (4, len(mix), 2)
+    assert np.abs(made - reference(model, mix)).max() < 1e-4 * max(1.0, np.abs(made).max())
+
+
+def test_streamed_bag_equals_apply_model_on_the_bag() -> None:
+    models, mix = [network(2), network(3)], sound(2.2)
+    weights = [[1.0, 0.0, 0.5, 1.0], [0.0, 1.0, 0.5, 3.0]]
+    made = separated(Demucs(Bag(tuple(models), tuple(map(tuple, weights))), "random"), mix)
+    assert np.abs(made - reference(BagOfModels(models, weights), mix)).max() < 1e-4
+
+
+def test_cancel_is_seen_within_a_segment() -> None:
+    class StopNowError(Exception):
+        pass
+
+    seen = 0
+
+    def check() -> None:
+        nonlocal seen
+        seen += 1
+        # The first pass reads the level: three blocks for these two seconds.
+        if seen > 8:
+            raise StopNowError
+
+    demucs = Demucs(Bag((network(1),), ((1.0,) * 4,)), "random")
+    pieces = demucs.separate(ArrayMix(sound(6.0)), check)
+    with pytest.raises(StopNowError):
+        for _ in pieces:
+            pass
+    assert seen == 9
+
+
+def save(path: Path, model: HTDemucs, **changes: str) -> None:
+    kwargs = {"sources": model.sources, "segment": {"_type": "fraction", "numerator": 13, "denominator": 10}, **SMALL}
+    metadata = {"klass": "demucs.htdemucs.HTDemucs", "args": "[]", "kwargs": json.dumps(kwargs), **changes}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path, metadata)
+
+
+def _equipment(tmp_path: Path) -> Equipment:
+    return Equipment(assets_dir=tmp_path / "assets", models_dir=tmp_path / "models", device="cpu")
+
+
+@pytest.mark.parametrize("layout", ["single.file", "published.folder"])
+def test_checkpoint_of_an_operator_is_found_and_separates_alike(tmp_path: Path, layout: str) -> None:
+    home, model = tmp_path / "models" / "separation", network(4)
+    if layout == "single.file":
+        save(home / "htdemucs.safetensors", model)
+    else:
+        save(home / "htdemucs" / "955717e8.safetensors", model)
+        (home / "htdemucs" / "htdemucs.yaml").write_text(yaml.safe_dump({"models": ["955717e8"]}))
+    demucs = load_separator("htdemucs", None, _equipment(tmp_path), lambda: None, lambda _: None)
+    mix = sound(1.5)
+    made = np.concatenate(list(demucs.separate(ArrayMix(mix), lambda: None)), axis=1)
+    assert np.abs(made - reference(model, mix)).max() < 1e-4
+    assert len(demucs.revision) == 12
+
+
+def test_fine_tuned_bag_takes_each_stem_from_its_own_network(tmp_path: Path) -> None:
+    home, models = tmp_path / "models" / "separation" / "htdemucs_ft", [network(seed) for seed in range(5, 9)]
+    for index, model in enumerate(models):
+        save(home / f"sig{index}.safetensors", model)
+    one_each = [[float(i == j) for j in range(4)] for i in range(4)]
+    recipe = {"models": [f"sig{i}" for i in range(4)], "weights": one_each}
+    (home / "htdemucs_ft.yaml").write_text(yaml.safe_dump(recipe))
+    demucs = load_separator("htdemucs_ft", None, _equipment(tmp_path), lambda: None, lambda _: None)
+    mix = sound(1.0)
+    made = np.concatenate(list(demucs.separate(ArrayMix(mix), lambda: None)), axis=1)
+    for stem, model in enumerate(models):
+        assert np.abs(made[stem] - reference(model, mix)[stem]).max() < 1e-4
+
+
+def test_missing_checkpoint_says_what_to_put_where(tmp_path: Path) -> None:
+    with pytest.raises(AppError) as caught:
+        load_separator("htdemucs", None, _equipment(tmp_path), lambda: None, lambda _: None)
+    assert caught.value.code is ErrorCode.MODEL_NOT_INSTALLED
+    assert str(tmp_path / "models" / "separation" / "htdemucs.safetensors") in caught.value.message
+
+
+def test_half_a_bag_is_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "m.yaml").write_text(yaml.safe_dump({"models": ["a", "b"]}))
+    save(tmp_path / "m" / "a.safetensors", network(1))
+    assert find_bag(tmp_path, "m") is None
+
+
+def test_bag_recipe_cannot_name_files_outside_its_folder(tmp_path: Path) -> None:
+    save(tmp_path / "secret.safetensors", network(1))
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "m.yaml").write_text(yaml.safe_dump({"models": ["../secret"]}))
+    assert find_bag(tmp_path, "m") is None
+
+
+def test_class_that_a_file_names_is_never_called(tmp_path: Path) -> None:
+    save(tmp_path / "evil.safetensors", network(1), klass="os.system", args='["touch /tmp/owned"]')
+    with pytest.raises(AppError, match=r"evil\.safetensors") as caught:
+        load_bag([tmp_path / "evil.safetensors"])
+    assert caught.value.code is ErrorCode.INTERNAL
+
+
+def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.safetensors").write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00notjson!")
+    with pytest.raises(AppError, match=r"broken\.safetensors"):
+        load_bag([tmp_path / "broken.safetensors"])
+
+
+def test_networks_of_different_stems_make_no_bag(tmp_path: Path) -> None:
+    save(tmp_path / "a.safetensors", network(1))
+    save(tmp_path / "b.safetensors", network(2, ["a", "b", "c", "d"]))
+    with pytest.raises(AppError, match=r"b\.safetensors"):
+        load_bag([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
