@@ -92,7 +92,7 @@ class GatewayRoute(APIRoute):
 
 
 async def admit(request: Request, admission: Admission) -> None:
-    """Find the caller and count the request. Raises `AppError` (UNAUTHENTICATED, RATE_LIMITED, UNAVAILABLE)."""
+    """Find the caller and count the request. Raises `AppError`: UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, UNAVAILABLE."""
     gateway: Collaborators = request.app.state.collaborators
     state = request.scope["state"]
     address = client_network(request)
@@ -110,6 +110,8 @@ async def admit(request: Request, admission: Admission) -> None:
     await count(request, admission.limit, caller.subject if caller and per_user else address, session_id=session_id)
     state["caller"] = caller
     if caller is not None:
+        # After the look-up of what has ended: a revoked key is refused as such.
+        require_scope(caller, admission.needed_scope)
         state["user_id"] = caller.subject
 
 
@@ -123,7 +125,6 @@ async def _caller(gateway: Collaborators, request: Request, admission: Admission
             ErrorCode.UNAUTHENTICATED,
             "Sign in first: send `Authorization: Bearer <access token>` from POST /api/v1/auth/login, or `X-API-Key`.",
         )
-    require_scope(caller.principal, admission.needed_scope)
     if caller.browser is not None and request.method not in _SAFE_METHODS:
         require_own_page(gateway, request)
         if not gateway.csrf.matches(caller.principal.session_id, request.headers.get(CSRF_HEADER, "")):
