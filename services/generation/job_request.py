@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from services.generation.backends.protocol import GenerationRequest, Section
+from services.generation.backends.protocol import GenerationRequest, Retake, Section
 from services.shared.errors import AppError, ErrorCode
 
 # Where generations wait in the ledger, and what they are there.
@@ -31,10 +31,11 @@ def encode(request: GenerationRequest, trace: Mapping[str, str], sources: Mappin
         "model": request.model,
         "seed": request.seed,
     }
-    for name in ("negative_prompt", "lyrics", "key", "title", "public", "spec", "melody_id", "continue_from_id"):
+    texts = ("negative_prompt", "lyrics", "key", "title", "public", "spec")
+    for name in (*texts, "melody_id", "continue_from_id", "variation_of_id"):
         if value := getattr(request, name):
             body[name] = value
-    for name in ("guidance_scale", "temperature", "top_k", "top_p", "bpm", "continue_at"):
+    for name in ("guidance_scale", "temperature", "top_k", "top_p", "bpm", "continue_at", "frame_seed"):
         if (number := getattr(request, name)) is not None:
             body[name] = number
     if request.structure:
@@ -42,6 +43,8 @@ def encode(request: GenerationRequest, trace: Mapping[str, str], sources: Mappin
             {key: value for key, value in dataclasses.asdict(section).items() if value not in (None, "")}
             for section in request.structure
         ]
+    if request.retakes:
+        body["retakes"] = [dataclasses.asdict(retake) for retake in request.retakes]
     if trace:
         body[TRACE_KEY] = dict(trace)
     if sources:
@@ -58,6 +61,7 @@ def decode(text: str) -> tuple[GenerationRequest, dict[str, str]]:
         request = GenerationRequest(
             duration_seconds=body.pop("duration"),
             structure=tuple(Section(**section) for section in body.pop("structure", ())),
+            retakes=tuple(Retake(**retake) for retake in body.pop("retakes", ())),
             **body,
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:

@@ -18,6 +18,7 @@ from services.generation.live.broadcast import Broadcasts
 from services.generation.live.encoders import check_format
 from services.generation.sources import TrackSources
 from services.generation.submission import RequestChecker
+from services.generation.variations import Variations
 from services.generation.worker_registry import ResidentModels
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
@@ -54,6 +55,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         self._broadcasts = broadcasts
         self._resident = resident
         self._sources = sources
+        self._variations = Variations(catalogue, sources)
 
     async def Submit(  # noqa: N802 — the wire's name
         self, request: generation_pb2.SubmitRequest, context: Any
@@ -83,7 +85,10 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         return generation_pb2.SubmitBatchResponse(responses=[_submitted(created) for created in answer.jobs])
 
     async def _create_request(self, request: generation_pb2.SubmitRequest, token: str) -> jobs_pb2.CreateRequest:
-        checked, model = self._checker.check(request.request)
+        if request.request.variation_of_id:
+            checked, model = await self._variations.check(request.request, token)
+        else:
+            checked, model = self._checker.check(request.request)
         sources = await self._sources.resolve(checked, token)
         return jobs_pb2.CreateRequest(
             kind=job_request.KIND,

@@ -26,7 +26,7 @@ class TrackSources:
         for pointer, track_id in (("/melody_id", request.melody_id), ("/continue_from_id", request.continue_from_id)):
             if not track_id:
                 continue
-            content = await self._content(pointer, track_id, token)
+            content = await self.content(pointer, track_id, token)
             keys[track_id] = content.master_object_key
             if pointer == "/continue_from_id" and (request.continue_at or 0.0) > content.duration_seconds:
                 raise AppError.field(
@@ -34,7 +34,8 @@ class TrackSources:
                 )
         return keys
 
-    async def _content(self, pointer: str, track_id: str, token: str) -> tracks_pb2.TrackContent:
+    async def content(self, pointer: str, track_id: str, token: str) -> tracks_pb2.TrackContent:
+        """A track that the caller may hear. Raises VALIDATION at `pointer` when there is none."""
         try:
             answer: tracks_pb2.GetTrackResponse = await call(
                 self._tracks.GetTrack, tracks_pb2.GetTrackRequest(track_id=track_id), token=token, retries=_RETRIES

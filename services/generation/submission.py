@@ -94,6 +94,10 @@ class RequestChecker:
                 found.add(f"/{name}", "There is no such track.")
         if wire.HasField("continue_at") and not wire.continue_from_id:
             found.add("/continue_at", "Name the track to go on from (continue_from_id), or leave this out.")
+        if wire.HasField("regenerate"):
+            found.add(
+                "/regenerate", "Name the track whose section is to be played anew (variation_of), or leave this out."
+            )
         structure = _structure(wire, found)
         spec = _spec(wire, found)
         model = self._model(wire, found)

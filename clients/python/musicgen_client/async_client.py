@@ -68,6 +68,7 @@ class AsyncClient:
     model = _method(calls.model)
     generate = _method(calls.generate)
     generate_batch = _method(calls.generate_batch)
+    vary = _method(calls.vary)
     jobs = _method(calls.jobs)
     job = _method(calls.job)
     cancel = _method(calls.cancel)

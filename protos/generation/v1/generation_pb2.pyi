@@ -45,6 +45,8 @@ class GenerateRequest(_message.Message):
     MELODY_ID_FIELD_NUMBER: _builtins.int
     CONTINUE_FROM_ID_FIELD_NUMBER: _builtins.int
     CONTINUE_AT_FIELD_NUMBER: _builtins.int
+    VARIATION_OF_ID_FIELD_NUMBER: _builtins.int
+    REGENERATE_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """1 to 2,000 characters of text."""
     duration_seconds: _builtins.float
@@ -72,8 +74,16 @@ class GenerateRequest(_message.Message):
     """Id of a track that the song goes on from; empty: none."""
     continue_at: _builtins.float
     """The second of that track at which the song begins; unset: its end."""
+    variation_of_id: _builtins.str
+    """Id of a track of the composer that is varied: its form and harmony stay, the rest is made anew. Only seed, title, public and
+    regenerate go with it. Empty: none.
+    """
     @_builtins.property
     def structure(self) -> _containers.RepeatedCompositeFieldContainer[Global___Section]: ...
+    @_builtins.property
+    def regenerate(self) -> Global___Regenerate:
+        """Play one section of that track anew and leave all others as they are; unset: vary the whole."""
+
     def __init__(
         self,
         *,
@@ -96,10 +106,12 @@ class GenerateRequest(_message.Message):
         melody_id: _builtins.str = ...,
         continue_from_id: _builtins.str = ...,
         continue_at: _builtins.float | None = ...,
+        variation_of_id: _builtins.str = ...,
+        regenerate: Global___Regenerate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "regenerate", b"regenerate", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "continue_from_id", b"continue_from_id", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "key", b"key", "lyrics", b"lyrics", "melody_id", b"melody_id", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "public", b"public", "seed", b"seed", "spec_json", b"spec_json", "structure", b"structure", "temperature", b"temperature", "title", b"title", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "continue_from_id", b"continue_from_id", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "key", b"key", "lyrics", b"lyrics", "melody_id", b"melody_id", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "public", b"public", "regenerate", b"regenerate", "seed", b"seed", "spec_json", b"spec_json", "structure", b"structure", "temperature", b"temperature", "title", b"title", "top_k", b"top_k", "top_p", b"top_p", "variation_of_id", b"variation_of_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bpm: _TypeAlias = _typing.Literal["bpm"]  # noqa: Y015
     _WhichOneofArgType__bpm: _TypeAlias = _typing.Literal["_bpm", b"_bpm"]  # noqa: Y015
@@ -135,6 +147,32 @@ class GenerateRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_p) -> _WhichOneofReturnType__top_p | None: ...
 
 Global___GenerateRequest: _TypeAlias = GenerateRequest  # noqa: Y015
+
+@_typing.final
+class Regenerate(_message.Message):
+    """A section that is played anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECTION_FIELD_NUMBER: _builtins.int
+    OCCURRENCE_FIELD_NUMBER: _builtins.int
+    section: _builtins.str
+    """Its name, for example "bridge"."""
+    occurrence: _builtins.int
+    """Which of several of that name, from 1 on; 0: each."""
+    def __init__(
+        self,
+        *,
+        section: _builtins.str = ...,
+        occurrence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["occurrence", b"occurrence", "section", b"section"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Regenerate: _TypeAlias = Regenerate  # noqa: Y015
 
 @_typing.final
 class Section(_message.Message):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from protos.generation.v1 import generation_pb2
 from services.gateway.schemas.body import Body, Line, SaidText, Text
@@ -19,6 +20,7 @@ HIGHEST_SEED = 2**53 - 1
 MOST_SECTIONS = 64
 LARGEST_SPEC_BYTES = 16_384
 LARGEST_BATCH = 32
+MOST_TAKES = 8
 
 
 def _spec_is_small(spec: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -42,6 +44,22 @@ class Section(Body):
         return self
 
 
+TrackId = Annotated[Line, Field(min_length=1, max_length=64)]
+
+
+class Regenerate(Body):
+    """A section of a song that is to be played anew."""
+
+    section: Annotated[Line, Field(min_length=1, max_length=40, examples=["bridge"])]
+    occurrence: Annotated[
+        int, Field(ge=0, le=MOST_SECTIONS, description="Which of several of that name, from 1 on; 0: each.")
+    ] = 0
+
+    def to_message(self) -> generation_pb2.Regenerate:
+        """For the wire."""
+        return generation_pb2.Regenerate(section=self.section, occurrence=self.occurrence)
+
+
 class GenerateRequest(Body):
     """What to make. What is left out is the model's choice; what a model does not take is refused by name."""
 
@@ -60,7 +78,22 @@ class GenerateRequest(Body):
         }
     )
 
-    prompt: Annotated[SaidText, Field(min_length=1, max_length=LONGEST_PROMPT, description="The music in words.")]
+    variation_of: Annotated[
+        TrackId | None,
+        Field(
+            description="A song of the composer: its form and harmony stay, the rest is made anew. "
+            "Only `seed`, `title`, `public` and `regenerate` go with it."
+        ),
+    ] = None
+    prompt: Annotated[
+        SaidText | None,
+        Field(
+            min_length=1,
+            max_length=LONGEST_PROMPT,
+            validate_default=True,
+            description="The music in words. Needed, except with `variation_of`.",
+        ),
+    ] = None
     duration: Annotated[float | None, Field(gt=0, le=LONGEST_SECONDS, description="Seconds.", examples=[30])] = None
     model: Annotated[
         Line | None, Field(max_length=100, description="Id in `GET /api/v1/models`; left out: the default one.")
@@ -82,16 +115,36 @@ class GenerateRequest(Body):
     structure: Annotated[list[Section] | None, Field(max_length=MOST_SECTIONS)] = None
     bpm: Annotated[float | None, Field(ge=20, le=400, description="Beats a minute.", examples=[104])] = None
     key: Annotated[Line | None, Field(max_length=40, description="Tonic and mode.", examples=["A minor"])] = None
+    count: Annotated[
+        int,
+        Field(ge=1, le=MOST_TAKES, description="How many takes; with a `seed` each has the next one. In a batch: 1."),
+    ] = 1
     title: Annotated[Line | None, Field(max_length=200)] = None
     public: Annotated[bool, Field(description="Whether everybody may hear the track.")] = False
+    melody_id: Annotated[TrackId | None, Field(description="A track whose melody the song follows.")] = None
+    continue_from_id: Annotated[TrackId | None, Field(description="A track that the song goes on from.")] = None
+    continue_at: Annotated[
+        float | None, Field(ge=0, le=36_000, description="The second of that track at which the song begins.")
+    ] = None
+    regenerate: Annotated[
+        Regenerate | None, Field(description="Play one section of that song anew and leave all others as they are.")
+    ] = None
 
-    def to_message(self) -> generation_pb2.GenerateRequest:
-        """For the wire."""
+    @field_validator("prompt")
+    @classmethod
+    def _says_what_to_make(cls, value: str | None, info: ValidationInfo) -> str | None:
+        # `variation_of` stands before it, so that it is known here.
+        if value is None and info.data.get("variation_of") is None:
+            raise PydanticCustomError("missing", "This value is required.")
+        return value
+
+    def to_message(self, take: int = 0) -> generation_pb2.GenerateRequest:
+        """For the wire. `take` counts from 0: each has a seed of its own, also where one was given."""
         return generation_pb2.GenerateRequest(
-            prompt=self.prompt,
+            prompt=self.prompt or "",
             duration_seconds=self.duration,
             model=self.model or "",
-            seed=self.seed,
+            seed=(self.seed + take) % (HIGHEST_SEED + 1) if self.seed is not None else None,
             negative_prompt=self.negative_prompt or "",
             guidance_scale=self.guidance_scale,
             temperature=self.temperature,
@@ -107,7 +160,18 @@ class GenerateRequest(Body):
             title=self.title or "",
             public=self.public,
             spec_json=orjson.dumps(self.spec).decode() if self.spec else "",
+            melody_id=self.melody_id or "",
+            continue_from_id=self.continue_from_id or "",
+            continue_at=self.continue_at,
+            variation_of_id=self.variation_of or "",
+            regenerate=self.regenerate.to_message() if self.regenerate else None,
         )
+
+
+def _is_one_take(request: GenerateRequest) -> GenerateRequest:
+    if request.count != 1:
+        raise ValueError("A batch names each song: leave count out, and repeat the request.")
+    return request
 
 
 class GenerateBatchRequest(Body):
@@ -121,10 +185,18 @@ class GenerateBatchRequest(Body):
         }
     )
 
-    requests: Annotated[list[GenerateRequest], Field(min_length=1, max_length=LARGEST_BATCH)]
+    requests: Annotated[
+        list[Annotated[GenerateRequest, AfterValidator(_is_one_take)]], Field(min_length=1, max_length=LARGEST_BATCH)
+    ]
 
 
 class JobBatch(BaseModel):
     """The jobs of a batch, in the order of its requests."""
 
     jobs: list[Job]
+
+
+class GeneratedJob(Job):
+    """The job that was asked for; with several takes the first of them."""
+
+    jobs: Annotated[list[Job] | None, Field(description="Every take, where `count` was more than 1.")] = None

@@ -27,6 +27,8 @@ from services.generation.composer.performance import Event, Touch, perform
 from services.generation.composer.pitch import MINOR_LIKE, Key, make_key
 from services.generation.composer.plan import Plan
 from services.generation.composer.prompt import read_request
+from services.generation.composer.recipe import recipe_of
+from services.generation.composer.retakes import spliced
 from services.generation.composer.score import DRUM_BANK, TICKS_PER_BEAT, Note, Part, Score, SectionSpan
 from services.generation.composer.spec import METERS, AskedSection, MusicSpec
 from services.generation.composer.streams import Stream
@@ -45,13 +47,18 @@ def compose(request: GenerationRequest) -> Score:
     """Write a song. Raises `AppError` for fields of the request that make no sense; everything else has an answer."""
     spec = read_request(request)
     genre = GENRES[spec.genre]
-    plan = make_plan(genre, spec, max(_SHORTEST_SECONDS, request.duration_seconds), request.seed)
+    frame_seed = request.seed if request.frame_seed is None else request.frame_seed
+    plan = make_plan(genre, spec, max(_SHORTEST_SECONDS, request.duration_seconds), frame_seed)
+    plan = replace(plan, seed=request.seed)
     cast = choose_cast(plan.genre, spec, plan.stream("cast"))
     parts = _write_parts(plan, cast, arrange(plan, cast))
     if not parts:
         # Every section asked for silence: then the sections' own wishes give way.
         plan = replace(plan, sections=tuple(replace(section, asked=None) for section in plan.sections))
         parts = _write_parts(plan, cast, arrange(plan, cast))
+    for retake in request.retakes:
+        other = replace(plan, seed=retake.seed)
+        parts = spliced(plan, parts, _write_parts(other, cast, arrange(other, cast)), retake)
     return Score(
         title=request.title or make_title(request.prompt, genre),
         bpm=plan.bpm,
@@ -67,7 +74,7 @@ def compose(request: GenerationRequest) -> Score:
         time_signature=METERS[_meter_name(plan)][1] if spec.meter != "12/8" else (4, 4),
         mix=genre.mix,
         seed=request.seed,
-        spec=describe_spec(plan, parts),
+        spec={**describe_spec(plan, parts), "recipe": recipe_of(request)},
     )
 
 

@@ -34,7 +34,7 @@ DESCRIPTION = ModelDescription(
     default_duration_seconds=30.0,
     conditioning=("text", "structure"),
     outputs=("audio", "stems", "midi"),
-    parameters=("bpm", "key", "structure", "spec"),
+    parameters=("bpm", "key", "structure", "spec", "variation_of", "regenerate"),
     revision=REVISION,
     attributions=(
         "MuseScore_General SoundFont by S. Christian Collins and others, MIT licence "

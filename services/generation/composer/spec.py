@@ -46,8 +46,10 @@ FIELDS = (
     "curve",
     "structure",
     "understood",
+    "recipe",
 )
-"""Fields of the API's `spec`. `understood` is only shown; it is ignored when a returned spec is sent back."""
+"""Fields of the API's `spec`. `understood` and `recipe` are only shown; they are ignored when a returned spec is sent
+back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,8 @@ def apply_overrides(spec: MusicSpec, overrides: Mapping[str, Any]) -> MusicSpec:
     """The spec with the API's `spec` fields on top. Unknown fields and values are refused by name (`AppError`)."""
     for name, value in overrides.items():
         if name not in FIELDS:
-            raise AppError.field(f"/spec/{name}", f"is not a field of spec; the fields are {', '.join(FIELDS[:-1])}")
-        if name != "understood" and value is not None:
+            raise AppError.field(f"/spec/{name}", f"is not a field of spec; the fields are {', '.join(_OVERRIDES)}")
+        if name in _OVERRIDES and value is not None:
             spec = _OVERRIDES[name](spec, value)
     return spec
 

@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from safetensors.numpy import load_file
-
 STYLES: Final = ("rock", "funk", "jazz", "latin", "hiphop", "reggae")
 _LANES: Final = ("kick", "snare", "rim", "hat", "open", "pedal", "ride", "bell", "crash", "tom")
 _STEPS: Final = 16
@@ -64,4 +62,7 @@ class Groove:
 @cache
 def learned_groove() -> Groove:
     """The tables of the package, read once."""
+    # Here and not above: the gRPC server reads requests without numpy.
+    from safetensors.numpy import load_file
+
     return Groove(load_file(Path(__file__).with_name("groove.safetensors")))

@@ -6,8 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from safetensors.numpy import load_file
-
 from services.generation.composer.chord import Chord
 
 WIDEST: Final = 12
@@ -57,4 +55,7 @@ def _nested(table: Any) -> Any:
 @cache
 def learned_melody() -> MelodyCosts:
     """The tables of the package, read once."""
+    # Here and not above: the gRPC server reads requests without numpy.
+    from safetensors.numpy import load_file
+
     return MelodyCosts(load_file(Path(__file__).with_name("melody.safetensors")))

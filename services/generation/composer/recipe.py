@@ -1,0 +1,43 @@
+"""What a song was made from, kept in its spec: enough to make it again, to vary it, or to play a section anew.
+
+Light: the gRPC server reads recipes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from services.generation.backends.protocol import GenerationRequest, Retake, Section
+
+_FIELDS = ("prompt", "bpm", "key", "spec")
+
+
+def recipe_of(request: GenerationRequest) -> dict[str, Any]:
+    """The request as JSON, without what does not change a note."""
+    recipe: dict[str, Any] = {"seconds": request.duration_seconds, "seed": request.seed}
+    recipe |= {name: value for name in _FIELDS if (value := getattr(request, name))}
+    if request.frame_seed is not None:
+        recipe["frame_seed"] = request.frame_seed
+    if request.structure:
+        recipe["structure"] = [dataclasses.asdict(section) for section in request.structure]
+    if request.retakes:
+        recipe["retakes"] = [dataclasses.asdict(retake) for retake in request.retakes]
+    return recipe
+
+
+def request_from(recipe: Mapping[str, Any], model: str) -> GenerationRequest:
+    """The request of a recipe. Raises KeyError, TypeError for what `recipe_of` never wrote."""
+    return GenerationRequest(
+        duration_seconds=float(recipe["seconds"]),
+        model=model,
+        seed=int(recipe["seed"]),
+        prompt=str(recipe.get("prompt", "")),
+        bpm=recipe.get("bpm"),
+        key=str(recipe.get("key", "")),
+        spec=dict(recipe.get("spec", {})),
+        structure=tuple(Section(**section) for section in recipe.get("structure", ())),
+        frame_seed=recipe.get("frame_seed"),
+        retakes=tuple(Retake(**retake) for retake in recipe.get("retakes", ())),
+    )
