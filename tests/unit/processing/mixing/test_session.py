@@ -1,8 +1,10 @@
 """What a session may say, and how its errors point at what has to change."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -238,3 +240,10 @@ def test_session_with_clips_is_the_same_again_after_it_was_kept_with_every_field
     clips = [{"track_id": "t", "stem": "bass", "start": 1.0, "length": 2.0}]
     request = parse({"tracks": [{"clips": clips, "gain_db": -6.0}]})
     assert parse(request.model_dump(mode="json", exclude_none=True)) == request
+
+
+def test_session_of_the_guide_can_be_used() -> None:
+    guide = Path(__file__).parents[4] / "docs" / "guides" / "mixing.md"
+    example = guide.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    request = parse(yaml.safe_load(example))
+    assert [request.name_of(n) for n in range(4)] == ["drums", "bass", "keys", "birds"]
