@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
+import fcntl
 import gzip
 import hashlib
 import json
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -129,6 +132,17 @@ def compress(out: Path) -> None:
             path.with_name(path.name + ".gz").write_bytes(small)
 
 
+@contextlib.contextmanager
+def only_one(frontend: Path) -> Iterator[None]:
+    """Wait until no other build works in this checkout."""
+    folder = os.open(frontend, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 class Builder:
     """Runs the steps, tells how far it is, and keeps what the tools said in a log."""
 
@@ -222,25 +236,13 @@ class Builder:
             raise BuildError(f"{what[0].upper()}{what[1:]} failed:\n{tail}\nAll of it: {self.log}")
 
 
-def main() -> int:
-    """0 when the studio is built (or with `--optional` was tried), 1 with what went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--force", action="store_true", help="build even when nothing changed")
-    parser.add_argument("--test", action="store_true", help="check types and form, run the unit tests; build nothing")
-    parser.add_argument("--optional", action="store_true", help="end with 0 even when the build fails")
-    arguments = parser.parse_args()
-    if arguments.test:
-        try:
-            Builder(FRONTEND).check()
-        except BuildError as failure:
-            print(f"\n{failure}", file=sys.stderr)
-            return 1
-        return 0
+def build_if_changed(*, force: bool) -> None:
+    """Build unless the last build is of the same sources. Raises `BuildError`; then the last good build is back."""
     stamp = FRONTEND / ".next" / "built"
     wanted = fingerprint(FRONTEND, API_DOCUMENT, Path(__file__).resolve())
     fresh = stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and (OUT / "csp.json").exists()
-    if fresh and not arguments.force:
-        return 0
+    if fresh and not force:
+        return
     print("Building the web studio (once, and whenever it changed; about a minute).", flush=True)
     builder = Builder(FRONTEND)
     last_good = FRONTEND / ".next" / "last-good"
@@ -250,18 +252,35 @@ def main() -> int:
         shutil.copytree(OUT, last_good)
     try:
         builder.build()
-    except BuildError as failure:
+    except BuildError:
         if last_good.exists():
             shutil.rmtree(OUT, ignore_errors=True)
             shutil.move(last_good, OUT)
-        print(f"\n{failure}", file=sys.stderr)
-        if arguments.optional:
-            kept = "with the last build of it" if (OUT / "csp.json").exists() else "without it"
-            print(f"The platform starts {kept}.", file=sys.stderr)
-        return 0 if arguments.optional else 1
+        raise
     shutil.rmtree(last_good, ignore_errors=True)
     stamp.write_text(wanted, encoding="utf-8")
     builder.say("the studio is built")
+
+
+def main() -> int:
+    """0 when the studio is built (or with `--optional` was tried), 1 with what went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--force", action="store_true", help="build even when nothing changed")
+    parser.add_argument("--test", action="store_true", help="check types and form, run the unit tests; build nothing")
+    parser.add_argument("--optional", action="store_true", help="end with 0 even when the build fails")
+    arguments = parser.parse_args()
+    try:
+        with only_one(FRONTEND):
+            if arguments.test:
+                Builder(FRONTEND).check()
+            else:
+                build_if_changed(force=arguments.force)
+    except BuildError as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        if not arguments.optional:
+            return 1
+        kept = "with the last build of it" if (OUT / "csp.json").exists() else "without it"
+        print(f"The platform starts {kept}.", file=sys.stderr)
     return 0
 
 

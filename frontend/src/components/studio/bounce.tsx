@@ -21,7 +21,7 @@ export function Bounce() {
   const made = job.data?.result?.track_ids[0];
   const failure = bounce.error ? text(bounce.error) : job.data?.status === "failed" ? job.data.error?.detail : null;
   return (
-    <div className="ml-auto flex items-center gap-3">
+    <div className="flex items-center gap-3 max-md:ml-auto">
       <span role="status" className="tabular text-sm">
         {failure ? (
           <span className="text-bad">{failure}</span>

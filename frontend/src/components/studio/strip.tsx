@@ -37,12 +37,12 @@ export function Strip({
       style={{ height: LANE_HEIGHT, boxShadow: `inset 4px 0 0 ${colour}` }}
     >
       <div className="flex min-w-0 flex-1 flex-col justify-between">
-        <div className="flex items-center gap-1.5">
+        <div className="flex items-center gap-1.5 max-md:flex-wrap">
           <button
             type="button"
             onClick={() => select(channel.id)}
             aria-pressed={selected}
-            className="min-w-0 flex-1 truncate text-left font-semibold capitalize"
+            className="min-w-0 flex-1 truncate text-left font-semibold capitalize max-md:basis-full"
           >
             {channel.name}
           </button>
@@ -77,7 +77,7 @@ export function Strip({
             onDoubleClick={() => editChannel(channel.id, "gain", { gainDb: 0 })}
             className="min-w-0 flex-1"
           />
-          <span className="tabular w-16 text-right text-[13px] text-muted">{gainText(channel.gainDb)}</span>
+          <span className="tabular w-14 text-right text-[13px] text-muted">{gainText(channel.gainDb)}</span>
         </div>
       </div>
       <Meter

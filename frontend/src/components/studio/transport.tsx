@@ -5,6 +5,7 @@ import { useEffect, useRef } from "react";
 import { useTranslations } from "use-intl";
 import { Bounce } from "./bounce";
 import { GRIDS } from "./editor";
+import { Meter } from "./meter";
 import { IconButton } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
 import { Slider } from "@/components/ui/slider";
@@ -88,6 +89,11 @@ export function Transport({
         <IconButton label={t("reset")} onClick={onReset} className="max-sm:hidden">
           <RotateCcw size={16} />
         </IconButton>
+      </div>
+      <div className="ml-auto flex items-center gap-3 max-md:hidden" title={t("masterLevel")}>
+        <div className="h-10">
+          <Meter analyser={engine?.masterAnalyser} label={t("masterLevel")} />
+        </div>
       </div>
       <Bounce />
     </div>
