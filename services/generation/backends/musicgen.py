@@ -61,6 +61,8 @@ _DEBUG = ModelDescription(
 _DEBUG_LIVE_GAIN_DB = -26.0
 _SLOTS = 4
 _MEMORY_SHARE = 0.6
+# Below the models' folder; hidden, so that nobody takes it for a model.
+_QUANTISED_FOLDER = ".quantised"
 
 
 class MusicGenBackend:
@@ -118,14 +120,21 @@ class MusicGenBackend:
         from services.generation.models.installation import checked, install, memory_bytes
         from services.generation.musicgen.song import InstalledModel, SongMaker
         from services.generation.musicgen.text_conditioner import HashTokenizer
+        from services.generation.runtimes.plan import Wish
+        from services.generation.runtimes.selection import select_runtime
 
         def build(installed: InstalledModel) -> SongMaker:
-            return SongMaker(installed, torch_runtime(installed.model, _SLOTS, self._environment.threads))
+            environment = self._environment
+            wish = Wish(environment.device, environment.precision, threads=environment.threads)
+            cache = self._shelf.folder / _QUANTISED_FOLDER
+            return SongMaker(installed, select_runtime(installed.model, wish, cache=cache))
 
         if model_id == _DEBUG.id:
             model = debug.build()
             tokenizer = HashTokenizer(model.configuration.text.vocabulary)
-            return Plan(0, lambda: build(InstalledModel(_DEBUG, model, tokenizer, _DEBUG_LIVE_GAIN_DB)))
+            installed = InstalledModel(_DEBUG, model, tokenizer, _DEBUG_LIVE_GAIN_DB)
+            # The reference, so that its noise is the same on every machine.
+            return Plan(0, lambda: SongMaker(installed, torch_runtime(model, _SLOTS, self._environment.threads)))
         description = next((model for model in self._shelf.descriptions() if model.id == model_id), None)
         if description is None:
             raise AppError(ErrorCode.NOT_FOUND, f"There is no MusicGen model “{model_id}”.")

@@ -60,8 +60,12 @@ def decoder_weights(decoder: nn.Module, precision: WeightPrecision, cache: Path 
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             _log.warning("quantised_weights_unreadable", path=str(path), error=str(error))
     weights = _quantize(state, precision)
-    _write(weights, path)
-    _log.info("quantised_weights_cached", path=str(path), size_bytes=path.stat().st_size)
+    try:
+        _write(weights, path)
+    except OSError as error:  # a folder that is read-only or full costs time at the next start, nothing else
+        _log.warning("quantised_weights_not_cached", path=str(path), error=str(error))
+    else:
+        _log.info("quantised_weights_cached", path=str(path), size_bytes=path.stat().st_size)
     return weights
 
 
