@@ -139,3 +139,49 @@ async def test_models_are_listed_with_licence_and_limits(ada: Person) -> None:
     assert (model["licence"], model["commercial_use"], model["max_duration"]) == ("MIT", True, 600.0)
     assert model["default"]
     assert model["parameters"] == ["bpm", "key"]
+
+
+async def test_takes_have_seeds_of_their_own_and_are_taken_together(gateway: Gateway, ada: Person) -> None:
+    headers = {"idempotency-key": new_id()}
+    answer = await ada.http.post(
+        "/api/v1/generate", json={"prompt": "x", "seed": 2**53 - 2, "count": 3}, headers=headers
+    )
+    assert answer.status_code == 202
+    job = answer.json()
+    assert job["jobs"][0]["id"] == job["id"]
+    assert len({take["id"] for take in job["jobs"]}) == 3
+    assert answer.headers["location"] == job["links"]["self"]
+    assert [request.seed for request in gateway.backend.generation.submitted[-3:]] == [2**53 - 2, 2**53 - 1, 0]
+    again = await ada.http.post(
+        "/api/v1/generate", json={"prompt": "x", "seed": 2**53 - 2, "count": 3}, headers=headers
+    )
+    assert again.headers["idempotency-replayed"] == "true"
+    assert [take["id"] for take in again.json()["jobs"]] == [take["id"] for take in job["jobs"]]
+    unseeded = await ada.http.post("/api/v1/generate", json={"prompt": "x", "count": 2})
+    assert unseeded.status_code == 202
+    assert not any(request.HasField("seed") for request in gateway.backend.generation.submitted[-2:])
+
+
+async def test_wrong_takes_are_refused_by_the_bodys_own_fields(gateway: Gateway, ada: Person) -> None:
+    for body, pointer in (
+        ({"prompt": "x", "count": 0}, "/count"),
+        ({"prompt": "x", "count": 9}, "/count"),
+        ({"prompt": "x", "count": 2, "duration": 601}, "/duration"),
+    ):
+        answer = await ada.http.post("/api/v1/generate", json=body)
+        assert answer.status_code == 422
+        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    batch = {"requests": [{"prompt": "x", "count": 2}]}
+    answer = await ada.http.post("/api/v1/generate/batch", json=batch)
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/requests/0"]
+    assert (await ada.http.get("/api/v1/jobs")).json()["items"] == []
+
+
+async def test_melody_and_continuation_reach_the_generation_service(gateway: Gateway, ada: Person) -> None:
+    track = new_id()
+    body = {"prompt": "x", "melody_id": track, "continue_from_id": track, "continue_at": 12.5}
+    assert (await ada.http.post("/api/v1/generate", json=body)).status_code == 202
+    sent = gateway.backend.generation.submitted[-1]
+    assert (sent.melody_id, sent.continue_from_id, sent.continue_at) == (track, track, 12.5)
+    assert (await ada.http.post("/api/v1/generate", json={"prompt": "x"})).status_code == 202
+    assert not gateway.backend.generation.submitted[-1].HasField("continue_at")
