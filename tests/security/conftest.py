@@ -11,6 +11,7 @@ from tests.integration.conftest import (
     secrets_dir,
     servers_folder,
     start_user_management,
+    user_management,
     valkey_server,
     valkey_url,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "sql",
     "start_accounts",
     "start_user_management",
+    "user_management",
     "valkey_server",
     "valkey_url",
 ]

@@ -12,15 +12,7 @@ import httpx
 import pytest_asyncio
 import soundfile
 
-from services.gateway.config import GatewaySettings
-from services.generation.__main__ import serve as serve_generation
-from services.generation.backends.protocol import BackendEnvironment
-from services.generation.config import GenerationSettings
-from services.generation.worker.__main__ import work
-from services.processing.__main__ import serve as serve_processing
-from services.processing.config import ProcessingSettings
-from tests.support.backends import ToneBackend
-from tests.support.gateway_platform import serving
+from tests.support.real_services import real_services
 from tests.support.user_management import UserManagement, eventually
 
 PASSWORD = "a long passphrase"
@@ -29,35 +21,8 @@ PASSWORD = "a long passphrase"
 @pytest_asyncio.fixture
 async def url(user_management: UserManagement, servers_folder: Path, tmp_path: Path) -> AsyncIterator[str]:
     """A whole platform in this process."""
-    shared = {
-        "redis_url": user_management.settings.redis_url,
-        "storage_url": user_management.settings.storage_url,
-        "secrets_dir": user_management.secrets_dir,
-        "users_address": user_management.address,
-        "generation_address": f"unix:{servers_folder}/g-{uuid.uuid4().hex[:8]}.sock",
-        "processing_address": f"unix:{servers_folder}/p-{uuid.uuid4().hex[:8]}.sock",
-        "environment": "development",
-    }
-    scratch = {"scratch_dir": tmp_path / "scratch"}
-    generation = GenerationSettings(**shared, **scratch, address=shared["generation_address"])
-    processing = ProcessingSettings(**shared, **scratch, address=shared["processing_address"])
-    nowhere = Path("/nonexistent")
-    backends = [ToneBackend(BackendEnvironment(nowhere, nowhere))]
-    stop = asyncio.Event()
-    tasks = [
-        asyncio.create_task(serve_generation(generation, backends, stop)),
-        asyncio.create_task(work(generation, backends, stop)),
-        asyncio.create_task(serve_processing(processing, stop)),
-    ]
-    async with serving(GatewaySettings(**shared)) as (address, _, _):
-        async with httpx.AsyncClient(base_url=address, trust_env=False) as http:
-            async with asyncio.timeout(30):
-                while (await http.get("/health/ready")).status_code != 200:
-                    assert not any(task.done() for task in tasks)
-                    await asyncio.sleep(0.05)
+    async with real_services(user_management, servers_folder, tmp_path) as address:
         yield address
-    stop.set()
-    await asyncio.gather(*tasks)
 
 
 @contextlib.asynccontextmanager

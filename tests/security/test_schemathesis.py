@@ -1,0 +1,69 @@
+"""The running platform against its own OpenAPI document (schemathesis): no 5xx, no answer that it does not describe."""
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.support.real_services import real_services
+from tests.support.user_management import PASSWORD, UserManagement
+
+pytestmark = pytest.mark.integration
+
+# They end the credential that everything else is asked with; `test_matrix` and `test_account_security` ask them.
+ENDING = ("logout", "close_session", "delete_me")
+
+# What no schema can say is refused as 422, too: a wrong password, a used token, a model that takes no lyrics.
+BEYOND_SCHEMAS = "positive_data_acceptance"
+
+
+@pytest_asyncio.fixture
+async def platform(
+    user_management: UserManagement, servers_folder: Path, tmp_path: Path, sql: asyncpg.Connection
+) -> AsyncIterator[tuple[str, str]]:
+    """The platform's address and an administrator's access token."""
+    async with real_services(user_management, servers_folder, tmp_path, rate_limits="off") as url:
+        person = await user_management.sign_up()
+        await sql.execute("UPDATE users SET role = 'admin' WHERE id = $1", person.id)
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            body = {"identifier": person.username, "password": PASSWORD}
+            token = (await http.post("/api/v1/auth/login", json=body)).json()["access_token"]
+        yield url, token
+
+
+async def run(url: str, token: str, *options: str) -> tuple[int, str]:
+    """schemathesis' exit status and what it said."""
+    program = Path(sys.executable).parent / "schemathesis"
+    with tempfile.TemporaryDirectory() as folder:
+        process = await asyncio.create_subprocess_exec(
+            str(program), "run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {token}",
+            *(part for name in ENDING for part in ("--exclude-operation-id", name)),
+            "--request-timeout", "70", "--no-color", "--continue-on-failure", "--warnings", "off",
+            "--suppress-health-check", "all", "--exclude-checks", BEYOND_SCHEMAS, *options,
+            cwd=folder, env={**os.environ, "NO_PROXY": "*"},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+    return process.returncode or 0, said.decode(errors="replace")
+
+
+async def test_a_sample_of_requests_gets_answers_that_the_document_describes(platform: tuple[str, str]) -> None:
+    seed = os.environ.get("MUSICGEN_TEST_SEED", "1")
+    status, said = await run(*platform, "--phases", "examples,fuzzing", "--max-examples", "2", "--seed", seed)
+    print(said[-1500:])
+    assert status == 0, said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+async def test_every_phase_of_schemathesis_finds_nothing(platform: tuple[str, str]) -> None:
+    status, said = await run(*platform, "--checks", "all", "--max-examples", "20")
+    print(said[-3000:])
+    assert status == 0, said
