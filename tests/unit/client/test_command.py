@@ -126,7 +126,7 @@ def test_song_without_progress_is_still_written(song: None, server: Any, problem
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["-o", "a.xyz"], "the ending of --output has to be one of wav, flac, mp3, ogg, opus, not 'xyz'"),
+        (["-o", "a.xyz"], "the ending of --output has to be one of wav, flac, mp3, ogg, opus, m4a, not 'xyz'"),
         (["--format", "aac"], "--format has to be one of"),
         (["-o", "."], "is a folder"),
         (["-o", "missing/a.wav"], "the folder missing does not exist"),

@@ -63,22 +63,50 @@ def generate(
     options = _options(duration, model, seed, negative_prompt, bpm, key, lyrics, title, public)
     asked = _checked(out, format_name, stems, midi, wait=wait, stream=stream, json=json)
     with connect(url) as client:
-        job = client.generate(prompt, **options)
-        if not wait:
-            output.document({"job": job}) if json else output.line(job.id)
-            return
-        try:
-            job, written = _make(client, job, asked, stream=stream, json=json)
-        except KeyboardInterrupt:
-            stop(client, job)
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
-        tracks = [client.track(track_id) for track_id in job.track_ids]
+        _follow(client, client.generate(prompt, **options), asked, wait=wait, stream=stream, json=json)
+
+
+@app.command()
+def vary(
+    track_id: Annotated[str, typer.Argument(metavar="TRACK", help="A song of the composer.")],
+    section: Annotated[
+        str | None, typer.Option("--section", help="Play only this section anew, for example bridge.")
+    ] = None,
+    occurrence: Annotated[int, typer.Option("--occurrence", min=0, help="Which of several; 0: each.")] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same seed makes the same variation again.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="The track's name.")] = None,
+    out: Output = None,
+    format_name: Annotated[str | None, typer.Option("--format", "-f", help="wav, flac, mp3, ogg or opus.")] = None,
+    stems: Stems = None,
+    midi: Midi = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the song and fetch it.")] = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Make another version of a song: its form and harmony stay. Ctrl-C asks the server to stop."""
+    asked = _checked(out, format_name, stems, midi, wait=wait, stream=False, json=json)
+    with connect(url) as client:
+        job = client.vary(track_id, section=section, occurrence=occurrence, seed=seed, title=title)
+        _follow(client, job, asked, wait=wait, stream=False, json=json)
+
+
+def _follow(client: Client, job: Job, asked: Wanted, *, wait: bool, stream: bool, json: bool) -> None:
+    """Say the job's id, or follow it to its end and say which files came of it."""
+    if not wait:
+        output.document({"job": job}) if json else output.line(job.id)
+        return
+    try:
+        job, written = _make(client, job, asked, stream=stream, json=json)
+    except KeyboardInterrupt:
+        stop(client, job)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    tracks = [client.track(track_id) for track_id in job.track_ids]
     if json:
         output.document({"job": job, "tracks": tracks, "files": [str(path) for path in written]})
         return
     for track in tracks:
         output.note(f"{track.title or track.id}: {output.clock(track.duration)}, {track.model}, seed {track.seed}")
-    if out != STDOUT:
+    if asked.audio != STDOUT:
         for path in written:
             output.line(str(path))
 
