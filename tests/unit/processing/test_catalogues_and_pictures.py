@@ -1,0 +1,65 @@
+"""What the server describes and draws."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from protos.processing.v1 import processing_pb2
+from services.processing.heavy_work import HeavyWork
+from services.processing.jobs.catalogues import document
+from services.processing.media.spectrograms import Spectrograms
+from services.processing.scratch import Scratch
+from services.shared.errors import AppError, ErrorCode
+from services.shared.storage import ObjectStore
+
+KEY = "jobs/j/1/master.flac"
+
+
+def test_effects_and_presets_are_described() -> None:
+    effects = json.loads(document(processing_pb2.CATALOGUE_EFFECTS))
+    assert "compressor" in {effect["id"] for effect in effects["effects"]}
+    assert json.loads(document(processing_pb2.CATALOGUE_PRESETS))["items"]
+
+
+def test_unknown_catalogue_is_refused() -> None:
+    with pytest.raises(AppError) as raised:
+        document(processing_pb2.CATALOGUE_UNSPECIFIED)
+    assert raised.value.code is ErrorCode.VALIDATION
+
+
+@pytest.fixture
+async def pictures(store: ObjectStore, scratch: Scratch, heavy: HeavyWork, master: Path) -> Spectrograms:
+    await store.put_file(KEY, master)
+    return Spectrograms(store, scratch, heavy, linger_seconds=5.0)
+
+
+async def test_picture_is_drawn_once(pictures: Spectrograms, store: ObjectStore) -> None:
+    first, second = await asyncio.gather(*(pictures.ensure(KEY, 200, 100, "ember") for _ in range(2)))
+    assert first == second
+    data = await store.get(first.object_key)
+    # PNG (ISO/IEC 15948 §5.2, §11.2.2): signature, then width and height.
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (int.from_bytes(data[16:20]), int.from_bytes(data[20:24])) == (200, 100)
+    assert (await pictures.ensure(KEY, 200, 100, "ocean")).etag != first.etag
+    await pictures.aclose()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scheme", "pointer"),
+    [
+        (10, 100, "ember", "/width"),
+        (200, 5_000, "ember", "/width"),
+        (200, 100, "x/../y", "/scheme"),
+        (200, 100, "nope", "/scheme"),
+    ],
+)
+async def test_picture_that_cannot_be_drawn_is_refused(
+    pictures: Spectrograms, width: int, height: int, scheme: str, pointer: str
+) -> None:
+    with pytest.raises(AppError) as raised:
+        await pictures.ensure(KEY, width, height, scheme)
+    assert pointer in [violation.pointer for violation in raised.value.violations]
