@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 # The tests' hypothesis seeds rotate with the commit: each run is reproducible, no two commits sample alike.
 SEED := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 0)
 
-.PHONY: help run ui ui-test screenshots test test-full lint format protos protos-check openapi assets bench composer-report load clean environment-run environment-test
+.PHONY: help run ui ui-test screenshots test test-full lint format protos protos-check openapi assets bench bench-engine bench-engine-gpu composer-report load clean environment-run environment-test
 
 help: ## this list
 	@echo "Music Gen AI"; echo
@@ -61,6 +61,12 @@ bench: environment-test ## measure the composer and the engine on this machine
 
 composer-report: environment-test ## measure the composer over genres and seeds (tables, spectrograms)
 	@$(PY) scripts/composer_report.py
+
+bench-engine: environment-test ## the MusicGen engine beside transformers on the CPU (half an hour; QUICK=1: minutes)
+	@$(PY) scripts/bench_engine.py $(if $(QUICK),--quick,)
+
+bench-engine-gpu: environment-test ## the same on a GPU, in eight minutes
+	@$(PY) scripts/bench_engine_gpu.py
 
 load: environment-test ## 50 users for 60 s against an instance of its own; prints percentiles
 	@$(PY) scripts/load_test.py

@@ -16,6 +16,8 @@ from services.generation.runtimes.paged_decoder import PagedDecoder
 from services.generation.runtimes.plan import OPENVINO
 from services.generation.runtimes.precision import Precision
 
+# Two rows of so many positions cost about as much as a step of sixteen songs: nobody's buffer runs dry meanwhile.
+_PREFILL_CHUNK = 16
 # What the conditioner still runs in torch, once for a song.
 _KEPT = ("encoder_attn.k_proj", "encoder_attn.v_proj")
 
@@ -49,6 +51,7 @@ def openvino_runtime(
         slots=slots,
         name=OPENVINO,
         precision=str(precision),
+        prefill_chunk=_PREFILL_CHUNK,
         close=decoder.close,
     )
 

@@ -1,0 +1,65 @@
+"""The benchmark scripts themselves: their arithmetic, and that they run."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+def script(name: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    return script("bench_engine")
+
+
+def test_windows_are_joined_by_straight_lines(bench: ModuleType) -> None:
+    total = bench.integrate([(0, bench.Cost(1.0, 2.0)), (9, bench.Cost(10.0, 2.0))], 10)
+    assert total.wall == pytest.approx(sum(range(1, 11)))
+    assert total.cpu == pytest.approx(20.0)
+
+
+def test_a_listener_waits_when_a_piece_comes_after_the_last_one_was_played(bench: ModuleType) -> None:
+    second = bench.SMALL.codec.sample_rate
+    assert bench.starvation([(1.0, second), (1.5, second), (2.9, second)]) == 0.0
+    assert bench.starvation([(1.0, second), (2.25, second), (3.5, second)]) == pytest.approx(0.25)
+
+
+def test_the_gpu_benchmark_runs_on_a_processor_at_toy_dimensions(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("transformers")
+    gpu = script("bench_engine_gpu")
+    assert gpu.main(["--tiny", "--device", "cpu", "--songs", "1", "2", "--steps", "2"]) == 0
+    out = capsys.readouterr().out
+    lines = [line.split()[:3] for line in out.splitlines()]
+    assert [line for line in lines if line[:1] == ["tiny"]] == [
+        ["tiny", "1", "ours"],
+        ["tiny", "2", "ours"],
+        ["tiny", "1", "transformers"],
+        ["tiny", "2", "transformers"],
+    ]
+    assert "left out" not in out
+
+
+def test_the_gpu_benchmark_needs_nothing_but_torch() -> None:
+    check = (
+        "import sys; sys.path.insert(0, 'scripts'); import bench_engine_gpu;"
+        "print(sorted({'structlog', 'prometheus_client', 'openvino', 'scipy', 'numba', 'soundfile', 'safetensors',"
+        " 'pydantic', 'grpc', 'tokenizers'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
