@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def never() -> None:
 
 def imported(upload: Path, folder: Path, **body: object) -> tuple[dict[str, object], object]:
     asked = KIND.parse(body)
+    folder = Path(tempfile.mkdtemp(dir=folder))
     assert KIND.wanted(asked) == ()
     made = KIND.run(Work(asked, {}, folder, never, lambda part, stage: None, upload=upload))
     [track] = made.tracks
