@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -66,7 +67,8 @@ for start in range(0, total, block):
         mix += out
         send += 0.25 * out
     mix += reverb.process(send, rate, buffer_size=block, reset=False)
-print(json.dumps({"graph": time.perf_counter() - loaded, "reading": loaded - began}))
+took = time.perf_counter() - loaded
+print(json.dumps({"graph": took, "reading": loaded - began, "cpu": time.process_time()}))
 """
 
 
@@ -122,6 +124,14 @@ def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def show(what: str, seconds: float, work: Callable[[], object]) -> None:
+    """Print the real-time factor of `work`, by the clock and by the processor time that it used."""
+    used = time.process_time()
+    took = timed(work)
+    used = time.process_time() - used
+    print(f"{what:34s}{seconds / took:7.1f} × RT   {seconds / used:7.1f} × RT of processor time")
 
 
 def bench_effects(seconds: float = 4.0) -> None:
@@ -180,19 +190,20 @@ def main() -> None:
                 report=lambda _done, _what: None,
             )
 
-        one = timed(lambda: graph(1))
-        print(f"files → samples, 1 thread       {options.seconds / one:6.1f} × RT")
-        both = timed(lambda: graph(options.threads))
-        print(f"files → samples, {options.threads} threads      {options.seconds / both:6.1f} × RT")
-        print(f"files → FLAC, {options.threads} threads         {options.seconds / timed(whole):6.1f} × RT")
+        show("files → samples, 1 thread", options.seconds, lambda: graph(1))
+        show(f"files → samples, {options.threads} threads", options.seconds, lambda: graph(options.threads))
+        show(f"files → FLAC, {options.threads} threads", options.seconds, whole)
+        print(f"largest memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
         if options.peer is not None:
             job = {"files": [str(path) for path in files.values()], "rate": RATE_HZ, "block": 8_192}
             done = subprocess.run(
                 [options.peer, "-c", PEER, json.dumps(job)], check=True, capture_output=True, text=True
             )
             took = json.loads(done.stdout)
-            print(f"pedalboard, files → samples     {options.seconds / (took['graph'] + took['reading']):6.1f} × RT")
-            print(f"pedalboard, samples → samples   {options.seconds / took['graph']:6.1f} × RT")
+            files_to_samples = options.seconds / (took["graph"] + took["reading"])
+            print(f"{'pedalboard, files → samples':34s}{files_to_samples:7.1f} × RT", end="")
+            print(f"   {options.seconds / took['cpu']:7.1f} × RT of processor time (with its start)")
+            print(f"{'pedalboard, samples → samples':34s}{options.seconds / took['graph']:7.1f} × RT")
     if options.effects:
         bench_effects()
 

@@ -30,6 +30,11 @@ _MOST_CHANNELS: Final = 2
 _CHUNK_FRAMES: Final = 32_768
 
 
+_FLOAT32_BITS: Final = 24
+
+Samples = NDArray[np.float64] | NDArray[np.float32]
+
+
 class Source(Protocol):
     """Audio of known length."""
 
@@ -52,8 +57,10 @@ class FileSource:
         if info.channels > _MOST_CHANNELS:
             raise AppError(ErrorCode.UNSUPPORTED_MEDIA, f"Audio of {info.channels} channels cannot be mixed.")
         self._path = path
+        # Half the memory to move, where it holds every bit of a sample.
+        self._dtype = "float32" if info.bits <= _FLOAT32_BITS or info.subtype == "FLOAT" else "float64"
         self._file: Any = None
-        self._held: NDArray[np.float64] = np.empty((0, 1))
+        self._held: Samples = np.empty((0, 1))
         self._begin = 0
         self.rate_hz: Final = info.sample_rate_hz
         self.frames: Final = info.frames
@@ -68,22 +75,22 @@ class FileSource:
                 out[:, a - start : b - start] = self._chunk(begin)[a - begin : b - begin].T
         return out
 
-    def _chunk(self, begin: int) -> NDArray[np.float64]:
+    def _chunk(self, begin: int) -> Samples:
         if self._begin != begin or not len(self._held):
             self._held, self._begin = self._samples(begin, min(_CHUNK_FRAMES, self.frames - begin)), begin
         return self._held
 
-    def _samples(self, start: int, frames: int) -> NDArray[np.float64]:
+    def _samples(self, start: int, frames: int) -> Samples:
         try:
             if self._file is None:
                 self._file = soundfile.SoundFile(self._path)
             if self._begin + len(self._held) != start or not len(self._held):
                 self._file.seek(start)
-            samples: NDArray[np.float64] = self._file.read(frames, dtype="float64", always_2d=True)
+            samples: Samples = self._file.read(frames, dtype=self._dtype, always_2d=True)
         except soundfile.LibsndfileError as error:
             raise _damaged() from error
-        # The comparison is false for NaN, so one pass finds everything that is no sound.
-        if len(samples) < frames or not (np.abs(samples) <= HIGHEST_SAMPLE).all():
+        # Comparisons are false for NaN, which minimum and maximum hand on.
+        if len(samples) < frames or not -HIGHEST_SAMPLE <= samples.min() <= samples.max() <= HIGHEST_SAMPLE:
             raise _damaged()
         return samples
 

@@ -79,9 +79,9 @@ def test_offset_behind_the_end_is_an_error_that_says_where(audio: Audio) -> None
     assert caught.value.violations[0].pointer == "/tracks/0/offset"
 
 
-@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
 def test_file_is_read_exactly_from_anywhere(tmp_path: Path, subtype: str) -> None:
-    path = tmp_path / ("a.wav" if subtype == "FLOAT" else "a.flac")
+    path = tmp_path / ("a.flac" if subtype in ("PCM_16", "PCM_24") else "a.wav")
     samples = noise(100_000).T
     soundfile.write(path, samples, RATE, subtype=subtype)
     expected = soundfile.read(path)[0].T
