@@ -6,8 +6,6 @@ reflected and whose state is not complete, run in torch, on the same state.
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import openvino as ov
 import torch
@@ -18,6 +16,7 @@ from services.generation.musicgen.audio_codec import AudioCodec, StreamState
 from services.generation.musicgen.codec import Codec, CodecState
 from services.generation.runtimes.codec_graph import CodecGraph
 from services.generation.runtimes.codec_state import set_state_tensors, state_tensors
+from services.generation.runtimes.turns import Turns
 
 # Any codes do: only the shapes of the states are read.
 _SAMPLE_FRAMES = 2 * CHUNK_FRAMES
@@ -26,7 +25,9 @@ _SAMPLE_FRAMES = 2 * CHUNK_FRAMES
 class OpenVinoCodec:
     """Decodes any number of streams, one chunk at a time. `half` computes in bfloat16, where the processor can."""
 
-    def __init__(self, codec: Codec, channels: int, *, half: bool, threads: int = 0) -> None:
+    def __init__(
+        self, codec: Codec, channels: int, *, half: bool, threads: int = 0, turns: Turns | None = None
+    ) -> None:
         self._codec = codec
         self._passes = channels
         self._whole = AudioCodec(codec, channels)
@@ -45,7 +46,7 @@ class OpenVinoCodec:
         graph = CodecGraph(codec.decoder, CHUNK_FRAMES).build(sample.layers)
         compiled = ov.Core().compile_model(graph, "CPU", properties)
         self._request = compiled.create_infer_request()
-        self._lock = threading.Lock()
+        self._turns = turns or Turns()
 
     def initial_state(self) -> StreamState:
         """A stream that has not begun."""
@@ -61,7 +62,7 @@ class OpenVinoCodec:
     def _chunk(self, codes: Tensor, state: CodecState) -> Tensor:
         held = state_tensors(state)
         inputs = [self._codec.quantizer(codes).contiguous(), *(tensor.contiguous() for tensor in held)]
-        with self._lock:
+        with self._turns:
             for index, tensor in enumerate(inputs):
                 self._request.set_input_tensor(index, ov.Tensor(tensor.numpy()))
             self._request.infer()

@@ -15,6 +15,7 @@ from services.generation.runtimes.openvino_runner import OpenVinoRunner
 from services.generation.runtimes.paged_decoder import PagedDecoder
 from services.generation.runtimes.plan import OPENVINO
 from services.generation.runtimes.precision import Precision
+from services.generation.runtimes.turns import Turns
 
 # Two rows of so many positions cost about as much as a step of sixteen songs: nobody's buffer runs dry meanwhile.
 _PREFILL_CHUNK = 16
@@ -39,8 +40,11 @@ def openvino_runtime(
     """
     configuration = model.configuration
     weights = decoder_weights(model.decoder, precision.weights, cache)
-    decoder = PagedDecoder(configuration.decoder, weights, precision, 2 * slots, threads)
-    codec = OpenVinoCodec(model.audio_encoder, configuration.decoder.channels, half=half_codec, threads=threads)
+    turns = Turns()
+    decoder = PagedDecoder(configuration.decoder, weights, precision, 2 * slots, threads, turns)
+    codec = OpenVinoCodec(
+        model.audio_encoder, configuration.decoder.channels, half=half_codec, threads=threads, turns=turns
+    )
     # The edges of streams, conditioning and sampling are torch's: they may use the cores that the graphs use.
     torch.set_num_threads(threads)
     if not keep_torch:

@@ -19,6 +19,7 @@ from services.generation.musicgen.decoder import sinusoidal_positions
 from services.generation.runtimes.decoder_graph import BLOCK_POSITIONS, DecoderGraph
 from services.generation.runtimes.decoder_weights import DecoderWeights
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
+from services.generation.runtimes.turns import Turns
 
 # Masked scores; finite, because a row of −∞ alone would be no number after the softmax.
 _MASKED = np.float32(-1e30)
@@ -44,7 +45,10 @@ class _CrossInputs:
 
 
 class PagedDecoder:
-    """`rows` sequences of at most `cache_positions` positions each. Not thread-safe: the engine's thread owns it."""
+    """`rows` sequences of at most `cache_positions` positions each. Not thread-safe: the engine's thread owns it.
+
+    `turns` are shared with whatever else computes on the same cores.
+    """
 
     def __init__(
         self,
@@ -53,8 +57,10 @@ class PagedDecoder:
         precision: Precision,
         rows: int,
         threads: int = 0,
+        turns: Turns | None = None,
     ) -> None:
         self._configuration = configuration
+        self._turns = turns or Turns()
         self._embeddings = [weights.plain[f"embed_tokens.{index}.weight"] for index in range(configuration.codebooks)]
         self._positions = sinusoidal_positions(configuration.cache_positions, configuration.hidden_size).numpy()
         self._row_blocks = -(-configuration.cache_positions // BLOCK_POSITIONS)
@@ -111,7 +117,8 @@ class PagedDecoder:
             self._set("cross_split", np.array([reading * length, (count - reading) * length], np.int64))
         self._set("inputs", np.ascontiguousarray(x[order].reshape(count * length, size)))
         self._page([rows[index] for index in order], past[order], length)
-        self._request.infer()
+        with self._turns:
+            self._request.infer()
         flat = self._request.get_output_tensor(0).data
         logits = np.empty((count, length, configuration.codebooks, configuration.vocabulary), np.float32)
         logits[order] = flat.reshape(logits.shape)
