@@ -65,8 +65,8 @@ LINE: Final = Decoding(
     onset=0.5, again=2.2, sustain=0.2, gap=3, rise=0.3, rise_onset=0.1, shortest=7, echo=0.6, lead=0.15,
     restrike=0.4, struck=0.035, faint=0.01, fill=0.5, line=True, interrupt=0.3, align=5,
 )  # fmt: skip
-# Parts below this polyphony are read as one line: on the tuning clips lines lie below 0.2, chords and pianos above 0.5.
-_LINE_BELOW: Final = 0.3
+# Parts below this polyphony are read as one line: on the tuning clips lines lie below 0.3, chords and pianos above 0.5.
+_LINE_BELOW: Final = 0.4
 
 
 @dataclass(slots=True)

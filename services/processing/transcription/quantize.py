@@ -89,6 +89,8 @@ class Quantizer:
 
     def apply(self, notes: Iterable[Note], beats: BeatMap) -> list[Note]:
         """The same notes on the grid, by time. None gets shorter than a quarter of a step or starts before 0."""
+        if self.strength == 0:
+            return sorted(notes)
         shortest = 0.25 / self.steps
         quantized = []
         for note in notes:

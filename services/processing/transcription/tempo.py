@@ -31,9 +31,11 @@ Vector = NDArray[np.float64]
 
 
 def tempo_of(envelope: NDArray[np.float32], frames_per_second: float) -> float:
-    """Beats a minute out of an onset envelope; 0 when nothing repeats."""
+    """Beats a minute out of an onset envelope; 0 when nothing repeats, or in less than two seconds."""
+    if len(envelope) < 2 * frames_per_second:
+        return 0.0
     smooth = _prepared(envelope, frames_per_second)
-    if len(smooth) < 2 * frames_per_second or not smooth.any():
+    if not smooth.any():
         return 0.0
     longest = int(60.0 / _SLOWEST_BPM * frames_per_second * 2) + 2
     size = 1 << int(np.ceil(np.log2(len(smooth) + longest)))
@@ -50,8 +52,10 @@ def tempo_of(envelope: NDArray[np.float32], frames_per_second: float) -> float:
 
 def beats_of(envelope: NDArray[np.float32], frames_per_second: float, bpm: float) -> list[float]:
     """Times of the beats in seconds, about `bpm` apart and where onsets are."""
+    if bpm <= 0 or len(envelope) < 2 * frames_per_second:
+        return []
     smooth = _prepared(envelope, frames_per_second)
-    if bpm <= 0 or len(smooth) < 2 or not smooth.any():
+    if not smooth.any():
         return []
     period = 60.0 / bpm * frames_per_second
     score, before = smooth.copy(), np.full(len(smooth), -1)
@@ -70,11 +74,18 @@ def beats_of(envelope: NDArray[np.float32], frames_per_second: float, bpm: float
         if len(smooth) > period
         else int(np.argmax(score))
     )
-    beats = []
+    frames = []
     while frame >= 0:
-        beats.append(frame / frames_per_second)
+        frames.append(frame)
         frame = int(before[frame])
-    return beats[::-1]
+    return [each / frames_per_second for each in _sounding(frames[::-1], smooth)]
+
+
+def _sounding(frames: list[int], smooth: Vector) -> list[int]:
+    """Without the beats before the music and after it, where nothing begins (Ellis 2007, section 3.2)."""
+    strength = np.array([smooth[max(0, frame - 2) : frame + 3].max() for frame in frames])
+    loud = np.flatnonzero(strength >= 0.5 * np.sqrt(np.mean(strength**2)))
+    return frames[loud[0] : loud[-1] + 1] if len(loud) else []
 
 
 def _prepared(envelope: NDArray[np.float32], frames_per_second: float) -> Vector:
