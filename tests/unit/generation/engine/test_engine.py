@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from services.generation.engine.engine import Engine, Refusal, RowStep, StepOutput
 from services.generation.engine.engine_thread import EngineThread
+from services.generation.engine.metrics import EngineMetrics
 from services.generation.engine.request import Condition, Cue, EngineRequest, SamplingParameters
 from services.generation.engine.runner import TorchRunner
 from services.generation.engine.scheduler import QueueFull, Scheduler, TooLate
@@ -376,3 +379,25 @@ def test_drain_gives_up_in_time(runner: FailingRunner) -> None:
     engine_thread.submit(silent("endless", frames=10**6), lambda _: None)
     assert not engine_thread.drain(0.05)
     engine_thread.close()
+
+
+def test_metrics_show_slots_queue_steps_and_tokens(runner: FailingRunner) -> None:
+    def value(name: str) -> float | None:
+        return REGISTRY.get_sample_value(f"generation_engine_{name}", {"model": "measured"})
+
+    engine_thread = EngineThread(Engine(Scheduler(1), runner), EngineMetrics("measured", slots=1, codebooks=4))
+    got: queue.Queue[StepOutput | Exception] = queue.Queue()
+    engine_thread.submit(silent("endless", frames=10**6), got.put)
+    engine_thread.submit(silent("waits", frames=3), got.put)
+    got.get(timeout=5)
+    deadline = time.monotonic() + 5
+    while value("queue_depth") != 1 and time.monotonic() < deadline:
+        got.get(timeout=5)
+    assert (value("slots"), value("slots_busy"), value("queue_depth")) == (1, 1, 1)
+    engine_thread.cancel("endless")
+    assert engine_thread.drain(5)
+    engine_thread.close()
+    assert (value("slots_busy"), value("queue_depth")) == (0, 0)
+    steps = value("step_seconds_count")
+    assert steps is not None
+    assert value("tokens_total") == 4 * steps

@@ -1,4 +1,4 @@
-"""Against transformers at musicgen-small's real width (four of its layers) and the real 32 kHz codec, random weights."""
+"""Against transformers at musicgen-small's real width (four layers) and the real 32 kHz codec, random weights."""
 
 from __future__ import annotations
 
