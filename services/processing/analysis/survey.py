@@ -56,30 +56,31 @@ class Survey:
 
 
 class Surveyor:
-    """Measures a stream of blocks `[n, channels]`."""
+    """Measures a stream of blocks `[n, channels]`; without `peaks` the caller knows the true peak by other means."""
 
-    def __init__(self, info: SourceInfo) -> None:
+    def __init__(self, info: SourceInfo, *, peaks: bool = True) -> None:
         self._info = info
         self._loudness = LoudnessMeter(info.sample_rate_hz, info.channels)
-        self._peak = TruePeakMeter(info.sample_rate_hz, info.channels)
+        self._peak = TruePeakMeter(info.sample_rate_hz, info.channels) if peaks else None
         self._levels = LevelMeter(info.channels)
         self._spectrum = SpectrumMeter(info.sample_rate_hz, info.channels)
 
     def add(self, block: Float32) -> None:
         """Take the next samples."""
         self._loudness.add(block)
-        self._peak.add(block)
+        if self._peak is not None:
+            self._peak.add(block)
         self._levels.add(block)
         self._spectrum.add(block)
 
-    def finish(self) -> Survey:
-        """What was measured; the stream is over."""
+    def finish(self, true_peak: float = 0.0) -> Survey:
+        """What was measured; the stream is over. `true_peak` (linear) is taken where it was not measured here."""
         energies = self._loudness.energies()
         return Survey(
             info=self._info,
             loudness=measure(energies),
             energies=energies,
-            true_peak_dbtp=to_dbtp(self._peak.finish()),
+            true_peak_dbtp=to_dbtp(true_peak if self._peak is None else self._peak.finish()),
             levels=self._levels.result(),
             spectrum=self._spectrum.result(),
         )

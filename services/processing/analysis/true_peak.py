@@ -25,6 +25,8 @@ SILENCE_DBTP: Final = -150.0
 
 _COMMON_POINTS: Final = 4
 _COMMON_HALF_TAPS: Final = 6
+# A multiple of eight, for the kernel: the outermost taps are zero.
+_COMMON_WIDTH: Final = 16
 
 _TILE: Final = 1_024
 # How far beyond either end a signal is heard to ring.
@@ -50,26 +52,26 @@ def interpolation_filter(points: int) -> Float32:
 
 
 @cache
-def every_meters_filter(points: int) -> Float32:
-    """The same, and the 12-tap filters of common meters beside it, which read steep signals up to 0.3 dB higher.
+def common_filter() -> Float32:
+    """The 12-tap filters of common meters, which read steep signals up to 0.3 dB higher than they are; `[3, 16]`.
 
     Annex 2 of BS.1770-5 takes 12 neighbours on a grid of four, and so does libebur128 (a Hann-windowed sinc): what has
     to stay below a ceiling has to stay there on their displays too.
     """
-    offsets = np.arange(-HALF_TAPS + 1, HALF_TAPS + 1, dtype=np.float64)
+    offsets = np.arange(-_COMMON_WIDTH // 2 + 1, _COMMON_WIDTH // 2 + 1, dtype=np.float64)
     rows = []
     for point in range(1, _COMMON_POINTS):
         distance = point / _COMMON_POINTS - offsets
         window = np.where(np.abs(distance) < _COMMON_HALF_TAPS, np.cos(np.pi * distance / (2 * _COMMON_HALF_TAPS)), 0.0)
         rows.append(np.sinc(distance) * window**2)
-    return np.concatenate([interpolation_filter(points), np.asarray(rows, dtype=np.float32)])
+    return np.ascontiguousarray(rows, dtype=np.float32)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _envelope(signal, taps, envelope):  # type: ignore[no-untyped-def]
     """Raise `envelope` `[n]` to the highest magnitude from each sample up to the next.
 
-    `signal` `[n + 2 · HALF_TAPS − 1]` begins `HALF_TAPS − 1` samples before the first of them.
+    `taps` is `[points, width]`; `signal` `[n + width − 1]` begins `width / 2 − 1` samples before the first of them.
     """
     samples = envelope.shape[0]
     width = taps.shape[1]
@@ -99,13 +101,14 @@ class PeakEnvelope:
     """The height of a stream of blocks: for each sample, the highest magnitude of any channel until the next one.
 
     The answer lags: `process` answers what is certain, `flush` the rest; together one value for each sample. What rings
-    before the first sample counts to it, what rings after the last one to that. `on_every_meter` reads what the most
-    pessimistic of common meters would show; without it, what is there.
+    before the first sample counts to it, what rings after the last one to that. `on_every_meter` answers what the most
+    pessimistic of common meters would show; without it, what is there. `highest` is always what is there.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int, *, on_every_meter: bool = False) -> None:
-        points = points_per_sample(sample_rate_hz)
-        self._taps = every_meters_filter(points) if on_every_meter else interpolation_filter(points)
+        self._taps = interpolation_filter(points_per_sample(sample_rate_hz))
+        self._on_every_meter = on_every_meter
+        self.highest = 0.0
         # Twice: once before the first point that is read, once more as its left neighbours.
         self._kept: Float32 = np.zeros((channels, 2 * _RINGING), dtype=np.float32)
         self._ringing = _RINGING
@@ -138,6 +141,11 @@ class PeakEnvelope:
         heights = np.zeros(ready, dtype=np.float32)
         for channel in signal:
             _envelope(channel, self._taps, heights)
+        self.highest = max(self.highest, float(heights.max(initial=0.0)))
+        if self._on_every_meter and ready:
+            begin = HALF_TAPS - _COMMON_WIDTH // 2
+            for channel in signal:
+                _envelope(channel[begin : begin + ready + _COMMON_WIDTH - 1], common_filter(), heights)
         self._kept = signal[:, ready:].copy()
         return heights
 
@@ -147,19 +155,15 @@ class TruePeakMeter:
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self._envelope = PeakEnvelope(sample_rate_hz, channels)
-        self._highest = 0.0
 
     def add(self, block: Float32) -> None:
         """Take the next samples, `[n, channels]`."""
-        self._raise(self._envelope.process(block))
+        self._envelope.process(block)
 
     def finish(self) -> float:
         """The highest magnitude (linear) of the whole stream, which is over."""
-        self._raise(self._envelope.flush())
-        return self._highest
-
-    def _raise(self, envelope: Float32) -> None:
-        self._highest = max(self._highest, float(envelope.max(initial=0.0)))
+        self._envelope.flush()
+        return self._envelope.highest
 
 
 def to_dbtp(magnitude: float) -> float:

@@ -48,6 +48,8 @@ _MOST_ROUNDS: Final = 4
 # next one is tried when the limiter alone would take too much.
 _CLIP_LEVELS_DB: Final = (None, 4.0, 2.0, 0.0, -2.0, -4.0)
 _MUCH_LIMITING_DB: Final = -2.5
+# Clipping costs that much loudness, which a map of heights does not show.
+_FORESIGHT_LU: Final = 0.3
 # Shares of the progress bar: listening, shaping, and the rounds of limiting that are usual.
 _HEARD: Final = 0.25
 _SHAPED: Final = 0.55
@@ -96,19 +98,28 @@ def master(
     written. Raises VALIDATION for what cannot be mastered (silence, less than 0.4 s, more than two channels),
     UNSUPPORTED_MEDIA for what cannot be read, STORAGE_FULL when the disk is.
     """
+    report = _forward(report)
     before = survey(source, check, lambda done: report(_HEARD * done, "listening to the mix"))
     refuse_unfit(before, "/track_id")
     info = before.info
     curves = None if reference is None else match_curves(before.spectrum, reference.spectrum)
     ceiling = 10.0 ** (ceiling_dbtp / 20.0)
     aimed = ceiling * 10.0 ** (-MARGIN_DB / 20.0)
-    for clip_db in _CLIP_LEVELS_DB[1 if preset.clips else 0 :]:
-        top_db = None if clip_db is None else _WORKING_LUFS + ceiling_dbtp - target_lufs + clip_db
+    levels = list(_CLIP_LEVELS_DB[1 if preset.clips else 0 :])
+    nominal_db = _WORKING_LUFS + ceiling_dbtp - target_lufs
+    while True:
+        clip_db = levels.pop(0)
+        top_db = None if clip_db is None else nominal_db + clip_db
         shaping = _Shaping(preset, before, curves, top_db)
         search = shaping.run(source, scratch, check, report)
-        plan = search.find(target_lufs, aimed)
-        if plan.mean_db >= _MUCH_LIMITING_DB and plan.loudness_lufs >= target_lufs - _CLOSE_LU:
+        if not levels or _comfortable(search.find(target_lufs, aimed), target_lufs):
             break
+        # Each level tried is a pass over the song: the map of heights tells beforehand which ones are too gentle.
+        while len(levels) > 1:
+            foreseen = search.clipped(10.0 ** ((nominal_db + (levels[0] or 0.0)) / 20.0))
+            if _comfortable(foreseen.find(target_lufs + _FORESIGHT_LU, aimed), target_lufs + _FORESIGHT_LU):
+                break
+            levels.pop(0)
     aim = target_lufs
     trim = 1.0
     for round_number in range(1, _MOST_ROUNDS + 1):
@@ -146,6 +157,23 @@ def master(
         curves=curves,
         rounds=round_number,
     )
+
+
+def _forward(report: Report) -> Report:
+    """The same report, but never going back: a pass that is made again does not undo what was done."""
+    furthest = 0.0
+
+    def tell(done: float, stage: str) -> None:
+        nonlocal furthest
+        furthest = max(furthest, done)
+        report(furthest, stage)
+
+    return tell
+
+
+def _comfortable(plan: Plan, target_lufs: float) -> bool:
+    """Whether the limiter reaches the target without ducking the song audibly."""
+    return plan.mean_db >= _MUCH_LIMITING_DB and plan.loudness_lufs >= target_lufs - _CLOSE_LU
 
 
 def refuse_unfit(heard: Survey, pointer: str) -> None:
@@ -224,7 +252,7 @@ def _write(
     scratch: Path, target: Path, info: SourceInfo, plan: Plan, trim: float, check: Check, tell: Callable[[float], None]
 ) -> tuple[Survey, Float32]:
     """Limit the shaped song into `target`; answers what was measured on what is in the file, and its heights."""
-    surveyor = Surveyor(info)
+    surveyor = Surveyor(info, peaks=False)
     heights = PeakMap(info.sample_rate_hz, info.channels)
     drive = 10.0 ** (plan.drive_db / 20.0) * trim
     position = 0
@@ -241,7 +269,8 @@ def _write(
                 position += len(block)
     except (soundfile.LibsndfileError, OSError) as error:
         raise _disk_full() from error
-    return surveyor.finish(), heights.finish()
+    cells = heights.finish()
+    return surveyor.finish(heights.highest), cells
 
 
 def _raw(path: Path, channels: int, check: Check) -> Iterator[Float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.processing.analysis.loudness import HOPS_PER_SECOND, integrated_lufs
+from services.processing.mastering.clipper import KNEE
 from services.processing.mastering.limiter import cell_samples, plan_gains
 
 Float32 = NDArray[np.float32]
@@ -56,6 +58,15 @@ class LevelSearch:
         """Treat some cells as higher than they were mapped: `factor` (linear) for each of them."""
         self._heights = self._heights.copy()
         self._heights[cells] *= factor
+
+    def clipped(self, top: float) -> LevelSearch:
+        """What the search would know after a clipper below `top` (linear): heights on its curve, the same energies."""
+        made = copy(self)
+        knee = KNEE * top
+        room = top - knee
+        rounded = knee + room * np.tanh((self._heights - knee) / room)
+        made._heights = np.where(self._heights > knee, rounded, self._heights).astype(np.float32)
+        return made
 
     def at(self, drive_db: float, ceiling: float) -> Plan:
         """The plan for a drive; `ceiling` is linear."""

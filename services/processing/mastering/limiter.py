@@ -42,6 +42,11 @@ class PeakMap:
         """Take the next samples, `[n, channels]`."""
         self._gather(self._envelope.process(block))
 
+    @property
+    def highest(self) -> float:
+        """The highest true peak (linear) so far; lower than the highest cell where common meters read too much."""
+        return self._envelope.highest
+
     def finish(self) -> Float32:
         """The map `[cells]` of the whole stream, which is over; the last cell may be shorter."""
         self._gather(self._envelope.flush())

@@ -117,7 +117,7 @@ def test_nothing_and_silence_have_no_height():
 
 def test_the_kernel_says_the_same_without_its_compiler():
     signal = np.random.default_rng(2).standard_normal(2 * true_peak.HALF_TAPS + 20).astype(np.float32)
-    taps = true_peak.every_meters_filter(8)
+    taps = true_peak.interpolation_filter(8)
     found, expected = np.zeros(21, dtype=np.float32), np.zeros(21, dtype=np.float32)
     true_peak._envelope(signal, taps, found)
     true_peak._envelope.py_func(signal, taps, expected)
