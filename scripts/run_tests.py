@@ -29,6 +29,7 @@ CHECKS = {
     "generated protos": [sys.executable, "scripts/generate_protos.py", "--check"],
     "OpenAPI document": [sys.executable, "scripts/export_openapi.py", "--check"],
     "mypy": [str(BIN / "mypy")],
+    "web studio": [sys.executable, "scripts/build_frontend.py", "--test"],
 }
 
 

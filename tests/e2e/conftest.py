@@ -1,6 +1,8 @@
 """One platform for the end-to-end tests that leave it as they found it, and a factory for those that break it."""
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,7 +34,8 @@ def new_platform(folder: Path, **environment: str) -> Platform:
 
 @pytest.fixture(scope="session")
 def start_platform() -> Iterator[Callable[..., Platform]]:
-    """Start a platform of one's own: `start_platform(MUSICGEN_SINGLE_USER="1")`."""
+    """Start a platform of one's own: `start_platform(MUSICGEN_SINGLE_USER="1")`. It serves the studio."""
+    subprocess.run([sys.executable, "scripts/build_frontend.py", "--optional"], cwd=ROOT, check=True)
     running: list[Platform] = []
     with tempfile.TemporaryDirectory(prefix="mg-e2e-", ignore_cleanup_errors=True) as folder:
 

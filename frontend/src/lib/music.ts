@@ -178,7 +178,7 @@ export function playableTrack(track: Track): Playable {
 }
 
 /** What was asked for, read off a job. */
-export function requestOf(job: Job): GenerateRequest {
+export function requestOf(job: Job): GenerateRequest & { prompt: string } {
   const asked = job.request as Partial<GenerateRequest>;
   return { ...asked, prompt: String(asked.prompt ?? "") };
 }

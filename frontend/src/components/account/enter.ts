@@ -10,7 +10,8 @@ export function safeNext(search: string): string {
   return /^\/[a-z]/.test(wanted) ? wanted : "/create/";
 }
 
-export type Credentials = { identifier: string; password: string };
+/** `totp`: the authenticator app's code, where the account has a second factor. */
+export type Credentials = { identifier: string; password: string; totp?: string };
 export type NewAccount = { username: string; email: string; password: string };
 
 function useArrive() {
@@ -34,10 +35,19 @@ export function useEnter() {
 export function useRegister() {
   const arrive = useArrive();
   return useMutation({
-    mutationFn: async (account: NewAccount) => {
-      await answer(api.POST("/api/v1/auth/register", { body: account }));
+    /** Whether the account is signed in; false when a mail has to be answered first. */
+    mutationFn: async (account: NewAccount): Promise<boolean> => {
+      let status = 0;
+      await answer(
+        api.POST("/api/v1/auth/register", { body: account }).then((result) => {
+          status = result.response.status;
+          return result;
+        }),
+      );
+      if (status === 202) return false;
       await openSession({ identifier: account.username, password: account.password });
+      return true;
     },
-    onSuccess: arrive,
+    onSuccess: (signedIn) => (signedIn ? arrive() : undefined),
   });
 }

@@ -1,7 +1,7 @@
 "use client";
 
 import Link from "next/link";
-import type { FormEvent } from "react";
+import { useEffect, useState, type FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { Door } from "./door";
 import { useEnter } from "./enter";
@@ -18,9 +18,19 @@ export function SignIn() {
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    enter.mutate({ identifier: String(form.get("identifier")), password: String(form.get("password")) });
+    enter.mutate({
+      identifier: String(form.get("identifier")),
+      password: String(form.get("password")),
+      totp: String(form.get("totp") ?? ""),
+    });
   };
-  const refused = enter.error instanceof ProblemError && enter.error.status === 401;
+  const problem = enter.error instanceof ProblemError ? enter.error : null;
+  const [secondFactor, setSecondFactor] = useState(false);
+  const asksForCode = problem?.kind === "second-factor-required";
+  useEffect(() => {
+    if (asksForCode) setSecondFactor(true);
+  }, [asksForCode]);
+  const refused = problem?.status === 401 && !asksForCode;
   return (
     <Door
       title={t("welcomeBack")}
@@ -44,14 +54,28 @@ export function SignIn() {
           autoFocus
         />
         <Field label={t("password")} name="password" type="password" autoComplete="current-password" required />
-        {enter.error && (
+        {secondFactor && (
+          <Field
+            label={t("code")}
+            name="totp"
+            autoComplete="one-time-code"
+            inputMode="numeric"
+            hint={t("codeHint")}
+            required
+            autoFocus
+          />
+        )}
+        {enter.error && !asksForCode && (
           <p role="alert" className="text-sm text-bad">
-            {refused ? t("wrongPassword") : text(enter.error)}
+            {refused ? t(secondFactor ? "wrongCode" : "wrongPassword") : text(enter.error)}
           </p>
         )}
         <Button look="primary" size="large" type="submit" disabled={enter.isPending}>
           {t("signIn")}
         </Button>
+        <Link href="/forgot/" className="text-center text-sm text-muted underline underline-offset-4 hover:text-ink">
+          {t("forgot")}
+        </Link>
       </form>
     </Door>
   );

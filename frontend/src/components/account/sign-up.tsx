@@ -1,6 +1,7 @@
 "use client";
 
 import Link from "next/link";
+import { MailCheck } from "lucide-react";
 import type { FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { Door } from "./door";
@@ -39,7 +40,13 @@ export function SignUp() {
         </>
       }
     >
-      <form onSubmit={submit} className="flex flex-col gap-4">
+      {register.data === false && (
+        <p role="status" className="flex items-start gap-3">
+          <MailCheck size={20} aria-hidden className="mt-0.5 shrink-0 text-good" />
+          {t("verifySent")}
+        </p>
+      )}
+      <form hidden={register.data === false} onSubmit={submit} className="flex flex-col gap-4 [&[hidden]]:hidden">
         <Field
           label={t("username")}
           name="username"

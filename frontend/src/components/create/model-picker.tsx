@@ -19,9 +19,10 @@ export function ModelPicker({
 }) {
   const t = useTranslations("models");
   if (!models?.length) return null;
+  const licence = chosen?.commercial_use ? t("sellShort") : t("noSellShort");
   return (
     <Pop
-      label={t("choose", { name: chosen?.title ?? "" })}
+      label={t("choose", { name: chosen?.title ?? "", licence })}
       triggerClass={`${selectClass} flex items-center gap-2`}
       className="w-[min(94vw,440px)] p-2"
       trigger={
@@ -30,7 +31,7 @@ export function ModelPicker({
           <span
             className={`text-[13px] font-normal max-sm:hidden ${chosen?.commercial_use ? "text-good" : "text-faint"}`}
           >
-            {chosen?.commercial_use ? t("sellShort") : t("noSellShort")}
+            {licence}
           </span>
           <ChevronDown size={16} aria-hidden className="text-faint" />
         </>

@@ -33,7 +33,7 @@ export function TakeDetails({ track, request }: { track: Track; request: Generat
             </button>
           )}
           {track.stems.length > 0 && (
-            <Link href={`/studio/?track=${track.id}`} className={buttonClass("plain", "small")}>
+            <Link prefetch={false} href={`/studio/?track=${track.id}`} className={buttonClass("plain", "small")}>
               <SlidersVertical size={14} aria-hidden />
               {t("openInStudio")}
             </Link>
@@ -42,7 +42,7 @@ export function TakeDetails({ track, request }: { track: Track; request: Generat
             <Download size={14} aria-hidden />
             WAV
           </a>
-          <Link href={trackHref(track.id)} className={buttonClass("quiet", "small")}>
+          <Link prefetch={false} href={trackHref(track.id)} className={buttonClass("quiet", "small")}>
             {t("details")}
           </Link>
         </div>

@@ -32,7 +32,7 @@ export function AccountMenu({ user }: { user: User }) {
         <Moon size={16} aria-hidden className="[[data-theme=dark]_&]:hidden" />
         {t("turnLights")}
       </button>
-      <Link href="/settings/" className={menuItemClass}>
+      <Link prefetch={false} href="/settings/" className={menuItemClass}>
         <Settings size={16} aria-hidden />
         {t("settings")}
       </Link>

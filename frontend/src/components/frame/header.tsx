@@ -26,7 +26,7 @@ export function Header() {
   return (
     <header className="sticky top-0 z-30 border-b border-line bg-[color-mix(in_oklab,var(--ground)_86%,transparent)] backdrop-blur-md">
       <div className="mx-auto flex h-16 max-w-[1440px] items-center gap-2 px-4 md:gap-6 md:px-6">
-        <Link href="/" className="flex items-center gap-2.5 text-[17px] font-bold tracking-tight">
+        <Link href="/" prefetch={false} className="flex items-center gap-2.5 text-[17px] font-bold tracking-tight">
           <Logo />
           <span>Music Gen AI</span>
         </Link>
@@ -38,6 +38,7 @@ export function Header() {
                 <li key={href}>
                   <Link
                     href={href}
+                    prefetch={false}
                     aria-current={here ? "page" : undefined}
                     className={`relative block rounded-md px-3 py-2 font-medium transition hover:text-ink ${
                       here
@@ -57,12 +58,14 @@ export function Header() {
             <button
               type="button"
               onClick={openPalette}
-              aria-label={t("search")}
               className="flex h-10 items-center gap-2 rounded-lg px-2.5 text-muted transition hover:bg-raised hover:text-ink md:border md:border-line md:bg-surface md:pr-2 md:text-sm"
             >
               <Search size={17} aria-hidden />
-              <span className="hidden md:inline">{t("search")}</span>
-              <kbd className="ml-3 hidden rounded border border-line px-1.5 font-sans text-xs text-faint md:inline">
+              <span className="max-md:sr-only">{t("search")}</span>
+              <kbd
+                aria-hidden
+                className="ml-3 hidden rounded border border-line px-1.5 font-sans text-xs text-faint md:inline"
+              >
                 ⌘K
               </kbd>
             </button>

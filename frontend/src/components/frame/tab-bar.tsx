@@ -25,6 +25,7 @@ export function TabBar() {
             <li key={href}>
               <Link
                 href={href}
+                prefetch={false}
                 aria-current={here ? "page" : undefined}
                 className={`flex h-14 flex-col items-center justify-center gap-0.5 text-xs font-medium ${here ? "text-accent" : "text-muted"}`}
               >

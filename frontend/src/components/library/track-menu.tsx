@@ -29,7 +29,7 @@ export function TrackMenu({ track, onDelete }: { track: Track; onDelete: () => v
         {t("enqueue")}
       </button>
       {track.stems.length > 0 && (
-        <Link href={`/studio/?track=${track.id}`} className={menuItemClass}>
+        <Link prefetch={false} href={`/studio/?track=${track.id}`} className={menuItemClass}>
           <SlidersVertical size={16} aria-hidden />
           {t("openStems")}
         </Link>

@@ -56,6 +56,7 @@ export function TrackRow({
       </button>
       <div className="min-w-0 flex-1">
         <Link
+          prefetch={false}
           href={trackHref(track.id)}
           className={`block truncate font-semibold hover:underline ${isOn ? "text-accent" : ""}`}
         >

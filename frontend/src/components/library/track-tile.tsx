@@ -17,7 +17,7 @@ export function TrackTile({ track, onPlay }: { track: Track; onPlay: () => void 
   return (
     <li className="group min-w-0 [contain-intrinsic-size:auto_260px] [content-visibility:auto]">
       <div className="relative overflow-hidden rounded-lg">
-        <Link href={trackHref(track.id)} aria-label={track.title} tabIndex={-1}>
+        <Link prefetch={false} href={trackHref(track.id)} aria-label={track.title} tabIndex={-1}>
           <Cover seed={track.id} className="aspect-square w-full transition duration-300 group-hover:scale-[1.03]" />
         </Link>
         <button
@@ -36,6 +36,7 @@ export function TrackTile({ track, onPlay }: { track: Track; onPlay: () => void 
         </button>
       </div>
       <Link
+        prefetch={false}
         href={trackHref(track.id)}
         className={`mt-2.5 line-clamp-2 font-semibold leading-snug hover:underline ${isOn ? "text-accent" : ""}`}
       >

@@ -6,7 +6,7 @@ import { LANE_HEIGHT } from "./timeline";
 import { PEAKS_PER_SECOND } from "./use-multitrack";
 import { movedClip, trimmedClip } from "@/lib/audio/edits";
 import { fadeGain, type Channel, type Clip } from "@/lib/audio/session";
-import { clock } from "@/lib/format";
+import { timecode } from "@/lib/format";
 import { editClip, removeClip, useStudio } from "@/stores/studio";
 
 type Grip = "body" | "left" | "right" | "fadeIn" | "fadeOut";
@@ -85,7 +85,7 @@ export function ClipView({
       tabIndex={0}
       role="group"
       aria-roledescription={t("clip")}
-      aria-label={t("clipLabel", { name: channel.name, start: clock(now.start), length: clock(now.length) })}
+      aria-label={t("clipLabel", { name: channel.name, start: timecode(now.start), length: timecode(now.length) })}
       onKeyDown={onKey}
       onFocus={() => select(channel.id)}
       className="group absolute overflow-hidden rounded-md focus-visible:outline-offset-0"

@@ -42,7 +42,7 @@ function Choose() {
       {tracks.error && !tracks.data ? (
         <Failed failure={tracks.error} retry={() => void tracks.refetch()} />
       ) : tracks.isPending ? (
-        <div aria-busy className="mt-8 grid gap-3 sm:grid-cols-2">
+        <div aria-busy className="mt-8 grid grid-cols-1 gap-3 sm:grid-cols-2">
           {Array.from({ length: 6 }, (_, at) => (
             <Skeleton key={at} className="h-20" />
           ))}
@@ -59,7 +59,7 @@ function Choose() {
           {t("nothingText")}
         </Empty>
       ) : (
-        <ul className="mt-8 grid gap-3 sm:grid-cols-2">
+        <ul className="mt-8 grid grid-cols-1 gap-3 sm:grid-cols-2">
           {items.map((track) => (
             <li key={track.id}>
               {/* A whole load: the editor reads the address once. */}

@@ -84,7 +84,7 @@ export function TrackView({ track }: { track: Track }) {
         }}
         className="mt-10 h-24 md:h-32"
       />
-      <div className="mt-12 grid gap-x-12 gap-y-12 lg:grid-cols-[1fr_360px]">
+      <div className="mt-12 grid grid-cols-1 gap-x-12 gap-y-12 lg:grid-cols-[1fr_360px]">
         <div className="flex min-w-0 flex-col gap-12">
           {track.stems.length > 0 && <Stems track={track} />}
           <Facts track={track} />

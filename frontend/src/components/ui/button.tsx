@@ -39,7 +39,7 @@ export function ButtonLink({
   className = "",
   ...rest
 }: ComponentProps<typeof Link> & { look?: Look; size?: Size }) {
-  return <Link className={buttonClass(look, size, className)} {...rest} />;
+  return <Link prefetch={false} className={buttonClass(look, size, className)} {...rest} />;
 }
 
 const ICON_SIZES = { small: "size-8", medium: "size-10", large: "size-12" };

@@ -1,0 +1,137 @@
+"""From a prompt to a track, in a browser at the real platform."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.studio.conftest import PASSWORD, Visitor
+from tests.support.platform import eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+
+def test_song_is_heard_while_it_is_made_and_stops_when_told(member: Visitor) -> None:
+    member.go("/create/")
+    card = member.make("driving house with a rolling bass", 600)
+    eventually(member.hears_something, within=30, what="sound")
+    assert member.newest_job()["status"] == "running"
+    expect(card.get_by_role("progressbar")).to_be_attached()
+    card.get_by_role("button", name="Stop making this").click()
+    expect(card.get_by_text("Stopped before it was finished.")).to_be_visible()
+    assert member.newest_job()["status"] == "cancelled"
+
+
+def test_take_survives_a_reload_and_becomes_a_track_of_the_library(member: Visitor) -> None:
+    page = member.page
+    member.go("/create/")
+    card = member.make("warm bossa nova on a terrace", 60)
+    expect(card.get_by_role("progressbar")).to_be_attached()
+    page.reload()
+    expect(member.card("Warm bossa nova")).to_be_visible()
+    assert page.locator("#prompt").input_value() == "warm bossa nova on a terrace"
+    card = member.card("Warm bossa nova")
+    expect(card.get_by_role("link", name="Track page")).to_be_visible()
+    expect(card.get_by_text("LUFS")).to_contain_text("−14.")
+
+    page.get_by_role("navigation").get_by_role("link", name="Library").first.click()
+    page.get_by_role("link", name="Warm bossa nova on a terrace").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Warm bossa nova on a terrace")
+    expect(page.get_by_text("Yes, it is yours to sell")).to_be_visible()
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    eventually(member.hears_something, within=15, what="the finished track")
+    page.get_by_role("navigation").get_by_role("link", name="Create").first.click()
+    page.wait_for_url("**/create/")
+    expect(page.get_by_role("region", name="Player")).to_contain_text("Warm bossa nova")
+    eventually(member.hears_something, within=5, what="music that goes on while pages change")
+    assert member.complaints == []
+
+
+def test_deleted_track_comes_back_when_it_is_undone(member: Visitor) -> None:
+    page = member.page
+    track = member.finished_track("tiny waltz for a music box", 3)
+    member.go("/library/")
+    row = page.locator("main").get_by_role("listitem").filter(has_text="Tiny waltz")
+    row.get_by_role("button", name="More for Tiny waltz").click()
+    row.get_by_role("button", name="Delete", exact=True).click()
+    expect(row).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(row).to_have_count(1)
+    assert member.api(f"/tracks/{track}")["id"] == track
+
+
+def test_title_and_tags_are_changed_on_the_track_page(member: Visitor) -> None:
+    page = member.page
+    track = member.finished_track("quiet march", 3)
+    member.go(f"/track/?id={track}")
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_role("textbox", name="Title").fill("Snow on the square")
+    page.keyboard.press("Enter")
+    page.get_by_role("textbox", name="Add a tag").fill("Winter")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Remove the tag winter")).to_be_visible()
+    eventually(lambda: "winter" in member.api(f"/tracks/{track}")["tags"], within=10, what="the tag on the server")
+    assert member.api(f"/tracks/{track}")["title"] == "Snow on the square"
+
+
+def test_no_token_lies_where_scripts_or_strangers_reach_it(member: Visitor) -> None:
+    stored = member.page.evaluate("JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage})")
+    assert "token" not in stored.lower()
+    assert "eyJ" not in stored
+    cookies = {cookie["name"]: cookie for cookie in member.context.cookies()}
+    session = next(cookie for name, cookie in cookies.items() if name.endswith("musicgen_session"))
+    assert session["httpOnly"]
+    assert session["sameSite"] == "Lax"
+    assert session["value"] not in stored
+    assert member.hosts == {member.platform.url.split("//")[1]}
+
+
+def test_ended_session_leads_back_to_the_door_and_the_idea_is_kept(member: Visitor) -> None:
+    page = member.page
+    member.go("/create/")
+    page.locator("#prompt").fill("an idea that must not get lost")
+    cookies = member.context.cookies()
+    member.context.clear_cookies()
+    page.get_by_role("button", name="Make it", exact=True).click()
+    expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
+    page.get_by_role("link", name="Sign in").first.click()
+    page.get_by_label("Username or e-mail").fill(member.username)
+    page.get_by_label("Password").fill("wrong " + PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_text("do not fit together")).to_be_visible()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/create/")
+    expect(page.locator("#prompt")).to_have_value("an idea that must not get lost")
+    assert cookies != member.context.cookies()
+
+
+@pytest.mark.slow
+def test_cut_connection_loses_nothing(member: Visitor) -> None:
+    page = member.page
+    member.go("/create/")
+    card = member.make("slow ambient for a long night", 60)
+    expect(card.get_by_role("progressbar")).to_be_attached()
+    member.context.set_offline(True)
+    expect(page.get_by_text("You are offline.")).to_be_visible()
+    member.context.set_offline(False)
+    expect(page.get_by_text("You are offline.")).to_have_count(0)
+    expect(member.card("slow ambient").get_by_role("link", name="Track page")).to_be_visible(timeout=60_000)
+
+
+@pytest.mark.slow
+def test_correction_of_what_was_understood_makes_a_take_with_it(member: Visitor) -> None:
+    page = member.page
+    member.finished_track("plain little tune", 3)
+    member.go("/create/")
+    card = member.card("Plain little tune")
+    card.get_by_role("button", name="Change and remake").click()
+    card.get_by_label("Style").select_option("reggae")
+    card.get_by_role("button", name="Make this take").click()
+    eventually(
+        lambda: page.locator("main section li").filter(has_text="lain little tune").count() == 2,
+        within=20,
+        what="a second take",
+    )
+    done = eventually(
+        lambda: (job := member.newest_job())["status"] == "succeeded" and job, within=60, what="the corrected take"
+    )
+    assert member.api(f"/tracks/{done['result']['track_ids'][0]}")["spec"]["genre"] == "reggae"

@@ -1,0 +1,116 @@
+"""What holds on every page: axe finds nothing serious, scripts stay small, nothing overflows a phone."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.studio.conftest import Visitor
+from tests.support.platform import ROOT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SCRIPT_BUDGET_BYTES = 250 * 1024
+PAGES = ("/", "/create/", "/library/", "/track/?id={track}", "/studio/", "/studio/?track={track}", "/settings/")
+OPEN_PAGES = ("/", "/sign-in/", "/sign-up/", "/create/", "/nowhere/")
+
+
+@pytest.fixture(scope="module")
+def track(member: Visitor) -> str:
+    return member.finished_track("late-night swing jazz trio", 4)
+
+
+def settle(visitor: Visitor, path: str) -> None:
+    visitor.go(path)
+    expect(visitor.page.locator("main h1, main h2").first).to_be_attached()
+    expect(visitor.page.locator("[aria-busy]")).to_have_count(0)
+    visitor.page.wait_for_load_state("networkidle")
+
+
+def violations(visitor: Visitor) -> list[str]:
+    """What axe calls serious or critical."""
+    visitor.page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: Any = visitor.page.evaluate(
+        "(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}}).then((result) => result.violations)", RULES
+    )
+    return [
+        f"{item['id']} ({item['impact']}): {json.dumps([node['target'] for node in item['nodes']])[:300]}"
+        for item in found
+        if item["impact"] in {"serious", "critical"}
+    ]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_serious_on_the_pages_of_a_member(member: Visitor, track: str, theme: str) -> None:
+    member.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    found = {}
+    for path in PAGES:
+        settle(member, path.format(track=track))
+        found[path] = violations(member)
+    assert found == {path: [] for path in PAGES}
+
+
+def test_axe_finds_nothing_serious_before_signing_in(arrive: Callable[..., Visitor]) -> None:
+    stranger = arrive()
+    found = {}
+    for path in OPEN_PAGES:
+        settle(stranger, path)
+        found[path] = violations(stranger)
+    assert found == {path: [] for path in OPEN_PAGES}
+    assert stranger.complaints == []
+
+
+@pytest.mark.parametrize("path", ["/", "/create/"])
+def test_first_visit_loads_at_most_250_kilobytes_of_scripts(arrive: Callable[..., Visitor], path: str) -> None:
+    visitor = arrive()
+    settle(visitor, path)
+    loaded: int = visitor.page.evaluate(
+        "performance.getEntriesByType('resource').filter((entry) => new URL(entry.name).pathname.endsWith('.js'))"
+        ".reduce((sum, entry) => sum + entry.encodedBodySize, 0)"
+    )
+    requests: int = visitor.page.evaluate("performance.getEntriesByType('resource').length")
+    print(f"{path}: {loaded / 1024:.0f} KB of scripts, {requests} requests")
+    assert 0 < loaded <= SCRIPT_BUDGET_BYTES
+
+
+def test_nothing_is_wider_than_a_phone(member: Visitor, track: str) -> None:
+    size = member.page.viewport_size
+    member.page.set_viewport_size({"width": 360, "height": 740})
+    wide = {}
+    for path in PAGES:
+        settle(member, path.format(track=track))
+        wide[path] = member.page.evaluate("document.documentElement.scrollWidth")
+    member.page.set_viewport_size(size or {"width": 1280, "height": 720})
+    assert wide == dict.fromkeys(PAGES, 360)
+
+
+def test_language_is_changed_in_the_settings_and_stays(member: Visitor) -> None:
+    page = member.page
+    settle(member, "/settings/")
+    page.get_by_label("Language").select_option("de")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Einstellungen")
+    settle(member, "/create/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Wie soll es klingen?")
+    assert page.evaluate("document.documentElement.lang") == "de"
+    settle(member, "/settings/")
+    page.get_by_label("Sprache").select_option("en")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Settings")
+
+
+def test_keyboard_alone_makes_a_take_and_stops_it(member: Visitor) -> None:
+    page = member.page
+    settle(member, "/create/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.locator("#prompt").focus()
+    page.keyboard.type("keyboard blues")
+    page.keyboard.press("Enter")
+    stop = member.card("keyboard blues").get_by_role("button", name="Stop making this")
+    expect(stop).to_be_visible()
+    stop.focus()
+    page.keyboard.press("Enter")
+    expect(member.card("keyboard blues").get_by_role("button", name="Make it again")).to_be_visible()
