@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 
 from services.gateway.config import GatewaySettings
+from services.gateway.http_protocol import BoundedHttpProtocol
 from services.gateway.main import SERVICE, create_app
 from services.shared.errors import AppError, ErrorCode
 from services.shared.logging import configure_logging
@@ -26,8 +27,9 @@ log = structlog.get_logger("services.gateway")
 # Longer than any proxy's idle timeout, so that the proxy is the one who closes (FACTS: uvicorn's default is 5 s).
 KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048
-# Clients of the hub say little: pings. One that does not answer ours is gone.
-SOCKETS: dict[str, Any] = {
+# Heads are bounded. Clients of the hub say little: pings; one that does not answer ours is gone.
+PROTOCOLS: dict[str, Any] = {
+    "http": BoundedHttpProtocol,
     "ws": "websockets-sansio",
     "ws_max_size": 4_096,
     "ws_ping_interval": 20.0,
@@ -77,7 +79,7 @@ def main() -> int:
         access_log=False,
         server_header=False,
         lifespan="on",
-        **SOCKETS,
+        **PROTOCOLS,
         backlog=_BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,

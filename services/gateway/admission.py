@@ -92,7 +92,10 @@ class GatewayRoute(APIRoute):
 
 
 async def admit(request: Request, admission: Admission) -> None:
-    """Find the caller and count the request. Raises `AppError`: UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, UNAVAILABLE."""
+    """Find the caller and count the request.
+
+    Raises `AppError`: UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, UNAVAILABLE.
+    """
     gateway: Collaborators = request.app.state.collaborators
     state = request.scope["state"]
     address = client_network(request)

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from protos.generation.v1 import generation_pb2_grpc
 from protos.processing.v1 import processing_pb2_grpc
 from protos.users.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2_grpc, tracks_pb2_grpc
-from services.gateway.__main__ import SOCKETS, GatewayServer, listen, url_of
+from services.gateway.__main__ import PROTOCOLS, GatewayServer, listen, url_of
 from services.gateway.config import GatewaySettings
 from services.gateway.main import create_app
 from services.shared.grpc_server import GrpcServer
@@ -183,7 +183,7 @@ async def serving(settings: GatewaySettings) -> AsyncIterator[tuple[str, FastAPI
         access_log=False,
         server_header=False,
         lifespan="on",
-        **SOCKETS,
+        **PROTOCOLS,
         timeout_graceful_shutdown=5,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
