@@ -53,8 +53,10 @@ class Synthesis:
 
 
 def _overlap_add(frames: Tensor, hop: int) -> Tensor:
-    """`[N, T, W]` → `[N, (T − 1)·hop + W]`."""
+    """`[N, T, W]` → `[N, (T − 1)·hop + W]`; W is a multiple of the hop."""
     number, count, size = frames.shape
-    length = (count - 1) * hop + size
-    columns = frames.transpose(1, 2).contiguous()
-    return torch.nn.functional.fold(columns, (1, length), (1, size), stride=(1, hop)).reshape(number, length)
+    steps = size // hop
+    summed = torch.zeros(number, count + steps - 1, hop, dtype=frames.dtype, device=frames.device)
+    for step in range(steps):
+        summed[:, step : step + count] += frames[:, :, step * hop : (step + 1) * hop]
+    return summed.reshape(number, -1)
