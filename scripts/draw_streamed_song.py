@@ -73,9 +73,12 @@ def main(path: Path) -> None:
     figure, axes = plt.subplots(3, 1, figsize=(7, 6), sharex=True, layout="constrained")
     titles = ("streamed", "one shot", "streamed − one shot")
     for axis, title, (times, frequencies, levels) in zip(axes, titles, spectra, strict=True):
-        mesh = axis.pcolormesh(times, frequencies / 1000, levels, vmin=FLOOR_DB, vmax=0.0, shading="auto")
+        edges = (times[0], times[-1], 0.0, frequencies[-1] / 1000)
+        picture = axis.imshow(
+            levels, vmin=FLOOR_DB, vmax=0.0, extent=edges, origin="lower", aspect="auto", interpolation="antialiased"
+        )
         axis.set(title=title, ylabel="kHz")
-        figure.colorbar(mesh, ax=axis, label="dB")
+        figure.colorbar(picture, ax=axis, label="dB")
     axes[-1].set_xlabel("seconds")
     figure.savefig(path, dpi=55)
 
