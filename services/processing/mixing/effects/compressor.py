@@ -25,9 +25,9 @@ from services.processing.mixing.effects.level import (
     smoothing,
 )
 from services.processing.mixing.effects.processor import Delay, Processor, Setting, Switches
+from services.processing.mixing.effects.quick_math import db_to_factors, powers_to_db
 from services.processing.mixing.effects.svf import BUTTERWORTH_Q, coefficients
 
-_NEPERS: Final = math.log(10.0) / 20.0
 _HIGH_CUT: Final = BAND_SHAPES.index("high_cut")
 
 # Rows of the gain computer.
@@ -41,48 +41,58 @@ _RANGE: Final = 6
 
 
 @njit(cache=True, nogil=True)
-def reduction_db(level_db, threshold, ratio, knee):  # type: ignore[no-untyped-def]
-    """How much a level is turned down, in dB: the static curve."""
-    over = level_db - threshold
-    slope = 1.0 - 1.0 / ratio
-    if 2.0 * over <= -knee:
-        return 0.0
-    if 2.0 * over >= knee:
-        return over * slope
-    return slope * (over + 0.5 * knee) ** 2 / (2.0 * knee)
+def _static(level, threshold, slope, knee, bend, depth):  # type: ignore[no-untyped-def]
+    over = level - threshold
+    inside = over + 0.5 * knee
+    wanted = over * slope if 2.0 * over >= knee else (bend * inside * inside if inside > 0.0 else 0.0)
+    return min(wanted, depth)
 
 
 @njit(cache=True, nogil=True)
-def compressor_gains(levels, rows, moving, memory, rate, out):  # type: ignore[no-untyped-def]
-    """The factor at each sample for `levels [n]` (power); rows in the order of the constants above."""
+def _wanted(levels, rows, moving):  # type: ignore[no-untyped-def]
+    """Turn `levels [n]` in dB into the reduction that the static curve wants, in dB, in place."""
+    threshold, knee, depth = rows[_THRESHOLD, 0], rows[_KNEE, 0], -rows[_RANGE, 0]
+    slope = 1.0 - 1.0 / rows[_RATIO, 0]
+    bend = slope / max(2.0 * knee, 1e-9)
+    if moving:
+        for i in range(levels.shape[0]):
+            slope = 1.0 - 1.0 / rows[_RATIO, i]
+            bend = slope / max(2.0 * rows[_KNEE, i], 1e-9)
+            levels[i] = _static(levels[i], rows[_THRESHOLD, i], slope, rows[_KNEE, i], bend, -rows[_RANGE, i])
+    else:
+        # What rests is read once: the loop is free for vector instructions.
+        for i in range(levels.shape[0]):
+            levels[i] = _static(levels[i], threshold, slope, knee, bend, depth)
+
+
+@njit(cache=True, nogil=True)
+def _smooth(wanted, rows, moving, memory, rate):  # type: ignore[no-untyped-def]
+    """Let the reduction follow `wanted [n]` in its attack and release, in place; negative, as a gain in dB."""
     reduction = memory[0]
-    last_attack, last_release, last_low, last_gain = -1.0, -1.0, 1.0, 0.0
-    attack, release, floor, gain = 1.0, 1.0, 0.0, 1.0
-    for i in range(levels.shape[0]):
-        # What rests is read from the first column: a cache holds that, and not whole rows.
+    last_attack, last_release, attack, release = -1.0, -1.0, 1.0, 1.0
+    for i in range(wanted.shape[0]):
         j = i if moving else 0
-        low = rows[_THRESHOLD, j] - 0.5 * rows[_KNEE, j]
-        if low != last_low:
-            last_low, floor = low, 10.0 ** (low / 10.0)
         if rows[_ATTACK, j] != last_attack:
             last_attack = rows[_ATTACK, j]
             attack = smoothing(last_attack, rate)
         if rows[_RELEASE, j] != last_release:
             last_release = rows[_RELEASE, j]
             release = smoothing(last_release, rate)
-        if rows[_GAIN, j] != last_gain:
-            last_gain = rows[_GAIN, j]
-            gain = math.exp(_NEPERS * last_gain)
-        wanted = 0.0
-        # The logarithm is dear, and below the knee nothing happens.
-        if levels[i] > floor:
-            level = 10.0 * math.log10(levels[i])
-            wanted = min(reduction_db(level, rows[_THRESHOLD, j], rows[_RATIO, j], rows[_KNEE, j]), -rows[_RANGE, j])
-        reduction += (wanted - reduction) * (attack if wanted > reduction else release)
+        reduction += (wanted[i] - reduction) * (attack if wanted[i] > reduction else release)
         if reduction < 1e-9:
             reduction = 0.0
-        out[i] = gain * math.exp(-_NEPERS * reduction) if reduction > 0.0 else gain
+        wanted[i] = rows[_GAIN, j] - reduction
     memory[0] = reduction
+
+
+def compressor_gains(
+    levels: NDArray[np.float64], rows: Rows, moving: bool, memory: NDArray[np.float64], rate: float
+) -> None:
+    """Turn `levels [n]` (power) into the factor at each sample, in place; rows in the order of the constants above."""
+    powers_to_db(levels, levels)
+    _wanted(levels, rows, moving)
+    _smooth(levels, rows, moving, memory, rate)
+    db_to_factors(levels, levels)
 
 
 _WITHOUT_RANGE: Final = -1e9
@@ -113,7 +123,7 @@ class Compressor(Processor):
         moves = bool(moving.any())
         used = rows if moves else rows[:, :1]
         computed = np.concatenate((used, np.full((1, used.shape[1]), _WITHOUT_RANGE)))
-        compressor_gains(gains, computed, moves, self.state["reduction"], self._rate, gains)
+        compressor_gains(gains, computed, moves, self.state["reduction"], self._rate)
         np.multiply(self._delay.process(audio), gains, out=audio)
 
 
@@ -190,7 +200,7 @@ class MultibandCompressor(Processor):
             threshold, ratio, attack, release, gain = rows[2 + 5 * number : 7 + 5 * number]
             peak_levels(bands[number], gains)
             computed = np.stack((threshold, ratio, knee, attack, release, gain, wide))
-            compressor_gains(gains, computed, True, self.state["reduction"][number], self._rate, gains)
+            compressor_gains(gains, computed, True, self.state["reduction"][number], self._rate)
             audio += bands[number] * gains
 
 
@@ -239,5 +249,5 @@ class DeEsser(Processor):
         held_levels(found, self.state["power"], self._keep, gains)
         flat = np.zeros(frames)
         computed = np.stack((rows[1], rows[2], flat + self._KNEE_DB, rows[4], rows[5], flat, rows[3]))
-        compressor_gains(gains, computed, True, self.state["reduction"], self._rate, gains)
+        compressor_gains(gains, computed, True, self.state["reduction"], self._rate)
         audio -= (1.0 - gains) * high

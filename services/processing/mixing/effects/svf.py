@@ -70,34 +70,62 @@ def coefficients(shape, hz, gain_db, q, rate):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _follow(shape, rows, moving, places, scale, rate, out):  # type: ignore[no-untyped-def]
+    """Write the six coefficients of a section at each sample into `out [6, n]`."""
+    at_hz, at_gain, at_q = places[0], places[1], places[2]
+    if shape > _NOTCH and not moving[at_q]:
+        # A cut whose cutoff moves, the common case, needs neither powers nor branches: vector instructions do it.
+        k = 1.0 / (rows[at_q, 0] * scale)
+        high = shape == _LOW_CUT
+        m0, m1, m2 = (1.0, -k, -1.0) if high else (0.0, 0.0, 1.0)
+        for i in range(out.shape[1]):
+            g = tangent(math.pi * min(rows[at_hz, i] / rate, _HIGHEST))
+            a1 = 1.0 / (1.0 + g * (g + k))
+            out[0, i], out[1, i], out[2, i] = a1, g * a1, g * (g * a1)
+            out[3, i], out[4, i], out[5, i] = m0, m1, m2
+        return
+    hz, gain, q = -1.0, 0.0, 0.0
+    a1 = a2 = a3 = m0 = m1 = m2 = 0.0
+    for i in range(out.shape[1]):
+        if rows[at_hz, i] != hz or rows[at_gain, i] != gain or rows[at_q, i] != q:
+            hz, gain, q = rows[at_hz, i], rows[at_gain, i], rows[at_q, i]
+            a1, a2, a3, m0, m1, m2 = coefficients(shape, hz, gain, q * scale, rate)
+        out[0, i], out[1, i], out[2, i], out[3, i], out[4, i], out[5, i] = a1, a2, a3, m0, m1, m2
+
+
+@njit(cache=True, nogil=True)
+def _section(audio, c, state):  # type: ignore[no-untyped-def]
+    """One section over both sides; `c [6, n]` holds its coefficients at each sample, or `[6, 1]` those that rest."""
+    step = 1 if c.shape[1] > 1 else 0
+    l1, l2, r1, r2 = state[0], state[1], state[2], state[3]
+    for i in range(audio.shape[1]):
+        j = i * step
+        x = audio[0, i]
+        v3 = x - l2
+        v1 = c[0, j] * l1 + c[1, j] * v3
+        v2 = l2 + c[1, j] * l1 + c[2, j] * v3
+        l1, l2 = 2.0 * v1 - l1, 2.0 * v2 - l2
+        audio[0, i] = c[3, j] * x + c[4, j] * v1 + c[5, j] * v2
+        x = audio[1, i]
+        v3 = x - r2
+        v1 = c[0, j] * r1 + c[1, j] * v3
+        v2 = r2 + c[1, j] * r1 + c[2, j] * v3
+        r1, r2 = 2.0 * v1 - r1, 2.0 * v2 - r2
+        audio[1, i] = c[3, j] * x + c[4, j] * v1 + c[5, j] * v2
+    state[0], state[1], state[2], state[3] = l1, l2, r1, r2
+
+
+@njit(cache=True, nogil=True)
 def _run(audio, rows, moving, shapes, places, scales, state, rate):  # type: ignore[no-untyped-def]
     for s in range(shapes.shape[0]):
-        shape, scale = shapes[s], scales[s]
         at_hz, at_gain, at_q = places[s, 0], places[s, 1], places[s, 2]
-        moves = moving[at_hz] or moving[at_gain] or moving[at_q]
-        hz, gain, q = rows[at_hz, 0], rows[at_gain, 0], rows[at_q, 0]
         # A bell or shelf that always stays at 0 dB does nothing, and is spared.
-        if _BELL <= shape <= _HIGH_SHELF and gain == 0.0 and not moving[at_gain]:
+        if _BELL <= shapes[s] <= _HIGH_SHELF and rows[at_gain, 0] == 0.0 and not moving[at_gain]:
             continue
-        a1, a2, a3, m0, m1, m2 = coefficients(shape, hz, gain, q * scale, rate)
-        l1, l2, r1, r2 = state[s, 0], state[s, 1], state[s, 2], state[s, 3]
-        for i in range(audio.shape[1]):
-            if moves and (rows[at_hz, i] != hz or rows[at_gain, i] != gain or rows[at_q, i] != q):
-                hz, gain, q = rows[at_hz, i], rows[at_gain, i], rows[at_q, i]
-                a1, a2, a3, m0, m1, m2 = coefficients(shape, hz, gain, q * scale, rate)
-            x = audio[0, i]
-            v3 = x - l2
-            v1 = a1 * l1 + a2 * v3
-            v2 = l2 + a2 * l1 + a3 * v3
-            l1, l2 = 2.0 * v1 - l1, 2.0 * v2 - l2
-            audio[0, i] = m0 * x + m1 * v1 + m2 * v2
-            x = audio[1, i]
-            v3 = x - r2
-            v1 = a1 * r1 + a2 * v3
-            v2 = r2 + a2 * r1 + a3 * v3
-            r1, r2 = 2.0 * v1 - r1, 2.0 * v2 - r2
-            audio[1, i] = m0 * x + m1 * v1 + m2 * v2
-        state[s, 0], state[s, 1], state[s, 2], state[s, 3] = l1, l2, r1, r2
+        moves = moving[at_hz] or moving[at_gain] or moving[at_q]
+        followed = np.empty((6, audio.shape[1] if moves else 1))
+        _follow(shapes[s], rows, moving, places[s], scales[s], rate, followed)
+        _section(audio, followed, state[s])
 
 
 class _Sections(Processor):
