@@ -63,7 +63,7 @@ def insert(
     values = kind.settings(parameters)
     curves = {item.name: Curve.constant(float(values[item.name])) for item in kind.parameters if item.is_number}
     curves |= {name: Curve(lane, rate) for name, lane in (automation or {}).items()}
-    return Insert(PROCESSORS[effect](Setting(values, rate, tempo)), curves, 0)
+    return Insert(PROCESSORS[effect](Setting(values, rate, tempo, frozenset(automation or ()))), curves, 0)
 
 
 def apply(effect: str, audio: Audio, *, block: int = 4_096, key: Audio | None = None, **rest: Any) -> Audio:

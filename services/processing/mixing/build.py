@@ -129,7 +129,10 @@ def _placed(spans: list[_Span], crossfade: Any, rate_hz: int) -> list[PlacedClip
 
 
 def build(plan: Plan, *, end_frames: int | None = None, threads: int = 1) -> Graph:
-    """The graph of a plan. `end_frames` is where the song ends, for its fade-out; by default with the last clip."""
+    """The graph of a plan. `end_frames` is where the song ends, for its fade-out; by default with the last clip.
+
+    Raises VALIDATION when the effects would need too much memory.
+    """
     return _Builder(plan, plan.frames if end_frames is None else end_frames, threads).graph()
 
 
@@ -142,8 +145,12 @@ class _Builder:
         self._strips: dict[str, Any] = {request.name_of(n): track for n, track in enumerate(request.tracks)}
         self._strips |= {bus.id: bus for bus in request.buses}
         self._strips[MASTER] = request.master
+        pointers = [f"/tracks/{n}" for n in range(len(request.tracks))]
+        pointers += [*(f"/buses/{n}" for n in range(len(request.buses))), "/master"]
+        self._bytes = 0
         self._effects: dict[str, list[tuple[int, Effect, Processor]]] = {
-            name: self._processors(strip) for name, strip in self._strips.items()
+            name: self._processors(pointer, strip)
+            for pointer, (name, strip) in zip(pointers, self._strips.items(), strict=True)
         }
 
     def graph(self) -> Graph:
@@ -182,13 +189,22 @@ class _Builder:
             threads=self._threads,
         )
 
-    def _processors(self, strip: Any) -> list[tuple[int, Effect, Processor]]:
+    def _processors(self, pointer: str, strip: Any) -> list[tuple[int, Effect, Processor]]:
         built = []
         for number, effect in enumerate(strip.effects):
             if not effect.bypass:
                 values = EFFECTS[effect.type].settings(effect.parameters)
-                setting = Setting(values, self._plan.rate_hz, self._plan.tempo_bpm)
-                built.append((number, effect, PROCESSORS[effect.type](setting)))
+                start = f"effects/{number}/"
+                moving = frozenset(lane.target.removeprefix(start) for lane in strip.automation)
+                setting = Setting(values, self._plan.rate_hz, self._plan.tempo_bpm, moving)
+                processor = PROCESSORS[effect.type](setting)
+                self._bytes += processor.footprint()
+                if self._bytes > limits.EFFECT_BYTES:
+                    raise AppError.field(
+                        f"{pointer}/effects/{number}",
+                        "All effects together need too much memory; share long reverbs and echoes on a bus.",
+                    )
+                built.append((number, effect, processor))
         return built
 
     def _kept(self, wire: Wire) -> bool:

@@ -153,7 +153,8 @@ class Graph:
 class Renderer:
     """The song as samples, without the graph's latency: in any blocks, from anywhere, always the same.
 
-    To seek, it goes back to the nearest point that it kept on the way (at most `_POINTS` of them) and runs from there.
+    With `keep_every_frames` it can seek back: it goes to the nearest point that it kept on the way (at most `_POINTS`
+    of them) and runs from there.
     """
 
     _POINTS = 8
@@ -162,7 +163,7 @@ class Renderer:
         self._graph = graph
         self._block = block_frames
         self._every = keep_every_frames
-        self._kept: dict[int, list[State]] = {0: graph.keep()}
+        self._kept: dict[int, list[State]] = {} if keep_every_frames is None else {0: graph.keep()}
         self._ready = silence(0)
         self.frames: Final = graph.frames
         self._place = 0
@@ -183,10 +184,15 @@ class Renderer:
         return out
 
     def seek(self, place: int) -> None:
-        """Make `place` the next sample. Exact: everything before it is rendered, or was kept."""
+        """Make `place` the next sample. Exact: everything before it is rendered, or was kept.
+
+        Raises ValueError for a place that has passed, when nothing was kept.
+        """
         wanted = place + self._graph.latency
-        clock = max(clock for clock in self._kept if clock <= wanted)
-        if not clock <= self._graph.clock <= wanted:
+        clock = max((clock for clock in self._kept if clock <= wanted), default=None)
+        if clock is None and self._graph.clock > wanted:
+            raise ValueError("this renderer keeps nothing to go back to")
+        if clock is not None and not clock <= self._graph.clock <= wanted:
             self._graph.put_back(self._kept[clock], clock)
         self._ready = silence(0)
         self._skip(wanted - self._graph.clock)

@@ -13,6 +13,8 @@ ALL_CLIPS: Final = 512
 LANES: Final = 64
 POINTS: Final = 4_096
 ALL_POINTS: Final = 100_000
+EFFECT_BYTES: Final = 1_500_000_000
+"""What all effects together may hold in memory: some hundred long reverbs, or thousands of anything else."""
 LONGEST_SECONDS: Final = 7_200.0
 LONGEST_TAIL_SECONDS: Final = 30.0
 STRETCHED_SECONDS: Final = 7_200.0

@@ -86,6 +86,10 @@ class Convolution(Processor):
         }
         self._predelay.state = self.state
 
+    def footprint(self) -> int:
+        """Bytes that it holds on to, the response among them."""
+        return super().footprint() + self._response.nbytes
+
     def process(self, audio: Audio, rows: Rows, moving: Switches, key: Audio) -> None:
         """Replace the next block by its reverberation."""
         state, place = self.state, 0

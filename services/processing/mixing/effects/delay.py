@@ -76,7 +76,9 @@ class Echo(Processor):
         note = setting.text("sync")
         self._synced_ms = None if note == "off" else 1_000.0 * note_seconds(note, setting.tempo_bpm)
         self._ping_pong = bool(setting.values["ping_pong"])
-        longest = max(LONGEST_DELAY_MS, self._synced_ms or 0.0) * self._rate / 1_000.0
+        # A time that rests needs no more than itself.
+        resting_ms = LONGEST_DELAY_MS if "time_ms" in setting.moving else setting.number("time_ms")
+        longest = (self._synced_ms or resting_ms) * self._rate / 1_000.0
         frames = 1 << math.ceil(math.log2(longest + 8))
         self.state = {"lines": np.zeros((2, frames)), "scalars": np.zeros(1), "filters": np.zeros((2, 3))}
 

@@ -19,11 +19,12 @@ State = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a processor is built from: every parameter's first value, the sample rate and the song's tempo."""
+    """What a processor is built from: parameters, sample rate and tempo of the song. `moving`: those with automation."""
 
     values: Mapping[str, Value]
     rate_hz: int
     tempo_bpm: float
+    moving: frozenset[str] = frozenset()
 
     def number(self, name: str) -> float:
         """A number."""
@@ -50,6 +51,10 @@ class Processor(ABC):
 
     def __init__(self) -> None:
         self.state: State = {}
+
+    def footprint(self) -> int:
+        """Bytes that it holds on to."""
+        return sum(array.nbytes for array in self.state.values())
 
     @abstractmethod
     def process(self, audio: Audio, rows: Rows, moving: Switches, key: Audio) -> None:

@@ -21,7 +21,7 @@ from services.processing.mixing.block import Audio, silence
 from services.shared.errors import AppError, ErrorCode
 
 # About this long is a segment of converted audio, and its margin: soxr's VHQ filter is some 200 samples long.
-_SEGMENT_SECONDS: Final = 4.0
+_SEGMENT_SECONDS: Final = 2.0
 _MARGIN_SECONDS: Final = 0.05
 _KEPT_SEGMENTS: Final = 2
 _MOST_CHANNELS: Final = 2

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.processing.mixing.catalogue.effects import EFFECTS
 from services.processing.mixing.session_rules import parse, target_of
+from services.shared.errors import AppError
 from tests.support.mixing import RATE, Audio, impulse, level_db, noise, render, renderer
 
 _OPEN = {"ceiling_dbtp": None}
@@ -256,6 +257,24 @@ def test_every_effect_is_the_same_in_any_blocks(effect: str) -> None:
     for block in (100, 8_191):
         assert np.abs(render(session, {"a": audio}, block_frames=block) - whole).max() <= 1e-6
     assert level_db(whole) > -60
+
+
+def test_renderer_that_keeps_nothing_can_only_go_forwards() -> None:
+    audio = noise(60_000)
+    made = renderer({"tracks": [{"track_id": "a"}]}, {"a": audio})
+    made.seek(40_000)
+    assert np.array_equal(made.read(10), audio[:, 40_000:40_010])
+    with pytest.raises(ValueError, match="go back"):
+        made.seek(5)
+
+
+def test_effects_that_need_too_much_memory_are_refused_by_name() -> None:
+    halls = [{"type": "convolution_reverb", "parameters": {"decay_seconds": 8.0}}] * 16
+    session = {"tracks": [{"track_id": "a", "effects": halls} for _ in range(8)]}
+    with pytest.raises(AppError) as caught:
+        renderer(session, {"a": noise(100)})
+    assert caught.value.violations[0].pointer.startswith("/tracks/")
+    assert "memory" in caught.value.violations[0].detail
 
 
 def test_seek_back_and_forth_equals_slices() -> None:
