@@ -1,7 +1,7 @@
 "use client";
 
 import Link from "next/link";
-import { LogOut, Moon, Settings, Sun } from "lucide-react";
+import { LogOut, Moon, Settings, Shield, Sun } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { Pop, menuItemClass } from "@/components/ui/pop";
 import type { User } from "@/lib/api/client";
@@ -36,6 +36,12 @@ export function AccountMenu({ user }: { user: User }) {
         <Settings size={16} aria-hidden />
         {t("settings")}
       </Link>
+      {user.role === "admin" && (
+        <Link prefetch={false} href="/admin/" className={menuItemClass}>
+          <Shield size={16} aria-hidden />
+          {t("admin")}
+        </Link>
+      )}
       {version.data?.single_user === false && (
         <button type="button" data-close className={menuItemClass} onClick={() => signOut.mutate()}>
           <LogOut size={16} aria-hidden />

@@ -2,8 +2,11 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Laptop } from "lucide-react";
-import { useEffect, useState, type ReactNode } from "react";
+import { useEffect, useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
+import { Password } from "./password";
+import { Profile } from "./profile";
+import { Line, Section } from "./section";
 import { MembersOnly } from "@/components/frame/members-only";
 import { Button } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
@@ -29,9 +32,7 @@ function Sections({ user }: { user: User }) {
     <div className="mx-auto w-full max-w-[760px] px-4 pb-20 pt-8 md:px-6 md:pt-12">
       <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
       <Section title={t("profile")}>
-        <Line name={t("username")}>{user.username}</Line>
-        <Line name={t("email")}>{user.email}</Line>
-        {user.role !== "user" && <Line name={t("role")}>{user.role}</Line>}
+        <Profile user={user} />
       </Section>
       <Section title={t("usage")}>
         <UsageLines />
@@ -40,7 +41,8 @@ function Sections({ user }: { user: User }) {
         <Appearance />
       </Section>
       {!single && (
-        <Section title={t("sessions")}>
+        <Section title={t("security")}>
+          <Password />
           <Sessions />
         </Section>
       )}
@@ -50,24 +52,6 @@ function Sections({ user }: { user: User }) {
           {t("api")}
         </a>
       </p>
-    </div>
-  );
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section aria-label={title} className="mt-10">
-      <h2 className="text-lg">{title}</h2>
-      <div className="panel mt-3 divide-y divide-line px-5">{children}</div>
-    </section>
-  );
-}
-
-function Line({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div className="flex min-h-14 flex-wrap items-center justify-between gap-x-6 gap-y-1 py-3">
-      <span className="text-muted">{name}</span>
-      <span className="tabular min-w-0 break-words font-medium">{children}</span>
     </div>
   );
 }
@@ -145,7 +129,7 @@ function Sessions() {
   if (sessions.error) return <Failed failure={sessions.error} retry={() => void sessions.refetch()} />;
   if (!sessions.data) return <Skeleton className="my-4 h-16" />;
   return (
-    <ul className="divide-y divide-line">
+    <ul aria-label={t("sessions")} className="divide-y divide-line">
       {sessions.data.map((session) => (
         <li key={session.id} className="flex items-center gap-4 py-3">
           <Laptop size={18} aria-hidden className="shrink-0 text-faint" />
