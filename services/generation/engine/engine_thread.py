@@ -26,7 +26,6 @@ class EngineThread:
         self._sinks: dict[str, FrameSink] = {}
         self._wake = threading.Condition()
         self._closed = False
-        self._draining = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -42,7 +41,7 @@ class EngineThread:
         the engine failed.
         """
         with self._wake:
-            if self._closed or self._draining:
+            if self._closed:
                 raise RuntimeError("The engine is closed.")
             self._sinks[request.id] = sink
             self._engine.add(request)
@@ -54,12 +53,6 @@ class EngineThread:
             if self._sinks.pop(request_id, None) is not None:
                 self._engine.cancel(request_id)
                 self._wake.notify_all()
-
-    def drain(self, timeout_seconds: float) -> bool:
-        """Take no more requests and wait for those that are here; whether they ended in time. `close` comes next."""
-        with self._wake:
-            self._draining = True
-            return self._wake.wait_for(lambda: not self._sinks, timeout_seconds)
 
     def close(self) -> None:
         """Stop stepping and end the thread; sinks that still wait hear of it. Idempotent."""
@@ -94,7 +87,6 @@ class EngineThread:
             sink = self._sinks.pop(request_id, None)
             if sink is not None and not last:
                 self._sinks[request_id] = sink
-            self._wake.notify_all()
         if sink is not None:
             sink(message)
 
@@ -108,6 +100,5 @@ class EngineThread:
             failed, self._sinks = self._sinks, {}
             for request_id in failed:
                 self._engine.cancel(request_id)
-            self._wake.notify_all()
         for sink in failed.values():
             sink(error)

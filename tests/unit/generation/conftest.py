@@ -78,15 +78,15 @@ def write_tokenizer(folder: Path) -> Tokenizer:
 
 
 def build_reference(kind: str, seed: int = 1) -> Any:
-    """transformers' model of a kind: mono, stereo or melody."""
+    """transformers' model of a kind: mono, stereo, melody or stereo-melody."""
     import transformers
 
-    decoder = {**DECODER, **({"num_codebooks": 8, "audio_channels": 2} if kind == "stereo" else {})}
+    decoder = {**DECODER, **({"num_codebooks": 8, "audio_channels": 2} if "stereo" in kind else {})}
     parts = {
         "text_encoder": transformers.T5Config(**TEXT),
         "audio_encoder": transformers.EncodecConfig(**CODEC),
     }
-    if kind == "melody":
+    if "melody" in kind:
         configuration = transformers.MusicgenMelodyConfig(
             decoder=transformers.MusicgenMelodyDecoderConfig(**decoder), **parts, chroma_length=20
         )
