@@ -124,6 +124,9 @@ def compose(
     ready = tuple(spec.name for spec in specs)
 
     database = {"DATABASE_URL": addresses.database_url}
+    if "MUSICGEN_USER_MANAGEMENT_PUBLIC_URL" not in outer:
+        # Where the links in mails lead.
+        database["PUBLIC_URL"] = f"http://127.0.0.1:{settings.port}"
     scratch = {"SCRATCH_DIR": str(home / "scratch")}
     folders = {"MODELS_DIR": str(settings.models_dir or home / "models"), "ASSETS_DIR": str(home / "assets"), **scratch}
     edge = {"HOST": settings.host, "PORT": str(settings.port)}

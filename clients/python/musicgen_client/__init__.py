@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from musicgen_client.errors import MusicGenError as MusicGenError
     from musicgen_client.errors import UnexpectedAnswerError as UnexpectedAnswerError
     from musicgen_client.errors import UnreachableError as UnreachableError
+    from musicgen_client.errors import VerificationPendingError as VerificationPendingError
     from musicgen_client.tokens import FileTokenStore as FileTokenStore
     from musicgen_client.tokens import MemoryTokenStore as MemoryTokenStore
 
@@ -27,6 +28,7 @@ _HOMES = {
     "JobFailedError": "errors",
     "MusicGenError": "errors",
     "UnexpectedAnswerError": "errors",
+    "VerificationPendingError": "errors",
     "FileTokenStore": "tokens",
     "MemoryTokenStore": "tokens",
 }

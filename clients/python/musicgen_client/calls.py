@@ -12,13 +12,17 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from musicgen_client.errors import UnexpectedAnswerError
+from musicgen_client.errors import UnexpectedAnswerError, VerificationPendingError
 from musicgen_client.models import (
+    ApiKey,
+    FactorEnrolment,
     Job,
     JobList,
     JobStatus,
     Model,
+    NewApiKey,
     Page,
+    RecoveryCodes,
     Session,
     TokenPair,
     Track,
@@ -38,6 +42,7 @@ LONGEST_WAIT_SECONDS: Final = 60.0
 
 AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "m4a"]
 LiveFormat = Literal["wav", "mp3", "opus"]
+TrackSort = Literal["newest", "oldest", "title", "relevance"]
 
 
 class Section(TypedDict, total=False):
@@ -91,7 +96,7 @@ class Call(Generic[T]):
     method: str
     path: str
     read: Callable[[httpx.Response], T]
-    params: Mapping[str, str | int | float] = field(default_factory=dict)
+    params: Mapping[str, str | int | float | Sequence[str]] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     upload: FileUpload | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -140,6 +145,12 @@ _TOKENS: Final = _read(TokenPair)
 _DOCUMENT: Final = _read_adapted(TypeAdapter(dict[str, Any]))
 
 
+def _read_registration(response: httpx.Response) -> TokenPair:
+    if response.status_code == httpx.codes.ACCEPTED:
+        raise VerificationPendingError
+    return _TOKENS(response)
+
+
 def _sign_in(store: TokenStore, pair: TokenPair) -> None:
     store.save(Tokens.from_pair(pair))
 
@@ -165,9 +176,12 @@ def _once(key: str | None) -> dict[str, str]:
 
 
 def register(username: str, email: str, password: str, full_name: str | None = None) -> Call[TokenPair]:
-    """Create an account and sign in; the tokens are kept."""
+    """Create an account and sign in; the tokens are kept.
+
+    Raises `VerificationPendingError` where the address has to be verified first.
+    """
     body = _given(username=username, email=email, password=password, full_name=full_name)
-    return Call("POST", _path("auth", "register"), _TOKENS, body=body, signed=False, effect=_sign_in)
+    return Call("POST", _path("auth", "register"), _read_registration, body=body, signed=False, effect=_sign_in)
 
 
 def login(identifier: str, password: str, totp: str | None = None) -> Call[TokenPair]:
@@ -201,6 +215,70 @@ def sessions() -> Call[Page[Session]]:
 def revoke_session(session_id: str) -> Call[None]:
     """Sign one device out."""
     return Call("DELETE", _path("auth", "sessions", session_id), _read_nothing)
+
+
+def verify_email(token: str) -> Call[None]:
+    """Prove an e-mail address by the token of the mail that was sent to it."""
+    return Call("POST", _path("auth", "email", "verify"), _read_nothing, body={"token": token}, signed=False)
+
+
+def forgot_password(email: str) -> Call[None]:
+    """Have a mail sent with which the owner of the address can choose a new password."""
+    return Call("POST", _path("auth", "password", "forgot"), _read_nothing, body={"email": email}, signed=False)
+
+
+def reset_password(token: str, password: str) -> Call[None]:
+    """Choose a new password by the token of a mail. Ends every session and API key."""
+    body = {"token": token, "password": password}
+    return Call("POST", _path("auth", "password", "reset"), _read_nothing, body=body, signed=False)
+
+
+def change_password(present_password: str, password: str) -> Call[None]:
+    """Choose a new password by the present one. Ends every other session."""
+    body = {"present_password": present_password, "password": password}
+    return Call("POST", _path("auth", "password", "change"), _read_nothing, body=body)
+
+
+def enroll_totp(password: str) -> Call[FactorEnrolment]:
+    """Set a second factor up; it counts once `confirm_totp` has seen a code of it."""
+    return Call("POST", _path("auth", "totp", "enroll"), _read(FactorEnrolment), body={"password": password})
+
+
+def confirm_totp(code: str) -> Call[RecoveryCodes]:
+    """Turn the second factor on by the app's present code."""
+    return Call("POST", _path("auth", "totp", "confirm"), _read(RecoveryCodes), body={"code": code})
+
+
+def disable_totp(password: str, code: str) -> Call[None]:
+    """Turn the second factor off, by password and code."""
+    body = {"password": password, "code": code}
+    return Call("POST", _path("auth", "totp", "disable"), _read_nothing, body=body)
+
+
+def api_keys() -> Call[Page[ApiKey]]:
+    """Your keys for programs, newest first."""
+    return Call("GET", _path("api-keys"), _read(Page[ApiKey]))
+
+
+def create_api_key(name: str, scopes: Sequence[str], expires_in_days: int | None = None) -> Call[NewApiKey]:
+    """Make a key. Scopes: read, generate, write, admin. Without `expires_in_days` it does not expire."""
+    body = _given(name=name, scopes=list(scopes), expires_in_days=expires_in_days)
+    return Call("POST", _path("api-keys"), _read(NewApiKey), body=body)
+
+
+def revoke_api_key(key_id: str) -> Call[None]:
+    """End a key, at once."""
+    return Call("DELETE", _path("api-keys", key_id), _read_nothing)
+
+
+def update_me(full_name: str) -> Call[User]:
+    """Change your name."""
+    return Call("PATCH", _path("users", "me"), _read(User), body={"full_name": full_name})
+
+
+def delete_me(password: str) -> Call[User]:
+    """Delete the account, at `deletion_due_at` of the answer; signing in before then keeps it."""
+    return Call("DELETE", _path("users", "me"), _read(User), body={"password": password})
 
 
 def me() -> Call[User]:
@@ -301,9 +379,39 @@ def live_path(job_id: str) -> str:
 # The library
 
 
-def tracks(*, limit: int = 20, cursor: str | None = None) -> Call[Page[Track]]:
-    """The caller's tracks, newest first."""
-    return Call("GET", _path("tracks"), _TRACKS, params=_given(limit=str(limit), cursor=cursor))
+def tracks(
+    *,
+    limit: int = 20,
+    cursor: str | None = None,
+    query: str | None = None,
+    tags: Sequence[str] = (),
+    model: str | None = None,
+    public: bool | None = None,
+    parent_id: str | None = None,
+    trashed: bool = False,
+    sort: TrackSort | None = None,
+) -> Call[Page[Track]]:
+    """The caller's tracks that match, newest first unless sorted otherwise; every word of `query` is a beginning."""
+    params: dict[str, Any] = _given(
+        limit=str(limit), cursor=cursor, q=query, model=model, parent_id=parent_id, sort=sort
+    )
+    if tags:
+        params["tag"] = list(tags)
+    if public is not None:
+        params["public"] = str(public).lower()
+    if trashed:
+        params["trashed"] = "true"
+    return Call("GET", _path("tracks"), _TRACKS, params=params)
+
+
+def versions(track_id: str) -> Call[Page[Track]]:
+    """Every track that this one came from and that came from it, oldest first."""
+    return Call("GET", _path("tracks", track_id, "versions"), _TRACKS)
+
+
+def restore_track(track_id: str) -> Call[Track]:
+    """Take a track out of the trash."""
+    return Call("POST", _path("tracks", track_id, "restore"), _TRACK)
 
 
 def track(track_id: str) -> Call[Track]:
@@ -319,9 +427,10 @@ def update_track(
     return Call("PATCH", _path("tracks", track_id), _TRACK, body=body)
 
 
-def delete_track(track_id: str) -> Call[None]:
-    """Remove a track."""
-    return Call("DELETE", _path("tracks", track_id), _read_nothing)
+def delete_track(track_id: str, *, forever: bool = False) -> Call[None]:
+    """Put a track into the trash, from which it goes after 30 days; with `forever`, remove it at once."""
+    params = {"forever": "true"} if forever else {}
+    return Call("DELETE", _path("tracks", track_id), _read_nothing, params=params)
 
 
 def waveform(track_id: str, *, points: int = 1000) -> Call[Waveform]:

@@ -62,6 +62,13 @@ class ApiError(MusicGenError):
         return " ".join(text.split())
 
 
+class VerificationPendingError(MusicGenError):
+    """The account was made, or was there before; its e-mail address has to be verified before anybody signs in."""
+
+    def __init__(self) -> None:
+        super().__init__("open the link in the mail that is on its way to you, then sign in")
+
+
 class UnreachableError(MusicGenError):
     """The server could not be reached, or the connection broke."""
 

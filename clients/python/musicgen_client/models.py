@@ -53,6 +53,41 @@ class User(Answer):
     full_name: str | None = None
     role: str = "user"
     created_at: datetime | None = None
+    email_verified: bool = False
+    second_factor: bool = False
+    deletion_due_at: datetime | None = None
+
+
+class ApiKey(Answer):
+    """A key for programs, as its owner sees it; `prefix` is how its secret begins."""
+
+    id: str
+    name: str = ""
+    prefix: str = ""
+    scopes: list[str] = Field(default_factory=list)
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class NewApiKey(Answer):
+    """A key that was made. The secret is shown this once."""
+
+    key: ApiKey
+    secret: str
+
+
+class FactorEnrolment(Answer):
+    """What an authenticator app needs: the secret for typing, the URI for a QR code."""
+
+    secret: str
+    uri: str
+
+
+class RecoveryCodes(Answer):
+    """For when the phone is lost; each works once."""
+
+    recovery_codes: list[str] = Field(default_factory=list)
 
 
 class TokenPair(Answer):
@@ -224,6 +259,7 @@ class Track(Answer):
     precision: str = ""
     spec: dict[str, Any] | None = None
     created_at: datetime | None = None
+    deleted_at: datetime | None = None
     links: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("stems", mode="before")

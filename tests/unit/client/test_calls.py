@@ -15,6 +15,7 @@ from musicgen_client import (
     JobFailedError,
     UnexpectedAnswerError,
     UnreachableError,
+    VerificationPendingError,
     calls,
 )
 
@@ -101,6 +102,49 @@ def test_other_calls_reach_their_addresses(server: Any, answer: Any, raw: Any, t
         assert client.version().version == "0.1.0"
     assert server.to("/api/v1/tracks/t1")[0].document == {"public": True}
     assert server.to("/api/v1/tracks/t1/waveform")[0].query == {"points": "16"}
+
+
+def test_account_calls_reach_their_addresses(server: Any, answer: Any, raw: Any) -> None:
+    key = {"id": "k1", "name": "my DAW", "prefix": "mga_abcd", "scopes": ["read"]}
+    server.on("GET", "/api/v1/api-keys", answer({"items": [key], "next_cursor": None}))
+    server.on("POST", "/api/v1/api-keys", answer({"key": key, "secret": "mga_secret"}, 201))
+    server.on("DELETE", "/api/v1/api-keys/k1", raw(204))
+    server.on("PATCH", "/api/v1/users/me", answer({"id": "u1", "username": "ada", "full_name": "Ada"}))
+    server.on("DELETE", "/api/v1/users/me", answer({"id": "u1", "username": "ada"}, 202))
+    server.on("POST", "/api/v1/auth/totp/enroll", answer({"secret": "ABC", "uri": "otpauth://totp/x"}))
+    server.on("POST", "/api/v1/auth/totp/confirm", answer({"recovery_codes": ["a-b"]}))
+    silent = ("totp/disable", "email/verify", "password/forgot", "password/reset", "password/change")
+    for path in silent:
+        server.on("POST", f"/api/v1/auth/{path}", raw(204))
+    with Client(server.url) as client:
+        assert client.api_keys().items[0].name == "my DAW"
+        assert client.create_api_key("my DAW", ["read"], 90).secret == "mga_secret"
+        assert client.revoke_api_key("k1") is None
+        assert client.update_me("Ada").full_name == "Ada"
+        assert client.delete_me("pw").username == "ada"
+        assert client.enroll_totp("pw").uri == "otpauth://totp/x"
+        assert client.confirm_totp("123456").recovery_codes == ["a-b"]
+        client.disable_totp("pw", "123456")
+        client.verify_email("t")
+        client.forgot_password("ada@example.org")
+        client.reset_password("t", "new")
+        client.change_password("pw", "new")
+    assert server.to("/api/v1/api-keys")[1].document == {"name": "my DAW", "scopes": ["read"], "expires_in_days": 90}
+    assert server.to("/api/v1/users/me")[1].document == {"password": "pw"}
+    sent = [server.to(f"/api/v1/auth/{path}")[0].document for path in silent]
+    assert sent == [
+        {"password": "pw", "code": "123456"},
+        {"token": "t"},
+        {"email": "ada@example.org"},
+        {"token": "t", "password": "new"},
+        {"present_password": "pw", "password": "new"},
+    ]
+
+
+def test_registration_that_waits_for_a_mail_says_so(server: Any, answer: Any) -> None:
+    server.on("POST", "/api/v1/auth/register", answer({"message": "Open the link."}, 202))
+    with Client(server.url) as client, pytest.raises(VerificationPendingError, match="open the link"):
+        client.register("ada", "ada@example.org", "a long passphrase")
 
 
 def test_problem_document_becomes_an_error_with_every_field(server: Any, problem: Any) -> None:
