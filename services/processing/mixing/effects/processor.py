@@ -19,7 +19,7 @@ State = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a processor is built from: parameters, sample rate and tempo of the song. `moving`: those with automation."""
+    """What a processor is built from: parameters, sample rate and tempo; `moving` names those with automation."""
 
     values: Mapping[str, Value]
     rate_hz: int
