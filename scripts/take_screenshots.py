@@ -117,8 +117,10 @@ def shots(track: dict[str, Any]) -> tuple[Shot, ...]:
         Shot("studio", f"/studio/?track={track['id']}", editing),
         Shot("studio-choose", "/studio/"),
         Shot("settings", "/settings/", full_page=True),
+        Shot("admin", "/admin/", full_page=True),
         Shot("sign-in", "/sign-in/"),
         Shot("sign-up", "/sign-up/"),
+        Shot("forgot", "/forgot/"),
         Shot("palette", "/library/", palette),
         Shot("not-found", "/nowhere/"),
     )

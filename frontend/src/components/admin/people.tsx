@@ -1,27 +1,26 @@
 "use client";
 
-import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { ChevronDown } from "lucide-react";
 import { useDeferredValue, useState } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { Button } from "@/components/ui/button";
 import { inputClass, selectClass } from "@/components/ui/field";
 import { Failed, Skeleton } from "@/components/ui/states";
-import { answer, api } from "@/lib/api/client";
+import { answer, api, type User } from "@/lib/api/client";
 import type { components } from "@/lib/api/schema";
+import { clock } from "@/lib/format";
 import { useProblemText } from "@/lib/use-problem-text";
 
 type Change = components["schemas"]["UserChange"];
-type Managed = components["schemas"]["ManagedUser"];
 
 const ROLES = ["user", "moderator", "admin"] as const;
 
-/** The accounts: their roles, and whether they are let in. */
+/** The accounts, to be found by name or address. */
 export function People() {
   const t = useTranslations("admin");
   const library = useTranslations("library");
-  const text = useProblemText();
-  const queries = useQueryClient();
   const [typed, setTyped] = useState("");
   const search = useDeferredValue(typed.trim());
   const people = useInfiniteQuery({
@@ -36,14 +35,7 @@ export function People() {
       ),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
-  const change = useMutation({
-    mutationFn: ({ id, body }: { id: string; body: Change }) =>
-      answer(api.PATCH("/api/v1/admin/users/{user_id}", { params: { path: { user_id: id } }, body })),
-    onSuccess: (user) => toast(t("changed", { name: user.username })),
-    onError: (failure) => toast.error(text(failure)),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["admin"] }),
-  });
-  const items: Managed[] = people.data?.pages.flatMap((page) => page.items) ?? [];
+  const items = people.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
       <label className="mt-4 block max-w-sm">
@@ -65,43 +57,7 @@ export function People() {
       ) : (
         <ul className="mt-4 flex flex-col">
           {items.map((user) => (
-            <li
-              key={user.id}
-              className="flex flex-wrap items-center gap-x-4 gap-y-2 border-t border-line py-3 last:border-b"
-            >
-              <div className="min-w-0 flex-1 basis-48">
-                <p className="truncate font-semibold">{user.username}</p>
-                <p className="truncate text-sm text-muted">{user.email}</p>
-              </div>
-              {user.suspended && (
-                <span className="rounded-full border border-bad px-2.5 py-0.5 text-[13px] text-bad">
-                  {t("suspended")}
-                </span>
-              )}
-              <select
-                aria-label={t("role", { name: user.username })}
-                className={`${selectClass} h-9`}
-                value={user.role}
-                disabled={change.isPending}
-                onChange={(event) =>
-                  change.mutate({ id: user.id, body: { role: event.target.value as Change["role"] } })
-                }
-              >
-                {ROLES.map((role) => (
-                  <option key={role} value={role}>
-                    {t(`roles.${role}`)}
-                  </option>
-                ))}
-              </select>
-              <Button
-                size="small"
-                look={user.suspended ? "quiet" : "danger"}
-                disabled={change.isPending}
-                onClick={() => change.mutate({ id: user.id, body: { suspended: !user.suspended } })}
-              >
-                {user.suspended ? t("letIn") : t("suspend")}
-              </Button>
-            </li>
+            <Person key={user.id} user={user} />
           ))}
         </ul>
       )}
@@ -111,5 +67,77 @@ export function People() {
         </Button>
       )}
     </>
+  );
+}
+
+/** One account; what is not in the list is asked for when it is opened. */
+function Person({ user }: { user: User }) {
+  const t = useTranslations("admin");
+  const text = useProblemText();
+  const queries = useQueryClient();
+  const [open, setOpen] = useState(false);
+  const details = useQuery({
+    queryKey: ["admin", "person", user.id],
+    enabled: open,
+    queryFn: () => answer(api.GET("/api/v1/admin/users/{user_id}", { params: { path: { user_id: user.id } } })),
+  });
+  const change = useMutation({
+    mutationFn: (body: Change) =>
+      answer(api.PATCH("/api/v1/admin/users/{user_id}", { params: { path: { user_id: user.id } }, body })),
+    onSuccess: (changed) => toast(t("changed", { name: changed.username })),
+    onError: (failure) => toast.error(text(failure)),
+    onSettled: () => queries.invalidateQueries({ queryKey: ["admin"] }),
+  });
+  const suspended = details.data?.suspended ?? false;
+  return (
+    <li className="border-t border-line last:border-b">
+      <button
+        type="button"
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+        className="flex w-full items-center gap-4 py-3 text-left"
+      >
+        <span className="min-w-0 flex-1">
+          <span className="block truncate font-semibold">{user.username}</span>
+          <span className="block truncate text-sm text-muted">{user.email}</span>
+        </span>
+        <span className="text-sm text-muted">{user.role === "user" ? "" : user.role}</span>
+        <ChevronDown size={17} aria-hidden className={`text-faint transition ${open ? "rotate-180" : ""}`} />
+      </button>
+      {open &&
+        (details.error ? (
+          <Failed failure={details.error} retry={() => void details.refetch()} />
+        ) : !details.data ? (
+          <Skeleton className="mb-4 h-12" />
+        ) : (
+          <div className="appear mb-4 flex flex-wrap items-center gap-3 rounded-lg bg-surface p-4">
+            <p className="tabular mr-auto text-sm text-muted">
+              {t("madeAndLeft", { made: clock(details.data.used_seconds), left: clock(details.data.balance_seconds) })}
+              {suspended && <span className="ml-3 font-semibold text-bad">{t("suspended")}</span>}
+            </p>
+            <select
+              aria-label={t("role", { name: user.username })}
+              className={`${selectClass} h-9`}
+              value={details.data.role}
+              disabled={change.isPending}
+              onChange={(event) => change.mutate({ reason: "", role: event.target.value as Change["role"] })}
+            >
+              {ROLES.map((role) => (
+                <option key={role} value={role}>
+                  {t(`roles.${role}`)}
+                </option>
+              ))}
+            </select>
+            <Button
+              size="small"
+              look={suspended ? "quiet" : "danger"}
+              disabled={change.isPending}
+              onClick={() => change.mutate({ reason: "", suspended: !suspended })}
+            >
+              {suspended ? t("letIn") : t("suspend")}
+            </Button>
+          </div>
+        ))}
+    </li>
   );
 }
