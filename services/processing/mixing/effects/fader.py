@@ -104,7 +104,8 @@ class Gain:
         self._behind = behind
 
     def factors(self, clock: int, frames: int) -> NDArray[np.float64]:
-        """The factor at each sample, `[frames]`."""
-        out = np.empty(frames)
-        gains_of(self._curve.at(clock - self._behind, frames), out)
+        """The factor at each sample, `[frames]`, or `[1]` when it rests."""
+        used = frames if self._curve.moves else 1
+        out = np.empty(used)
+        gains_of(self._curve.at(clock - self._behind, used), out)
         return out

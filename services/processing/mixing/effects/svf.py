@@ -93,25 +93,25 @@ def _follow(shape, rows, moving, places, scale, rate, out):  # type: ignore[no-u
         out[0, i], out[1, i], out[2, i], out[3, i], out[4, i], out[5, i] = a1, a2, a3, m0, m1, m2
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _section(audio, c, state):  # type: ignore[no-untyped-def]
-    """One section over both sides; `c [6, n]` holds its coefficients at each sample, or `[6, 1]` those that rest."""
+    """One section over both sides; `c [6, n]` holds its coefficients at each sample, or `[6, 1]` those that rest.
+
+    The integrators' next state is written out as a sum of products, which is as short as a recurrence can be.
+    """
     step = 1 if c.shape[1] > 1 else 0
     l1, l2, r1, r2 = state[0], state[1], state[2], state[3]
     for i in range(audio.shape[1]):
         j = i * step
-        x = audio[0, i]
-        v3 = x - l2
-        v1 = c[0, j] * l1 + c[1, j] * v3
-        v2 = l2 + c[1, j] * l1 + c[2, j] * v3
-        l1, l2 = 2.0 * v1 - l1, 2.0 * v2 - l2
-        audio[0, i] = c[3, j] * x + c[4, j] * v1 + c[5, j] * v2
-        x = audio[1, i]
-        v3 = x - r2
-        v1 = c[0, j] * r1 + c[1, j] * v3
-        v2 = r2 + c[1, j] * r1 + c[2, j] * v3
-        r1, r2 = 2.0 * v1 - r1, 2.0 * v2 - r2
-        audio[1, i] = c[3, j] * x + c[4, j] * v1 + c[5, j] * v2
+        p, q, r = 2.0 * c[0, j] - 1.0, 2.0 * c[1, j], 2.0 * c[2, j]
+        half1, half2 = 0.5 * c[4, j], 0.5 * c[5, j]
+        x, y = audio[0, i], audio[1, i]
+        next1, next2 = p * l1 + (q * x - q * l2), q * l1 + (r * x + (l2 - r * l2))
+        audio[0, i] = c[3, j] * x + half1 * (l1 + next1) + half2 * (l2 + next2)
+        l1, l2 = next1, next2
+        next1, next2 = p * r1 + (q * y - q * r2), q * r1 + (r * y + (r2 - r * r2))
+        audio[1, i] = c[3, j] * y + half1 * (r1 + next1) + half2 * (r2 + next2)
+        r1, r2 = next1, next2
     state[0], state[1], state[2], state[3] = l1, l2, r1, r2
 
 
