@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from protos.common.v1 import common_pb2 as protos_dot_common_dot_v1_dot_common__pb2
 from protos.users.v1 import accounts_pb2 as protos_dot_users_dot_v1_dot_accounts__pb2
+from protos.users.v1 import jobs_pb2 as protos_dot_users_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/users/v1/admin.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/common.proto\x1a\x1eprotos/users/v1/accounts.proto\"}\n\x0bManagedUser\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\x12\x17\n\x0f\x62\x61lance_seconds\x18\x02 \x01(\x01\x12\x18\n\x10reserved_seconds\x18\x03 \x01(\x01\x12\x14\n\x0cused_seconds\x18\x04 \x01(\x01\"_\n\x10ListUsersRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\x0e\n\x06search\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\"P\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.musicgen.users.v1.User\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"!\n\x0eGetUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"?\n\x0fGetUserResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"\xa1\x01\n\x11UpdateUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\x04role\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x16\n\tsuspended\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12)\n\x06\x64\x65vice\x18\x05 \x01(\x0b\x32\x19.musicgen.users.v1.DeviceB\x07\n\x05_roleB\x0c\n\n_suspended\"B\n\x12UpdateUserResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"`\n\x11GrantQuotaRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"B\n\x12GrantQuotaResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"\x11\n\x0fGetStatsRequest\"\xca\x01\n\x10GetStatsResponse\x12\r\n\x05users\x18\x01 \x01(\x03\x12\x17\n\x0fsuspended_users\x18\x02 \x01(\x03\x12\x0e\n\x06tracks\x18\x03 \x01(\x03\x12;\n\x04jobs\x18\x04 \x03(\x0b\x32-.musicgen.users.v1.GetStatsResponse.JobsEntry\x12\x14\n\x0cmade_seconds\x18\x05 \x01(\x01\x1a+\n\tJobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xbd\x01\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61\x63tor_id\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x12\n\nsubject_id\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\x0f\n\x07outcome\x18\x08 \x01(\t\x12\x14\n\x0c\x64\x65tails_json\x18\t \x01(\t\"b\n\x10ListAuditRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\"X\n\x11ListAuditResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.musicgen.users.v1.AuditEntry\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t2\x9b\x04\n\x0c\x41\x64minService\x12V\n\tListUsers\x12#.musicgen.users.v1.ListUsersRequest\x1a$.musicgen.users.v1.ListUsersResponse\x12P\n\x07GetUser\x12!.musicgen.users.v1.GetUserRequest\x1a\".musicgen.users.v1.GetUserResponse\x12Y\n\nUpdateUser\x12$.musicgen.users.v1.UpdateUserRequest\x1a%.musicgen.users.v1.UpdateUserResponse\x12Y\n\nGrantQuota\x12$.musicgen.users.v1.GrantQuotaRequest\x1a%.musicgen.users.v1.GrantQuotaResponse\x12S\n\x08GetStats\x12\".musicgen.users.v1.GetStatsRequest\x1a#.musicgen.users.v1.GetStatsResponse\x12V\n\tListAudit\x12#.musicgen.users.v1.ListAuditRequest\x1a$.musicgen.users.v1.ListAuditResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/users/v1/admin.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/common.proto\x1a\x1eprotos/users/v1/accounts.proto\x1a\x1aprotos/users/v1/jobs.proto\"}\n\x0bManagedUser\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\x12\x17\n\x0f\x62\x61lance_seconds\x18\x02 \x01(\x01\x12\x18\n\x10reserved_seconds\x18\x03 \x01(\x01\x12\x14\n\x0cused_seconds\x18\x04 \x01(\x01\"_\n\x10ListUsersRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\x0e\n\x06search\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\"P\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.musicgen.users.v1.User\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"!\n\x0eGetUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"?\n\x0fGetUserResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"\xa1\x01\n\x11UpdateUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\x04role\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x16\n\tsuspended\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12)\n\x06\x64\x65vice\x18\x05 \x01(\x0b\x32\x19.musicgen.users.v1.DeviceB\x07\n\x05_roleB\x0c\n\n_suspended\"B\n\x12UpdateUserResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"`\n\x11GrantQuotaRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"B\n\x12GrantQuotaResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"\x7f\n\x0fListJobsRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.musicgen.users.v1.JobStatus\x12\x0f\n\x07user_id\x18\x03 \x01(\t\"M\n\x10ListJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.musicgen.users.v1.Job\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x11\n\x0fGetStatsRequest\"\xca\x01\n\x10GetStatsResponse\x12\r\n\x05users\x18\x01 \x01(\x03\x12\x17\n\x0fsuspended_users\x18\x02 \x01(\x03\x12\x0e\n\x06tracks\x18\x03 \x01(\x03\x12;\n\x04jobs\x18\x04 \x03(\x0b\x32-.musicgen.users.v1.GetStatsResponse.JobsEntry\x12\x14\n\x0cmade_seconds\x18\x05 \x01(\x01\x1a+\n\tJobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xbd\x01\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61\x63tor_id\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x12\n\nsubject_id\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\x0f\n\x07outcome\x18\x08 \x01(\t\x12\x14\n\x0c\x64\x65tails_json\x18\t \x01(\t\"b\n\x10ListAuditRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\"X\n\x11ListAuditResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.musicgen.users.v1.AuditEntry\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t2\xf0\x04\n\x0c\x41\x64minService\x12V\n\tListUsers\x12#.musicgen.users.v1.ListUsersRequest\x1a$.musicgen.users.v1.ListUsersResponse\x12P\n\x07GetUser\x12!.musicgen.users.v1.GetUserRequest\x1a\".musicgen.users.v1.GetUserResponse\x12Y\n\nUpdateUser\x12$.musicgen.users.v1.UpdateUserRequest\x1a%.musicgen.users.v1.UpdateUserResponse\x12Y\n\nGrantQuota\x12$.musicgen.users.v1.GrantQuotaRequest\x1a%.musicgen.users.v1.GrantQuotaResponse\x12S\n\x08ListJobs\x12\".musicgen.users.v1.ListJobsRequest\x1a#.musicgen.users.v1.ListJobsResponse\x12S\n\x08GetStats\x12\".musicgen.users.v1.GetStatsRequest\x1a#.musicgen.users.v1.GetStatsResponse\x12V\n\tListAudit\x12#.musicgen.users.v1.ListAuditRequest\x1a$.musicgen.users.v1.ListAuditResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,36 +37,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETSTATSRESPONSE_JOBSENTRY']._loaded_options = None
   _globals['_GETSTATSRESPONSE_JOBSENTRY']._serialized_options = b'8\001'
-  _globals['_MANAGEDUSER']._serialized_start=146
-  _globals['_MANAGEDUSER']._serialized_end=271
-  _globals['_LISTUSERSREQUEST']._serialized_start=273
-  _globals['_LISTUSERSREQUEST']._serialized_end=368
-  _globals['_LISTUSERSRESPONSE']._serialized_start=370
-  _globals['_LISTUSERSRESPONSE']._serialized_end=450
-  _globals['_GETUSERREQUEST']._serialized_start=452
-  _globals['_GETUSERREQUEST']._serialized_end=485
-  _globals['_GETUSERRESPONSE']._serialized_start=487
-  _globals['_GETUSERRESPONSE']._serialized_end=550
-  _globals['_UPDATEUSERREQUEST']._serialized_start=553
-  _globals['_UPDATEUSERREQUEST']._serialized_end=714
-  _globals['_UPDATEUSERRESPONSE']._serialized_start=716
-  _globals['_UPDATEUSERRESPONSE']._serialized_end=782
-  _globals['_GRANTQUOTAREQUEST']._serialized_start=784
-  _globals['_GRANTQUOTAREQUEST']._serialized_end=880
-  _globals['_GRANTQUOTARESPONSE']._serialized_start=882
-  _globals['_GRANTQUOTARESPONSE']._serialized_end=948
-  _globals['_GETSTATSREQUEST']._serialized_start=950
-  _globals['_GETSTATSREQUEST']._serialized_end=967
-  _globals['_GETSTATSRESPONSE']._serialized_start=970
-  _globals['_GETSTATSRESPONSE']._serialized_end=1172
-  _globals['_GETSTATSRESPONSE_JOBSENTRY']._serialized_start=1129
-  _globals['_GETSTATSRESPONSE_JOBSENTRY']._serialized_end=1172
-  _globals['_AUDITENTRY']._serialized_start=1175
-  _globals['_AUDITENTRY']._serialized_end=1364
-  _globals['_LISTAUDITREQUEST']._serialized_start=1366
-  _globals['_LISTAUDITREQUEST']._serialized_end=1464
-  _globals['_LISTAUDITRESPONSE']._serialized_start=1466
-  _globals['_LISTAUDITRESPONSE']._serialized_end=1554
-  _globals['_ADMINSERVICE']._serialized_start=1557
-  _globals['_ADMINSERVICE']._serialized_end=2096
+  _globals['_MANAGEDUSER']._serialized_start=174
+  _globals['_MANAGEDUSER']._serialized_end=299
+  _globals['_LISTUSERSREQUEST']._serialized_start=301
+  _globals['_LISTUSERSREQUEST']._serialized_end=396
+  _globals['_LISTUSERSRESPONSE']._serialized_start=398
+  _globals['_LISTUSERSRESPONSE']._serialized_end=478
+  _globals['_GETUSERREQUEST']._serialized_start=480
+  _globals['_GETUSERREQUEST']._serialized_end=513
+  _globals['_GETUSERRESPONSE']._serialized_start=515
+  _globals['_GETUSERRESPONSE']._serialized_end=578
+  _globals['_UPDATEUSERREQUEST']._serialized_start=581
+  _globals['_UPDATEUSERREQUEST']._serialized_end=742
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=744
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=810
+  _globals['_GRANTQUOTAREQUEST']._serialized_start=812
+  _globals['_GRANTQUOTAREQUEST']._serialized_end=908
+  _globals['_GRANTQUOTARESPONSE']._serialized_start=910
+  _globals['_GRANTQUOTARESPONSE']._serialized_end=976
+  _globals['_LISTJOBSREQUEST']._serialized_start=978
+  _globals['_LISTJOBSREQUEST']._serialized_end=1105
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1107
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1184
+  _globals['_GETSTATSREQUEST']._serialized_start=1186
+  _globals['_GETSTATSREQUEST']._serialized_end=1203
+  _globals['_GETSTATSRESPONSE']._serialized_start=1206
+  _globals['_GETSTATSRESPONSE']._serialized_end=1408
+  _globals['_GETSTATSRESPONSE_JOBSENTRY']._serialized_start=1365
+  _globals['_GETSTATSRESPONSE_JOBSENTRY']._serialized_end=1408
+  _globals['_AUDITENTRY']._serialized_start=1411
+  _globals['_AUDITENTRY']._serialized_end=1600
+  _globals['_LISTAUDITREQUEST']._serialized_start=1602
+  _globals['_LISTAUDITREQUEST']._serialized_end=1700
+  _globals['_LISTAUDITRESPONSE']._serialized_start=1702
+  _globals['_LISTAUDITRESPONSE']._serialized_end=1790
+  _globals['_ADMINSERVICE']._serialized_start=1793
+  _globals['_ADMINSERVICE']._serialized_end=2417
 # @@protoc_insertion_point(module_scope)

@@ -55,6 +55,11 @@ class AdminServiceStub:
                 request_serializer=protos_dot_users_dot_v1_dot_admin__pb2.GrantQuotaRequest.SerializeToString,
                 response_deserializer=protos_dot_users_dot_v1_dot_admin__pb2.GrantQuotaResponse.FromString,
                 _registered_method=True)
+        self.ListJobs = channel.unary_unary(
+                '/musicgen.users.v1.AdminService/ListJobs',
+                request_serializer=protos_dot_users_dot_v1_dot_admin__pb2.ListJobsRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_admin__pb2.ListJobsResponse.FromString,
+                _registered_method=True)
         self.GetStats = channel.unary_unary(
                 '/musicgen.users.v1.AdminService/GetStats',
                 request_serializer=protos_dot_users_dot_v1_dot_admin__pb2.GetStatsRequest.SerializeToString,
@@ -99,6 +104,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListJobs(self, request, context):
+        """Everybody's jobs, newest first: how they stand, not what they are about.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStats(self, request, context):
         """How much there is of everything.
         """
@@ -135,6 +147,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GrantQuota,
                     request_deserializer=protos_dot_users_dot_v1_dot_admin__pb2.GrantQuotaRequest.FromString,
                     response_serializer=protos_dot_users_dot_v1_dot_admin__pb2.GrantQuotaResponse.SerializeToString,
+            ),
+            'ListJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobs,
+                    request_deserializer=protos_dot_users_dot_v1_dot_admin__pb2.ListJobsRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_admin__pb2.ListJobsResponse.SerializeToString,
             ),
             'GetStats': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStats,
@@ -256,6 +273,33 @@ class AdminService:
             '/musicgen.users.v1.AdminService/GrantQuota',
             protos_dot_users_dot_v1_dot_admin__pb2.GrantQuotaRequest.SerializeToString,
             protos_dot_users_dot_v1_dot_admin__pb2.GrantQuotaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.AdminService/ListJobs',
+            protos_dot_users_dot_v1_dot_admin__pb2.ListJobsRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_admin__pb2.ListJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

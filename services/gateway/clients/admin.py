@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 
 from protos.common.v1 import common_pb2
-from protos.users.v1 import accounts_pb2, admin_pb2, admin_pb2_grpc
+from protos.users.v1 import accounts_pb2, admin_pb2, admin_pb2_grpc, jobs_pb2
 from services.gateway.clients.retries import RETRIES
 from services.gateway.tokens.internal import InternalTokens
 from services.shared.grpc_client import call
@@ -70,6 +70,19 @@ class AdminClient:
             self._stub.GrantQuota, request, token=self._tokens.token(caller)
         )
         return response.user
+
+    async def jobs(
+        self, caller: Principal, *, user_id: str, status: jobs_pb2.JobStatus.ValueType, limit: int, cursor: str
+    ) -> admin_pb2.ListJobsResponse:
+        """One page of everybody's jobs, newest first."""
+        page = common_pb2.PageRequest(limit=limit, cursor=cursor)
+        response: admin_pb2.ListJobsResponse = await call(
+            self._stub.ListJobs,
+            admin_pb2.ListJobsRequest(page=page, user_id=user_id, status=status),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response
 
     async def stats(self, caller: Principal) -> admin_pb2.GetStatsResponse:
         """How much there is of everything."""

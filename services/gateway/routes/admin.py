@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 
+from protos.users.v1 import jobs_pb2
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.dependencies import Caller, Cursor, Gateway, Limit, known_id
 from services.gateway.device import device_of
@@ -14,6 +15,8 @@ from services.gateway.responses import also
 from services.gateway.schemas.admin import (
     AuditEntry,
     AuditLog,
+    ManagedJob,
+    ManagedJobList,
     ManagedUser,
     QuotaGrant,
     Role,
@@ -21,6 +24,7 @@ from services.gateway.schemas.admin import (
     UserChange,
     UserList,
 )
+from services.gateway.schemas.jobs import TO_WIRE, JobStatus
 from services.gateway.schemas.users import User
 
 router = APIRouter(prefix="/api/v1/admin", tags=["admin"], route_class=GatewayRoute)
@@ -72,6 +76,23 @@ async def grant_quota(
     """Add to what an account may make, or take from it."""
     granted = await gateway.admin.grant(caller, known_id(user_id, "account"), body.seconds, device_of(request))
     return ManagedUser.from_managed(granted)
+
+
+@router.get("/jobs", dependencies=_READ, responses=also(404))
+async def list_all_jobs(
+    caller: Caller,
+    gateway: Gateway,
+    limit: Limit = 20,
+    cursor: Cursor = "",
+    user_id: Annotated[str | None, Query(max_length=36, description="Only this account's jobs.")] = None,
+    status: Annotated[JobStatus | None, Query(description="Only jobs in this state.")] = None,
+) -> ManagedJobList:
+    """Everybody's jobs, newest first: how they stand, not what they are about."""
+    owner = known_id(user_id, "account") if user_id else ""
+    wanted = TO_WIRE[status] if status is not None else jobs_pb2.JOB_STATUS_UNSPECIFIED
+    page = await gateway.admin.jobs(caller, user_id=owner, status=wanted, limit=limit, cursor=cursor)
+    items = [ManagedJob.from_message(job) for job in page.jobs]
+    return ManagedJobList(items=items, next_cursor=page.next_cursor or None)
 
 
 @router.get("/stats", dependencies=_READ)

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal, Self
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from protos.users.v1 import admin_pb2
+from protos.users.v1 import admin_pb2, jobs_pb2
 from services.gateway.schemas.body import Body, Text
-from services.gateway.schemas.times import to_datetime
+from services.gateway.schemas.jobs import JobStatus, problem_of, status_of
+from services.gateway.schemas.problems import Problem
+from services.gateway.schemas.times import optional_datetime, to_datetime
 from services.gateway.schemas.users import User
 
 Role = Literal["user", "moderator", "admin"]
@@ -69,6 +71,46 @@ class QuotaGrant(Body):
     seconds: Annotated[
         float, Field(ge=-10_000_000, le=10_000_000, description="Of audio; negative takes, never below nothing.")
     ]
+
+
+class ManagedJob(BaseModel):
+    """How somebody's job stands; what it is about is its owner's own."""
+
+    id: str
+    owner_id: str
+    kind: Annotated[str, Field(examples=["generate"])]
+    status: JobStatus
+    progress: Annotated[float, Field(ge=0, le=1, examples=[0.4])]
+    stage: Annotated[str, Field(examples=["making the bass"])]
+    attempts: Annotated[int, Field(description="How often a worker died while it ran the job.")]
+    error: Annotated[Problem | None, Field(description="Why it failed.")]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def from_message(cls, message: jobs_pb2.Job) -> Self:
+        """From the wire."""
+        return cls(
+            id=message.id,
+            owner_id=message.owner_id,
+            kind=message.kind,
+            status=status_of(message),
+            progress=min(1.0, max(0.0, message.progress)),
+            stage=message.stage,
+            attempts=message.attempts,
+            error=problem_of(message.error.code, message.error.message) if message.HasField("error") else None,
+            created_at=to_datetime(message.created_at),
+            started_at=optional_datetime(message, "started_at"),
+            finished_at=optional_datetime(message, "finished_at"),
+        )
+
+
+class ManagedJobList(BaseModel):
+    """One page of everybody's jobs, newest first."""
+
+    items: list[ManagedJob]
+    next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null on the last.")]
 
 
 class Stats(BaseModel):

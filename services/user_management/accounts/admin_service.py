@@ -15,6 +15,7 @@ from services.user_management.accounts.wire import actor_of, user_message
 from services.user_management.audit.entry import Line
 from services.user_management.callers import user_id
 from services.user_management.database import Database
+from services.user_management.jobs.wire import job_message, status_filter
 from services.user_management.quotas.repository import QuotaRepository
 from services.user_management.wire import cursor_id, cursor_of, json_text, page_limit, parse_id, storable, timestamp
 
@@ -67,6 +68,19 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         await self._administration.grant(actor_of(request.device), account_id, request.seconds)
         user = await self._administration.user(account_id)
         return admin_pb2.GrantQuotaResponse(user=await self._managed(user))
+
+    async def ListJobs(self, request: admin_pb2.ListJobsRequest, context: Context) -> admin_pb2.ListJobsResponse:
+        """Everybody's jobs."""
+        await self._admit()
+        limit = page_limit(request.page.limit)
+        jobs = await self._administration.jobs(
+            user_id=_account(request.user_id) if request.user_id else None,
+            status=status_filter(request.status),
+            before_id=cursor_id(request.page.cursor),
+            limit=limit + 1,
+        )
+        cursor = cursor_of(jobs[limit - 1].id) if len(jobs) > limit else ""
+        return admin_pb2.ListJobsResponse(jobs=[job_message(job) for job in jobs[:limit]], next_cursor=cursor)
 
     async def GetStats(self, request: admin_pb2.GetStatsRequest, context: Context) -> admin_pb2.GetStatsResponse:
         """How much there is of everything."""

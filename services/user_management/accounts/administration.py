@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -19,6 +19,8 @@ from services.user_management.auth.api_keys import revoke_all_keys
 from services.user_management.auth.repository import SessionRepository
 from services.user_management.auth.revocations import Revocations
 from services.user_management.database import Database
+from services.user_management.jobs.row import job_from_row
+from services.user_management.jobs.rules import Job, Status
 from services.user_management.jobs.tables import jobs
 from services.user_management.library.tables import tracks
 from services.user_management.quotas import rules as quota_rules
@@ -125,6 +127,25 @@ class Administration:
             return account
 
         return await self._database.write(work)
+
+    async def jobs(
+        self, *, user_id: UUID | None, status: Status | None, before_id: UUID | None, limit: int
+    ) -> list[Job]:
+        """Everybody's jobs, newest first, without what they are about."""
+
+        async def query(connection: AsyncConnection) -> list[Job]:
+            found = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
+            for condition in (
+                jobs.c.owner_id == user_id if user_id is not None else None,
+                jobs.c.status == status.value if status is not None else None,
+                jobs.c.id < before_id if before_id is not None else None,
+            ):
+                if condition is not None:
+                    found = found.where(condition)
+            rows = await connection.execute(found)
+            return [replace(job_from_row(row), request={}, result=None, metrics=None) for row in rows]
+
+        return await self._database.read(query)
 
     async def stats(self) -> Stats:
         """How much there is of everything, counted now."""
