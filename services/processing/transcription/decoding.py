@@ -22,6 +22,8 @@ Matrix = NDArray[np.float32]
 _SHORTEST_UNSTRUCK: Final = 8
 # Notes of a line that start within so many frames of each other cannot both be meant.
 _TOGETHER: Final = 4
+# Peaks of one key within so many frames (70 ms) are one stroke: nobody repeats a note faster.
+_SAME_STROKE: Final = 6
 _OVERTONES: Final = (12, 19, 24, 28, 31, 36)
 
 
@@ -62,8 +64,8 @@ CHORDS: Final = Decoding(
     restrike=0.6, struck=9.0, faint=0.003,
 )  # fmt: skip
 LINE: Final = Decoding(
-    onset=0.5, again=2.2, sustain=0.2, gap=3, rise=0.3, rise_onset=0.1, shortest=7, echo=0.6, lead=0.15,
-    restrike=0.4, struck=0.035, faint=0.01, fill=0.5, line=True, interrupt=0.3, align=5,
+    onset=0.45, again=2.2, sustain=0.15, gap=5, rise=0.4, rise_onset=0.1, shortest=4, echo=0.3, lead=0.15,
+    restrike=0.6, struck=0.035, faint=0.006, fill=0.35, line=True, interrupt=0.5,
 )  # fmt: skip
 # Parts below this polyphony are read as one line: on the tuning clips lines lie below 0.3, chords and pianos above 0.5.
 _LINE_BELOW: Final = 0.4
@@ -106,7 +108,8 @@ def decode(heard: Activations, how: Decoding) -> list[Note]:
 
 def _candidates(heard: Activations, strength: Matrix, how: Decoding) -> list[_Found]:
     free = heard.notes.copy()
-    found = []
+    found: list[_Found] = []
+    following: dict[int, _Found] = {}
     # From the end: a later note of the same key bounds the one before it.
     for start, key in _peaks(strength, min(how.onset, how.restrike))[::-1]:
         attack = float(strength[start, key])
@@ -115,12 +118,18 @@ def _candidates(heard: Activations, strength: Matrix, how: Decoding) -> list[_Fo
         asked = how.onset * (how.again if before >= how.sustain else 1.0)
         if (attack < asked and (attack < how.restrike or struck < how.struck)) or struck < how.faint:
             continue
+        after = following.get(int(key))
+        if after is not None and after.start - start <= _SAME_STROKE:
+            # A slow attack may peak twice; the note begins with the first.
+            after.start = int(start)
+            continue
         end = _end(free[:, key], int(start), how)
         if end - start < how.shortest:
             continue
         level = float(heard.notes[start:end, key].mean())
         free[start:end, key] = 0.0
-        found.append(_Found(int(start), end, int(key), level, attack))
+        following[int(key)] = _Found(int(start), end, int(key), level, attack)
+        found.append(following[int(key)])
     return found + (_unstruck(free, strength, how) if how.fill else [])
 
 
