@@ -56,7 +56,7 @@ def making(page: Page) -> None:
     """A take that is being made and heard."""
     page.fill("#prompt", "slow blues with a crying guitar for the last dance of the evening")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelectorAll('main li canvas').length > 0")
+    page.locator("main li canvas").first.wait_for()
     page.wait_for_timeout(2200)
 
 

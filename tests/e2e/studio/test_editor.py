@@ -45,6 +45,7 @@ def test_stems_open_as_channels_and_the_bounce_follows_the_faders(member: Visito
     assert bounced == pytest.approx(stem - 6, abs=0.1)
 
 
+@pytest.mark.slow
 def test_edits_are_undone_redone_and_kept_over_a_reload(member: Visitor) -> None:
     page = member.page
     track = member.finished_track("little folk song", 4)

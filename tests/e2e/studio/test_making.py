@@ -23,13 +23,13 @@ def test_song_is_heard_while_it_is_made_and_stops_when_told(member: Visitor) -> 
 def test_take_survives_a_reload_and_becomes_a_track_of_the_library(member: Visitor) -> None:
     page = member.page
     member.go("/create/")
-    card = member.make("warm bossa nova on a terrace", 60)
+    card = member.make("warm bossa nova on a terrace", 30)
     expect(card.get_by_role("progressbar")).to_be_attached()
     page.reload()
     expect(member.card("Warm bossa nova")).to_be_visible()
     assert page.locator("#prompt").input_value() == "warm bossa nova on a terrace"
     card = member.card("Warm bossa nova")
-    expect(card.get_by_role("link", name="Track page")).to_be_visible()
+    expect(card.get_by_role("link", name="Track page")).to_be_visible(timeout=90_000)
     expect(card.get_by_text("LUFS")).to_contain_text("−14.")
 
     page.get_by_role("navigation").get_by_role("link", name="Library").first.click()
@@ -58,6 +58,7 @@ def test_deleted_track_comes_back_when_it_is_undone(member: Visitor) -> None:
     assert member.api(f"/tracks/{track}")["id"] == track
 
 
+@pytest.mark.slow
 def test_title_and_tags_are_changed_on_the_track_page(member: Visitor) -> None:
     page = member.page
     track = member.finished_track("quiet march", 3)

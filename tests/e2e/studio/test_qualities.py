@@ -53,7 +53,7 @@ def violations(visitor: Visitor) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_serious_on_the_pages_of_a_member(member: Visitor, track: str, theme: str) -> None:
     member.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     found = {}
@@ -97,6 +97,7 @@ def test_nothing_is_wider_than_a_phone(member: Visitor, track: str) -> None:
     assert wide == dict.fromkeys(PAGES, 360)
 
 
+@pytest.mark.slow
 def test_language_is_changed_in_the_settings_and_stays(member: Visitor) -> None:
     page = member.page
     settle(member, "/settings/")

@@ -20,6 +20,13 @@ const Advanced = lazy(() => import("./advanced"));
 const LENGTHS = [15, 30, 60, 90, 120, 180, 240, 300, 600];
 const TAKES = [1, 2, 3, 4];
 
+/** Bring the takes into view where they lie below the fold, as on phones. */
+function showTakes(): void {
+  const heading = document.getElementById("takes");
+  if (heading && heading.getBoundingClientRect().top > innerHeight * 0.6)
+    heading.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}
+
 /** Where one says what it should sound like. */
 export function PromptForm() {
   const t = useTranslations("create");
@@ -49,6 +56,7 @@ export function PromptForm() {
           const player = usePlayer.getState();
           // Hear it while it is made, unless something is being listened to.
           if (!player.playing && jobs[0]) player.play([playableTake(jobs[0], user?.username ?? "")]);
+          showTakes();
         },
       },
     );

@@ -23,7 +23,7 @@ export function Takes() {
     );
   return (
     <section aria-labelledby="takes" className="mt-10 md:mt-14">
-      <h2 id="takes" className="text-lg">
+      <h2 id="takes" className="scroll-mt-20 text-lg">
         {t("takes")}
       </h2>
       <ul className="mt-4 flex flex-col gap-3">
