@@ -326,6 +326,7 @@ class Tracks(tracks_pb2_grpc.TrackServiceServicer):
 
     def __init__(self) -> None:
         self.tracks: dict[str, tracks_pb2.Track] = {}
+        self.asked: list[tracks_pb2.ListTracksRequest] = []
 
     def add(self, owner: accounts_pb2.User, **content: object) -> tracks_pb2.Track:
         track = tracks_pb2.Track(id=new_id(), owner_id=owner.id, owner_username=owner.username, job_id=new_id())
@@ -354,7 +355,9 @@ class Tracks(tracks_pb2_grpc.TrackServiceServicer):
 
     def readable(self, track_id: str) -> tracks_pb2.Track:
         track = self.tracks.get(track_id)
-        if track is None or (track.owner_id != require_user().subject and not track.content.public):
+        if track is None or track.HasField("deleted_at"):
+            raise not_found("track")
+        if track.owner_id != require_user().subject and not track.content.public:
             raise not_found("track")
         return track
 
@@ -369,7 +372,12 @@ class Tracks(tracks_pb2_grpc.TrackServiceServicer):
 
     async def ListTracks(self, request, context):
         caller = require_user()
-        found = [track for track in self.tracks.values() if track.owner_id == caller.subject]
+        self.asked.append(request)
+        found = [
+            track
+            for track in self.tracks.values()
+            if track.owner_id == caller.subject and track.HasField("deleted_at") == request.trashed
+        ]
         start = int(request.page.cursor or 0)
         end = start + (request.page.limit or 20)
         return tracks_pb2.ListTracksResponse(tracks=found[start:end], next_cursor=str(end) if end < len(found) else "")
@@ -385,9 +393,21 @@ class Tracks(tracks_pb2_grpc.TrackServiceServicer):
         return tracks_pb2.UpdateTrackResponse(track=self.tracks[request.track_id])
 
     async def DeleteTrack(self, request, context):
-        self.own(request.track_id)
-        del self.tracks[request.track_id]
+        self.own(request.track_id).deleted_at.GetCurrentTime()
+        if request.forever:
+            del self.tracks[request.track_id]
         return tracks_pb2.DeleteTrackResponse()
+
+    async def RestoreTrack(self, request, context):
+        track = self.own(request.track_id)
+        track.ClearField("deleted_at")
+        return tracks_pb2.RestoreTrackResponse(track=track)
+
+    async def ListVersions(self, request, context):
+        track = self.own(request.track_id)
+        root = track.content.parent_id or track.id
+        tree = [each for each in self.tracks.values() if root in (each.id, each.content.parent_id)]
+        return tracks_pb2.ListVersionsResponse(tracks=tree)
 
 
 class Generation(generation_pb2_grpc.GenerationServiceServicer):

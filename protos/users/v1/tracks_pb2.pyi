@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from protos.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +20,32 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _TrackOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TrackOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrackOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRACK_ORDER_UNSPECIFIED: _TrackOrder.ValueType  # 0
+    """Newest first."""
+    TRACK_ORDER_OLDEST: _TrackOrder.ValueType  # 1
+    TRACK_ORDER_TITLE: _TrackOrder.ValueType  # 2
+    """By title, A to Z."""
+    TRACK_ORDER_RELEVANCE: _TrackOrder.ValueType  # 3
+    """Best match of `query` first."""
+
+class TrackOrder(_TrackOrder, metaclass=_TrackOrderEnumTypeWrapper):
+    """In which order tracks are listed."""
+
+TRACK_ORDER_UNSPECIFIED: TrackOrder.ValueType  # 0
+"""Newest first."""
+TRACK_ORDER_OLDEST: TrackOrder.ValueType  # 1
+TRACK_ORDER_TITLE: TrackOrder.ValueType  # 2
+"""By title, A to Z."""
+TRACK_ORDER_RELEVANCE: TrackOrder.ValueType  # 3
+"""Best match of `query` first."""
+Global___TrackOrder: _TypeAlias = TrackOrder  # noqa: Y015
 
 @_typing.final
 class Stem(_message.Message):
@@ -200,6 +227,7 @@ class Track(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     JOB_ID_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    DELETED_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     owner_id: _builtins.str
     """The owner's id."""
@@ -211,6 +239,10 @@ class Track(_message.Message):
     def content(self) -> Global___TrackContent: ...
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def deleted_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when it lies in the trash; unset: it does not."""
+
     def __init__(
         self,
         *,
@@ -220,10 +252,11 @@ class Track(_message.Message):
         content: Global___TrackContent | None = ...,
         job_id: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        deleted_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "id", b"id", "job_id", b"job_id", "owner_id", b"owner_id", "owner_username", b"owner_username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "id", b"id", "job_id", b"job_id", "owner_id", b"owner_id", "owner_username", b"owner_username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -273,18 +306,48 @@ class ListTracksRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    PUBLIC_FIELD_NUMBER: _builtins.int
+    PARENT_ID_FIELD_NUMBER: _builtins.int
+    TRASHED_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """Words that title, tags or prompt hold, each at least as a beginning; up to 200 characters. Empty: all."""
+    model: _builtins.str
+    """Id in the model catalogue; empty: any."""
+    public: _builtins.bool
+    parent_id: _builtins.str
+    """Tracks made from this one; empty: any."""
+    trashed: _builtins.bool
+    """What lies in the trash, instead of what does not."""
+    order: Global___TrackOrder.ValueType
     @_builtins.property
     def page(self) -> _common_pb2.PageRequest: ...
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tags that the track has, all of them."""
+
     def __init__(
         self,
         *,
         page: _common_pb2.PageRequest | None = ...,
+        query: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        model: _builtins.str = ...,
+        public: _builtins.bool | None = ...,
+        parent_id: _builtins.str = ...,
+        trashed: _builtins.bool = ...,
+        order: Global___TrackOrder.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_public", b"_public", "page", b"page", "public", b"public"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_public", b"_public", "model", b"model", "order", b"order", "page", b"page", "parent_id", b"parent_id", "public", b"public", "query", b"query", "tags", b"tags", "trashed", b"trashed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__public: _TypeAlias = _typing.Literal["public"]  # noqa: Y015
+    _WhichOneofArgType__public: _TypeAlias = _typing.Literal["_public", b"_public"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__public) -> _WhichOneofReturnType__public | None: ...
 
 Global___ListTracksRequest: _TypeAlias = ListTracksRequest  # noqa: Y015
 
@@ -378,15 +441,19 @@ class DeleteTrackRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TRACK_ID_FIELD_NUMBER: _builtins.int
+    FOREVER_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
+    forever: _builtins.bool
+    """Not into the trash, but for good."""
     def __init__(
         self,
         *,
         track_id: _builtins.str = ...,
+        forever: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forever", b"forever", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -406,3 +473,83 @@ class DeleteTrackResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteTrackResponse: _TypeAlias = DeleteTrackResponse  # noqa: Y015
+
+@_typing.final
+class RestoreTrackRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_ID_FIELD_NUMBER: _builtins.int
+    track_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        track_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["track_id", b"track_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreTrackRequest: _TypeAlias = RestoreTrackRequest  # noqa: Y015
+
+@_typing.final
+class RestoreTrackResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def track(self) -> Global___Track: ...
+    def __init__(
+        self,
+        *,
+        track: Global___Track | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["track", b"track"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreTrackResponse: _TypeAlias = RestoreTrackResponse  # noqa: Y015
+
+@_typing.final
+class ListVersionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_ID_FIELD_NUMBER: _builtins.int
+    track_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        track_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["track_id", b"track_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVersionsRequest: _TypeAlias = ListVersionsRequest  # noqa: Y015
+
+@_typing.final
+class ListVersionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Track]:
+        """At most 200."""
+
+    def __init__(
+        self,
+        *,
+        tracks: _abc.Iterable[Global___Track] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVersionsResponse: _TypeAlias = ListVersionsResponse  # noqa: Y015

@@ -55,6 +55,16 @@ class TrackServiceStub:
                 request_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.DeleteTrackRequest.SerializeToString,
                 response_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.DeleteTrackResponse.FromString,
                 _registered_method=True)
+        self.RestoreTrack = channel.unary_unary(
+                '/musicgen.users.v1.TrackService/RestoreTrack',
+                request_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackResponse.FromString,
+                _registered_method=True)
+        self.ListVersions = channel.unary_unary(
+                '/musicgen.users.v1.TrackService/ListVersions',
+                request_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsResponse.FromString,
+                _registered_method=True)
 
 
 class TrackServiceServicer:
@@ -69,7 +79,7 @@ class TrackServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTracks(self, request, context):
-        """The caller's tracks, newest first.
+        """The caller's tracks that match, newest first unless asked otherwise.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,7 +93,21 @@ class TrackServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTrack(self, request, context):
-        """Removes the track; its objects are deleted by a background task.
+        """Puts the track into the trash, from which it goes for good after 30 days; or removes it at once with its objects.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreTrack(self, request, context):
+        """Takes a track out of the trash.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVersions(self, request, context):
+        """Everything of the caller's that a track came from and that came from it: a tree, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,6 +135,16 @@ def add_TrackServiceServicer_to_server(servicer, server):
                     servicer.DeleteTrack,
                     request_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.DeleteTrackRequest.FromString,
                     response_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.DeleteTrackResponse.SerializeToString,
+            ),
+            'RestoreTrack': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreTrack,
+                    request_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackResponse.SerializeToString,
+            ),
+            'ListVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVersions,
+                    request_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +256,60 @@ class TrackService:
             '/musicgen.users.v1.TrackService/DeleteTrack',
             protos_dot_users_dot_v1_dot_tracks__pb2.DeleteTrackRequest.SerializeToString,
             protos_dot_users_dot_v1_dot_tracks__pb2.DeleteTrackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreTrack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.TrackService/RestoreTrack',
+            protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.TrackService/ListVersions',
+            protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

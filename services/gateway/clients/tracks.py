@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import grpc
 
-from protos.common.v1 import common_pb2
 from protos.users.v1 import tracks_pb2, tracks_pb2_grpc
 from services.gateway.clients.retries import RETRIES
 from services.gateway.tokens.internal import InternalTokens
@@ -31,15 +30,22 @@ class TracksClient:
         )
         return response.track
 
-    async def list(self, caller: Principal, *, limit: int, cursor: str) -> tracks_pb2.ListTracksResponse:
-        """One page of the caller's tracks, newest first."""
+    async def list(self, caller: Principal, request: tracks_pb2.ListTracksRequest) -> tracks_pb2.ListTracksResponse:
+        """One page of the caller's tracks that match."""
         response: tracks_pb2.ListTracksResponse = await call(
-            self._stub.ListTracks,
-            tracks_pb2.ListTracksRequest(page=common_pb2.PageRequest(limit=limit, cursor=cursor)),
+            self._stub.ListTracks, request, token=self._tokens.token(caller), retries=RETRIES
+        )
+        return response
+
+    async def versions(self, caller: Principal, track_id: str) -> Sequence[tracks_pb2.Track]:
+        """The tree of the caller's tracks that one belongs to, oldest first."""
+        response: tracks_pb2.ListVersionsResponse = await call(
+            self._stub.ListVersions,
+            tracks_pb2.ListVersionsRequest(track_id=track_id),
             token=self._tokens.token(caller),
             retries=RETRIES,
         )
-        return response
+        return response.tracks
 
     async def update(
         self, caller: Principal, track_id: str, *, title: str | None, public: bool | None, tags: Sequence[str] | None
@@ -53,10 +59,20 @@ class TracksClient:
         )
         return response.track
 
-    async def delete(self, caller: Principal, track_id: str) -> None:
-        """Remove a track."""
+    async def delete(self, caller: Principal, track_id: str, *, forever: bool) -> None:
+        """Put a track into the trash, or remove it."""
         await call(
             self._stub.DeleteTrack,
-            tracks_pb2.DeleteTrackRequest(track_id=track_id),
+            tracks_pb2.DeleteTrackRequest(track_id=track_id, forever=forever),
             token=self._tokens.token(caller),
         )
+
+    async def restore(self, caller: Principal, track_id: str) -> tracks_pb2.Track:
+        """Take a track out of the trash."""
+        response: tracks_pb2.RestoreTrackResponse = await call(
+            self._stub.RestoreTrack,
+            tracks_pb2.RestoreTrackRequest(track_id=track_id),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response.track

@@ -18,6 +18,7 @@ from services.gateway.media.conditional import is_unchanged
 from services.gateway.media.formats import WIRE_FORMATS, TrackFormat, WireFormat
 from services.gateway.media.objects import Representation, object_response
 from services.gateway.responses import AUDIO, also, binary
+from services.gateway.schemas.track_query import TrackQuery
 from services.gateway.schemas.tracks import StemList, Track, TrackList, TrackPatch, Waveform
 from services.gateway.streams.response import StreamedResponse
 from services.shared.errors import AppError, ErrorCode
@@ -37,9 +38,15 @@ Download = Annotated[bool, Query(description="Whether browsers are to save the f
 
 
 @router.get("", dependencies=_READ)
-async def list_tracks(caller: Caller, gateway: Gateway, limit: Limit = 20, cursor: Cursor = "") -> TrackList:
-    """Your tracks, newest first."""
-    page = await gateway.tracks.list(caller, limit=limit, cursor=cursor)
+async def list_tracks(
+    caller: Caller,
+    gateway: Gateway,
+    wanted: Annotated[TrackQuery, Depends()],
+    limit: Limit = 20,
+    cursor: Cursor = "",
+) -> TrackList:
+    """Your tracks that match, newest first unless sorted otherwise."""
+    page = await gateway.tracks.list(caller, wanted.to_message(limit, cursor))
     return TrackList(
         items=[Track.from_message(track, gateway.links.of(caller)) for track in page.tracks],
         next_cursor=page.next_cursor or None,
@@ -62,9 +69,28 @@ async def update_track(track_id: str, body: TrackPatch, caller: Caller, gateway:
 
 
 @router.delete("/{track_id}", status_code=204, response_class=Response, dependencies=_WRITE)
-async def delete_track(track_id: str, caller: Caller, gateway: Gateway) -> None:
-    """Remove a track and its files."""
-    await gateway.tracks.delete(caller, known_id(track_id, "track"))
+async def delete_track(
+    track_id: str,
+    caller: Caller,
+    gateway: Gateway,
+    forever: Annotated[bool, Query(description="Not into the trash, but at once and with its files.")] = False,
+) -> None:
+    """Put a track into the trash; after 30 days it goes for good, with its files."""
+    await gateway.tracks.delete(caller, known_id(track_id, "track"), forever=forever)
+
+
+@router.post("/{track_id}/restore", dependencies=_WRITE)
+async def restore_track(track_id: str, caller: Caller, gateway: Gateway) -> Track:
+    """Take a track out of the trash."""
+    track = await gateway.tracks.restore(caller, known_id(track_id, "track"))
+    return Track.from_message(track, gateway.links.of(caller))
+
+
+@router.get("/{track_id}/versions", dependencies=_READ)
+async def list_versions(track_id: str, caller: Caller, gateway: Gateway) -> TrackList:
+    """Everything of yours that the track came from and that came from it, oldest first: `parent_id` makes the tree."""
+    found = await gateway.tracks.versions(caller, known_id(track_id, "track"))
+    return TrackList(items=[Track.from_message(track, gateway.links.of(caller)) for track in found], next_cursor=None)
 
 
 @router.get("/{track_id}/audio", dependencies=_AUDIO, response_class=StreamedResponse, responses=AUDIO)

@@ -62,6 +62,7 @@ class Track(BaseModel):
     precision: Annotated[str, Field(examples=["float32"])]
     spec: Annotated[dict[str, Any] | None, Field(description="What was understood of the prompt.")]
     created_at: datetime
+    deleted_at: Annotated[datetime | None, Field(description="Since when it lies in the trash.")] = None
     links: Annotated[
         dict[str, str],
         Field(
@@ -107,6 +108,7 @@ class Track(BaseModel):
             precision=content.precision,
             spec=orjson.loads(content.spec_json) if content.spec_json else None,
             created_at=to_datetime(message.created_at),
+            deleted_at=to_datetime(message.deleted_at) if message.HasField("deleted_at") else None,
             links=_links_of(message, links),
         )
 

@@ -73,6 +73,7 @@ async def _run_sweep(settings: UserManagementSettings) -> None:
         sessions=swept.sessions,
         jobs=swept.jobs,
         objects=swept.objects,
+        tracks=swept.tracks,
     )
 
 

@@ -27,6 +27,7 @@ from services.user_management.library.objects import (
     prefixes_of,
     sources_of,
 )
+from services.user_management.library.removal import trash_emptied
 from services.user_management.library.repository import TrackRepository
 
 # Ended sessions stay for a while, so that the reuse of a stolen token is still noticed.
@@ -44,6 +45,7 @@ class Swept:
     sessions: int = 0
     jobs: int = 0
     objects: int = 0
+    tracks: int = 0
 
 
 async def delete_objects(store: ObjectStore, prefixes: Sequence[str]) -> int:
@@ -69,6 +71,8 @@ async def sweep(database: Database, store: ObjectStore) -> Swept:
         return await JobRepository(connection).cleanup_due(JOBS_PER_SWEEP)
 
     keys, sessions = await database.write(forget, repeatable=True)
+    # Its objects are found below, as those of every removed track whose message was lost.
+    tracks = await database.write(trash_emptied, repeatable=True)
     cleaned = objects = 0
     for job_id in await database.read(due):
         try:
@@ -82,7 +86,7 @@ async def sweep(database: Database, store: ObjectStore) -> Swept:
         objects += await _forget_uploads(store)
     except AppError as error:
         _log.warning("uploads_not_swept", reason=error.message)
-    return Swept(keys, sessions, cleaned, objects)
+    return Swept(keys, sessions, cleaned, objects, tracks)
 
 
 @dataclass(frozen=True, slots=True)

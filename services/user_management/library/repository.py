@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, insert, or_, select, update
+from sqlalchemy import Row, Select, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.accounts.tables import users
+from services.user_management.library.search import Wanted, cursor_at, matching, sorted_after
 from services.user_management.library.tables import stems, tracks
 from services.user_management.library.track import Stem, Track, TrackContent
 
@@ -39,22 +41,57 @@ class TrackRepository:
             )
 
     async def visible(self, track_id: UUID, viewer_id: UUID) -> Track | None:
-        """One track, if the viewer may hear it."""
+        """One track, if the viewer may hear it. What lies in the trash nobody hears."""
         found = await self._found(
-            _tracks().where(tracks.c.id == track_id, or_(tracks.c.owner_id == viewer_id, tracks.c.public))
+            _tracks().where(
+                tracks.c.id == track_id,
+                tracks.c.deleted_at.is_(None),
+                or_(tracks.c.owner_id == viewer_id, tracks.c.public),
+            )
         )
         return found[0] if found else None
 
-    async def of_owner(self, owner_id: UUID, *, before_id: UUID | None, limit: int) -> list[Track]:
-        """The owner's tracks, newest first."""
-        query = _tracks().where(tracks.c.owner_id == owner_id)
-        if before_id is not None:
-            query = query.where(tracks.c.id < before_id)
-        return await self._found(query.order_by(tracks.c.id.desc()).limit(limit))
+    async def listed(self, owner_id: UUID, wanted: Wanted, cursor: str, limit: int) -> list[tuple[Track, str]]:
+        """The owner's tracks that match, in the wanted order; each with the cursor behind it."""
+        query = sorted_after(_tracks().where(*matching(wanted, owner_id)), wanted, cursor).limit(limit)
+        rows = (await self._connection.execute(query)).all()
+        parts = await self._stems_of([row.id for row in rows])
+        return [(_track(row, parts[row.id]), cursor_at(wanted.order, row.place, row.id)) for row in rows]
+
+    async def versions(self, track_id: UUID, owner_id: UUID, limit: int) -> list[Track]:
+        """The tree of the owner's tracks that this one belongs to, oldest first; empty when it is none of theirs."""
+        mine = (tracks.c.owner_id == owner_id) & tracks.c.deleted_at.is_(None)
+        one = select(tracks.c.id, tracks.c.parent_id).where(mine, tracks.c.id == track_id)
+        # UNION (not ALL) ends also on data that goes round in a circle.
+        up = one.cte("up", recursive=True)
+        parent = select(tracks.c.id, tracks.c.parent_id).where(mine).join(up, tracks.c.id == up.c.parent_id)
+        up = up.union(parent)
+        down = select(up.c.id).cte("down", recursive=True)
+        down = down.union(select(tracks.c.id).where(mine).join(down, tracks.c.parent_id == down.c.id))
+        query = _tracks().where(tracks.c.id.in_(select(down.c.id))).order_by(tracks.c.id).limit(limit)
+        return await self._found(query)
+
+    async def set_deleted(self, track_id: UUID, owner_id: UUID, deleted: bool) -> bool:
+        """Put one of the owner's tracks into the trash or take it out; False when there is none to move."""
+        columns = tracks.c
+        there = columns.deleted_at.is_(None) if deleted else columns.deleted_at.is_not(None)
+        moved = (
+            update(tracks)
+            .where(columns.id == track_id, columns.owner_id == owner_id, there)
+            .values(deleted_at=func.now() if deleted else None)
+            .returning(columns.id)
+        )
+        return (await self._connection.execute(moved)).first() is not None
+
+    async def outlived(self, kept: timedelta, limit: int) -> list[tuple[UUID, UUID]]:
+        """Tracks (and their owners) that lay in the trash for so long."""
+        columns = tracks.c
+        query = select(columns.id, columns.owner_id).where(columns.deleted_at < func.now() - kept).limit(limit)
+        return [(row.id, row.owner_id) for row in await self._connection.execute(query)]
 
     async def update(self, track_id: UUID, owner_id: UUID, changes: dict[str, Any]) -> bool:
         """Change columns of one of the owner's tracks; False when there is none."""
-        mine = (tracks.c.id == track_id) & (tracks.c.owner_id == owner_id)
+        mine = (tracks.c.id == track_id) & (tracks.c.owner_id == owner_id) & tracks.c.deleted_at.is_(None)
         if not changes:
             return (await self._connection.execute(select(tracks.c.id).where(mine))).first() is not None
         values = {name: _stored(name, value) for name, value in changes.items()}
@@ -96,7 +133,8 @@ class TrackRepository:
 
 
 def _tracks() -> Select[Any]:
-    return select(tracks, users.c.username.label("owner_username")).join(users, users.c.id == tracks.c.owner_id)
+    columns = [column for column in tracks.c if column.name != "words"]
+    return select(*columns, users.c.username.label("owner_username")).join(users, users.c.id == tracks.c.owner_id)
 
 
 def _track(row: Row[Any], parts: Sequence[Stem]) -> Track:
@@ -109,6 +147,7 @@ def _track(row: Row[Any], parts: Sequence[Stem]) -> Track:
         job_id=row.job_id,
         created_at=row.created_at,
         content=TrackContent(**content, stems=tuple(parts)),
+        deleted_at=row.deleted_at,
     )
 
 

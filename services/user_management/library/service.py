@@ -13,17 +13,18 @@ from services.shared.errors import AppError, ErrorCode
 from services.user_management.background.sender import BACKGROUND, BackgroundTasks
 from services.user_management.callers import user_id
 from services.user_management.database import Database
-from services.user_management.jobs.repository import JobRepository
-from services.user_management.library.objects import CLEANUP_AFTER_DELETE, prefixes_of
+from services.user_management.library.objects import prefixes_of
+from services.user_management.library.removal import removed
 from services.user_management.library.repository import TrackRepository
 from services.user_management.library.rules import tags, title
 from services.user_management.library.track import Track
-from services.user_management.library.wire import track_message
-from services.user_management.wire import cursor_id, cursor_of, fitting, page_limit, parse_id
+from services.user_management.library.wire import track_message, wanted
+from services.user_management.wire import fitting, page_limit, parse_id
 
 Context = Any
 
 DELETE_OBJECTS: Final = "background.delete_objects"
+MOST_VERSIONS: Final = 200
 
 
 class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
@@ -49,18 +50,32 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
         """The caller's tracks, newest first."""
         owner_id = user_id()
         limit = page_limit(request.page.limit)
-        before_id = cursor_id(request.page.cursor)
+        asked = wanted(request)
 
-        async def query(connection: AsyncConnection) -> list[Track]:
-            return await TrackRepository(connection).of_owner(owner_id, before_id=before_id, limit=limit + 1)
+        async def query(connection: AsyncConnection) -> list[tuple[Track, str]]:
+            return await TrackRepository(connection).listed(owner_id, asked, request.page.cursor, limit + 1)
 
         found = await self._database.read(query)
-        messages = [track_message(track) for track in found[:limit]]
+        messages = [track_message(track) for track, _ in found[:limit]]
         count = fitting(messages)
         return tracks_pb2.ListTracksResponse(
-            tracks=messages[:count],
-            next_cursor=cursor_of(found[count - 1].id) if len(found) > count else "",
+            tracks=messages[:count], next_cursor=found[count - 1][1] if len(found) > count else ""
         )
+
+    async def ListVersions(
+        self, request: tracks_pb2.ListVersionsRequest, context: Context
+    ) -> tracks_pb2.ListVersionsResponse:
+        """The tree that one of the caller's tracks belongs to."""
+        owner_id, track_id = user_id(), _track_id(request.track_id)
+
+        async def query(connection: AsyncConnection) -> list[Track]:
+            return await TrackRepository(connection).versions(track_id, owner_id, MOST_VERSIONS)
+
+        found = await self._database.read(query)
+        if not found:
+            raise _no_such_track()
+        messages = [track_message(track) for track in found]
+        return tracks_pb2.ListVersionsResponse(tracks=messages[: fitting(messages)])
 
     async def UpdateTrack(
         self, request: tracks_pb2.UpdateTrackRequest, context: Context
@@ -86,21 +101,41 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
     async def DeleteTrack(
         self, request: tracks_pb2.DeleteTrackRequest, context: Context
     ) -> tracks_pb2.DeleteTrackResponse:
-        """Remove the caller's own track. Its objects follow; should that message be lost, the sweep finds them."""
+        """Put the caller's own track into the trash, or remove it."""
+        owner_id, track_id = user_id(), _track_id(request.track_id)
+        if request.forever:
+            await self._remove(track_id, owner_id)
+            return tracks_pb2.DeleteTrackResponse()
+
+        async def work(connection: AsyncConnection) -> bool:
+            return await TrackRepository(connection).set_deleted(track_id, owner_id, True)
+
+        if not await self._database.write(work, repeatable=True):
+            raise _no_such_track()
+        return tracks_pb2.DeleteTrackResponse()
+
+    async def _remove(self, track_id: UUID, owner_id: UUID) -> None:
+        async def work(connection: AsyncConnection) -> Track | None:
+            return await removed(connection, track_id, owner_id)
+
+        track = _existing(await self._database.write(work))
+        # Should this message be lost, the sweep finds the objects.
+        self._tasks.post(DELETE_OBJECTS, prefixes_of(track.content.object_keys), queue=BACKGROUND)
+
+    async def RestoreTrack(
+        self, request: tracks_pb2.RestoreTrackRequest, context: Context
+    ) -> tracks_pb2.RestoreTrackResponse:
+        """Take the caller's own track out of the trash. One that does not lie there is as it should be."""
         owner_id, track_id = user_id(), _track_id(request.track_id)
 
         async def work(connection: AsyncConnection) -> Track | None:
-            track = await TrackRepository(connection).delete(track_id, owner_id)
-            if track is not None:
-                jobs = JobRepository(connection)
-                # Files that jobs made of the track go with it.
-                about_it = await jobs.files_of_tracks(owner_id, track_id)
-                await jobs.set_cleanup([track.job_id, *about_it], CLEANUP_AFTER_DELETE)
-            return track
+            library = TrackRepository(connection)
+            await library.set_deleted(track_id, owner_id, False)
+            found = await library.visible(track_id, owner_id)
+            return found if found is not None and found.owner_id == owner_id else None
 
-        track = _existing(await self._database.write(work))
-        self._tasks.post(DELETE_OBJECTS, prefixes_of(track.content.object_keys), queue=BACKGROUND)
-        return tracks_pb2.DeleteTrackResponse()
+        track = _existing(await self._database.write(work, repeatable=True))
+        return tracks_pb2.RestoreTrackResponse(track=track_message(track))
 
 
 def _track_id(text: str) -> UUID:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Double,
     ForeignKey,
     Index,
@@ -19,9 +19,15 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from services.user_management.metadata import ID, INSTANT, metadata
+
+# The words of a track, by weight; `tags_text` is made by the migration.
+_WORDS: Final = (
+    "setweight(to_tsvector('simple', title), 'A') || setweight(to_tsvector('simple', tags_text(tags)), 'B')"
+    " || setweight(to_tsvector('simple', prompt), 'C')"
+)
 
 # Field by field `musicgen.users.v1.TrackContent`, whose comments hold units and meanings.
 tracks: Final = Table(
@@ -58,8 +64,16 @@ tracks: Final = Table(
     # No foreign key: a parent may be deleted, and that its child came from it stays true.
     Column("parent_id", ID),
     Column("created_at", INSTANT, nullable=False, server_default=func.now()),
+    # Since when it lies in the trash.
+    Column("deleted_at", INSTANT),
+    Column("words", TSVECTOR, Computed(_WORDS, persisted=True)),
     Index(None, "owner_id", "id"),
     Index(None, "job_id"),
+    Index(None, "words", postgresql_using="gin"),
+    Index(None, "tags", postgresql_using="gin"),
+    Index(None, "owner_id", "title", "id"),
+    Index(None, "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+    Index(None, "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
 )
 
 stems: Final = Table(

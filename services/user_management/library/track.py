@@ -79,3 +79,5 @@ class Track:
     job_id: UUID
     created_at: datetime
     content: TrackContent
+    # Since when it lies in the trash.
+    deleted_at: datetime | None = None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from protos.users.v1 import tracks_pb2
+from services.shared.errors import AppError
+from services.user_management.library.rules import tags
+from services.user_management.library.search import LONGEST_QUERY, Order, Wanted, words
 from services.user_management.library.track import Stem, Track, TrackContent
 from services.user_management.wire import json_text, optional_json_object, parse_id, storable, timestamp
 
@@ -46,6 +49,34 @@ def track_content(message: tracks_pb2.TrackContent) -> TrackContent:
     )
 
 
+_ORDERS = {
+    tracks_pb2.TRACK_ORDER_UNSPECIFIED: Order.NEWEST,
+    tracks_pb2.TRACK_ORDER_OLDEST: Order.OLDEST,
+    tracks_pb2.TRACK_ORDER_TITLE: Order.TITLE,
+    tracks_pb2.TRACK_ORDER_RELEVANCE: Order.RELEVANCE,
+}
+
+
+def wanted(request: tracks_pb2.ListTracksRequest) -> Wanted:
+    """Which tracks are asked for. Raises `AppError` (VALIDATION)."""
+    order = _ORDERS.get(request.order)
+    if order is None:
+        raise AppError.field("/sort", "There is no such order.")
+    parent_id = parse_id(request.parent_id)
+    if request.parent_id and parent_id is None:
+        raise AppError.field("/parent_id", "There is no such track.")
+    return Wanted(
+        query=storable(request.query, LONGEST_QUERY + 1),
+        tags=tags(request.tags),
+        model=storable(request.model, _LONGEST_NAME),
+        public=request.public if request.HasField("public") else None,
+        parent_id=parent_id,
+        trashed=request.trashed,
+        # Without words nothing matches better than anything else.
+        order=Order.NEWEST if order is Order.RELEVANCE and not words(request.query) else order,
+    )
+
+
 def track_message(track: Track) -> tracks_pb2.Track:
     """The wire form of a track."""
     content = track.content
@@ -55,6 +86,7 @@ def track_message(track: Track) -> tracks_pb2.Track:
         owner_username=track.owner_username,
         job_id=str(track.job_id),
         created_at=timestamp(track.created_at),
+        deleted_at=timestamp(track.deleted_at),
         content=tracks_pb2.TrackContent(
             title=content.title,
             prompt=content.prompt,

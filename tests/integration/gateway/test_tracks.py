@@ -43,10 +43,35 @@ async def test_a_patch_changes_what_it_names_and_nothing_else(gateway: Gateway, 
     assert (await bob.http.patch(path, json={"title": "Mine"})).status_code == 404
 
 
-async def test_a_deleted_track_is_gone(gateway: Gateway, ada: Person) -> None:
+async def test_a_deleted_track_lies_in_the_trash_until_it_is_restored_or_removed(gateway: Gateway, ada: Person) -> None:
     track = add_track(gateway, ada)
-    assert (await ada.http.delete(f"/api/v1/tracks/{track.id}")).status_code == 204
-    assert (await ada.http.get(f"/api/v1/tracks/{track.id}")).status_code == 404
+    path = f"/api/v1/tracks/{track.id}"
+    assert (await ada.http.delete(path)).status_code == 204
+    assert (await ada.http.get(path)).status_code == 404
+    trash = (await ada.http.get("/api/v1/tracks", params={"trashed": "true"})).json()["items"]
+    assert [item["id"] for item in trash] == [track.id]
+    assert trash[0]["deleted_at"] is not None
+    assert (await ada.http.post(f"{path}/restore")).json()["deleted_at"] is None
+    assert (await ada.http.delete(path, params={"forever": "true"})).status_code == 204
+    assert (await ada.http.post(f"{path}/restore")).status_code == 404
+
+
+async def test_filters_reach_the_library(gateway: Gateway, ada: Person) -> None:
+    query = {"q": "rain", "tag": ["lofi", "calm"], "model": "composer", "public": "false", "sort": "relevance"}
+    assert (await ada.http.get("/api/v1/tracks", params=query)).status_code == 200
+    asked = gateway.backend.tracks.asked[-1]
+    assert (asked.query, list(asked.tags), asked.model, asked.public) == ("rain", ["lofi", "calm"], "composer", False)
+    assert asked.order == tracks_pb2.TRACK_ORDER_RELEVANCE
+    wrong = await ada.http.get("/api/v1/tracks", params={"sort": "loudest", "q": "x" * 201})
+    assert wrong.status_code == 422
+    assert {error["pointer"] for error in wrong.json()["errors"]} == {"/sort", "/q"}
+
+
+async def test_versions_come_with_their_parents(gateway: Gateway, ada: Person) -> None:
+    root = add_track(gateway, ada)
+    child = add_track(gateway, ada, parent_id=root.id)
+    items = (await ada.http.get(f"/api/v1/tracks/{child.id}/versions")).json()["items"]
+    assert [(item["id"], item["parent_id"]) for item in items] == [(root.id, None), (child.id, root.id)]
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ async def update(service: UserManagement, person: Person, track_id: str, **field
     return track
 
 
-async def delete(service: UserManagement, person: Person, track_id: str) -> None:
-    request = tracks_pb2.DeleteTrackRequest(track_id=track_id)
+async def delete(service: UserManagement, person: Person, track_id: str, *, forever: bool = True) -> None:
+    request = tracks_pb2.DeleteTrackRequest(track_id=track_id, forever=forever)
     await call(service.tracks.DeleteTrack, request, token=service.token(person))
 
 

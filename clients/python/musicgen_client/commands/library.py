@@ -1,11 +1,12 @@
-"""`musicgen tracks`, `download`, `version`."""
+"""`musicgen tracks`, `download`, `delete`, `restore`, `version`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
+from musicgen_client.calls import TrackSort
 from musicgen_client.commands import output
 from musicgen_client.commands.options import (
     DEFAULT_URL,
@@ -26,12 +27,26 @@ app = typer.Typer()
 def tracks(
     limit: Limit = 20,
     cursor: Cursor = None,
+    query: Annotated[str | None, typer.Option("--query", "-q", help="Words in title, tags or prompt.")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag that they have; may be repeated.")] = None,
+    sort: Annotated[str | None, typer.Option("--sort", help="newest, oldest, title or relevance.")] = None,
+    trashed: Annotated[bool, typer.Option("--trashed", help="What lies in the trash.")] = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
     """List your tracks, newest first."""
+    orders: dict[str, TrackSort] = {name: name for name in get_args(TrackSort)}
+    if sort is not None and sort not in orders:
+        raise typer.BadParameter(f"--sort has to be one of {', '.join(orders)}, not {sort!r}")
     with connect(url) as client:
-        page = client.tracks(limit=limit, cursor=cursor)
+        page = client.tracks(
+            limit=limit,
+            cursor=cursor,
+            query=query,
+            tags=tag or (),
+            sort=orders[sort] if sort else None,
+            trashed=trashed,
+        )
     if json:
         output.document(page)
         return
@@ -39,7 +54,11 @@ def tracks(
         (track.id, track.title, output.clock(track.duration), track.model, output.when(track.created_at))
         for track in page.items
     ]
-    output.table(("id", "title", "length", "model", "created"), rows, "no tracks yet: try musicgen generate")
+    output.table(
+        ("id", "title", "length", "model", "created"),
+        rows,
+        "no tracks match" if query or tag or trashed else "no tracks yet: try musicgen generate",
+    )
     if page.next_cursor:
         output.note(f"more: --cursor {page.next_cursor}")
 
@@ -66,6 +85,32 @@ def download(
         return
     for path in written:
         output.line(str(path))
+
+
+@app.command()
+def delete(
+    track_id: Annotated[str, typer.Argument(metavar="TRACK", help="A track's id.")],
+    forever: Annotated[bool, typer.Option("--forever", help="At once and with its files; asks first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Put a track into the trash, from which it goes after 30 days."""
+    if forever and not yes:
+        typer.confirm(f"Remove {track_id} and its files for good?", abort=True)
+    with connect(url) as client:
+        client.delete_track(track_id, forever=forever)
+    output.note("removed" if forever else f"in the trash; take it out with: musicgen restore {track_id}")
+
+
+@app.command()
+def restore(
+    track_id: Annotated[str, typer.Argument(metavar="TRACK", help="A track's id.")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Take a track out of the trash."""
+    with connect(url) as client:
+        track = client.restore_track(track_id)
+    output.note(f"{track.title or track.id} is back")
 
 
 @app.command()
