@@ -7,10 +7,12 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest_asyncio
 import soundfile
+from websockets.asyncio.client import connect
 
 from tests.support.real_services import real_services
 from tests.support.user_management import UserManagement, eventually
@@ -155,3 +157,30 @@ async def test_what_the_model_does_not_take_is_said_by_name(url: str) -> None:
             answer = await http.post("/api/v1/generate", json={"prompt": "x", "model": "tone", **change})
             assert answer.status_code == 422
             assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+async def test_the_hub_tells_a_songs_whole_life(url: str) -> None:
+    async with somebody(url) as http:
+        headers = {"authorization": http.headers["authorization"]}
+        socket_url = f"{url.replace('http', 'ws', 1)}/api/v1/ws"
+        async with connect(socket_url, additional_headers=headers, proxy=None) as socket:
+            hello = json.loads(await socket.recv())
+            body = {"prompt": "a tone", "model": "tone", "duration": 5}
+            job = (await http.post("/api/v1/generate", json=body)).json()
+            told: list[dict[str, Any]] = []
+            async with asyncio.timeout(30):
+                while not told or told[-1]["type"] != "done":
+                    told.append(json.loads(await socket.recv()))
+        assert {message["job_id"] for message in told} == {job["id"]}
+        states = [message["data"]["status"] for message in told if message["type"] == "status"]
+        assert states == ["queued", "running", "succeeded"]
+        done = told[-1]["data"]
+        assert (done["id"], done["status"], len(done["result"]["track_ids"])) == (job["id"], "succeeded", 1)
+        assert any(message["type"] == "progress" for message in told)
+        # Whoever was away in between hears what cannot be read off the progress.
+        again = f"{socket_url}?last_event_id={hello['id']}"
+        async with connect(again, additional_headers=headers, proxy=None) as socket:
+            async with asyncio.timeout(10):
+                seen = [json.loads(await socket.recv()) for _ in range(5)]
+        assert [message["type"] for message in seen] == ["hello", "status", "status", "status", "done"]
+        assert seen[0]["data"]["resumed"]
