@@ -119,7 +119,7 @@ async def test_clean_up_counts_what_is_left(
     await sql.execute("UPDATE jobs SET stored_bytes = 0")
     await clean(database, store, sql)
     assert await stored_bytes(user_management, ann) == 3
-    request = tracks_pb2.DeleteTrackRequest(track_id=job.track_ids[0])
+    request = tracks_pb2.DeleteTrackRequest(track_id=job.track_ids[0], forever=True)
     await call(user_management.tracks.DeleteTrack, request, token=user_management.token(ann))
     await clean(database, store, sql)
     assert await stored_bytes(user_management, ann) == 0
@@ -150,7 +150,7 @@ async def test_files_go_with_the_track_that_they_come_from(
     for source in sources:
         await ended(user_management, ann, store, sources=source.track_ids, files=[f"{source.id}.mid"])
     await clean(database, store, sql)
-    request = tracks_pb2.DeleteTrackRequest(track_id=sources[0].track_ids[0])
+    request = tracks_pb2.DeleteTrackRequest(track_id=sources[0].track_ids[0], forever=True)
     await call(user_management.tracks.DeleteTrack, request, token=user_management.token(ann))
     due = "SELECT count(*) FROM jobs WHERE cleanup_due_at < now() + interval '1 hour'"
     assert await sql.fetchval(due) == 2, "the track's own job, and the one whose file comes from it"
