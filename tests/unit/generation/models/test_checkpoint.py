@@ -21,6 +21,7 @@ from torch import Tensor
 
 from services.generation.models.checkpoint import load_model, open_checkpoint
 from services.generation.models.conversion import CACHE_FOLDER, content_key, converted
+from services.generation.models.converter import Refused, check_archive, convert
 from services.generation.models.installation import checked
 from services.shared.errors import AppError, ErrorCode
 
@@ -188,9 +189,9 @@ def write_audiocraft(source: Path, target: Path, reference: Any, *, codec: bool 
 def test_audiocrafts_layout_loads_to_the_same_tensors(
     kind: str, folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
 ) -> None:
-    path = write_audiocraft(folder(kind), tmp_path / "models" / "anything", reference(kind))
-    models_dir = tmp_path / "models"
-    checkpoint = checked(path, models_dir)
+    path = write_audiocraft(folder(kind), tmp_path / "anything", reference(kind))
+    convert(path, tmp_path / "musicgen-converted")
+    checkpoint = open_checkpoint(tmp_path / "musicgen-converted")
     theirs = open_checkpoint(folder(kind))
     if kind == "melody":
         # Its length is not in audiocraft's settings: it is that of the trained models.
@@ -199,23 +200,31 @@ def test_audiocrafts_layout_loads_to_the_same_tensors(
     else:
         assert checkpoint.configuration == theirs.configuration
     same(load_model(checkpoint).state_dict(), load_model(theirs).state_dict())
+
+
+def test_audiocraft_folder_is_converted_once_by_a_child_and_kept_by_its_content(
+    folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
+) -> None:
+    models_dir = tmp_path / "models"
+    path = write_audiocraft(folder("mono"), models_dir / "anything", reference("mono"))
+    same(load_model(checked(path, models_dir)).state_dict(), load_model(open_checkpoint(folder("mono"))).state_dict())
     key = content_key(path)
     assert [entry.name for entry in (models_dir / CACHE_FOLDER).iterdir() if entry.is_dir()] == [key]
-    # A second time nothing is opened: a source that is gone does not matter to what was converted.
     (models_dir / CACHE_FOLDER / key / "mark").touch()
     assert (converted(path, models_dir) / "mark").exists()
+    write_audiocraft(folder("mono"), models_dir / "other", reference("mono"), codec=False)
+    assert content_key(models_dir / "other") != key
 
 
 def test_codec_of_a_folder_of_its_own_completes_an_audiocraft_model(
     folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
 ) -> None:
-    path = write_audiocraft(folder("mono"), tmp_path / "models" / "anything", reference("mono"), codec=False)
-    assert "encodec_32khz" in refusal(path)
-    reference("mono").audio_encoder.save_pretrained(tmp_path / "models" / "encodec_32khz")
-    same(
-        load_model(checked(path, tmp_path / "models")).state_dict(),
-        load_model(open_checkpoint(folder("mono"))).state_dict(),
-    )
+    path = write_audiocraft(folder("mono"), tmp_path / "anything", reference("mono"), codec=False)
+    target = tmp_path / "musicgen-converted"
+    convert(path, target)
+    assert "encodec_32khz" in refusal(target)
+    reference("mono").audio_encoder.save_pretrained(tmp_path / "encodec_32khz")
+    same(load_model(open_checkpoint(target)).state_dict(), load_model(open_checkpoint(folder("mono"))).state_dict())
 
 
 class Bomb:
@@ -249,12 +258,16 @@ def test_plain_pickle_is_refused_unopened(tmp_path: Path) -> None:
 
 
 def test_archive_that_grows_when_it_is_read_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "models" / "grows"
-    path.mkdir(parents=True)
-    with zipfile.ZipFile(path / "state_dict.bin", "w", zipfile.ZIP_DEFLATED) as archive:
+    path = tmp_path / "state_dict.bin"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02}.")
         archive.writestr("archive/data/0", bytes(10_000_000))
-    assert "compressed" in refusal(path)
+    with pytest.raises(Refused, match="compressed"):
+        check_archive(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", b"hello")
+    with pytest.raises(Refused, match="not a torch checkpoint"):
+        check_archive(path)
 
 
 def test_cut_audiocraft_checkpoint_is_refused(
@@ -264,15 +277,44 @@ def test_cut_audiocraft_checkpoint_is_refused(
     whole = (path / "state_dict.bin").read_bytes()
     (path / "state_dict.bin").write_bytes(whole[: len(whole) // 2])
     assert "cut off" in refusal(path)
+    with pytest.raises(Refused, match="cut off"):
+        convert(path, tmp_path / "target")
 
 
-def test_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "models" / "resnet"
-    path.mkdir(parents=True)
-    torch.save({"best_state": {"layer1.weight": torch.zeros(3)}, "xp.cfg": "a: 1"}, path / "state_dict.bin")
-    assert "layer1.weight" in refusal(path)
-    torch.save({"layer1.weight": torch.zeros(3)}, path / "state_dict.bin")
-    assert "best_state" in refusal(path)
+MODEL = {"emb.0.weight": torch.zeros(3, 4)}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"best_state": {"layer1.weight": torch.zeros(3)}, "xp.cfg": "a: 1"}, "layer1.weight"),
+        ({"layer1.weight": torch.zeros(3)}, "best_state"),
+        ([1, 2], "table"),
+        ({"best_state": {"emb.0.weight": "text"}, "xp.cfg": "a: 1"}, "beside tensors"),
+        ({"best_state": {3: torch.zeros(1)}, "xp.cfg": "a: 1"}, "beside tensors"),
+        ({"best_state": MODEL}, "xp.cfg"),
+        ({"best_state": MODEL, "xp.cfg": "{"}, "settings"),
+        ({"best_state": MODEL, "xp.cfg": "[1]"}, "no table"),
+        ({"best_state": MODEL, "xp.cfg": "a: 1"}, "lack"),
+        ({"best_state": {"transformer.layers.0.self_attn.in_proj_weight": torch.zeros(4)}, "xp.cfg": "a: 1"}, "shape"),
+    ],
+)
+def test_checkpoint_of_something_else_is_refused(content: Any, reason: str, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "state_dict.bin")
+    with pytest.raises(Refused, match=reason):
+        convert(tmp_path, tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+def test_codec_whose_settings_lack_something_is_refused(
+    folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
+) -> None:
+    path = write_audiocraft(folder("mono"), tmp_path / "anything", reference("mono"))
+    content = torch.load(path / "compression_state_dict.bin", weights_only=True)
+    content["xp.cfg"] = yaml.safe_dump({"sample_rate": 32_000})
+    torch.save(content, path / "compression_state_dict.bin")
+    with pytest.raises(Refused, match="codec's settings"):
+        convert(path, tmp_path / "target")
 
 
 @pytest.mark.parametrize("cut", [4, 100, -1, -5000])
