@@ -109,7 +109,7 @@ def test_melody_models_read_their_prefix_in_every_runtime(build_runtime: Builder
 
 @RUNTIMES
 def test_a_condition_may_change_between_two_steps(build_runtime: Builder, model: MusicGen) -> None:
-    first, second = condition(model, "slow piano"), condition(model, "many more words about very loud guitars")
+    first, second = condition(model, "slow piano"), condition(model, "many more words about loud guitars " * 8)
 
     def two(runtime: Runtime) -> dict[str, list[Tokens]]:
         song = request(model, "two", first, 40, SamplingParameters(7, temperature=0.0))
