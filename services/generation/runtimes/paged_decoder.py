@@ -69,7 +69,8 @@ class PagedDecoder:
             DecoderGraph(configuration, weights).build(), "CPU", _properties(configuration, precision, threads)
         )
         self._request = compiled.create_infer_request()
-        self._caches = _allocate(compiled, rows * self._row_blocks)
+        # The tensors do not keep the arrays alive.
+        self._caches, self._cache_memory = _allocate(compiled, rows * self._row_blocks)
         for name, tensor in self._caches.items():
             self._request.set_tensor(name, tensor)
         self._cross: dict[int, CrossRow] = {}
@@ -126,11 +127,12 @@ class PagedDecoder:
 
     def close(self) -> None:
         """Let the caches and the compiled model go. Idempotent; nothing runs afterwards."""
-        self._caches.clear()
-        self._cross.clear()
-        self._cross_inputs = _CrossInputs()
         if hasattr(self, "_request"):
             del self._request
+        self._caches.clear()
+        self._cache_memory.clear()
+        self._cross.clear()
+        self._cross_inputs = _CrossInputs()
 
     def _page(self, rows: Sequence[int], past: NDArray[np.int32], length: int) -> None:
         blocks = -(-(past + length) // BLOCK_POSITIONS)
@@ -199,13 +201,17 @@ def _properties(configuration: DecoderConfiguration, precision: Precision, threa
     return properties
 
 
-def _allocate(compiled: ov.CompiledModel, blocks: int) -> dict[str, ov.Tensor]:
-    """The caches in the shapes that the plugin chose for its precision."""
-    caches = {}
+def _allocate(compiled: ov.CompiledModel, blocks: int) -> tuple[dict[str, ov.Tensor], list[NDArray[np.generic]]]:
+    """The caches in the shapes that the plugin chose for its precision, and the memory that they lie in.
+
+    Zeros, whose pages cost nothing until they are written; a tensor of OpenVINO's own would hold what was there before.
+    """
+    caches, memory = {}, []
     for port in compiled.inputs:
         name = port.get_any_name()
         if name.startswith(("key_cache.", "value_cache.")):
-            shape = port.get_partial_shape()
+            kind, shape = port.get_element_type(), port.get_partial_shape()
             sizes = [blocks, *(shape[axis].get_length() for axis in range(1, 4))]
-            caches[name] = ov.Tensor(port.get_element_type(), ov.Shape(sizes))
-    return caches
+            memory.append(np.zeros(sizes, {1: np.uint8, 2: np.uint16, 4: np.float32}[kind.size]))
+            caches[name] = ov.Tensor(memory[-1], ov.Shape(sizes), kind)
+    return caches, memory

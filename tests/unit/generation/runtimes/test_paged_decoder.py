@@ -105,6 +105,19 @@ def test_a_row_is_bitwise_the_same_whatever_the_other_rows_of_a_shape_hold(model
     assert np.array_equal(*answers)
 
 
+def test_a_new_cache_holds_zeros_whatever_the_memory_held(model: MusicGen) -> None:
+    answers = []
+    for _ in range(2):
+        decoder = paged(model, FLOAT32, 2)
+        # Positions before 40 were never written.
+        answers.append(decoder.run([0, 1], decoder.embed(np.full((2, 4), 3))[:, None], [40, 40]))
+        decoder.run([0, 1], decoder.embed(np.full((2, 60, 4), 9)), [0, 0])
+        decoder.close()
+        decoder.close()
+    assert np.isfinite(answers[0]).all()
+    assert np.array_equal(*answers)
+
+
 @pytest.mark.parametrize("places", [[-1, 0], [0, 120], [0]])
 def test_places_outside_the_cache_are_refused(places: list[int], model: MusicGen) -> None:
     decoder = paged(model, FLOAT32, 2)
