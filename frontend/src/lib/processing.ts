@@ -67,6 +67,16 @@ export function useMaster() {
   });
 }
 
+/** Ask for a track to be taken apart. */
+export function useSeparate() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (body: { track_id: string }) =>
+      answer(api.POST("/api/v1/processing/separate", { params: { header: header() }, body: body as never })),
+    onSuccess: (job) => queries.setQueryData(["job", job.id], job),
+  });
+}
+
 /** A processing job until its end; the library learns of what it made. */
 export function useJob(id: string | undefined) {
   const queries = useQueryClient();

@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
 import { TrackRow } from "./track-row";
 import { TrackTile } from "./track-tile";
+import { Upload } from "./upload";
 import { MembersOnly } from "@/components/frame/members-only";
 import { Button, ButtonLink, IconButton } from "@/components/ui/button";
 import { inputClass } from "@/components/ui/field";
@@ -61,7 +62,8 @@ function Shelves() {
     <div className="mx-auto w-full max-w-[1280px] px-4 pb-16 pt-8 md:px-6 md:pt-12">
       <div className="flex flex-wrap items-end gap-x-6 gap-y-4">
         <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
-        <div className="ml-auto flex items-center gap-2 max-sm:w-full">
+        <div className="ml-auto flex flex-wrap items-center gap-2 max-sm:w-full">
+          <Upload />
           <label className="relative flex-1 sm:w-72">
             <span className="sr-only">{t("search")}</span>
             <Search size={17} aria-hidden className="pointer-events-none absolute left-3 top-3 text-faint" />

@@ -7,6 +7,7 @@ import { Facts } from "./facts";
 import { LicenceCard } from "./licence-card";
 import { MasterCard } from "./master-card";
 import { Stems } from "./stems";
+import { SeparateCard } from "./separate-card";
 import { useStemLayers } from "./use-stem-layers";
 import { TitleEditor } from "./title-editor";
 import { TagEditor } from "./tag-editor";
@@ -92,6 +93,7 @@ export function TrackView({ track }: { track: Track }) {
         <aside aria-label={t("aside")} className="flex flex-col gap-4">
           <LicenceCard track={track} />
           <Downloads track={track} />
+          {track.stems.length === 0 && <SeparateCard track={track} />}
           <MasterCard track={track} />
         </aside>
       </div>

@@ -1,0 +1,89 @@
+"use client";
+
+import { Loader, Upload as UploadSign } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import { useTranslations } from "use-intl";
+import { toast } from "sonner";
+import { Button } from "@/components/ui/button";
+import { isActive } from "@/lib/music";
+import { useJob } from "@/lib/processing";
+import { AUDIO_TYPES, useUpload } from "@/lib/uploads";
+import { useProblemText } from "@/lib/use-problem-text";
+
+/** Bring a recording of one's own: by the button, or by dropping it anywhere on the page. */
+export function Upload() {
+  const t = useTranslations("library");
+  const text = useProblemText();
+  const field = useRef<HTMLInputElement>(null);
+  const [sent, setSent] = useState(0);
+  const [over, setOver] = useState(false);
+  const upload = useUpload(setSent);
+  const job = useJob(upload.data?.id);
+  const busy = upload.isPending || (job.data ? isActive(job.data) : false);
+  const send = useRef((_file: File | undefined) => undefined as void);
+  useEffect(() => {
+    send.current = (file) => {
+      if (!file || busy) return;
+      setSent(0);
+      upload.mutate(file, { onError: (failure) => toast.error(text(failure)) });
+    };
+  });
+
+  const { status, error, id } = job.data ?? {};
+  useEffect(() => {
+    if (status === "failed") toast.error(t("uploadRefused", { reason: error?.detail ?? "" }));
+    if (status === "succeeded") toast(t("uploaded"));
+  }, [status, error, id, t]);
+
+  useEffect(() => {
+    const hasFile = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+    const onOver = (event: DragEvent) => {
+      if (!hasFile(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    const onLeave = (event: DragEvent) => event.relatedTarget === null && setOver(false);
+    const onDrop = (event: DragEvent) => {
+      if (!hasFile(event)) return;
+      event.preventDefault();
+      setOver(false);
+      send.current(event.dataTransfer?.files[0]);
+    };
+    addEventListener("dragover", onOver);
+    addEventListener("dragleave", onLeave);
+    addEventListener("drop", onDrop);
+    return () => {
+      removeEventListener("dragover", onOver);
+      removeEventListener("dragleave", onLeave);
+      removeEventListener("drop", onDrop);
+    };
+  }, []);
+
+  return (
+    <>
+      <input
+        ref={field}
+        type="file"
+        accept={AUDIO_TYPES}
+        tabIndex={-1}
+        aria-label={t("upload")}
+        className="sr-only"
+        onChange={(event) => {
+          send.current(event.target.files?.[0]);
+          event.target.value = "";
+        }}
+      />
+      <Button onClick={() => field.current?.click()} disabled={busy}>
+        {busy ? <Loader size={16} className="animate-spin" aria-hidden /> : <UploadSign size={16} aria-hidden />}
+        <span className="tabular">
+          {upload.isPending ? t("sending", { percent: Math.round(sent * 100) }) : busy ? t("checking") : t("upload")}
+        </span>
+      </Button>
+      {over && (
+        <div className="pointer-events-none fixed inset-3 z-50 grid place-items-center rounded-2xl border-2 border-dashed border-coral bg-[color-mix(in_oklab,var(--ground)_80%,transparent)] text-2xl font-semibold">
+          {t("dropHere")}
+        </div>
+      )}
+    </>
+  );
+}
