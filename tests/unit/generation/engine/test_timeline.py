@@ -90,19 +90,16 @@ def test_continuation_of_a_prompt_equals_audiocrafts(
     assert prompt + made == reference(pattern, length + more, windows, prompt)
 
 
-def test_noise_steps_are_never_used_twice_for_a_token() -> None:
-    timeline = Timeline(DelayPattern.staircase(4), PAD, 40, Windows(12, 5))
-    seen: dict[tuple[int, int], int] = {}
-    for _ in range(1000):
-        if timeline.finished:
-            break
+@given(frames=st.integers(1, 50), windows=shapes, pattern=patterns)
+def test_noise_of_a_token_belongs_to_its_frame_and_codebook_in_whichever_window_it_is_drawn(
+    frames: int, windows: Windows, pattern: DelayPattern
+) -> None:
+    timeline = Timeline(pattern, PAD, frames, windows)
+    song: list[Tokens] = []
+    while not timeline.finished:
         timeline.fill(timeline.gap)
-        at = timeline.noise_step
-        before = [timeline.whole_frames]
-        for frame in timeline.accept((1, 2, 3, 4)):
-            assert frame == (1, 2, 3, 4)
-        seen[(at, before[0])] = seen.get((at, before[0]), 0) + 1
-    assert all(count == 1 for count in seen.values())
+        song += timeline.accept([timeline.noise_step] * len(pattern.delays))
+    assert song == [tuple(frame + delay for delay in pattern.delays) for frame in range(frames)]
 
 
 def test_song_with_nothing_to_do_is_refused() -> None:
