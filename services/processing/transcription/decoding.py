@@ -7,7 +7,8 @@ the tests (docs/guides/transcription.md says which).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -103,7 +104,11 @@ def decode(heard: Activations, how: Decoding) -> list[Note]:
     found = _without_echoes(found, how.echo)
     if how.line:
         found = _single_line(found, how)
-    return sorted(_note(heard, strength, each, how) for each in found)
+    notes = sorted(_note(heard, strength, each, how) for each in found)
+    if how.line:
+        # Starts have moved a little since the line was cut.
+        notes[:-1] = [replace(note, end=min(note.end, after.start)) for note, after in pairwise(notes)]
+    return [note for note in notes if note.end > note.start]
 
 
 def _candidates(heard: Activations, strength: Matrix, how: Decoding) -> list[_Found]:
