@@ -20,10 +20,22 @@ TRACE_KEY = "_trace"
 SOURCES_KEY = "_sources"
 
 
-def encode(request: GenerationRequest, trace: Mapping[str, str], sources: Mapping[str, str] | None = None) -> str:
+@dataclasses.dataclass(frozen=True, slots=True)
+class SourceTrack:
+    """A track that a request starts from: where its lossless master lies, and what may be done with what it becomes."""
+
+    object_key: str
+    licence: str
+    commercial_use: bool
+    attributions: tuple[str, ...] = ()
+
+
+def encode(
+    request: GenerationRequest, trace: Mapping[str, str], sources: Mapping[str, SourceTrack] | None = None
+) -> str:
     """The JSON of a request; only what was asked for or decided. Raises VALIDATION for numbers beyond 64 bits.
 
-    `sources` are the object keys of the masters of the tracks that it names, by their ids.
+    `sources` are the tracks that it names, by their ids.
     """
     body: dict[str, Any] = {
         "prompt": request.prompt,
@@ -48,7 +60,7 @@ def encode(request: GenerationRequest, trace: Mapping[str, str], sources: Mappin
     if trace:
         body[TRACE_KEY] = dict(trace)
     if sources:
-        body[SOURCES_KEY] = dict(sources)
+        body[SOURCES_KEY] = {track_id: dataclasses.asdict(source) for track_id, source in sources.items()}
     return orjson.dumps(body).decode()
 
 
@@ -69,10 +81,13 @@ def decode(text: str) -> tuple[GenerationRequest, dict[str, str]]:
     return request, trace
 
 
-def sources(text: str) -> dict[str, str]:
-    """The object keys of the tracks that a job's request names, by their ids."""
+def sources(text: str) -> dict[str, SourceTrack]:
+    """The tracks that a job's request names, by their ids. Raises INTERNAL for what `encode` never wrote."""
     try:
         found = orjson.loads(text).get(SOURCES_KEY, {})
-    except (orjson.JSONDecodeError, AttributeError) as error:
+        return {
+            track_id: SourceTrack(**{**values, "attributions": tuple(values["attributions"])})
+            for track_id, values in found.items()
+        }
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
         raise AppError(ErrorCode.INTERNAL, "The job's request cannot be read by this version of the engine.") from error
-    return {str(track): str(key) for track, key in found.items()}

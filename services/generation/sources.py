@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protos.users.v1 import tracks_pb2, tracks_pb2_grpc
 from services.generation.backends.protocol import GenerationRequest
+from services.generation.job_request import SourceTrack
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
 
@@ -17,22 +18,25 @@ class TrackSources:
     def __init__(self, tracks: tracks_pb2_grpc.TrackServiceStub) -> None:
         self._tracks = tracks
 
-    async def resolve(self, request: GenerationRequest, token: str) -> dict[str, str]:
-        """Object keys of the masters of the tracks that a request names, by their ids.
+    async def resolve(self, request: GenerationRequest, token: str) -> dict[str, SourceTrack]:
+        """The tracks that a request names, by their ids.
 
         Raises VALIDATION with the field when the caller has no such track, or it ends before `continue_at`.
         """
-        keys: dict[str, str] = {}
+        found: dict[str, SourceTrack] = {}
         for pointer, track_id in (("/melody_id", request.melody_id), ("/continue_from_id", request.continue_from_id)):
             if not track_id:
                 continue
             content = await self.content(pointer, track_id, token)
-            keys[track_id] = content.master_object_key
+            licence = content.licence
+            found[track_id] = SourceTrack(
+                content.master_object_key, licence.name, licence.commercial_use, tuple(licence.attributions)
+            )
             if pointer == "/continue_from_id" and (request.continue_at or 0.0) > content.duration_seconds:
                 raise AppError.field(
                     "/continue_at", f"The track is {content.duration_seconds:.1f} seconds long. Choose an earlier one."
                 )
-        return keys
+        return found
 
     async def content(self, pointer: str, track_id: str, token: str) -> tracks_pb2.TrackContent:
         """A track that the caller may hear. Raises VALIDATION at `pointer` when there is none."""

@@ -180,10 +180,10 @@ class JobRun:
     async def _fetched_sources(self, request: GenerationRequest, scratch: Path) -> dict[str, Path]:
         """Local copies of the tracks that the request names."""
         paths: dict[str, Path] = {}
-        for track_id, key in job_request.sources(self._leased.job.request_json).items():
+        for track_id, source in job_request.sources(self._leased.job.request_json).items():
             if track_id in {request.melody_id, request.continue_from_id}:
                 path = scratch / f"source-{len(paths)}.flac"
-                await self._shared.store.download(key, path)
+                await self._shared.store.download(source.object_key, path)
                 paths[track_id] = path
         return paths
 
@@ -199,7 +199,8 @@ class JobRun:
         async def keep() -> TrackContent:
             await live_task
             await asyncio.to_thread(check_output, track)
-            return await Outputs(self._shared.store, self._lease).store(track, request, model)
+            sources = job_request.sources(self._leased.job.request_json)
+            return await Outputs(self._shared.store, self._lease).store(track, request, model, tuple(sources.values()))
 
         self._keeping = asyncio.ensure_future(keep())
         try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 
 import orjson
@@ -15,6 +16,7 @@ import structlog
 
 from protos.users.v1.tracks_pb2 import Licence, Stem, TrackContent
 from services.generation.backends.protocol import GeneratedTrack, GenerationRequest, ModelDescription
+from services.generation.job_request import SourceTrack
 from services.shared.errors import AppError, ErrorCode
 from services.shared.leases import Lease
 from services.shared.live_channel import StaleToken
@@ -53,8 +55,17 @@ class Outputs:
         self._lease = lease
         self._prefix = f"jobs/{lease.job_id}/{lease.fencing_token}"
 
-    async def store(self, track: GeneratedTrack, request: GenerationRequest, model: ModelDescription) -> TrackContent:
-        """Upload master, stems and MIDI; what to tell the library. Raises `StaleToken`, STORAGE_FULL, UNAVAILABLE."""
+    async def store(
+        self,
+        track: GeneratedTrack,
+        request: GenerationRequest,
+        model: ModelDescription,
+        sources: Sequence[SourceTrack] = (),
+    ) -> TrackContent:
+        """Upload master, stems and MIDI; what to tell the library. Raises `StaleToken`, STORAGE_FULL, UNAVAILABLE.
+
+        `sources` are the tracks that the song started from: their terms hold for it too.
+        """
         master_key = f"{self._prefix}/master.flac"
         stems = [
             Stem(name=stem.name, object_key=f"{self._prefix}/stems/{_key_part(stem.name)}.flac") for stem in track.stems
@@ -88,7 +99,7 @@ class Outputs:
             master_object_key=master_key,
             stems=stems,
             midi_object_key=midi_key,
-            licence=Licence(name=model.licence, commercial_use=model.commercial_use, attributions=model.attributions),
+            licence=_licence(model, sources),
             model_revision=model.revision,
             engine_version=engine_version(),
             runtime=track.runtime,
@@ -116,6 +127,17 @@ class Outputs:
                 await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
             else:
                 return
+
+
+def _licence(model: ModelDescription, sources: Sequence[SourceTrack]) -> Licence:
+    """The strictest use of the model's and the sources' terms, under the name of whose it is; all attributions."""
+    strictest = next((source.licence for source in sources if not source.commercial_use), model.licence)
+    attributions = dict.fromkeys(chain(model.attributions, *(source.attributions for source in sources)))
+    return Licence(
+        name=strictest if model.commercial_use else model.licence,
+        commercial_use=model.commercial_use and all(source.commercial_use for source in sources),
+        attributions=list(attributions),
+    )
 
 
 def _key_part(name: str) -> str:

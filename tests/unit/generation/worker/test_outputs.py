@@ -13,6 +13,7 @@ import pytest
 
 from protos.users.v1 import jobs_pb2
 from services.generation.backends.protocol import BackendEnvironment, GeneratedTrack, GenerationRequest, StemFile
+from services.generation.job_request import SourceTrack
 from services.generation.worker.outputs import Outputs, engine_version, title_from
 from services.shared.errors import AppError, ErrorCode
 from services.shared.leases import Lease, LeaseKeeper
@@ -126,3 +127,16 @@ async def test_lost_lease_stores_nothing(tmp_path: Path, lease: Lease) -> None:
     with pytest.raises(StaleToken):
         await Outputs(store, lease).store(made(tmp_path), REQUEST, MODEL)
     assert [info async for info in store.list()] == []
+
+
+async def test_terms_of_the_tracks_that_a_song_starts_from_hold_for_it(lease: Lease, tmp_path: Path) -> None:
+    free = SourceTrack("a", "MIT", commercial_use=True, attributions=("A",))
+    bound = SourceTrack("b", "CC-BY-NC-4.0", commercial_use=False, attributions=("B",))
+    outputs = Outputs(ObjectStore.from_url("memory://"), lease)
+    first = await outputs.store(made(tmp_path), REQUEST, MODEL, (free,))
+    assert MODEL.commercial_use
+    assert (first.licence.name, first.licence.commercial_use) == (MODEL.licence, True)
+    assert first.licence.attributions[-1] == "A"
+    second = await outputs.store(made(tmp_path), REQUEST, MODEL, (free, bound))
+    assert (second.licence.name, second.licence.commercial_use) == ("CC-BY-NC-4.0", False)
+    assert second.licence.attributions[-2:] == ["A", "B"]
