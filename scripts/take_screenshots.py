@@ -44,12 +44,13 @@ SONGS = (
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: where, and what to do there first."""
+    """One picture: where, and what to do there first; `stranger` shows what those see who are not signed in."""
 
     name: str
     path: str
     prepare: Callable[[Page], None] | None = None
     full_page: bool = False
+    stranger: bool = False
 
 
 def making(page: Page) -> None:
@@ -118,8 +119,8 @@ def shots(track: dict[str, Any]) -> tuple[Shot, ...]:
         Shot("studio-choose", "/studio/"),
         Shot("settings", "/settings/", full_page=True),
         Shot("admin", "/admin/", full_page=True),
-        Shot("sign-in", "/sign-in/"),
-        Shot("sign-up", "/sign-up/"),
+        Shot("sign-in", "/sign-in/", stranger=True),
+        Shot("sign-up", "/sign-up/", stranger=True),
         Shot("forgot", "/forgot/"),
         Shot("palette", "/library/", palette),
         Shot("not-found", "/nowhere/"),
@@ -166,6 +167,8 @@ def take(browser: Browser, url: str, shot: Shot, theme: str, size: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]
     page = context.new_page()
     page.on("pageerror", lambda error: print(f"{shot.name}: {error}"))
+    if shot.stranger:
+        page.route("**/api/v1/users/me", lambda route: route.fulfill(status=401, json={}))
     page.goto(f"{url}{shot.path}")
     page.wait_for_load_state("networkidle" if shot.prepare is None else "load")
     page.wait_for_timeout(900)

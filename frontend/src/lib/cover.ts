@@ -93,7 +93,7 @@ const arcs: Draw = (random, ink) => {
         d: `M${fromX} ${fromY}H${toX}A32 32 0 0 ${sweep} ${fromX} ${toY}Z`,
         colour: ink(),
         filled: true,
-        stroke: 0,
+        stroke: 1,
         opacity: random() < 0.2 ? 0 : 1,
       });
     }

@@ -2,7 +2,9 @@
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
+import { useEffect } from "react";
 import { answer, api } from "@/lib/api/client";
+import { useSession } from "@/lib/session";
 
 /** Where to go after signing in: a page of our own, whatever the address line says. */
 export function safeNext(search: string): string {
@@ -16,14 +18,22 @@ export type NewAccount = { username: string; email: string; password: string };
 
 function useArrive() {
   const queries = useQueryClient();
-  const router = useRouter();
   return async () => {
+    // The door opens by itself (`useSkipDoor`) as soon as it is known who came in.
     await queries.resetQueries();
-    router.push(safeNext(location.search));
   };
 }
 
 const openSession = (credentials: Credentials) => answer(api.POST("/api/v1/auth/session", { body: credentials }));
+
+/** Whoever is signed in already, as everybody is on a server in single-user mode, has no business at the door. */
+export function useSkipDoor(): void {
+  const { user } = useSession();
+  const router = useRouter();
+  useEffect(() => {
+    if (user) router.replace(safeNext(location.search));
+  }, [user, router]);
+}
 
 /** Sign in: the server sets cookies, no token ever comes into a script's hands. */
 export function useEnter() {

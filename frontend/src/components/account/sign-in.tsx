@@ -4,7 +4,7 @@ import Link from "next/link";
 import { useEffect, useState, type FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { Door } from "./door";
-import { useEnter } from "./enter";
+import { useEnter, useSkipDoor } from "./enter";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { ProblemError } from "@/lib/api/problem";
@@ -15,6 +15,7 @@ export function SignIn() {
   const t = useTranslations("account");
   const text = useProblemText();
   const enter = useEnter();
+  useSkipDoor();
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);

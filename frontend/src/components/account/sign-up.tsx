@@ -5,7 +5,7 @@ import { MailCheck } from "lucide-react";
 import type { FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { Door } from "./door";
-import { useRegister } from "./enter";
+import { useRegister, useSkipDoor } from "./enter";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { ProblemError } from "@/lib/api/problem";
@@ -16,6 +16,7 @@ export function SignUp() {
   const t = useTranslations("account");
   const text = useProblemText();
   const register = useRegister();
+  useSkipDoor();
   const problem = register.error instanceof ProblemError ? register.error : null;
   const wrong = (name: string) => problem?.field(`/${name}`);
   const submit = (event: FormEvent<HTMLFormElement>) => {

@@ -27,7 +27,7 @@ export function ModelPicker({
       className="w-[min(94vw,440px)] p-2"
       trigger={
         <>
-          {chosen?.title}
+          {chosen?.title}{" "}
           <span
             className={`text-[13px] font-normal max-sm:hidden ${chosen?.commercial_use ? "text-good" : "text-faint"}`}
           >
