@@ -72,7 +72,8 @@ def app_error_response(request: Request, error: AppError) -> Response:
     """The answer for an `AppError`, wherever it was raised: here or in a service behind a gRPC call."""
     kind = kind_of(error.code)
     headers: dict[str, str] = {}
-    if error.code is ErrorCode.UNAUTHENTICATED:
+    # RFC 9110 §11.6.1: every 401 says how to sign in.
+    if kind.status == 401:
         headers["www-authenticate"] = 'Bearer realm="musicgen"'
     retry_after = error.retry_after_seconds
     if retry_after is None and kind.status == 503:

@@ -169,7 +169,7 @@ async def test_a_thousand_wrong_passwords_are_slowed_down_and_lock_nobody_out(ac
         name = (await me(http))["username"]
         statuses: dict[int, int] = {}
         async with accounts.client() as attacker:
-            for start in range(0, 1_000, 50):
+            for start in range(0, 1_000, 20):
 
                 async def guess(number: int) -> int:
                     address = f"198.51.{number // 250}.{number % 250}"
@@ -180,12 +180,14 @@ async def test_a_thousand_wrong_passwords_are_slowed_down_and_lock_nobody_out(ac
                     )
                     return answer.status_code
 
-                for status in await asyncio.gather(*(guess(start + number) for number in range(50))):
+                for status in await asyncio.gather(*(guess(start + number) for number in range(20))):
                     statuses[status] = statuses.get(status, 0) + 1
             print("1,000 wrong passwords from 1,000 addresses:", statuses)
-            assert statuses.keys() == {401, 429}
+            # A busy machine turns some away before it looks at them.
+            assert statuses.keys() <= {401, 429, 503, 504}
             # 50 an hour, and those that were under way when the count was full.
-            assert statuses[401] <= 150
+            assert statuses[401] <= 100
+            assert statuses[429] > 800
             stranger = await attacker.post(
                 "/api/v1/auth/login",
                 json={"identifier": name, "password": PASSPHRASE},
@@ -247,6 +249,7 @@ async def test_a_second_factor_is_asked_for_and_each_code_works_once(accounts: A
 
         asked = await login(accounts, name)
         assert (asked.status_code, asked.json()["type"]) == (401, "/problems/second-factor-required")
+        assert asked.headers["www-authenticate"].startswith("Bearer")
         assert (await login(accounts, name, OTHER)).json()["type"] == "/problems/unauthenticated"
         assert (await login(accounts, name, totp="123456")).status_code == 401
         # The present code was used to confirm; the next one is within the window.
