@@ -22,13 +22,12 @@ PROCESSES = {
 @pytest.mark.parametrize("extra", list(PROCESSES))
 def test_service_runs_with_its_own_extra_alone(tmp_path: Path, extra: str) -> None:
     source = tmp_path / "source"
-    ignore = shutil.ignore_patterns(
-        ".git", ".venv", "var", "__pycache__", "build", "*.egg-info", ".*_cache", ".hypothesis"
-    )
+    made = ("build", "node_modules", ".next", "out", "*.egg-info", ".*_cache", "__pycache__")
+    ignore = shutil.ignore_patterns(".git", ".venv", "var", ".hypothesis", *made)
     shutil.copytree(ROOT, source, ignore=ignore)
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
-    if extra == "generation":  # the same build as here, not the one with CUDA
+    if extra in ("generation", "processing"):  # the same build as here, not the one with CUDA
         subprocess.run([python, "-m", "pip", "install", "-qq", "-c", source / "constraints.txt", "torch"], check=True)
     subprocess.run(
         [python, "-m", "pip", "install", "-qq", "-c", source / "constraints.txt", "-e", f"{source}[{extra}]"],
