@@ -30,13 +30,16 @@ export function TakeCard({ job, artist }: { job: Job; artist: string }) {
   const track = useTrack(job.result?.track_ids[0]);
   const live = useLivePeaks((state) => state.peaks[job.id]);
   const stored = useWaveform(track.data?.id, 400);
-  const player = usePlayer();
+  const trackId = track.data?.id;
+  // Only the card that is on follows the clock: the others need not be drawn four times a second.
+  const isOn = usePlayer(({ queue, index }) => [job.id, trackId].includes(queue[index]?.id ?? ""));
+  const playing = usePlayer((player) => player.playing) && isOn;
+  const position = usePlayer((player) => (isOn && player.duration ? player.time / player.duration : 0));
+  const player = usePlayer.getState();
   const cancel = useCancel();
   const make = useMake();
   const active = isActive(job);
   const broken = job.status === "failed" || job.status === "cancelled";
-  const current = player.current();
-  const isOn = current !== undefined && (current.id === job.id || current.id === track.data?.id);
   const duration = track.data?.duration ?? request.duration ?? 30;
   const title = track.data?.title ?? request.title ?? request.prompt;
   const playable = track.data ? playableTrack(track.data) : playableTake(job, artist);
@@ -53,13 +56,13 @@ export function TakeCard({ job, artist }: { job: Job; artist: string }) {
         <button
           type="button"
           disabled={!canPlay}
-          aria-label={isOn && player.playing ? t("pause", { title }) : t("play", { title })}
+          aria-label={playing ? t("pause", { title }) : t("play", { title })}
           onClick={() => player.toggle(isOn ? undefined : playable)}
           className={`grid size-12 shrink-0 place-items-center rounded-full transition md:size-14 ${
             isOn ? "making text-on-accent" : "bg-raised text-ink hover:bg-line"
           } disabled:opacity-40`}
         >
-          {isOn && player.playing ? (
+          {playing ? (
             <Pause size={22} fill="currentColor" />
           ) : job.status === "queued" ? (
             <Loader size={20} className="animate-spin" />
@@ -91,9 +94,9 @@ export function TakeCard({ job, artist }: { job: Job; artist: string }) {
             <Waveform
               peaks={settled ?? live ?? null}
               made={settled ? 1 : madeLive}
-              position={isOn && player.duration ? player.time / player.duration : 0}
+              position={position}
               readPosition={() => engine.time / duration}
-              moving={isOn && player.playing}
+              moving={playing}
               duration={duration}
               label={t("seek", { title })}
               onSeek={

@@ -42,6 +42,9 @@ function readPalette(element: Element, layers: WaveformLayer[] | undefined): Pal
   };
 }
 
+/** What the picture depends on; other changes need no drawing. */
+const PICTURED = ["peaks", "made", "layers", "position", "moving", "barWidth", "gap"] as const;
+
 /** How high each bar stands: quiet music must still be seen. */
 const visible = (peak: number) => Math.min(1, Math.pow(peak, 0.75) * 1.04);
 
@@ -56,8 +59,9 @@ export function Waveform(props: WaveformProps) {
   const kick = useRef<() => void>(() => undefined);
 
   useEffect(() => {
+    const before = state.current;
     state.current = props;
-    kick.current();
+    if (PICTURED.some((name) => before[name] !== props[name])) kick.current();
   });
 
   useEffect(() => {
