@@ -1,6 +1,7 @@
 "use client";
 
 import { Loader, Pause, Play, RotateCcw, X } from "lucide-react";
+import { memo } from "react";
 import { useTranslations } from "use-intl";
 import { TakeDetails } from "./take-details";
 import { IconButton, buttonClass } from "@/components/ui/button";
@@ -24,7 +25,7 @@ import { useLivePeaks } from "@/stores/live-peaks";
 import { usePlayer } from "@/stores/player";
 
 /** One take: heard from its first second, seen growing, and kept in view when it is finished, failed or cancelled. */
-export function TakeCard({ job, artist }: { job: Job; artist: string }) {
+export const TakeCard = memo(function TakeCard({ job, artist }: { job: Job; artist: string }) {
   const t = useTranslations("take");
   const request = requestOf(job);
   const track = useTrack(job.result?.track_ids[0]);
@@ -125,7 +126,7 @@ export function TakeCard({ job, artist }: { job: Job; artist: string }) {
       )}
     </li>
   );
-}
+});
 
 function Progress({ job, duration }: { job: Job; duration: number }) {
   const t = useTranslations("take");

@@ -42,6 +42,18 @@ function readPalette(element: Element, layers: WaveformLayer[] | undefined): Pal
   };
 }
 
+const NOTHING = new Float32Array(0);
+
+/** The heights that the canvas shows, and what they were computed from. */
+type Bars = {
+  of: Float32Array | null;
+  layers: WaveformLayer[] | undefined;
+  filled: number;
+  count: number;
+  mix: Float32Array;
+  stacks: Float32Array[];
+};
+
 /** What the picture depends on; other changes need no drawing. */
 const PICTURED = ["peaks", "made", "layers", "position", "moving", "barWidth", "gap"] as const;
 
@@ -71,6 +83,7 @@ export function Waveform(props: WaveformProps) {
     let heights = new Float32Array(0);
     let palette = readPalette(element, state.current.layers);
     let layerCount = -1;
+    let bars: Bars = { of: null, layers: undefined, filled: 0, count: 0, mix: NOTHING, stacks: [] };
     let frame = 0;
     let width = 0;
     let height = 0;
@@ -86,8 +99,16 @@ export function Waveform(props: WaveformProps) {
       const count = Math.max(1, Math.floor((width + gap) / step));
       if (heights.length !== count) heights = new Float32Array(count);
       const filled = Math.min(count, Math.round(count * made));
-      const bars = peaks?.length ? resamplePeaks(peaks, filled) : new Float32Array(0);
-      const stacks = (layers ?? []).map((layer) => resamplePeaks(layer.peaks, count));
+      if (bars.of !== peaks || bars.filled !== filled || bars.count !== count || bars.layers !== layers)
+        bars = {
+          of: peaks,
+          layers,
+          filled,
+          count,
+          mix: peaks?.length ? resamplePeaks(peaks, filled) : NOTHING,
+          stacks: (layers ?? []).map((layer) => resamplePeaks(layer.peaks, count)),
+        };
+      const { mix, stacks } = bars;
       const at = Math.min(1, Math.max(0, (moving && readPosition ? readPosition() : shown) || 0)) * width;
       const gradient = context.createLinearGradient(0, 0, width, 0);
       gradient.addColorStop(0, palette.amber);
@@ -96,7 +117,7 @@ export function Waveform(props: WaveformProps) {
       const middle = height / 2;
       let unsettled = false;
       for (let bar = 0; bar < count; bar += 1) {
-        const target = bar < bars.length ? Math.max(0.05, visible(bars[bar]!)) : 0;
+        const target = bar < mix.length ? Math.max(0.05, visible(mix[bar]!)) : 0;
         const before = heights[bar]!;
         const now = still.matches ? target : before + (target - before) * 0.22;
         heights[bar] = Math.abs(target - now) < 0.004 ? target : now;
@@ -111,7 +132,7 @@ export function Waveform(props: WaveformProps) {
           continue;
         }
         const size = Math.max(barWidth, heights[bar]! * height);
-        const fresh = made < 1 && bar > bars.length - 6;
+        const fresh = made < 1 && bar > mix.length - 6;
         if (stacks.length) {
           // What was not heard yet waits, dimmed; before the first sound all of it shines.
           context.globalAlpha = heard || at <= 0 ? 1 : 0.38;

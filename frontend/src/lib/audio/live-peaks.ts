@@ -2,9 +2,11 @@ import { PeakAccumulator } from "./peaks";
 import { WavStreamReader } from "./wav-stream";
 
 export const LIVE_BINS_PER_SECOND = 20;
+/** How often the picture learns of new sound; it moves by itself in between. */
+const GROWTH_MS = 120;
 
 /**
- * Follow the sound of a take while it is made; `onGrowth` gets its peaks so far, at most once for each animation frame.
+ * Follow the sound of a take while it is made; `onGrowth` gets its peaks so far, a few times a second.
  * Resolves when the sound is whole or `signal` aborts; rejects when the stream cannot be had.
  */
 export async function followPeaks(
@@ -35,7 +37,7 @@ export async function followPeaks(
     reader.push(value);
     if (!scheduled) {
       scheduled = true;
-      requestAnimationFrame(show);
+      setTimeout(show, GROWTH_MS);
     }
   }
   show();
