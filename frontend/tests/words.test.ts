@@ -7,6 +7,8 @@ import { problemOf } from "@/lib/api/problem";
 import { safeNext } from "@/components/account/enter";
 import { levelled } from "@/components/track/compare-masters";
 import { coverOf } from "@/lib/cover";
+import { tokenOf } from "@/components/account/mail-token";
+import { inMixerOrder, stemColour, STEM_NAMES } from "@/lib/stems";
 import { clock, fileSize, loudness, musicalKey, signed, timecode } from "@/lib/format";
 import { preferredLocale } from "@/lib/i18n";
 import { filterTracks, frequentTags, readTags } from "@/lib/library";
@@ -85,7 +87,35 @@ describe("numbers with units", () => {
   });
 });
 
+describe("stems", () => {
+  test("keep one colour each, under any of their names", () => {
+    expect(["drums", "Bass", "voice", "lead", "theremin"].map(stemColour)).toEqual([
+      "drums",
+      "bass",
+      "vocals",
+      "melody",
+      "other",
+    ]);
+  });
+  test("lie in a mixer's order", () => {
+    expect(inMixerOrder(["other", "vocals", "melody", "drums", "bass"])).toEqual([
+      "drums",
+      "bass",
+      "melody",
+      "vocals",
+      "other",
+    ]);
+  });
+  test("have a name in both languages", () => {
+    expect(Object.keys(english.stemNames).sort()).toEqual([...STEM_NAMES].sort());
+  });
+});
+
 describe("problems and doors", () => {
+  test("a mail's token is read off the fragment", () => {
+    expect(tokenOf("#token=a%2Fb-_")).toBe("a/b-_");
+    expect(tokenOf("")).toBe("");
+  });
   test("a problem document keeps what a person needs", () => {
     const problem = problemOf(
       429,

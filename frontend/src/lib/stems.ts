@@ -2,6 +2,21 @@
 export const STEM_COLOURS = ["drums", "bass", "chords", "melody", "pad", "vocals", "other"] as const;
 export type StemColour = (typeof STEM_COLOURS)[number];
 
+/** Stem names that are translated: those of the composer and of the separators. */
+export const STEM_NAMES = [
+  "drums",
+  "bass",
+  "chords",
+  "melody",
+  "pad",
+  "vocals",
+  "other",
+  "accompaniment",
+  "piano",
+  "guitar",
+] as const;
+export type StemName = (typeof STEM_NAMES)[number];
+
 const ALIASES: Record<string, StemColour> = {
   voice: "vocals",
   keys: "chords",

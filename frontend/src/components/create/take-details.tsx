@@ -9,6 +9,7 @@ import { buttonClass } from "@/components/ui/button";
 import type { GenerateRequest, Track } from "@/lib/api/client";
 import { clock, loudness, musicalKey, tempo } from "@/lib/format";
 import { audioUrl, trackHref } from "@/lib/music";
+import { useStemName } from "@/lib/use-stem-name";
 import { inMixerOrder, stemVariable } from "@/lib/stems";
 
 /** What a finished take is, in numbers with units, and where one can go with it. */
@@ -67,13 +68,15 @@ export function TrackFacts({ track }: { track: Track }) {
 /** The stems as their colours, with their names for those who do not see them. */
 export function StemDots({ stems }: { stems: string[] }) {
   const t = useTranslations("take");
+  const nameOf = useStemName();
   if (!stems.length) return null;
+  const names = inMixerOrder(stems).map(nameOf);
   return (
     <span
       className="flex items-center gap-1"
       role="img"
-      aria-label={t("stems", { stems: stems.join(", ") })}
-      title={stems.join(" · ")}
+      aria-label={t("stems", { stems: names.join(", ") })}
+      title={names.join(" · ")}
     >
       {inMixerOrder(stems).map((stem) => (
         <span key={stem} className="size-2 rounded-full" style={{ background: stemVariable(stem) }} />

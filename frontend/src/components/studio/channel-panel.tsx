@@ -5,6 +5,7 @@ import { EffectChain } from "./effect-chain";
 import { gainText } from "./strip";
 import { Slider } from "@/components/ui/slider";
 import { HIGHEST_GAIN_DB, LOWEST_GAIN_DB } from "@/lib/audio/session";
+import { useStemName } from "@/lib/use-stem-name";
 import { stemVariable } from "@/lib/stems";
 import { editChannel, useStudio } from "@/stores/studio";
 
@@ -22,6 +23,7 @@ function usePanText(): (pan: number) => string {
 export function ChannelPanel() {
   const t = useTranslations("studio");
   const panText = usePanText();
+  const nameOf = useStemName();
   const channel = useStudio((studio) => studio.channels.find(({ id }) => id === studio.selected));
   return (
     <section aria-label={t("channel")} className="border-line bg-surface max-lg:border-t lg:w-[320px] lg:border-l">
@@ -35,7 +37,7 @@ export function ChannelPanel() {
               className="size-3 rounded-full"
               style={{ background: stemVariable(channel.stem || "other") }}
             />
-            {channel.name}
+            {channel.stem ? nameOf(channel.stem) : channel.name}
           </h2>
           <Dial
             label={t("gain")}

@@ -7,6 +7,7 @@ import { Slider } from "@/components/ui/slider";
 import type { Multitrack } from "@/lib/audio/multitrack";
 import { HIGHEST_GAIN_DB, LOWEST_GAIN_DB, type Channel } from "@/lib/audio/session";
 import { signed } from "@/lib/format";
+import { useStemName } from "@/lib/use-stem-name";
 import { stemVariable } from "@/lib/stems";
 import { editChannel, useStudio } from "@/stores/studio";
 
@@ -29,6 +30,8 @@ export function Strip({
 }) {
   const t = useTranslations("studio");
   const select = useStudio((studio) => studio.select);
+  const nameOf = useStemName();
+  const name = channel.stem ? nameOf(channel.stem) : channel.name;
   const colour = stemVariable(channel.stem || "other");
   const button = "grid size-7 place-items-center rounded-md border text-xs font-bold transition";
   return (
@@ -44,11 +47,11 @@ export function Strip({
             aria-pressed={selected}
             className="min-w-0 flex-1 truncate text-left font-semibold capitalize max-md:basis-full"
           >
-            {channel.name}
+            {name}
           </button>
           <button
             type="button"
-            aria-label={t("mute", { name: channel.name })}
+            aria-label={t("mute", { name })}
             aria-pressed={channel.mute}
             onClick={() => editChannel(channel.id, "mute", ({ mute }) => ({ mute: !mute }))}
             className={`${button} ${channel.mute ? "border-transparent bg-ink text-ground" : "border-line text-muted hover:border-line-strong"}`}
@@ -57,7 +60,7 @@ export function Strip({
           </button>
           <button
             type="button"
-            aria-label={t("solo", { name: channel.name })}
+            aria-label={t("solo", { name })}
             aria-pressed={channel.solo}
             onClick={() => editChannel(channel.id, "solo", ({ solo }) => ({ solo: !solo }))}
             className={`${button} ${channel.solo ? "border-transparent bg-amber text-on-accent" : "border-line text-muted hover:border-line-strong"}`}
@@ -71,7 +74,7 @@ export function Strip({
             max={HIGHEST_GAIN_DB}
             step={0.1}
             value={channel.gainDb}
-            aria-label={t("gainOf", { name: channel.name })}
+            aria-label={t("gainOf", { name })}
             aria-valuetext={gainText(channel.gainDb)}
             onValue={(gainDb) => editChannel(channel.id, "gain", { gainDb })}
             onDoubleClick={() => editChannel(channel.id, "gain", { gainDb: 0 })}
@@ -80,10 +83,7 @@ export function Strip({
           <span className="tabular w-14 text-right text-[13px] text-muted">{gainText(channel.gainDb)}</span>
         </div>
       </div>
-      <Meter
-        analyser={audible ? engine?.analyser(channel.id) : undefined}
-        label={t("levelOf", { name: channel.name })}
-      />
+      <Meter analyser={audible ? engine?.analyser(channel.id) : undefined} label={t("levelOf", { name })} />
     </li>
   );
 }

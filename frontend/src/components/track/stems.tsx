@@ -4,6 +4,7 @@ import { Download, Pause, Play } from "lucide-react";
 import { useTranslations } from "use-intl";
 import type { Track } from "@/lib/api/client";
 import { stemUrl } from "@/lib/music";
+import { useStemName } from "@/lib/use-stem-name";
 import { inMixerOrder, stemVariable } from "@/lib/stems";
 import { usePlayer } from "@/stores/player";
 
@@ -11,10 +12,11 @@ import { usePlayer } from "@/stores/player";
 export function Stems({ track }: { track: Track }) {
   const t = useTranslations("track");
   const player = usePlayer();
+  const nameOf = useStemName();
   const names = inMixerOrder(track.stems);
   const playables = names.map((stem) => ({
     id: `${track.id}:${stem}`,
-    title: `${track.title} · ${stem}`,
+    title: `${track.title} · ${nameOf(stem)}`,
     artist: track.owner.username,
     src: stemUrl(track.id, stem, "mp3"),
     duration: track.duration,
@@ -34,7 +36,7 @@ export function Stems({ track }: { track: Track }) {
               <button
                 type="button"
                 onClick={() => (isOn ? player.toggle() : player.play(playables, at))}
-                aria-label={playing ? t("pauseStem", { stem }) : t("playStem", { stem })}
+                aria-label={playing ? t("pauseStem", { stem: nameOf(stem) }) : t("playStem", { stem: nameOf(stem) })}
                 className="grid size-10 place-items-center rounded-full text-white transition hover:brightness-110"
                 style={{ background: `color-mix(in oklab, ${stemVariable(stem)} 78%, black)` }}
               >
@@ -44,13 +46,13 @@ export function Stems({ track }: { track: Track }) {
                   <Play size={17} fill="currentColor" className="translate-x-px" />
                 )}
               </button>
-              <span className="flex-1 font-medium capitalize">{stem}</span>
+              <span className="flex-1 font-medium capitalize">{nameOf(stem)}</span>
               {(["wav", "flac", "mp3"] as const).map((format) => (
                 <a
                   key={format}
                   href={stemUrl(track.id, stem, format, true)}
                   download
-                  aria-label={t("downloadStem", { stem, format: format.toUpperCase() })}
+                  aria-label={t("downloadStem", { stem: nameOf(stem), format: format.toUpperCase() })}
                   className={`flex h-8 items-center gap-1.5 rounded-md px-2 text-[13px] font-medium text-muted transition hover:bg-raised hover:text-ink ${format === "wav" ? "" : "max-sm:hidden"}`}
                 >
                   {format === "wav" && <Download size={14} aria-hidden />}
