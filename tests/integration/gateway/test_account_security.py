@@ -164,6 +164,7 @@ async def test_a_changed_password_keeps_this_session_and_ends_the_others(account
 # Guessing
 
 
+@pytest.mark.slow
 async def test_a_thousand_wrong_passwords_are_slowed_down_and_lock_nobody_out(accounts: Any) -> None:
     async with accounts.somebody() as http:
         name = (await me(http))["username"]
