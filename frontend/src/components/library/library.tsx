@@ -64,7 +64,7 @@ function Shelves() {
         <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
         <div className="ml-auto flex flex-wrap items-center gap-2 max-sm:w-full">
           <Upload />
-          <label className="relative flex-1 sm:w-72">
+          <label className="relative flex-1 max-sm:order-last max-sm:basis-full sm:w-72">
             <span className="sr-only">{t("search")}</span>
             <Search size={17} aria-hidden className="pointer-events-none absolute left-3 top-3 text-faint" />
             <input
@@ -75,7 +75,7 @@ function Shelves() {
               className={`${inputClass} pl-10`}
             />
           </label>
-          <div role="group" aria-label={t("view")} className="flex rounded-lg border border-line p-0.5">
+          <div role="group" aria-label={t("view")} className="flex rounded-lg border border-line p-0.5 max-sm:ml-auto">
             <IconButton
               label={t("list")}
               size="small"

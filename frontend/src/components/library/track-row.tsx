@@ -58,7 +58,7 @@ export function TrackRow({
         <Link
           prefetch={false}
           href={trackHref(track.id)}
-          className={`block truncate font-semibold hover:underline ${isOn ? "text-accent" : ""}`}
+          className={`line-clamp-2 font-semibold leading-snug hover:underline sm:line-clamp-1 ${isOn ? "text-accent" : ""}`}
         >
           {track.title}
         </Link>
