@@ -47,7 +47,7 @@ export function TrackView({ track }: { track: Track }) {
             <button
               type="button"
               onClick={() => player.toggle(isOn ? undefined : playableTrack(track))}
-              className={buttonClass("primary", "large")}
+              className={buttonClass("primary", "large", "max-sm:px-4")}
             >
               {playing ? (
                 <Pause size={18} fill="currentColor" aria-hidden />
@@ -57,7 +57,7 @@ export function TrackView({ track }: { track: Track }) {
               {playing ? t("pause") : t("play")}
             </button>
             {track.stems.length > 0 && (
-              <ButtonLink size="large" href={`/studio/?track=${track.id}`}>
+              <ButtonLink size="large" className="max-sm:px-4" href={`/studio/?track=${track.id}`}>
                 {t("openStudio")}
               </ButtonLink>
             )}
