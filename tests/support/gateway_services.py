@@ -515,6 +515,8 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
         self.submitted: list[processing_pb2.SubmitRequest] = []
         self.refusal = ""
         self.too_slow = False
+        self.answers: dict[tuple[str, str, str], tuple[bytes, str]] = {}
+        self.lost_answers = 0
 
     async def EnsureDerivative(self, request, context):
         self.derivative_calls += 1
@@ -549,6 +551,20 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
         for place in [asked, *asked.get("tracks", ())]:
             if "track_id" in place:
                 self.tracks.readable(place["track_id"])
+        once = request.idempotency
+        scope = (require_user().subject, once.route, once.key)
+        if once.key and scope in self.answers:
+            body, job_id = self.answers[scope]
+            if body != once.body_sha256:
+                raise AppError(ErrorCode.IDEMPOTENCY_MISMATCH, "The key was used for another request: use a new one.")
+            return processing_pb2.SubmitResponse(job=self.jobs.jobs[job_id], replayed=True)
         self.submitted.append(request)
+        if request.upload.object_key:
+            asked["_upload"] = request.upload.object_key
         job = await self.jobs.add(require_user().subject, kind=request.kind, request=asked)
+        if once.key:
+            self.answers[scope] = (once.body_sha256, job.id)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise AppError(ErrorCode.UNAVAILABLE, "The answer was lost.")
         return processing_pb2.SubmitResponse(job=job)

@@ -6,7 +6,9 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Depends
+from pydantic_core import PydanticSerializationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,6 +29,7 @@ from services.gateway.schemas.processing import (
     SeparateRequest,
     TranscribeRequest,
 )
+from services.shared.errors import AppError
 from services.shared.identity import Principal
 
 router = APIRouter(prefix="/api/v1/processing", tags=["processing"], route_class=GatewayRoute)
@@ -59,7 +62,10 @@ class _Submission:
     async def create(self, kind: str, body: Body) -> Job:
         """The job; `Location` says where it is."""
         idempotency = idempotency_of(self._request, self._key, body)
-        text = body.model_dump_json(exclude_none=True)
+        try:
+            text = orjson.dumps(body.model_dump(mode="json", exclude_none=True)).decode()
+        except (orjson.JSONEncodeError, PydanticSerializationError, RecursionError) as error:
+            raise AppError.field("", "The body is nested too deeply: nobody needs more than a few levels.") from error
         submitted = await self._gateway.processing.submit(self._caller, kind, text, idempotency)
         job = Job.from_message(submitted.job, self._gateway.links.of(self._caller))
         self._response.headers["location"] = job.links["self"]
@@ -73,7 +79,7 @@ Submission = Annotated[_Submission, Depends()]
 
 @router.post("/separate", status_code=202, dependencies=_GENERATE, responses=_ALSO)
 async def separate(body: SeparateRequest, submission: Submission) -> Job:
-    """Take a track apart into stems, which sum to it; the job's track holds them."""
+    """Take a track apart into stems; each becomes a track of yours. With its residual kept, they sum to the track."""
     return await submission.create("separate", body)
 
 

@@ -29,6 +29,8 @@ router = APIRouter(prefix="/api/v1/tracks", tags=["tracks"], route_class=Gateway
 _READ = [Depends(Admission("read"))]
 _WRITE = [Depends(Admission("write"))]
 _AUDIO = [Depends(Admission("audio", takes_links=True))]
+# Drawing one reads the whole track.
+_PICTURES = [Depends(Admission("pictures", takes_links=True))]
 
 _MIDI_MEDIA_TYPE = "audio/midi"
 _PICTURE_MEDIA_TYPE = "image/png"
@@ -181,7 +183,7 @@ async def get_waveform(
 
 @router.get(
     "/{track_id}/spectrogram.png",
-    dependencies=_AUDIO,
+    dependencies=_PICTURES,
     response_class=StreamedResponse,
     responses=binary(_PICTURE_MEDIA_TYPE),
 )
@@ -190,8 +192,8 @@ async def get_spectrogram(
     request: Request,
     caller: Caller,
     gateway: Gateway,
-    width: Annotated[int, Query(ge=64, le=4_096, description="Pixels.")] = 1_200,
-    height: Annotated[int, Query(ge=32, le=2_048, description="Pixels.")] = 400,
+    width: Annotated[int, Query(ge=64, le=4_096, description="Pixels, at least.")] = 1_200,
+    height: Annotated[int, Query(ge=32, le=2_048, description="Pixels, at least.")] = 400,
     scheme: Annotated[str, Query(pattern="^[a-z][a-z0-9_-]{0,31}$", description="Colour scheme.")] = "ember",
 ) -> Response:
     """A picture of the track: time to the right, frequency upwards. Made once, then kept."""

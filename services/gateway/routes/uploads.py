@@ -66,7 +66,9 @@ async def upload(
             await _forget(gateway, key)
         raise
     if submitted.replayed:
-        await _forget(gateway, key)
+        # A call that was repeated on the way is a replay too: then the job waits for this very file.
+        if f'"{key}"' not in submitted.job.request_json:
+            await _forget(gateway, key)
         response.headers["idempotency-replayed"] = "true"
     job = Job.from_message(submitted.job, gateway.links.of(caller))
     response.headers["location"] = job.links["self"]

@@ -17,6 +17,9 @@ from services.shared.storage import ObjectStore
 
 WIDTHS: Final = range(64, 4_097)
 HEIGHTS: Final = range(32, 2_049)
+# What is drawn and kept: the next of these, so that a track has a few pictures and not one for each number.
+_WIDTH_STEPS: Final = (400, 800, 1_200, 1_600, 2_400, 4_096)
+_HEIGHT_STEPS: Final = (100, 200, 400, 800, 2_048)
 
 _ETAG_DIGITS: Final = 32
 
@@ -40,11 +43,16 @@ class Spectrograms:
         self._flights: SingleFlight[str, None] = SingleFlight(linger_seconds)
 
     async def ensure(self, source_key: str, width: int, height: int, scheme: str) -> Picture:
-        """The picture of a lossless object. Raises VALIDATION, NOT_FOUND, UNSUPPORTED_MEDIA, …"""
+        """The picture of a lossless object, at least as large as asked.
+
+        Raises VALIDATION, NOT_FOUND, UNSUPPORTED_MEDIA, …
+        """
         if width not in WIDTHS or height not in HEIGHTS:
             raise AppError.field("/width", f"A picture is {_span(WIDTHS)} by {_span(HEIGHTS)} pixels.")
         if not scheme.replace("-", "").replace("_", "").isalnum():
             raise AppError.field("/scheme", "There is no such colour scheme.")
+        width = next(step for step in _WIDTH_STEPS if step >= width)
+        height = next(step for step in _HEIGHT_STEPS if step >= height)
         key = f"{derivative_folder(source_key)}/spectrogram-{width}x{height}-{scheme}.png"
         if not await self._store.exists(key):
             await self._flights.join(key, lambda: self._make(source_key, key, width, height, scheme))

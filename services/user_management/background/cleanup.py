@@ -83,7 +83,7 @@ async def sweep(database: Database, store: ObjectStore) -> Swept:
             continue
         cleaned += 1
     try:
-        objects += await _forget_uploads(store)
+        objects += await _forget_uploads(database, store)
     except AppError as error:
         _log.warning("uploads_not_swept", reason=error.message)
     return Swept(keys, sessions, cleaned, objects, tracks)
@@ -96,29 +96,31 @@ class _Referred:
     kept: set[str]
     upload: str = ""
     next_at: datetime | None = None
+    due_at: datetime | None = None
 
 
 async def _clean(database: Database, store: ObjectStore, job_id: UUID) -> int:
     """Delete what an ended job left behind; how many objects."""
 
     async def referred(connection: AsyncConnection) -> _Referred:
+        due_at = await JobRepository(connection).cleanup_due_at(job_id)
         keys = await TrackRepository(connection).object_keys_of_job(job_id)
         job = await JobRepository(connection).get(job_id)
         if job is None or job.finished_at is None:
-            return _Referred(keys)
+            return _Referred(keys, due_at=due_at)
         upload = str(job.request.get("_upload", ""))
         # A job's own files belong to no track: the job itself refers to them, for a week, or until a track goes that
         # they come from.
         files, sources = files_of(job.result), sources_of(job.request)
         ends_at = files_end_at(job.finished_at)
         if not files or ends_at <= datetime.now(UTC):
-            return _Referred(keys, upload)
+            return _Referred(keys, upload, due_at=due_at)
         if len(await TrackRepository(connection).existing(sources)) < len(set(sources)):
-            return _Referred(keys, upload)
-        return _Referred(keys | set(files), upload, ends_at)
+            return _Referred(keys, upload, due_at=due_at)
+        return _Referred(keys | set(files), upload, ends_at, due_at)
 
     async def done(connection: AsyncConnection) -> None:
-        await JobRepository(connection).cleaned(job_id, left, found.next_at)
+        await JobRepository(connection).cleaned(job_id, left, found.next_at, due_at=found.due_at)
 
     found = await database.read(referred)
     stored = {info.key: info.size_bytes async for info in store.list(job_prefix(job_id))}
@@ -133,10 +135,16 @@ async def _clean(database: Database, store: ObjectStore, job_id: UUID) -> int:
     return deleted
 
 
-async def _forget_uploads(store: ObjectStore) -> int:
-    """Delete files that were sent and that no job took; how many."""
+async def _forget_uploads(database: Database, store: ObjectStore) -> int:
+    """Delete files that were sent and that no job took or waits to take; how many."""
+
+    async def awaited(connection: AsyncConnection) -> set[str]:
+        return await JobRepository(connection).awaited_uploads()
+
     before = datetime.now(UTC) - UPLOADS_KEPT
     old = [info.key async for info in store.list(UPLOADS) if info.modified < before]
-    for key in old:
+    kept = await database.read(awaited) if old else set()
+    gone = [key for key in old if key not in kept]
+    for key in gone:
         await store.delete(key)
-    return len(old)
+    return len(gone)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Double, Interval, Text, func, insert, or_, select, text, update
+from sqlalchemy import ARRAY, BigInteger, Double, Interval, Text, case, func, insert, or_, select, text, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -63,6 +63,10 @@ class Beat:
     progress: float
     stage: str
     eta_seconds: float
+
+
+# Enough to tell of again; a restart does not wait for more.
+_MOST_ENDED = 2_000
 
 
 class JobRepository:
@@ -175,8 +179,12 @@ class JobRepository:
         return list((await self._connection.execute(query)).scalars())
 
     async def ended_within(self, span: timedelta) -> list[Job]:
-        """Jobs that ended lately and were not cleaned up yet, whoever owns them."""
-        query = select(jobs).where(jobs.c.cleanup_due_at >= func.now() + CLEANUP_DELAY - span)
+        """Jobs that ended lately, whoever owns them: the newest few thousand."""
+        # By clean-up, which has an index: it is due some time after the end, for jobs with files a week.
+        recent = (jobs.c.cleanup_due_at >= func.now() + CLEANUP_DELAY - span) & (
+            jobs.c.finished_at >= func.now() - span
+        )
+        query = select(jobs).where(recent).order_by(jobs.c.finished_at.desc()).limit(_MOST_ENDED)
         return [job_from_row(row) for row in await self._connection.execute(query)]
 
     async def cleanup_due(self, limit: int) -> list[UUID]:
@@ -184,13 +192,34 @@ class JobRepository:
         query = select(jobs.c.id).where(jobs.c.cleanup_due_at <= func.now()).order_by(jobs.c.cleanup_due_at)
         return list((await self._connection.execute(query.limit(limit))).scalars())
 
-    async def cleaned(self, job_id: UUID, stored_bytes: int, next_at: datetime | None) -> None:
-        """Note what is left of a job in storage, and when to look again (None: never)."""
+    async def cleanup_due_at(self, job_id: UUID) -> datetime | None:
+        """When the leftovers of a job are to be looked for."""
+        query = select(jobs.c.cleanup_due_at).where(jobs.c.id == job_id)
+        found: datetime | None = (await self._connection.execute(query)).scalar_one_or_none()
+        return found
+
+    async def cleaned(
+        self, job_id: UUID, stored_bytes: int, next_at: datetime | None, *, due_at: datetime | None
+    ) -> None:
+        """Note what is left of a job in storage, and when to look again (None: never).
+
+        `due_at` is what stood there when the cleaning began: a deletion since then has asked for another look.
+        """
+        unchanged = case((jobs.c.cleanup_due_at == due_at, next_at), else_=jobs.c.cleanup_due_at)
         statement = update(jobs).where(jobs.c.id == job_id)
-        await self._connection.execute(statement.values(stored_bytes=stored_bytes, cleanup_due_at=next_at))
+        await self._connection.execute(statement.values(stored_bytes=stored_bytes, cleanup_due_at=unchanged))
+
+    async def awaited_uploads(self) -> set[str]:
+        """Where the files lie that jobs have yet to read."""
+        upload = jobs.c.request["_upload"].astext
+        ended = [status.value for status in Status if status.ended]
+        query = select(upload).where(jobs.c.status.not_in(ended), jobs.c.kind == "import")
+        return {key for key in (await self._connection.execute(query)).scalars() if key}
 
     async def set_cleanup(self, job_ids: Sequence[UUID], delay: timedelta) -> None:
         """Have the leftovers of jobs looked for after `delay`, unless that is due sooner."""
         due_at = func.now() + delay
-        sooner = or_(jobs.c.cleanup_due_at.is_(None), jobs.c.cleanup_due_at > due_at)
-        await self._connection.execute(update(jobs).where(jobs.c.id.in_(job_ids), sooner).values(cleanup_due_at=due_at))
+        planned = jobs.c.cleanup_due_at
+        # What is due already may be worked on at this moment, and would miss what has changed now.
+        later = or_(planned.is_(None), planned > due_at, planned <= func.now())
+        await self._connection.execute(update(jobs).where(jobs.c.id.in_(job_ids), later).values(cleanup_due_at=due_at))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 
 import httpx
@@ -108,13 +107,25 @@ async def test_file_that_is_too_large_is_refused_by_its_length_and_by_its_bytes(
 
 async def test_same_key_and_file_make_one_job_and_keep_one_copy(gateway: Gateway, ada: Person) -> None:
     key = {"idempotency-key": "take-1"}
-    assert (await send(ada, headers=key)).status_code == 202
-    first = gateway.backend.processing.submitted[-1]
-    assert first.idempotency.key == "take-1"
-    assert (await send(ada, data=WAV + b"x", headers=key)).status_code == 202
-    second = gateway.backend.processing.submitted[-1]
-    assert second.idempotency.body_sha256 != first.idempotency.body_sha256, "other bytes are another request"
-    assert len(hashlib.sha256().digest()) == len(first.idempotency.body_sha256)
+    before = await stored(gateway, ada)
+    first = await send(ada, headers=key)
+    again = await send(ada, headers=key)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.json()["id"] == first.json()["id"]
+    assert again.headers["idempotency-replayed"] == "true"
+    kept = [name for name in await stored(gateway, ada) if name not in before]
+    assert kept == [gateway.backend.processing.submitted[-1].upload.object_key]
+    other = await send(ada, data=WAV + b"x", headers=key)
+    assert other.status_code == 422
+    assert other.json()["type"] == "/problems/idempotency-mismatch"
+    assert [name for name in await stored(gateway, ada) if name not in before] == kept
+
+
+async def test_file_stays_when_only_the_answer_was_lost_on_the_way(gateway: Gateway, ada: Person) -> None:
+    gateway.backend.processing.lost_answers = 1
+    answer = await send(ada, headers={"idempotency-key": "take-2"})
+    assert answer.status_code == 202
+    assert gateway.backend.processing.submitted[-1].upload.object_key in await stored(gateway, ada)
 
 
 async def test_sender_that_leaves_leaves_nothing(gateway: Gateway, ada: Person) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -57,3 +58,19 @@ async def test_row_in_trouble_holds_up_no_other(ledger: JobLedger, sql: asyncpg.
     assert (await ledger.get(BEN, other.id)).status is Status.QUEUED
     assert await ledger.report_worker_death("dead") == 1
     assert (await ledger.get(ANN, stuck.id)).status is Status.CANCELLED
+
+
+async def test_only_what_ended_lately_is_told_again_however_long_its_files_stay(
+    ledger: JobLedger, sql: asyncpg.Connection
+) -> None:
+    await people(sql)
+    jobs = [(await ledger.create(ANN, NewJob("convert", "processing", {})))[0] for _ in range(3)]
+    for job in jobs[:2]:
+        await ledger.cancel(ANN, job.id)
+    # A job with files is looked at again after a week.
+    await sql.execute(
+        "UPDATE jobs SET finished_at = now() - interval '1 day', cleanup_due_at = now() + interval '6 days'"
+        " WHERE id = $1",
+        jobs[0].id,
+    )
+    assert [job.id for job in await ledger.ended_within(timedelta(minutes=15))] == [jobs[1].id]

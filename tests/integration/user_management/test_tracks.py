@@ -212,3 +212,29 @@ async def test_storage_that_does_not_answer_is_asked_again(
     memory = ObjectStore.from_url("memory://")
     assert (await sweep(database, Broken(memory._backend))).jobs == 0
     assert (await sweep(database, memory)).jobs == 1
+
+
+async def test_deletion_while_a_sweep_is_at_work_gets_a_sweep_of_its_own(
+    user_management: UserManagement, database: Database, sql: asyncpg.Connection
+) -> None:
+    ann = await user_management.sign_up()
+    track = await make_track(user_management, ann)
+    await sql.execute("UPDATE jobs SET cleanup_due_at = now()")
+
+    class Slow(ObjectStore):
+        def list(self, prefix: str = "") -> Any:
+            return self._listed(prefix)
+
+        async def _listed(self, prefix: str) -> AsyncIterator[Any]:
+            if prefix.startswith("jobs/"):
+                await delete(user_management, ann, track.id)
+            async for info in super().list(prefix):
+                yield info
+
+    memory = ObjectStore.from_url("memory://")
+    await memory.put(track.content.master_object_key, b"x")
+    await sweep(database, Slow(memory._backend))
+    assert await memory.exists(track.content.master_object_key)
+    await sql.execute("UPDATE jobs SET cleanup_due_at = now() WHERE cleanup_due_at IS NOT NULL")
+    await sweep(database, memory)
+    assert not await memory.exists(track.content.master_object_key)

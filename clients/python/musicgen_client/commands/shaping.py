@@ -78,6 +78,8 @@ def mix(
     """Render a session. Its tracks name tracks of the library (track_id) or files (file), which are sent first."""
     from musicgen_client.commands.sources import check_output, read_session, with_files_sent
 
+    if out is not None and not wait:
+        raise typer.BadParameter("--no-wait fetches nothing: leave out --output")
     body = read_session(session)
     out = check_output(out)
     with connect(url) as client:

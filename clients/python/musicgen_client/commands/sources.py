@@ -73,11 +73,16 @@ def deliver(client: Client, job: Job, tracks: list[Track], out: Path | None) -> 
     if out is None or out.is_dir():
         folder = out or Path()
         for file in job.files:
-            name = Path(file.name)
-            path = folder / name if out else default_path(name.stem, name.suffix.lstrip("."), written)
+            # A name and nothing else: where files go is not the server's to say.
+            name = Path(Path(file.name).name)
+            path = (
+                _free(folder, name.stem, name.suffix, written)
+                if out
+                else default_path(name.stem, name.suffix.lstrip("."), written)
+            )
             written.append(client.download_file(job.id, path, name=file.name))
         for track in tracks if out is not None else ():
-            path = _free(folder, f"{track.title or track.id}", written)
+            path = _free(folder, default_path(f"{track.title or track.id}", "wav").stem, ".wav", written)
             written.append(client.download(track.id, path))
         return written
     ending = out.suffix.lstrip(".").lower()
@@ -151,11 +156,10 @@ def with_files_sent(client: Client, session: Mapping[str, Any], folder: Path, *,
     return {name: sent(value) for name, value in session.items()}
 
 
-def _free(folder: Path, title: str, taken: list[Path]) -> Path:
-    from musicgen_client.commands.files import default_path, numbered
+def _free(folder: Path, stem: str, ending: str, taken: list[Path]) -> Path:
+    from musicgen_client.commands.files import numbered
 
-    stem = default_path(title, "wav").stem
     index = 0
-    while (path := numbered(folder / f"{stem}.wav", index)).exists() or path in taken:
+    while (path := numbered(folder / f"{stem}{ending}", index)).exists() or path in taken:
         index += 1
     return path
