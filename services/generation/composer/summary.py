@@ -10,6 +10,31 @@ from services.generation.composer.plan import Plan
 from services.generation.composer.score import Part
 
 _TITLE_CHARACTERS = 60
+_EDGE = " ,.;:!?-–—\"'"
+_LEADING = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "as",
+        "at",
+        "by",
+        "for",
+        "from",
+        "in",
+        "into",
+        "of",
+        "on",
+        "or",
+        "over",
+        "the",
+        "to",
+        "under",
+        "while",
+        "with",
+        "without",
+    ]
+)
 
 
 def describe_spec(plan: Plan, parts: Sequence[Part]) -> dict[str, Any]:
@@ -49,5 +74,8 @@ def make_title(prompt: str, genre: Genre) -> str:
         if not clean or len(" ".join([*words, clean])) > _TITLE_CHARACTERS:
             break
         words.append(clean)
-    text = " ".join(words).strip(" ,.;:!?-–—\"'")
+    # What was cut in mid-phrase should not end on a word that waits for the next.
+    while len(words) > 1 and len(words) < len(prompt.split()) and words[-1].lower().strip(_EDGE) in _LEADING:
+        words.pop()
+    text = " ".join(words).strip(_EDGE)
     return text[:1].upper() + text[1:] if text else genre.title
