@@ -12,28 +12,7 @@ from services.generation.composer.score import Part
 _TITLE_CHARACTERS = 60
 _EDGE = " ,.;:!?-–—\"'"
 _LEADING = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "as",
-        "at",
-        "by",
-        "for",
-        "from",
-        "in",
-        "into",
-        "of",
-        "on",
-        "or",
-        "over",
-        "the",
-        "to",
-        "under",
-        "while",
-        "with",
-        "without",
-    ]
+    {"a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "of", "on", "or", "over", "the", "to", "with"}
 )
 
 
