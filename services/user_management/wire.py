@@ -19,6 +19,8 @@ from services.shared.errors import AppError
 DEFAULT_PAGE: Final = 20
 LARGEST_PAGE: Final = 100
 LARGEST_JSON_BYTES: Final = 256 * 1024
+# A job's request: what the gateway lets through (1 MiB), spelled out in full and with the sources beside it.
+LARGEST_REQUEST_BYTES: Final = 2 * 1024 * 1024
 # Well below what one gRPC message may hold.
 LARGEST_PAGE_BYTES: Final = 2 * 1024 * 1024
 
@@ -34,10 +36,10 @@ def parse_id(text: str) -> UUID | None:
         return None
 
 
-def json_object(text: str, pointer: str) -> dict[str, Any]:
+def json_object(text: str, pointer: str, *, largest_bytes: int = LARGEST_JSON_BYTES) -> dict[str, Any]:
     """A JSON object that the database can store."""
-    if len(text.encode(errors="replace")) > LARGEST_JSON_BYTES:
-        raise AppError.field(pointer, f"This is too large: {LARGEST_JSON_BYTES // 1024} KiB are the limit.")
+    if len(text.encode(errors="replace")) > largest_bytes:
+        raise AppError.field(pointer, f"This is too large: {largest_bytes // 1024} KiB are the limit.")
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:

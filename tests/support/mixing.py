@@ -28,6 +28,7 @@ class ArraySource:
     def __init__(self, samples: Audio) -> None:
         self._samples = samples
         self.frames = samples.shape[1]
+        self.held_bytes = 0
 
     def read(self, start: int, frames: int) -> Audio:
         out = np.zeros((2, frames))

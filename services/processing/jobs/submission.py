@@ -23,8 +23,8 @@ IMPORT: Final = "import"
 # Folder of files that were sent (contracts.md): `uploads/<user>/<id>`.
 UPLOADS: Final = "uploads"
 
-# A session of a hundred channels with automation on each has about half of it.
-LONGEST_REQUEST: Final = 1_000_000
+# As much as the gateway lets through; what the ledger keeps of it may be longer by the sources (users.v1, 2 MiB).
+LONGEST_REQUEST: Final = 1024 * 1024
 MOST_TRACKS: Final = 64
 _IDEMPOTENT_RETRIES: Final = 3
 
@@ -47,7 +47,8 @@ class Submissions:
         asked = kind.parse(body)
         sources = await self._sources(kind, asked, caller)
         stored = StoredRequest(
-            body=asked.model_dump(mode="json", by_alias=True, exclude_none=True),
+            # What was said, and nothing else: an explicit null may mean something other than silence does.
+            body=asked.model_dump(mode="json", by_alias=True, exclude_unset=True),
             sources=sources,
             upload=_own_upload(request.upload, kind, caller),
             trace=inject_headers({}),
@@ -105,8 +106,8 @@ def _bytes_of(sources: Sequence[SourceRecord]) -> int:
 
 
 def _object(text: str) -> Mapping[str, Any]:
-    if len(text) > LONGEST_REQUEST:
-        raise AppError.field("", f"The request is too long: at most {LONGEST_REQUEST:,} characters.")
+    if len(text.encode(errors="replace")) > LONGEST_REQUEST:
+        raise AppError.field("", f"The request is too long: at most {LONGEST_REQUEST // 1024:,} KiB.")
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,7 +45,7 @@ def bounce(
 ) -> Bounced:
     """Write samples `start` to `end`, and then the tail: `longest_tail` samples, or until nothing is heard any more.
 
-    Raises INTERNAL should the mixer ever make something that is not finite.
+    Raises STORAGE_FULL, and INTERNAL should the mixer ever make something that is not finite.
     """
     step = round(_TAIL_SECONDS * rate_hz)
     frames, peak, clipped, quiet = 0, 0.0, 0, False
@@ -51,7 +53,10 @@ def bounce(
     while renderer.place < start:
         check()
         renderer.read(min(step, start - renderer.place))
-    with soundfile.SoundFile(path, "w", samplerate=rate_hz, channels=2, subtype="PCM_24", format="FLAC") as file:
+    with (
+        _disk_errors(),
+        soundfile.SoundFile(path, "w", samplerate=rate_hz, channels=2, subtype="PCM_24", format="FLAC") as file,
+    ):
 
         def write(count: int) -> float:
             nonlocal frames, clipped
@@ -70,6 +75,15 @@ def bounce(
             loudest = write(step)
             peak, quiet = max(peak, loudest), loudest < _SILENT
     return Bounced(frames, peak, clipped)
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        # What is written is valid, and sources tell of their own damage, so the disk is what is left.
+        raise AppError(ErrorCode.STORAGE_FULL, "The scratch disk is full. Free some space and try again.") from error
 
 
 def _peak_of(audio: Audio) -> float:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from services.processing.jobs.kind import Check
 from services.processing.mixing import limits
 from services.processing.mixing.catalogue.effects import EFFECTS
 from services.processing.mixing.effects.fader import Fader, Gain
-from services.processing.mixing.effects.insert import Insert
+from services.processing.mixing.effects.insert import Insert, footprint
 from services.processing.mixing.effects.processor import Delay, Processor, Setting
 from services.processing.mixing.effects.registry import PROCESSORS
 from services.processing.mixing.graph import Channel, Feed, Graph, SongFade
@@ -41,8 +42,12 @@ class Plan:
 
 
 def place(request: MixRequest, open_source: Opener, rate_hz: int, tempo_bpm: float) -> Plan:
-    """Put every clip into its place. Raises VALIDATION for what lies behind the end of its source."""
+    """Put every clip into its place.
+
+    Raises VALIDATION for what lies behind the end of its source, loops that are too short, and too much of everything.
+    """
     placed: dict[str, list[PlacedClip]] = {}
+    seconds = 0.0
     for number in range(len(request.tracks)):
         track = request.tracks[number]
         pointers = [
@@ -52,6 +57,10 @@ def place(request: MixRequest, open_source: Opener, rate_hz: int, tempo_bpm: flo
         spans = []
         for pointer, clip in zip(pointers, request.clips_of(number), strict=True):
             spans.append(_span(pointer, clip, open_source(pointer, clip), rate_hz))
+            seconds += spans[-1].length / rate_hz
+            if seconds > limits.ALL_CLIP_SECONDS:
+                hours = limits.ALL_CLIP_SECONDS / 3_600.0
+                raise AppError.field(pointer, f"All clips together may last {hours:g} hours; shorten or remove some.")
         placed[request.name_of(number)] = _placed(spans, track.crossfade, rate_hz)
     frames = max(clip.end for clips in placed.values() for clip in clips)
     if frames > limits.LONGEST_SECONDS * rate_hz:
@@ -81,7 +90,11 @@ def _span(pointer: str, clip: Clip, source: Source, rate_hz: int) -> _Span:
     length = left if clip.length is None else round(clip.length * rate_hz)
     if clip.loop:
         wanted = left if clip.loop_length is None else round(clip.loop_length * clip.stretch * rate_hz)
-        loop = min(left, max(wanted, 1))
+        loop = min(left, wanted)
+        if loop < limits.SHORTEST_LOOP_SECONDS * rate_hz:
+            field = "offset" if left <= wanted else "loop_length"
+            shortest = f"{limits.SHORTEST_LOOP_SECONDS:g} s"
+            raise AppError.field(f"{pointer}/{field}", f"What repeats has to be at least {shortest} long.")
     else:
         length = min(length, left)
     return _Span(
@@ -128,26 +141,41 @@ def _placed(spans: list[_Span], crossfade: Any, rate_hz: int) -> list[PlacedClip
     ]
 
 
-def build(plan: Plan, *, end_frames: int | None = None, threads: int = 1) -> Graph:
+def _held_at_once(clips: list[PlacedClip]) -> int:
+    """Bytes that the sources of clips hold where the most of them sound together."""
+    changes = [(clip.start, clip.held_bytes) for clip in clips] + [(clip.end, -clip.held_bytes) for clip in clips]
+    most = held = 0
+    # At one sample, what begins counts before what ends: a source is let go of a block later.
+    for _, change in sorted(changes, key=lambda item: (item[0], -item[1])):
+        held += change
+        most = max(most, held)
+    return most
+
+
+def build(plan: Plan, *, end_frames: int | None = None, threads: int = 1, check: Check = lambda: None) -> Graph:
     """The graph of a plan. `end_frames` is where the song ends, for its fade-out; by default with the last clip.
 
-    Raises VALIDATION when the effects would need too much memory.
+    `check` runs before each channel of each block, in whichever thread makes it. Raises VALIDATION when clips and
+    effects would need too much memory.
     """
-    return _Builder(plan, plan.frames if end_frames is None else end_frames, threads).graph()
+    return _Builder(plan, plan.frames if end_frames is None else end_frames, threads, check).graph()
 
 
 class _Builder:
-    def __init__(self, plan: Plan, end_frames: int, threads: int) -> None:
+    def __init__(self, plan: Plan, end_frames: int, threads: int, check: Check) -> None:
         request = plan.request
         self._plan = plan
         self._end = end_frames
         self._threads = threads
+        self._check = check
         self._strips: dict[str, Any] = {request.name_of(n): track for n, track in enumerate(request.tracks)}
         self._strips |= {bus.id: bus for bus in request.buses}
         self._strips[MASTER] = request.master
         pointers = [f"/tracks/{n}" for n in range(len(request.tracks))]
         pointers += [*(f"/buses/{n}" for n in range(len(request.buses))), "/master"]
-        self._bytes = 0
+        self._bytes = _held_at_once([clip for clips in plan.clips.values() for clip in clips])
+        if self._bytes > limits.HELD_BYTES:
+            raise AppError.field("/tracks", "Too many clips sound at the same time; mix some of them first.")
         self._effects: dict[str, list[tuple[int, Effect, Processor]]] = {
             name: self._processors(pointer, strip)
             for pointer, (name, strip) in zip(pointers, self._strips.items(), strict=True)
@@ -187,6 +215,7 @@ class _Builder:
             safety,
             frames=self._end,
             threads=self._threads,
+            check=self._check,
         )
 
     def _processors(self, pointer: str, strip: Any) -> list[tuple[int, Effect, Processor]]:
@@ -198,8 +227,8 @@ class _Builder:
                 moving = frozenset(lane.target.removeprefix(start) for lane in strip.automation)
                 setting = Setting(values, self._plan.rate_hz, self._plan.tempo_bpm, moving)
                 processor = PROCESSORS[effect.type](setting)
-                self._bytes += processor.footprint()
-                if self._bytes > limits.EFFECT_BYTES:
+                self._bytes += footprint(processor, sum(item.is_number for item in EFFECTS[effect.type].parameters))
+                if self._bytes > limits.HELD_BYTES:
                     raise AppError.field(
                         f"{pointer}/effects/{number}",
                         "All effects together need too much memory; share long reverbs and echoes on a bus.",

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from services.processing.jobs.kind import Check
 from services.processing.mixing.block import BLOCK_FRAMES, Audio, silence
 from services.processing.mixing.effects.fader import Fader, Gain
 from services.processing.mixing.effects.insert import Insert
@@ -99,10 +100,12 @@ class Graph:
         *,
         frames: int,
         threads: int = 1,
+        check: Check = lambda: None,
     ) -> None:
         self._levels = [list(level) for level in levels]
         self._master = self._levels[-1][-1]
         self._fades = fades
+        self._check = check
         self._safety = safety
         self._before_safety = self._master.entry + sum(insert.latency for insert in self._master.inserts)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="mixer") if threads > 1 else None
@@ -114,10 +117,10 @@ class Graph:
         """The next `frames` samples that leave the graph, `[2, frames]`."""
         for level in self._levels:
             if self._pool is not None and len(level) > 1:
-                list(self._pool.map(lambda channel: channel.process(self.clock, frames), level))
+                list(self._pool.map(lambda channel: self._process(channel, frames), level))
             else:
                 for channel in level:
-                    channel.process(self.clock, frames)
+                    self._process(channel, frames)
         audio = self._master.post
         for fade in self._fades:
             fade.apply(audio, self.clock - self._before_safety)
@@ -125,6 +128,10 @@ class Graph:
             self._safety.process(audio, self.clock, None)
         self.clock += frames
         return audio
+
+    def _process(self, channel: Channel, frames: int) -> None:
+        self._check()
+        channel.process(self.clock, frames)
 
     def keep(self) -> list[State]:
         """A copy of all state, for `put_back`."""

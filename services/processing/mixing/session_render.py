@@ -77,7 +77,7 @@ def render_session(
     plan = place(request, opener, rate_hz, tempo)
     start, end, tail, waits = _extent(request, plan.frames, rate_hz)
     song_end = plan.frames if request.tail is None else plan.frames + round(request.tail * rate_hz)
-    renderer = Renderer(build(plan, end_frames=song_end, threads=threads))
+    renderer = Renderer(build(plan, end_frames=song_end, threads=threads, check=check))
     try:
         bounced = bounce(
             renderer,

@@ -82,7 +82,9 @@ def violations_of(request: MixRequest) -> Iterator[FieldViolation]:
             yield from _automation(at, strip, lane)
     points = sum(len(lane.points) for _, strip in _strips(request) for lane in strip.automation)
     if points > limits.ALL_POINTS:
-        yield FieldViolation("", f"A session has at most {limits.ALL_POINTS:,} automation points, not {points:,}.")
+        yield FieldViolation(
+            "/tracks", f"A session has at most {limits.ALL_POINTS:,} automation points, not {points:,}."
+        )
 
 
 def _strips(request: MixRequest) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,15 @@ from services.user_management.jobs.repository import Beat
 from services.user_management.jobs.rules import HeldLease, Job, JobFailure, NewJob, Status, fraction, seconds
 from services.user_management.library.wire import track_content
 from services.user_management.quotas.rules import milliseconds
-from services.user_management.wire import json_object, json_text, optional_json_object, parse_id, storable, timestamp
+from services.user_management.wire import (
+    LARGEST_REQUEST_BYTES,
+    json_object,
+    json_text,
+    optional_json_object,
+    parse_id,
+    storable,
+    timestamp,
+)
 
 QUEUES: Final = frozenset({"generation", "processing"})
 LARGEST_BATCH: Final = 64
@@ -99,7 +107,7 @@ def new_job(request: jobs_pb2.CreateRequest) -> NewJob:
     return NewJob(
         kind=storable(request.kind, 64),
         queue=request.queue,
-        request=json_object(request.request_json, "/request_json"),
+        request=json_object(request.request_json, "/request_json", largest_bytes=LARGEST_REQUEST_BYTES),
         priority=request.priority,
         cost=max(request.cost, 1),
         reserve_ms=milliseconds(request.reserve_seconds),

@@ -7,11 +7,18 @@ from typing import Final
 
 import numpy as np
 
-from services.processing.mixing.block import Audio
+from services.processing.mixing.block import BLOCK_FRAMES, Audio
 from services.processing.mixing.effects.processor import Delay, Processor, State
 from services.processing.mixing.timeline.curve import Curve
 
 _MIX: Final = "mix"
+
+
+def footprint(processor: Processor, parameters: int) -> int:
+    """Bytes that a processor with so many parameters holds in its place: its own, a row for each of them, and the dry
+    sound that waits as long as its latency."""
+    row = BLOCK_FRAMES * np.dtype(np.float64).itemsize
+    return processor.footprint() + parameters * row + 2 * processor.latency * np.dtype(np.float64).itemsize
 
 
 class Insert:

@@ -65,14 +65,20 @@ class PlacedClip:
     def _read(self, place: int, frames: int) -> Audio:
         if not self._loop:
             return self._source.read(self._offset + place, frames)
-        parts = []
-        while frames:
-            within = place % self._loop
-            count = min(frames, self._loop - within)
-            parts.append(self._source.read(self._offset + within, count))
-            place += count
-            frames -= count
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        within = place % self._loop
+        if within + frames <= self._loop:
+            return self._source.read(self._offset + within, frames)
+        if frames >= self._loop:
+            # However often it repeats in a block, it is read once.
+            whole = self._source.read(self._offset, self._loop)
+            return np.take(whole, np.arange(within, within + frames) % self._loop, axis=1)
+        first = self._source.read(self._offset + within, self._loop - within)
+        return np.concatenate((first, self._source.read(self._offset, frames - first.shape[1])), axis=1)
+
+    @property
+    def held_bytes(self) -> int:
+        """What its source holds in memory while it sounds."""
+        return self._source.held_bytes
 
     def close(self) -> None:
         """Let go of the file."""

@@ -42,6 +42,10 @@ class Source(Protocol):
     def frames(self) -> int:
         """Length in samples."""
 
+    @property
+    def held_bytes(self) -> int:
+        """The most that it holds in memory while it is read."""
+
     def read(self, start: int, frames: int) -> Audio:
         """`[2, frames]` from `start`; silence outside of it. Raises UNSUPPORTED_MEDIA for damaged files."""
 
@@ -64,6 +68,11 @@ class FileSource:
         self._begin = 0
         self.rate_hz: Final = info.sample_rate_hz
         self.frames: Final = info.frames
+
+    @property
+    def held_bytes(self) -> int:
+        """A chunk of the file."""
+        return _CHUNK_FRAMES * _MOST_CHANNELS * np.dtype(self._dtype).itemsize
 
     def read(self, start: int, frames: int) -> Audio:
         """`[2, frames]` from `start`; silence outside of the file."""
@@ -113,6 +122,12 @@ class ConvertedSource:
         self._rates = (source_rate_hz, rate_hz)
         self._kept: OrderedDict[int, Audio] = OrderedDict()
         self.frames: Final = -(-source.frames * self._steps_out // self._steps_in)
+
+    @property
+    def held_bytes(self) -> int:
+        """The segments that it keeps, and what its own source holds."""
+        segment = self._units * self._steps_out * _MOST_CHANNELS * np.dtype(np.float64).itemsize
+        return _KEPT_SEGMENTS * segment + self._source.held_bytes
 
     def read(self, start: int, frames: int) -> Audio:
         """`[2, frames]` from `start`; silence outside."""

@@ -29,6 +29,11 @@ class RawSource:
         self._samples: NDArray[np.float32] | None = None
         self.frames: Final = path.stat().st_size // 8
 
+    @property
+    def held_bytes(self) -> int:
+        """Nothing: the system pages the file in and out."""
+        return 0
+
     def read(self, start: int, frames: int) -> Audio:
         """`[2, frames]` from `start`; silence outside."""
         if self._samples is None:

@@ -10,9 +10,13 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.processing.mixing import limits
+from services.processing.mixing.build import build, place
+from services.processing.mixing.session_rules import parse
+from services.processing.mixing.timeline.clip import PlacedClip
 from services.processing.mixing.timeline.source import ConvertedSource, FileSource, open_source
 from services.shared.errors import AppError, ErrorCode
-from tests.support.mixing import RATE, ArraySource, Audio, noise, render
+from tests.support.mixing import RATE, ArraySource, Audio, noise, render, renderer
 
 _OPEN = {"ceiling_dbtp": None}
 
@@ -46,6 +50,80 @@ def test_loop_repeats_without_a_seam(audio: Audio) -> None:
     piece = audio[:, RATE // 2 : RATE // 2 + RATE // 4]
     expected = np.tile(piece, 13)[:, : round(3.1 * RATE)]
     assert np.array_equal(out, expected)
+
+
+def test_loop_shorter_than_a_block_repeats_exactly(audio: Audio) -> None:
+    out = _mix(audio, offset=0.5, loop=True, loop_length=0.013, length=1.0)
+    piece = audio[:, RATE // 2 : RATE // 2 + round(0.013 * RATE)]
+    assert np.array_equal(out, np.tile(piece, 77)[:, :RATE])
+
+
+class _CountingSource(ArraySource):
+    reads = 0
+
+    def read(self, start: int, frames: int) -> Audio:
+        self.reads += 1
+        return super().read(start, frames)
+
+
+def test_short_loop_is_read_once_a_block_however_often_it_repeats() -> None:
+    source = _CountingSource(noise(441))
+    clip = PlacedClip(source, start=0, offset=0, length=RATE, loop=441)
+    for start in range(0, RATE, 8_192):
+        clip.add_to(np.zeros((2, 8_192)), start)
+    assert source.reads == 6
+
+
+@pytest.mark.parametrize(
+    ("track", "pointer"),
+    [
+        ({"offset": 2.0 - 1 / RATE}, "/tracks/0/offset"),
+        ({"offset": 2.0 - 1 / RATE, "loop_length": 0.5}, "/tracks/0/offset"),
+        ({"stretch": 0.5, "loop_length": 0.01}, "/tracks/0/loop_length"),
+    ],
+)
+def test_loop_too_short_to_be_one_is_refused_where_it_is_made(
+    audio: Audio, track: dict[str, object], pointer: str
+) -> None:
+    with pytest.raises(AppError, match=r"at least 0\.01 s") as caught:
+        _mix(audio, loop=True, length=7_200.0, **track)
+    assert caught.value.violations[0].pointer == pointer
+
+
+def test_clips_on_top_of_one_another_cannot_last_longer_than_every_track_full(audio: Audio) -> None:
+    clips = [{"loop": True, "length": 7_200.0}] * 64
+    tracks = [{"track_id": "a", "clips": clips}, {"track_id": "a", "loop": True, "length": 60.0}]
+    with pytest.raises(AppError, match="128 hours") as caught:
+        renderer({"tracks": tracks}, {"a": audio})
+    assert caught.value.violations[0].pointer == "/tracks/1"
+
+
+def test_clips_that_sound_at_once_are_refused_before_their_memory_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(48_000), 48_000)
+    held = open_source(path, RATE).held_bytes
+
+    def built(start: float) -> None:
+        clips = [{"loop": True, "length": 60.0, "start": start * number} for number in range(64)]
+        session = parse({"tracks": [{"track_id": "a", "clips": clips} for _ in range(8)]})
+        build(place(session, lambda _pointer, _clip: open_source(path, RATE), RATE, 120.0)).close()
+
+    assert 512 * held > limits.HELD_BYTES
+    with pytest.raises(AppError, match="same time") as caught:
+        built(0.0)
+    assert caught.value.violations[0].pointer == "/tracks"
+    built(60.1)
+
+
+def test_what_a_converted_source_says_it_holds_is_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise(10 * 48_000).T, 48_000)
+    source = open_source(path, RATE)
+    assert isinstance(source, ConvertedSource)
+    for start in range(0, 9 * RATE, RATE):
+        source.read(start, RATE)
+    held = sum(segment.nbytes for segment in source._kept.values())
+    assert 0 < held <= source.held_bytes <= 2 * held
 
 
 def test_fades_are_ideal(audio: Audio) -> None:

@@ -1,5 +1,6 @@
 """The whole graph: latency, sidechains, sends, bypass; deterministic, seekable, the same in any blocks."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.processing.mixing.bounce import bounce
+from services.processing.mixing.build import build
+from services.processing.mixing.build import place as plan_of
 from services.processing.mixing.catalogue.effects import EFFECTS
+from services.processing.mixing.graph import Renderer
 from services.processing.mixing.session_rules import parse, target_of
-from services.shared.errors import AppError
-from tests.support.mixing import RATE, Audio, impulse, level_db, noise, render, renderer
+from services.shared.errors import AppError, ErrorCode
+from tests.support.mixing import RATE, ArraySource, Audio, impulse, level_db, noise, render, renderer
 
 _OPEN = {"ceiling_dbtp": None}
 _LATE = ["limiter", "saturation", "convolution_reverb", "pitch_shift"]
@@ -275,6 +280,58 @@ def test_effects_that_need_too_much_memory_are_refused_by_name() -> None:
         renderer(session, {"a": noise(100)})
     assert caught.value.violations[0].pointer.startswith("/tracks/")
     assert "memory" in caught.value.violations[0].detail
+
+
+def test_rows_of_parameters_count_as_memory_like_the_effects_themselves() -> None:
+    bands = [{"type": "equalizer"}] * 16
+    session = {
+        "tracks": [{"track_id": "a", "effects": bands}] * 64,
+        "buses": [{"id": f"b{number}", "effects": bands} for number in range(32)],
+        "master": {"effects": bands},
+    }
+    with pytest.raises(AppError, match="memory") as caught:
+        renderer(session, {"a": noise(100)})
+    assert "/effects/" in caught.value.violations[0].pointer
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_work_is_looked_at_before_each_channel_of_each_block(threads: int) -> None:
+    session = parse({"tracks": [{"track_id": "a"}, {"track_id": "a"}], "master": _OPEN})
+    looks: list[int] = []
+
+    def check() -> None:
+        looks.append(1)
+        if len(looks) == 8:
+            raise InterruptedError
+
+    plan = plan_of(session, lambda _pointer, _clip: ArraySource(noise(10_000)), RATE, 120.0)
+    made = Renderer(build(plan, threads=threads, check=check), block_frames=1_000)
+    try:
+        made.read(2_000)
+        assert len(looks) == 6
+        with pytest.raises(InterruptedError):
+            made.read(1_000)
+    finally:
+        made.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_full_disk_is_called_by_its_name() -> None:
+    made = renderer({"tracks": [{"track_id": "a"}]}, {"a": noise(3 * RATE)})
+    with pytest.raises(AppError) as caught:
+        bounce(
+            made,
+            Path("/dev/full"),
+            rate_hz=RATE,
+            start=0,
+            end=3 * RATE,
+            longest_tail=0,
+            wait_for_silence=False,
+            check=lambda: None,
+            report=lambda _done, _what: None,
+        )
+    made.close()
+    assert caught.value.code is ErrorCode.STORAGE_FULL
 
 
 def test_seek_back_and_forth_equals_slices() -> None:

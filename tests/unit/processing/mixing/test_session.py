@@ -175,7 +175,7 @@ def test_session_has_limits() -> None:
     many = {"tracks": [{"track_id": "a", "clips": [{}] * 64}] * 9}
     assert _pointers(many) == ["/tracks"]
     lane = {"target": "pan", "points": [{"time": n / 10, "value": 0} for n in range(4_096)]}
-    assert _pointers({"tracks": [{"track_id": "a", "automation": [lane]}] * 25}) == [""]
+    assert _pointers({"tracks": [{"track_id": "a", "automation": [lane]}] * 5}) == ["/tracks"]
 
 
 @pytest.mark.parametrize(
