@@ -22,6 +22,9 @@ _HEARD: Final = 0.85
 _DESCRIBED: Final = 0.95
 _SPECTROGRAM_HEIGHT: Final = 400
 _WAVEFORM_HEIGHT: Final = 200
+# The longest list of a job's result; `analysis.json` holds all of it. So a result stays far below the 256 KiB that
+# the ledger takes, however long the track is.
+_MOST_LISTED: Final = 500
 
 
 class AnalyzeKind:
@@ -55,12 +58,32 @@ class AnalyzeKind:
             progress=lambda done: work.report(_HEARD * done, "listening"),
         )
         work.report(_HEARD, "finding beats, harmony and form" if asked.wanted & MUSICAL else "measuring")
-        result, curves = _described(asked, heard)
+        whole, curves = _described(asked, heard)
         work.check()
         file = work.folder / "analysis.json"
-        file.write_bytes(orjson.dumps({**result, **curves}, option=orjson.OPT_INDENT_2))
+        file.write_bytes(orjson.dumps({**whole, **curves}, option=orjson.OPT_INDENT_2))
         work.report(_DESCRIBED, "writing it down")
-        return Made(result=result, files={file.name: file, **_drawn(heard, work.folder)})
+        return Made(result=shortened(whole), files={file.name: file, **_drawn(heard, work.folder)})
+
+
+def shortened(whole: Mapping[str, Any], most: int = _MOST_LISTED) -> dict[str, Any]:
+    """The analysis as a job's result: the first `most` beats, downbeats, chords and sections of each.
+
+    Where any was cut, `truncated` is true and `counts` says how many there are of each.
+    """
+    result = dict(whole)
+    lists: dict[str, list[Any]] = {name: whole[name] for name in ("chords", "sections") if name in whole}
+    beats = whole.get("beats")
+    if beats is not None:
+        lists |= {"beats": beats["times"], "downbeats": beats["downbeats"]}
+        result["beats"] = {**beats, "times": beats["times"][:most], "downbeats": beats["downbeats"][:most]}
+    for name in ("chords", "sections"):
+        if name in lists:
+            result[name] = lists[name][:most]
+    if any(len(items) > most for items in lists.values()):
+        result["truncated"] = True
+        result["counts"] = {name: len(items) for name, items in lists.items()}
+    return result
 
 
 def _described(asked: AnalyzeRequest, heard: Heard) -> tuple[dict[str, Any], dict[str, Any]]:
