@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -131,6 +131,15 @@ class Work:
     equipment: Equipment = Equipment()
     # The file that a person sent; only the kind "import" has one.
     upload: Path | None = None
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A request that says itself how long its sound is, whatever its sources are."""
+
+    @property
+    def said_seconds(self) -> float:
+        """Length of what is to be made, in seconds, as far as the request alone says."""
 
 
 class JobKind(Protocol):

@@ -184,6 +184,11 @@ class MixRequest(_Model):
     tail: Annotated[float, Field(ge=0, le=limits.LONGEST_TAIL_SECONDS)] | None = None
     range: Range | None = None
 
+    @property
+    def said_seconds(self) -> float:
+        """Where the last clip ends, as far as the session alone says."""
+        return max(clip.start + (clip.length or 0.0) for _, clip in self.pointed_clips())
+
     def name_of(self, index: int) -> str:
         """The id of the track at `index`."""
         return self.tracks[index].id or f"track{index + 1}"

@@ -27,6 +27,7 @@ from services.shared.telemetry import extract_context
 
 _CALL_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.2
+_MOST_PLACES: Final = 5
 _REPEATED: Final = (ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED)
 
 _JOBS = Counter("processing_jobs_total", "Attempts at jobs by how they ended.", ["kind", "outcome"])
@@ -141,7 +142,7 @@ class JobRun:
             job_id=self._lease.job_id,
             lease_id=self._lease.lease_id,
             fencing_token=self._lease.fencing_token,
-            error=jobs_pb2.JobError(code=error.code.value, message=error.message),
+            error=jobs_pb2.JobError(code=error.code.value, message=_with_places(error)),
         )
         return await self._ended(self._tell(self._parts.jobs.Fail, request), Outcome.FAILED)
 
@@ -171,6 +172,16 @@ class JobRun:
             else:
                 return
         raise LeaseLost(self._lease.job_id)
+
+
+def _with_places(error: AppError) -> str:
+    """The message with where each thing is wrong: the ledger keeps a sentence, and no list of fields."""
+    found = [f"{item.pointer}: {item.detail}" if item.pointer else item.detail for item in error.violations]
+    if len(found) > _MOST_PLACES:
+        found[_MOST_PLACES:] = [f"And {len(error.violations) - _MOST_PLACES} more."]
+    if len(error.violations) != 1 or error.violations[0].detail != error.message:
+        found.insert(0, error.message)
+    return " ".join(found)
 
 
 def _calm(error: Exception) -> AppError:

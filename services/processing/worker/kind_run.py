@@ -22,6 +22,7 @@ from services.processing.media.derivatives import digest_of
 from services.processing.media.formats import media_type_of
 from services.processing.media.measuring import Measured, measure
 from services.processing.scratch import Scratch
+from services.processing.worker.time_limit import TimeLimit, allowed_seconds
 from services.shared.errors import AppError, ErrorCode
 from services.shared.storage import ObjectStore
 
@@ -51,8 +52,16 @@ class Outcome:
 class KindRun:
     """Runs kinds. Holds nothing between two jobs."""
 
-    def __init__(self, store: ObjectStore, scratch: Scratch, heavy: HeavyWork, equipment: Equipment) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        scratch: Scratch,
+        heavy: HeavyWork,
+        equipment: Equipment,
+        allowed: Callable[..., float] = allowed_seconds,
+    ) -> None:
         self._store = store
+        self._allowed = allowed
         self._equipment = equipment
         self._scratch = scratch
         self._heavy = heavy
@@ -73,15 +82,17 @@ class KindRun:
                 place.mkdir()
 
                 def work(stopped: Check) -> Made:
-                    def both() -> None:
+                    def every() -> None:
                         stopped()
                         check()
+                        limit.check()
 
                     def tell(fraction: float, stage: str) -> None:
                         report(_FETCHED + (_MADE - _FETCHED) * min(1.0, max(0.0, fraction)), stage)
 
                     parsed = kind.parse(request.body)
-                    return kind.run(Work(parsed, sources, place, both, tell, self._equipment, upload))
+                    limit = TimeLimit(self._allowed(parsed, sources.values(), upload=upload is not None))
+                    return kind.run(Work(parsed, sources, place, every, tell, self._equipment, upload))
 
                 report(_FETCHED, "beginning")
                 made = await self._heavy.run(work)
@@ -97,12 +108,20 @@ class KindRun:
                 if key not in files:
                     files[key] = folder / f"source-{len(files)}{Path(key).suffix}"
                     check()
-                    await self._store.download(key, files[key])
+                    await self._download(key, files[key], "The track was deleted before its turn came.")
         upload = None
         if request.upload:
             upload = folder / "upload"
-            await self._store.download(request.upload, upload)
+            await self._download(request.upload, upload, "The file was deleted before its turn came. Send it again.")
         return {source.track_id: _source_track(source, files) for source in request.sources}, upload
+
+    async def _download(self, key: str, path: Path, gone: str) -> None:
+        try:
+            await self._store.download(key, path)
+        except AppError as error:
+            if error.code is not ErrorCode.NOT_FOUND:
+                raise
+            raise AppError(ErrorCode.NOT_FOUND, gone, key=key) from error
 
 
 def _source_track(source: SourceRecord, files: Mapping[str, Path]) -> SourceTrack:

@@ -17,8 +17,10 @@ import psutil
 import pytest
 import soundfile
 
+from protos.processing.v1 import processing_pb2
 from protos.users.v1 import jobs_pb2
 from services.processing.worker.celery_app import PREPARE_TRACK, QUEUE, celery_app
+from services.shared.grpc_client import call
 from services.shared.job_events import read_events
 from services.user_management.background.cleanup import sweep
 from services.user_management.database import Database, open_engine
@@ -211,6 +213,19 @@ async def test_job_that_cannot_be_done_says_why(processing: Any, worker: Any, sh
     await processing.store.delete(track.content.master_object_key)
     job = await processing.ended((await processing.submit(track)).job.id)
     assert job.error.code == "not-found"
+    assert job.error.message == "The track was deleted before its turn came."
+
+
+async def test_error_that_only_the_audio_shows_names_its_field(
+    processing: Any, worker: Any, short_master: Path
+) -> None:
+    track = await processing.track_of(short_master)
+    session = {"tracks": [{"track_id": track.id}, {"track_id": track.id, "offset": 7_000}]}
+    request = processing_pb2.SubmitRequest(kind="mix", request_json=orjson.dumps(session).decode())
+    submitted = await call(processing.stub.Submit, request, token=processing.token())
+    job = await processing.ended(submitted.job.id, within=60)
+    assert job.error.code == "validation"
+    assert job.error.message == "/tracks/1/offset: This lies behind the end of the source."
 
 
 async def test_foreign_kinds_of_job_fail_instead_of_hanging(processing: Any, worker: Any) -> None:

@@ -209,6 +209,34 @@ async def test_what_a_kind_made_is_stored_measured_and_described(
     assert reports == sorted(reports)
 
 
+class _Endless(_Louder):
+    def run(self, work: Work) -> Made:
+        while True:
+            work.check()
+
+
+async def test_kind_that_works_for_longer_than_it_may_is_stopped(
+    store: ObjectStore, scratch: Scratch, heavy: HeavyWork, stored_song: StoredRequest
+) -> None:
+    runner = KindRun(store, scratch, heavy, Equipment(), lambda *_, upload: 0.05)
+    with pytest.raises(AppError) as raised:
+        await runner.run(_Endless(), stored_song, "jobs/new/7", check=lambda: None, report=lambda fraction, stage: None)
+    assert raised.value.code is ErrorCode.DEADLINE_EXCEEDED
+
+
+@pytest.mark.parametrize(("upload", "words"), [("", "The track was deleted before"), ("uploads/u/1", "The file was")])
+async def test_source_that_was_deleted_meanwhile_is_called_so(
+    store: ObjectStore, scratch: Scratch, heavy: HeavyWork, stored_song: StoredRequest, upload: str, words: str
+) -> None:
+    request = StoredRequest(stored_song.body, () if upload else stored_song.sources, upload)
+    await store.delete("jobs/j/1/master.flac")
+    with pytest.raises(AppError, match=words) as raised:
+        await KindRun(store, scratch, heavy, Equipment()).run(
+            _Louder(), request, "jobs/new/7", check=lambda: None, report=lambda fraction, stage: None
+        )
+    assert raised.value.code is ErrorCode.NOT_FOUND
+
+
 @pytest.mark.parametrize("kind", [_Louder({"../x": b""}), _Louder(parent_id="somebody's")])
 async def test_kind_that_oversteps_is_stopped(
     store: ObjectStore, scratch: Scratch, heavy: HeavyWork, stored_song: StoredRequest, kind: _Louder
