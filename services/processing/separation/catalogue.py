@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +15,6 @@ DEFAULT_MODEL: Final = "spleeter-2stems"
 HYBRID: Final = "hybrid"
 
 _FOUR: Final = ("drums", "bass", OTHER, VOCALS)
-# A checkpoint that an operator put into the models folder: "roformer:vocals-large".
-_LOCAL: Final = re.compile(r"roformer:[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +83,3 @@ SEPARATORS: Final[dict[str, SeparatorInfo]] = {
 }
 
 STEMS: Final = tuple(dict.fromkeys(stem for info in SEPARATORS.values() for stem in info.stems))
-
-
-def is_local(model: str) -> bool:
-    """Whether `model` names a checkpoint of the operator's own, whose stems are known only where it lies."""
-    return _LOCAL.fullmatch(model) is not None
-
-
-def local_name(model: str) -> str:
-    """The file name, without its ending, of a local checkpoint."""
-    return model.partition(":")[2]

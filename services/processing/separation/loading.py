@@ -11,7 +11,7 @@ import torch
 
 from services.processing.jobs.kind import Equipment
 from services.processing.networks import fetch_files
-from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS, local_name
+from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS
 from services.processing.separation.demucs import Demucs, find_bag, load_bag
 from services.processing.separation.hybrid import Hybrid
 from services.processing.separation.separator import Check, Separator
@@ -42,9 +42,6 @@ def load_separator(
     if equipment.threads:
         torch.set_num_threads(equipment.threads)
     device = device_of(equipment)
-    if model not in SEPARATORS:
-        path = equipment.models_dir / FOLDER / f"{local_name(model)}.safetensors"
-        raise AppError(ErrorCode.MODEL_NOT_INSTALLED, f"There is no checkpoint {path}. {_GUIDE}")
     info = SEPARATORS[model]
     if model == DEFAULT_MODEL:
         vocals, accompaniment = fetch_files(info.assets, equipment, check, progress)
@@ -75,9 +72,9 @@ def _bag_files(
         # One network for each stem, as demucs tunes them: each counts for its own stem alone.
         one_each = [[float(row == column) for column in range(len(files))] for row in range(len(files))]
         return files, one_each if len(files) > 1 else None
-    where = f"{folder / model}.safetensors, or the whole published folder at {folder / model}"
-    message = f"{SEPARATORS[model].title} is not installed: put its safetensors at {where}. {_GUIDE}"
-    raise AppError(ErrorCode.MODEL_NOT_INSTALLED, message)
+    where = f"{FOLDER}/{model}.safetensors, or the whole published folder as {FOLDER}/{model}"
+    message = f"{SEPARATORS[model].title} is not installed: put its safetensors into the models folder as {where}."
+    raise AppError(ErrorCode.MODEL_NOT_INSTALLED, f"{message} {_GUIDE}", folder=str(folder))
 
 
 def _revision(files: Sequence[Path]) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.processing.jobs.parsing import refused, validated
-from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS, VOCALS, is_local
+from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS, VOCALS
 from services.processing.separation.plan import ResidualPolicy, plan_karaoke, plan_outputs
 from services.shared.errors import AppError, FieldViolation
 
@@ -51,10 +51,8 @@ def parse(body: Mapping[str, Any]) -> SeparateRequest:
 
 def _violations(request: SeparateRequest) -> list[FieldViolation]:
     wrong = []
-    if request.model not in SEPARATORS and not is_local(request.model):
-        known = ", ".join(SEPARATORS)
-        wrong.append(FieldViolation("/model", f"Choose one of {known}, or roformer:NAME for a checkpoint of your own."))
-        return wrong
+    if request.model not in SEPARATORS:
+        return [FieldViolation("/model", f"Choose one of {', '.join(SEPARATORS)}.")]
     if request.stems is not None and len(set(request.stems)) < len(request.stems):
         wrong.append(FieldViolation("/stems", "Name each stem once."))
     if request.preset == "karaoke" and request.stems is not None:
@@ -62,8 +60,8 @@ def _violations(request: SeparateRequest) -> list[FieldViolation]:
     if request.guide_vocals_db is not None and request.preset != "karaoke":
         wrong.append(FieldViolation("/guide_vocals_db", "This belongs to the karaoke preset."))
     wrong += _weight_violations(request)
-    info = SEPARATORS.get(request.model)
-    if info is not None and not wrong:
+    info = SEPARATORS[request.model]
+    if not wrong:
         try:
             if request.preset == "karaoke":
                 plan_karaoke(info.stems, request.guide_gain)
