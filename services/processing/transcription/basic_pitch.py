@@ -63,7 +63,7 @@ class BasicPitch:
         self, samples: Iterator[Matrix], check: Callable[[], None], heard: Callable[[int], None] = lambda _: None
     ) -> Activations:
         """Mono samples `[frames]` at 22.05 kHz, block by block. `heard` is told how many were worked through."""
-        parts: list[list[Matrix]] = []
+        parts: tuple[list[Matrix], ...] = ([], [], [])
         total = 0
         flux = Flux()
 
@@ -77,11 +77,19 @@ class BasicPitch:
         for batch in _batched(_windows(counted())):
             check()
             made = self._session.run(_OUTPUTS, {_INPUT: batch})
-            parts.append([part[:, _MARGIN : _MARGIN + _KEPT].reshape(-1, part.shape[-1]) for part in made])
+            for kept, part in zip(parts, made, strict=True):
+                kept.append(part[:, _MARGIN : _MARGIN + _KEPT].reshape(-1, part.shape[-1]))
             heard(total)
         frames = max(1, -(-total // _HOP))
-        onsets, notes, contours = (np.concatenate(matrices)[:frames] for matrices in zip(*parts, strict=True))
+        onsets, notes, contours = (_joined(kept)[:frames] for kept in parts)
         return Activations(onsets, notes, contours, flux.result(frames))
+
+
+def _joined(parts: list[Matrix]) -> Matrix:
+    """One matrix; the list is emptied, so that nothing is held twice for longer than this."""
+    whole: Matrix = np.concatenate(parts)
+    parts.clear()
+    return whole
 
 
 def _windows(samples: Iterator[Matrix]) -> Iterator[Matrix]:

@@ -6,7 +6,7 @@ the tests (docs/guides/transcription.md says which).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -90,33 +90,41 @@ class _Found:
         return (self.weight, self.key) > (other.weight, other.key)
 
 
-def transcribe(heard: Activations) -> list[Note]:
-    """The notes of a part, by start and pitch; whether it is one line or chords is heard first."""
+def transcribe(heard: Activations, check: Callable[[], None] = lambda: None) -> list[Note]:
+    """The notes of a part, by start and pitch; whether it is one line or chords is heard first.
+
+    `check` runs for every candidate and may raise.
+    """
     strength = np.maximum(heard.onsets, _rises(heard.notes, heard.onsets, CHORDS))
-    found = _without_echoes(_candidates(heard, strength, CHORDS), CHORDS.echo)
-    return decode(heard, LINE if polyphony(found) < _LINE_BELOW else CHORDS)
+    found = _without_echoes(_candidates(heard, strength, CHORDS, check), CHORDS.echo)
+    return decode(heard, LINE if polyphony(found, check) < _LINE_BELOW else CHORDS, check)
 
 
-def decode(heard: Activations, how: Decoding) -> list[Note]:
+def decode(heard: Activations, how: Decoding, check: Callable[[], None] = lambda: None) -> list[Note]:
     """The notes, by start and pitch."""
     strength = np.maximum(heard.onsets, _rises(heard.notes, heard.onsets, how))
-    found = _candidates(heard, strength, how)
+    found = _candidates(heard, strength, how, check)
     found = _without_echoes(found, how.echo)
     if how.line:
-        found = _single_line(found, how)
-    notes = sorted(_note(heard, strength, each, how) for each in found)
+        found = _single_line(found, how, check)
+    notes = []
+    for each in found:
+        check()
+        notes.append(_note(heard, strength, each, how))
+    notes.sort()
     if how.line:
         # Starts have moved a little since the line was cut.
         notes[:-1] = [replace(note, end=min(note.end, after.start)) for note, after in pairwise(notes)]
     return [note for note in notes if note.end > note.start]
 
 
-def _candidates(heard: Activations, strength: Matrix, how: Decoding) -> list[_Found]:
+def _candidates(heard: Activations, strength: Matrix, how: Decoding, check: Callable[[], None]) -> list[_Found]:
     free = heard.notes.copy()
     found: list[_Found] = []
     following: dict[int, _Found] = {}
     # From the end: a later note of the same key bounds the one before it.
     for start, key in _peaks(strength, min(how.onset, how.restrike))[::-1]:
+        check()
         attack = float(strength[start, key])
         before = heard.notes[max(0, start - 3) : max(1, start - 1), key].min()
         struck = heard.flux[max(0, start - 3) : start + 3].max()
@@ -192,12 +200,16 @@ def _without_echoes(found: list[_Found], share: float) -> list[_Found]:
     return [note for note in found if note.level >= share * louder_below(note)]
 
 
-def polyphony(found: Sequence[_Found]) -> float:
+def polyphony(found: Sequence[_Found], check: Callable[[], None] = lambda: None) -> float:
     """How much of the notes' weight sounds beside a stronger note: near 0 for a single line, 2/3 for triads."""
     total = sum(note.weight for note in found)
     if not total:
         return 0.0
-    return sum(note.weight * _covered(note, found) for note in found) / total
+    covered = 0.0
+    for note in found:
+        check()
+        covered += note.weight * _covered(note, found)
+    return covered / total
 
 
 def _covered(note: _Found, found: Sequence[_Found]) -> float:
@@ -210,10 +222,11 @@ def _covered(note: _Found, found: Sequence[_Found]) -> float:
     return max(0, max(overlaps, default=0)) / (note.end - note.start)
 
 
-def _single_line(found: Sequence[_Found], how: Decoding) -> list[_Found]:
+def _single_line(found: Sequence[_Found], how: Decoding, check: Callable[[], None]) -> list[_Found]:
     """One note at a time: of those that start together the strongest, and each one ends where the next begins."""
     line: list[_Found] = []
     for note in sorted(found, key=lambda each: (each.start, -each.weight)):
+        check()
         if any(abs(other.start - note.start) <= _TOGETHER and other.outweighs(note) for other in found):
             continue
         if line and line[-1].end > note.start:

@@ -150,9 +150,11 @@ def hits(activations: Matrix, levels: Matrix, threshold: float = THRESHOLD) -> l
 def _peaks(column: Matrix, threshold: float) -> list[int]:
     candidates = np.flatnonzero(column >= threshold)
     kept: list[int] = []
-    for frame in candidates[np.argsort(-column[candidates], kind="stable")]:
-        if all(abs(int(frame) - other) >= _APART for other in kept):
-            kept.append(int(frame))
+    taken = np.zeros(len(column), np.bool_)
+    for frame in candidates[np.argsort(-column[candidates], kind="stable")].tolist():
+        if not taken[frame]:
+            kept.append(frame)
+            taken[max(0, frame - _APART + 1) : frame + _APART] = True
     return sorted(kept)
 
 

@@ -26,6 +26,8 @@ _FETCHED: Final = 0.05
 _HEARD: Final = 0.95
 _FETCHING: Final = "fetching the transcriber"
 _USUAL_BPM: Final = 120.0
+# What the network hears of an hour is about 550 MB, and some work on it holds as much again.
+LONGEST_SECONDS: Final = 3_600.0
 # General MIDI programs for the stems that composers and separators name; a piano for the rest.
 _PROGRAMS: Final = {"bass": 33, "vocals": 53, "guitar": 27, "other": 48, "chords": 0, "melody": 80}
 
@@ -56,6 +58,12 @@ class TranscribeKind:
 
         request: TranscribeRequest = work.request
         track = work.sources[request.track_id]
+        if track.duration_seconds > LONGEST_SECONDS:
+            raise AppError.field(
+                "/track_id",
+                f"The track is {track.duration_seconds / 60.0:,.0f} minutes long, and at most "
+                f"{LONGEST_SECONDS / 60.0:.0f} are written down at once. Cut it into parts first.",
+            )
         work.report(0.0, "reading the track")
         heard = [self._part(name, path, request, work, share) for name, path, share in _voices(request, track)]
         envelope = max((flux for _, flux in heard), key=len)
@@ -109,7 +117,7 @@ class TranscribeKind:
             work.check,
             lambda frames: work.report(start + width * min(1.0, frames / total), stage),
         )
-        return Part(name, transcribe(heard), _PROGRAMS.get(name, 0)), heard.flux
+        return Part(name, transcribe(heard, work.check), _PROGRAMS.get(name, 0)), heard.flux
 
     def _network(self, work: Work) -> BasicPitch:
         from services.processing.networks import fetch_files
