@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from services.processing.media.sandbox import Limits, confine
 
 def main() -> None:
     what = sys.argv[1]
+    if what == "exposed":
+        # unshare(2): a process with threads gets no user namespace, and only root a network without one.
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        if os.geteuid() == 0:
+            os.setuid(65_534)
     confine(Limits(memory_bytes=256 << 20, cpu_seconds=1))
     match what:
         case "speak":
@@ -40,6 +46,15 @@ def main() -> None:
                 print("connected")
             except OSError as error:
                 print("refused", error.errno)
+        case "late":
+            time.sleep(1.5)
+            print("begun", flush=True)
+            time.sleep(60)
+        case "closed":
+            print("begun", flush=True)
+            os.close(1)
+            os.close(2)
+            time.sleep(60)
         case "environment":
             print(sorted(os.environ))
         case "crash":

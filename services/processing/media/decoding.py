@@ -22,6 +22,8 @@ from services.shared.errors import AppError, ErrorCode
 
 _LONGEST_HEAD: Final = 65_536
 _FLOAT_BYTES: Final = 4
+# FLAC's frame headers hold a rate in 16 bits, in Hz or tens of Hz (RFC 9639 §9.1.2): masters are FLAC.
+_HIGHEST_ANY_HZ: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,10 @@ def _check_bounds(head: Head, bounds: Bounds) -> None:
         raise _refused(
             f"The sample rate is {head.sample_rate:,} Hz; "
             f"{bounds.lowest_rate_hz:,} to {bounds.highest_rate_hz:,} Hz are taken."
+        )
+    if head.sample_rate > _HIGHEST_ANY_HZ and head.sample_rate % 10:
+        raise _refused(
+            f"The sample rate is {head.sample_rate:,} Hz; above {_HIGHEST_ANY_HZ:,} Hz only multiples of 10 are taken."
         )
     if head.frames > bounds.longest_seconds * head.sample_rate:
         raise _too_long(bounds)

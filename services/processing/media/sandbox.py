@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -33,6 +34,9 @@ _WAIT_SECONDS: Final = 0.1
 _READ_BYTES: Final = 1 << 20
 _LONGEST_ERROR: Final = 65_536
 
+# What the child says on standard error when it could not leave the network; a line of its own.
+_NETWORK_KEPT: Final = b"sandbox: the network could not be left"
+
 # linux/sched.h, linux/prctl.h
 _CLONE_NEWUSER: Final = 0x1000_0000
 _CLONE_NEWNET: Final = 0x4000_0000
@@ -41,10 +45,14 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may use. Silence counts while the parent waits for data; the whole time counts always."""
+    """What a child may use. Silence counts while the parent waits for data; the whole time counts always.
+
+    Until its first byte the child may take `first_seconds`: its interpreter and libraries start meanwhile.
+    """
 
     memory_bytes: int = 1 << 30
     cpu_seconds: int = 600
+    first_seconds: float = 30.0
     silent_seconds: float = 8.0
     whole_seconds: float = 3_600.0
     open_files: int = 32
@@ -119,23 +127,28 @@ class Sandbox:
             for pipe in (process.stdout, process.stderr):
                 os.set_blocking(pipe.fileno(), False)
                 selector.register(pipe, selectors.EVENT_READ)
-            heard_at = time.monotonic()
+            heard_at, patience = time.monotonic(), self._limits.first_seconds
             while selector.get_map():
                 self._check()
                 now = time.monotonic()
-                if now - heard_at > self._limits.silent_seconds or now > ends_at:
+                if now - heard_at > patience or now > ends_at:
                     raise TimeUp
                 for key, _ in selector.select(_WAIT_SECONDS):
                     data = os.read(key.fd, _READ_BYTES)
                     if not data:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is process.stderr:
+                        if _NETWORK_KEPT in data:
+                            _warn_of_network()
                         self._errors = (self._errors + data)[-_LONGEST_ERROR:]
                     else:
                         yield data
                         # What the caller did with it is not the child's silence.
-                        heard_at = time.monotonic()
-        self._status = process.wait(self._limits.silent_seconds)
+                        heard_at, patience = time.monotonic(), self._limits.silent_seconds
+        try:
+            self._status = process.wait(self._limits.silent_seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeUp from None
 
     def _kill(self) -> None:
         if self._process.poll() is None:
@@ -164,14 +177,25 @@ def confine(limits: Limits) -> None:
 
 
 def _leave_the_network() -> None:
-    """A network namespace without interfaces, where the system lets an ordinary process have one."""
+    """A network namespace without interfaces; where the system lets nobody have one, the parent is told."""
+    status = -1
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        if os.geteuid() == 0:
-            libc.unshare(_CLONE_NEWNET)
-        else:
-            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+        status = libc.unshare(_CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWUSER | _CLONE_NEWNET)
+    if status != 0:
+        os.write(2, _NETWORK_KEPT + b"\n")
+
+
+@cache
+def _warn_of_network() -> None:
+    """Once in a process: it is the machine's doing, and the same for every file."""
+    # Not above: the child imports this module too, and logs nothing.
+    import structlog
+
+    structlog.get_logger(__name__).warning(
+        "sandbox_keeps_network", reason="This system gives the decoder of strangers' files no network of its own."
+    )
 
 
 def _end_with_the_parent() -> None:

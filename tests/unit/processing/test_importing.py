@@ -18,7 +18,7 @@ from services.processing.jobs.kind import Work
 from services.processing.media import decoder
 from services.processing.media.decoding import Bounds, Head, decode
 from services.processing.media.sniffing import sniff
-from services.shared.errors import AppError
+from services.shared.errors import AppError, ErrorCode
 from tests.support.hostile import GOOD, by_hand, music, wav, write_good
 
 
@@ -79,6 +79,18 @@ def test_file_beyond_full_scale_is_lowered_and_not_clipped(tmp_path: Path) -> No
     peak = float(np.abs(loud).max())
     assert kept.gain_db == pytest.approx(-20 * np.log10(peak))
     assert np.abs(soundfile.read(kept.path)[0] * peak - loud).max() < 2e-6
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_056, 65_535, 65_536, 65_537, 65_540, 88_200, 88_201, 176_405, 191_990])
+def test_every_rate_is_kept_or_refused_in_words(tmp_path: Path, rate: int) -> None:
+    soundfile.write(tmp_path / "in.wav", music(0.2, rate), rate, subtype="PCM_16")
+    if rate > 65_535 and rate % 10:
+        with pytest.raises(AppError, match="only multiples of 10") as caught:
+            keep(tmp_path / "in.wav", tmp_path / "out.flac", never, lambda part: None)
+        assert caught.value.code is ErrorCode.UNSUPPORTED_MEDIA
+    else:
+        kept = keep(tmp_path / "in.wav", tmp_path / "out.flac", never, lambda part: None)
+        assert soundfile.info(kept.path).samplerate == rate
 
 
 @pytest.mark.parametrize("channels", range(3, 9))

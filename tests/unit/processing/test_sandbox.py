@@ -62,6 +62,39 @@ def test_silence_ends_it() -> None:
     assert time.monotonic() - began < 5.0
 
 
+def test_start_may_take_longer_than_silence_later() -> None:
+    heard = b""
+    with (  # noqa: PT012
+        pytest.raises(TimeUp),
+        Sandbox([CHILD, "late"], Limits(first_seconds=30.0, silent_seconds=0.5), NEVER) as child,
+    ):
+        for data in child.output():
+            heard += data
+    assert heard.strip() == b"begun"
+
+
+def test_start_that_never_ends_is_ended() -> None:
+    with pytest.raises(TimeUp):
+        said("spin", limits=Limits(first_seconds=0.2))
+
+
+def test_child_that_closes_its_pipes_and_lives_on_is_ended_like_a_silent_one() -> None:
+    with pytest.raises(TimeUp):
+        said("closed", limits=Limits(silent_seconds=0.5))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces")
+def test_network_that_could_not_be_left_is_told_once() -> None:
+    program = (
+        "from services.processing.media.sandbox import Limits, Sandbox\n"
+        "for _ in range(2):\n"
+        f"    with Sandbox([{CHILD!r}, 'exposed'], Limits(), lambda: None) as child:\n"
+        "        list(child.output())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.count("sandbox_keeps_network") == 1, done.stderr
+
+
 def test_idle_spinning_ends_by_itself() -> None:
     _, status = said("spin")
     assert status is not None
