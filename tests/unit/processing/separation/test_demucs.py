@@ -145,7 +145,9 @@ def test_missing_checkpoint_says_what_to_put_where(tmp_path: Path) -> None:
     with pytest.raises(AppError) as caught:
         load_separator("htdemucs", None, _equipment(tmp_path), lambda: None, lambda _: None)
     assert caught.value.code is ErrorCode.MODEL_NOT_INSTALLED
-    assert str(tmp_path / "models" / "separation" / "htdemucs.safetensors") in caught.value.message
+    assert "models folder as separation/htdemucs.safetensors" in caught.value.message
+    assert str(tmp_path) not in caught.value.message
+    assert caught.value.context["folder"] == str(tmp_path / "models" / "separation")
 
 
 def test_half_a_bag_is_not_installed(tmp_path: Path) -> None:
