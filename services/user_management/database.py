@@ -50,6 +50,8 @@ def open_engine(
         pool_size=connections,
         max_overflow=0,
         pool_timeout=_CONNECT_SECONDS,
+        # What people typed has no place in logs.
+        hide_parameters=True,
         # A connection that died with the server is noticed when it is taken, not by the query.
         pool_pre_ping=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),

@@ -114,4 +114,7 @@ def _read(cursor: str, order: Order) -> tuple[Any, UUID]:
         raise stranger from error
     if name != order.value or not isinstance(place, float if order is Order.RELEVANCE else str):
         raise stranger
+    # PostgreSQL's text holds no NUL, and neither does any title.
+    if isinstance(place, str) and "\0" in place:
+        raise stranger
     return place, track_id

@@ -1,6 +1,8 @@
 """The library: found by words and filters, in every order; the trash; the tree of versions."""
 
 import asyncio
+import base64
+import json
 from typing import Any
 
 import asyncpg
@@ -114,6 +116,14 @@ async def test_cursor_of_another_order_is_refused(shelf: tuple[UserManagement, P
     with pytest.raises(AppError) as refused:
         await listed(*shelf, limit=1, cursor=cursor, order=tracks_pb2.TRACK_ORDER_TITLE)
     assert refused.value.violations[0].pointer == "/cursor"
+
+
+async def test_forged_cursor_is_refused(shelf: tuple[UserManagement, Person]) -> None:
+    for forged in (["title", "\0", "0190a0a0-0000-7000-8000-000000000000"], ["title", 5, "x"], {}, 7):
+        cursor = base64.urlsafe_b64encode(json.dumps(forged).encode()).decode().rstrip("=")
+        with pytest.raises(AppError) as refused:
+            await listed(*shelf, cursor=cursor, order=tracks_pb2.TRACK_ORDER_TITLE)
+        assert refused.value.violations[0].pointer == "/cursor"
 
 
 async def test_trash_hides_a_track_until_it_is_restored(user_management: UserManagement) -> None:

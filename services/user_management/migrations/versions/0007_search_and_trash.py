@@ -36,6 +36,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # What was thrown away comes back, but nobody else may hear it.
+    op.execute("UPDATE tracks SET public = false WHERE deleted_at IS NOT NULL")
     for name in ("deleted_at", "parent_id", "owner_id_title_id", "tags", "words"):
         op.drop_index(f"tracks_{name}_idx", "tracks")
     op.drop_column("tracks", "words")
