@@ -353,8 +353,11 @@ class GetStatsResponse(_message.Message):
     JOBS_FIELD_NUMBER: _builtins.int
     MADE_SECONDS_FIELD_NUMBER: _builtins.int
     users: _builtins.int
+    """How many there are."""
     suspended_users: _builtins.int
+    """How many of them are suspended."""
     tracks: _builtins.int
+    """How many there are."""
     made_seconds: _builtins.float
     """Seconds of audio in the library."""
     @_builtins.property
