@@ -16,6 +16,7 @@ import orjson
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from services.gateway.authentication import Caller
 from services.gateway.browser.cookies import set_session
@@ -28,7 +29,14 @@ from services.gateway.rate_limit.window import Verdict
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
 
-_SCOPES = {"read": "read", "stream": "read", "audio": "read", "generate": "generate", "write": "write"}
+_SCOPES = {
+    "read": "read",
+    "stream": "read",
+    "audio": "read",
+    "pictures": "read",
+    "generate": "generate",
+    "write": "write",
+}
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -90,6 +98,16 @@ class GatewayRoute(APIRoute):
 
         return admit_and_handle
 
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and let go of the place among the person's long answers however that ends."""
+        try:
+            await super().handle(scope, receive, send)
+        finally:
+            person = scope.get("state", {}).pop("long_answer_of", None)
+            if person is not None:
+                gateway: Collaborators = scope["app"].state.collaborators
+                gateway.long_answers.close(person)
+
 
 async def admit(request: Request, admission: Admission) -> None:
     """Find the caller and count the request.
@@ -116,6 +134,17 @@ async def admit(request: Request, admission: Admission) -> None:
         # After the look-up of what has ended: a revoked key is refused as such.
         require_scope(caller, admission.needed_scope)
         state["user_id"] = caller.subject
+        if admission.limit == "stream":
+            hold_long_answer(request, caller)
+
+
+def hold_long_answer(request: Request, caller: Principal) -> None:
+    """Count the answer among the caller's long ones until it has ended. Raises `AppError` (RATE_LIMITED)."""
+    gateway: Collaborators = request.app.state.collaborators
+    # Load runs lift this together with the other limits.
+    if gateway.limits:
+        gateway.long_answers.open(caller.subject)
+        request.scope["state"]["long_answer_of"] = caller.subject
 
 
 async def _caller(gateway: Collaborators, request: Request, admission: Admission) -> Caller | None:

@@ -23,6 +23,7 @@ from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.rate_limit.window import SlidingWindow
 from services.gateway.sessions_watch import SessionWatch
 from services.gateway.signals import Signals
+from services.gateway.streams.long_answers import LongAnswers
 from services.gateway.tokens.jwks import KeySet
 from services.gateway.tokens.links import LinkSigner
 from services.shared.storage import ObjectStore
@@ -54,4 +55,5 @@ class Collaborators:
     limits: Mapping[str, LimitClass]
     store: ObjectStore
     health: HealthChecks
+    long_answers: LongAnswers = field(default_factory=LongAnswers)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

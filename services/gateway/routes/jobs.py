@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from protos.users.v1 import jobs_pb2
-from services.gateway.admission import Admission, GatewayRoute
+from services.gateway.admission import Admission, GatewayRoute, hold_long_answer
 from services.gateway.collaborators import Collaborators
 from services.gateway.dependencies import Caller, Cursor, Gateway, Limit, known_id
 from services.gateway.media.objects import Representation, object_response
@@ -68,6 +68,7 @@ async def get_job(
     """One job."""
     known_id(job_id, "job")
     if wait > 0:
+        hold_long_answer(request, caller)
         try:
             waiting = gateway.jobs.get(caller, job_id, wait_seconds=wait)
             return Job.from_message(await while_connected(request, waiting, gateway.closing), gateway.links.of(caller))

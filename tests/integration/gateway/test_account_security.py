@@ -286,6 +286,8 @@ async def test_a_key_opens_what_its_scopes_say_and_nothing_of_the_account(
         program.headers["x-api-key"] = secret
         assert (await me(program))["id"] == (await me(http))["id"]
         assert (await program.get("/api/v1/tracks")).status_code == 200
+        # A picture is read: the key may ask for one, and there is none.
+        assert (await program.get(f"/api/v1/tracks/{new_id()}/spectrogram.png")).status_code == 404
         for method, path, body in (
             ("POST", "/api/v1/generate", {"prompt": "x"}),
             ("PATCH", f"/api/v1/tracks/{new_id()}", {"title": "x"}),

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import hashlib
 import json
 import time
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 import httpx
 
 from protos.users.v1 import jobs_pb2
+from services.gateway.streams.long_answers import MOST_AT_ONCE
 from services.shared.errors import AppError, ErrorCode
+from services.shared.ids import new_id
 from tests.support.gateway_platform import Backend, Gateway, Person, eventually, running_gateway
 
 
@@ -263,3 +266,31 @@ async def test_a_job_without_a_file_says_so(gateway: Gateway, ada: Person) -> No
 async def test_the_services_own_words_are_not_part_of_a_request(gateway: Gateway, ada: Person) -> None:
     job = await gateway.backend.jobs.add(ada.user.id)
     assert (await ada.http.get(f"/api/v1/jobs/{job.id}")).json()["request"] == {"prompt": "x", "duration": 30.0}
+
+
+async def test_one_person_holds_a_bounded_number_of_long_answers(gateway: Gateway, ada: Person, bob: Person) -> None:
+    jobs = gateway.backend.jobs
+    job = await jobs.add(ada.user.id)
+    theirs = await jobs.add(bob.user.id)
+    calls = [f"/api/v1/jobs/{job.id}/events", f"/api/v1/stream/{job.id}", f"/api/v1/jobs/{job.id}?wait=60"]
+    async with contextlib.AsyncExitStack() as opened:
+        for _ in range(MOST_AT_ONCE - 1):
+            answer = await opened.enter_async_context(ada.http.stream("GET", calls[0]))
+            assert answer.status_code == 200
+        waiting = asyncio.create_task(ada.http.get(calls[2]))
+        long_answers = gateway.app.state.collaborators.long_answers
+        await eventually(lambda: long_answers.count_of(ada.user.id) == MOST_AT_ONCE, "the wait is not counted")
+        for path in calls:
+            refused = await ada.http.get(path)
+            assert refused.status_code == 429, path
+            assert refused.json()["type"] == "/problems/rate-limited"
+            assert int(refused.headers["retry-after"]) >= 1
+        # What is short goes on, and so do others.
+        assert (await ada.http.get(f"/api/v1/jobs/{job.id}")).status_code == 200
+        assert (await bob.http.get(f"/api/v1/jobs/{theirs.id}?wait=0.05")).status_code == 200
+        waiting.cancel()
+    # Those who leave make room.
+    await eventually(lambda: long_answers.count_of(ada.user.id) == 0, "places are still taken")
+    assert (await ada.http.get(f"/api/v1/jobs/{job.id}?wait=0.05")).status_code == 200
+    assert (await ada.http.get(f"/api/v1/jobs/{new_id()}?wait=0.05")).status_code == 404
+    await eventually(lambda: long_answers.count_of(ada.user.id) == 0, "a refused wait keeps its place")
