@@ -100,7 +100,10 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         limit = page_limit(request.page.limit)
         about = _account(request.user_id) if request.user_id else None
         lines = await self._administration.audit(
-            user_id=about, action=storable(request.action, 64), before_id=cursor_id(request.page.cursor), limit=limit + 1
+            user_id=about,
+            action=storable(request.action, 64),
+            before_id=cursor_id(request.page.cursor),
+            limit=limit + 1,
         )
         cursor = cursor_of(lines[limit - 1].id) if len(lines) > limit else ""
         return admin_pb2.ListAuditResponse(entries=[_line_message(line) for line in lines[:limit]], next_cursor=cursor)

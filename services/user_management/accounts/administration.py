@@ -106,8 +106,7 @@ class Administration:
                 raise AppError(ErrorCode.CONFLICT, "Nobody could administer after this. Make somebody else one first.")
             return ended
 
-        for session_id in await self._database.write(work):
-            await self._revocations.publish(session_id)
+        await self._revocations.publish_all(await self._database.write(work))
         return await self.user(user_id)
 
     async def grant(self, actor: Actor, user_id: UUID, seconds: float) -> quota_rules.Account:

@@ -96,12 +96,21 @@ class AccountCredentials:
         user = await self._confirmed(user_id, password, device)
 
         async def work(connection: AsyncConnection) -> None:
+            await self._gate.still_in(connection, user)
             mails = MailRepository(connection)
             await mails.forget_tokens(user_id, Purpose.CHANGE)
             token = await mails.new_token(user_id, Purpose.CHANGE, checked)
             # An address that has an account gets none: its owner did not ask, and the asker learns nothing.
             if token is not None and await UserRepository(connection).by_identifier(checked) is None:
                 await mails.post(verify_address(checked, self._policy.public_url, token))
+            # Whatever becomes of it: who has the account now is to hear of it while it can be stopped.
+            await mails.post(
+                security_notice(
+                    user.email,
+                    "Somebody signed in to your Music Gen AI account asked for another e-mail address for it. "
+                    "It counts once a link that was sent there is opened.",
+                )
+            )
             actor = Actor(user_id, user.username, device.address)
             await AuditLog(connection).append(Entry(Action.EMAIL_CHANGE_ASKED, actor))
 
@@ -127,22 +136,32 @@ class AccountCredentials:
         """Choose a new password by the token of a mail. Ends every session and key; a second factor stays."""
         _check_length(password)
 
+        async def presenter(connection: AsyncConnection) -> User | None:
+            owner_id = await MailRepository(connection).owner_of_token(token, Purpose.RESET)
+            return await UserRepository(connection).get(owner_id) if owner_id else None
+
+        # A refused password keeps the token.
+        presented_by = await self._database.read(presenter)
+        if presented_by is None:
+            raise _worthless()
+        await self._passwords.run(lambda: rules.password(password, presented_by.username, presented_by.email))
+
         async def owner(connection: AsyncConnection) -> tuple[User, str] | None:
             used = await MailRepository(connection).use_token(token, (Purpose.RESET,))
             user = await UserRepository(connection).lock(used[0]) if used else None
             # A token proves the address that it was sent to, which may be another one by now.
             return (user, used[2]) if used and user and user.email == used[2] else None
 
-        async def work(connection: AsyncConnection) -> list[UUID]:
+        async def work(connection: AsyncConnection) -> tuple[User, list[UUID]]:
             found = await owner(connection)
             if found is None:
                 raise _worthless()
             user, address = found
-            # A refused password keeps the token: the transaction is rolled back.
-            rules.password(password, user.username, user.email)
             users = UserRepository(connection)
             await users.set_password_hash(user.id, hashed)
             await users.set_email(user.id, address)
+            # Whoever had the password may have asked for another address.
+            await MailRepository(connection).forget_tokens(user.id, Purpose.CHANGE)
             ended = await self._end_everything(connection, user.id)
             await AuditLog(connection).append(
                 Entry(Action.PASSWORD_RESET, Actor(user.id, user.username, device.address))
@@ -150,22 +169,26 @@ class AccountCredentials:
             await MailRepository(connection).post(
                 security_notice(user.email, "The password of your Music Gen AI account was changed by e-mail.")
             )
-            return ended
+            return user, ended
 
         hashed = await self._passwords.hash(password)
-        await self._published(await self._database.write(work))
+        user, ended = await self._database.write(work)
+        await self._revocations.publish_all(ended)
+        await self._gate.forgive(user, device)
 
     async def change_password(
         self, user_id: UUID, session_id: UUID | None, present: str, password: str, device: Device
     ) -> None:
         """Replace the password; ends every other session. Keys stay: they are not made from it."""
         user = await self._confirmed(user_id, present, device)
-        rules.password(password, user.username, user.email)
+        await self._passwords.run(lambda: rules.password(password, user.username, user.email))
         hashed = await self._passwords.hash(password)
 
         async def work(connection: AsyncConnection) -> list[UUID]:
+            await self._gate.still_in(connection, user)
             await UserRepository(connection).set_password_hash(user_id, hashed)
-            await MailRepository(connection).forget_tokens(user_id, Purpose.RESET)
+            for purpose in (Purpose.RESET, Purpose.CHANGE):
+                await MailRepository(connection).forget_tokens(user_id, purpose)
             ended = await SessionRepository(connection).revoke_all(user_id, kept=session_id)
             actor = Actor(user_id, user.username, device.address)
             await AuditLog(connection).append(Entry(Action.PASSWORD_CHANGE, actor))
@@ -174,7 +197,7 @@ class AccountCredentials:
             )
             return ended
 
-        await self._published(await self._database.write(work))
+        await self._revocations.publish_all(await self._database.write(work))
 
     async def enrol(self, user_id: UUID, password: str, device: Device) -> Enrolment:
         """A second factor's secret, which counts once it is confirmed."""
@@ -198,6 +221,7 @@ class AccountCredentials:
         user = await self._confirmed(user_id, password, device)
         if user.totp_confirmed_at is None:
             raise AppError(ErrorCode.CONFLICT, "No second factor is on.")
+        await self._gate.code_may_be_tried(user, device)
 
         async def work(connection: AsyncConnection) -> bool:
             if await self._factors.takes(connection, user_id, code) is None:
@@ -211,6 +235,7 @@ class AccountCredentials:
             return True
 
         if not await self._database.write(work):
+            await self._gate.code_was_wrong(user, device)
             raise AppError.field("/code", "The code is wrong, or was used before. Wait for the next one.")
 
     async def rename(self, user_id: UUID, full_name: str) -> User:
@@ -224,9 +249,13 @@ class AccountCredentials:
         user = await self._confirmed(user_id, password, device)
 
         async def work(connection: AsyncConnection) -> list[UUID]:
-            if user.role == "admin" and await UserRepository(connection).admins() <= 1:
+            users = UserRepository(connection)
+            # One change of who administers at a time, or two admins could go together.
+            await users.lock_founding()
+            present = await self._gate.still_in(connection, user)
+            await users.set_deletion(user_id, self._policy.deletion_grace)
+            if present.role == "admin" and await users.admins() == 0:
                 raise AppError(ErrorCode.CONFLICT, "You are the last administrator. Make somebody else one first.")
-            await UserRepository(connection).set_deletion(user_id, self._policy.deletion_grace)
             actor = Actor(user_id, user.username, device.address)
             await AuditLog(connection).append(Entry(Action.DELETION_ASKED, actor))
             days = self._policy.deletion_grace.days
@@ -239,16 +268,12 @@ class AccountCredentials:
             )
             return await self._end_everything(connection, user_id)
 
-        await self._published(await self._database.write(work))
+        await self._revocations.publish_all(await self._database.write(work))
         return await self._user(user_id)
 
     async def _end_everything(self, connection: AsyncConnection, user_id: UUID) -> list[UUID]:
         sessions = await SessionRepository(connection).revoke_all(user_id)
         return [*sessions, *await revoke_all_keys(connection, user_id)]
-
-    async def _published(self, ended: Sequence[UUID]) -> None:
-        for session_id in ended:
-            await self._revocations.publish(session_id)
 
     async def _confirmed(self, user_id: UUID, password: str, device: Device) -> User:
         user = await self._user(user_id)

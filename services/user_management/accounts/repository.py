@@ -84,6 +84,11 @@ class UserRepository:
         """Replace what the password is checked against."""
         await self._connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
 
+    async def replace_password_hash(self, user_id: UUID, stored: str, renewed: str) -> bool:
+        """Replace the hash by another one of the same password; False when it is not the stored one any more."""
+        changed = update(users).where(users.c.id == user_id, users.c.password_hash == stored)
+        return (await self._connection.execute(changed.values(password_hash=renewed))).rowcount == 1
+
     async def lock(self, user_id: UUID) -> User | None:
         """The account, locked until the transaction ends."""
         row = (await self._connection.execute(select(*_COLUMNS).where(users.c.id == user_id).with_for_update())).first()
@@ -133,9 +138,12 @@ class UserRepository:
         await self._connection.execute(delete(users).where(users.c.id == user_id))
 
     async def admins(self) -> int:
-        """How many people can administer: sign in, and are not shut out."""
+        """How many people can administer: sign in, are not shut out, and did not ask to be deleted."""
         query = select(func.count()).where(
-            users.c.role == "admin", users.c.password_hash.is_not(None), users.c.suspended_at.is_(None)
+            users.c.role == "admin",
+            users.c.password_hash.is_not(None),
+            users.c.suspended_at.is_(None),
+            users.c.deletion_due_at.is_(None),
         )
         return (await self._connection.execute(query)).scalar_one()
 

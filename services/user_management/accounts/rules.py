@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Final
 
+import idna
 from email_validator import EmailNotValidError, validate_email
 
 from services.shared.errors import AppError, ErrorCode, FieldViolation
@@ -48,16 +50,25 @@ def username(text: str) -> str:
 
 
 def email(text: str) -> str:
-    """The address in its normal form. Raises `AppError` (VALIDATION). Nothing is sent or looked up."""
+    """The address in its normal form, with the domain in ASCII (IDNA), as every mail server takes it.
+
+    Raises `AppError` (VALIDATION), also for one that only SMTPUTF8 (RFC 6531) reaches. Nothing is sent or looked up.
+    """
     try:
-        return validate_email(text.strip(), check_deliverability=False).normalized
+        checked = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
         raise AppError.field("/email", f"This is not an e-mail address that mail can reach: {error}") from error
+    return checked.ascii_email or checked.normalized
 
 
 def folded(address: str) -> str:
-    """What two addresses have in common when they are the same to a person."""
-    return address.casefold()
+    """What two addresses have in common when they are the same to a person, whichever way the domain is written."""
+    local, at, domain = address.casefold().rpartition("@")
+    if not domain.isascii():
+        # What is nobody's domain is searched for as it is, and not found.
+        with contextlib.suppress(idna.IDNAError):
+            domain = idna.encode(domain, uts46=True).decode()
+    return local + at + domain
 
 
 def full_name(text: str) -> str:

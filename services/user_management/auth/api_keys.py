@@ -84,12 +84,15 @@ class ApiKeys:
             violations.append(FieldViolation("/expires_in_days", f"Give 1 to {LONGEST_LIFE.days} days, or none."))
         if violations:
             raise AppError(ErrorCode.VALIDATION, violations[0].detail, violations=violations)
-        if "admin" in scopes and user.role != "admin":
-            raise AppError(ErrorCode.FORBIDDEN, "Only an administrator's key can have the scope admin.")
         secret = new_api_key()
 
         async def work(connection: AsyncConnection) -> ApiKey:
-            await UserRepository(connection).lock(user.id)
+            # What the account is at this moment: it may have been shut out since the caller was let in.
+            owner = await UserRepository(connection).lock(user.id)
+            if owner is None or owner.suspended_at is not None or owner.deletion_due_at is not None:
+                raise AppError(ErrorCode.UNAUTHENTICATED, "This account can have no keys any more.")
+            if "admin" in scopes and owner.role != "admin":
+                raise AppError(ErrorCode.FORBIDDEN, "Only an administrator's key can have the scope admin.")
             live = select(func.count()).where(api_keys.c.user_id == user.id, api_keys.c.revoked_at.is_(None))
             if (await connection.execute(live)).scalar_one() >= MOST_KEYS:
                 raise AppError(ErrorCode.CONFLICT, f"At most {MOST_KEYS} keys may exist at once. Revoke one first.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -50,7 +50,10 @@ class SignInGate:
         self._needs_verified_email = needs_verified_email
 
     async def passed(self, credentials: Credentials, device: Device) -> User:
-        """The account. Raises `AppError`: UNAUTHENTICATED, RATE_LIMITED, FORBIDDEN, SECOND_FACTOR_REQUIRED."""
+        """The account. Raises `AppError`: UNAUTHENTICATED, RATE_LIMITED, FORBIDDEN, SECOND_FACTOR_REQUIRED.
+
+        It may change before anything is done with it: whoever opens a session asks `still_in` in that transaction.
+        """
         user, known = await self._find(credentials.identifier, device)
         attempt = Attempt(credentials.identifier, device.address, known)
         await self._throttle.admit(attempt)
@@ -58,7 +61,7 @@ class SignInGate:
         right = await self._passwords.verify(stored, credentials.password[: account_rules.LONGEST_PASSWORD + 1])
         if user is None or stored is None or not right:
             await self._refused(attempt, user, "password")
-            raise AppError(ErrorCode.UNAUTHENTICATED, "The username, e-mail address or password is wrong.")
+            raise _wrong()
         # From here on it is the owner, or somebody who knows the password: they may be told why they are not let in.
         if user.suspended_at is not None:
             raise AppError(ErrorCode.FORBIDDEN, await self._reason(user.id))
@@ -73,8 +76,21 @@ class SignInGate:
             await self._ask_second_factor(attempt, user, credentials.code)
         await self._throttle.succeeded(attempt)
         if self._passwords.is_outdated(stored):
-            await self._rehash(user.id, credentials.password)
+            return await self._rehashed(user, stored, credentials.password)
         return user
+
+    async def still_in(self, connection: AsyncConnection, user: User) -> User:
+        """The account as it is now, locked until the transaction ends.
+
+        Raises `AppError` when its password was changed or it was shut out since it passed.
+        """
+        present = await UserRepository(connection).lock(user.id)
+        if present is None or present.password_hash != user.password_hash:
+            raise _wrong()
+        if present.suspended_at is not None:
+            reason = await UserRepository(connection).suspension_reason(user.id)
+            raise AppError(ErrorCode.FORBIDDEN, _suspended(reason))
+        return present
 
     async def confirm(self, user: User, password: str, device: Device) -> None:
         """Whether somebody who is signed in knows the password, before what matters. Raises `AppError`."""
@@ -84,6 +100,21 @@ class SignInGate:
             await self._throttle.failed(attempt)
             raise AppError.field("/password", "This is not your present password.")
         await self._throttle.succeeded(attempt)
+
+    async def code_may_be_tried(self, user: User, device: Device) -> None:
+        """Raises `AppError` (RATE_LIMITED) when too many codes that are to turn a second factor off were wrong."""
+        await self._throttle.admit(_code_attempt(user, device))
+
+    async def code_was_wrong(self, user: User, device: Device) -> None:
+        """Count and log a wrong code of somebody who is signed in and would turn the second factor off."""
+        await self._throttle.failed(_code_attempt(user, device))
+        actor = Actor(user.id, user.username, device.address)
+        entry = Entry(Action.SECOND_FACTOR_OFF, actor, ok=False, details={"wrong": "second factor"})
+        await self._database.write(lambda connection: AuditLog(connection).append(entry))
+
+    async def forgive(self, user: User, device: Device) -> None:
+        """Let in again whoever proved that the account is theirs, however often others guessed at it."""
+        await self._throttle.forget((user.username, user.email), device.address)
 
     async def _find(self, identifier: str, device: Device) -> tuple[User | None, bool]:
         async def find(connection: AsyncConnection) -> tuple[User | None, list[str]]:
@@ -118,10 +149,31 @@ class SignInGate:
 
     async def _reason(self, user_id: UUID) -> str:
         reason = await self._database.read(lambda connection: UserRepository(connection).suspension_reason(user_id))
-        return f"This account is suspended. {reason}".strip()
+        return _suspended(reason)
 
-    async def _rehash(self, user_id: UUID, password: str) -> None:
+    async def _rehashed(self, user: User, stored: str, password: str) -> User:
         renewed = await self._passwords.hash(password)
-        await self._database.write(
-            lambda connection: UserRepository(connection).set_password_hash(user_id, renewed), repeatable=True
+        changed = await self._database.write(
+            lambda connection: UserRepository(connection).replace_password_hash(user.id, stored, renewed),
+            repeatable=True,
         )
+        if changed:
+            return replace(user, password_hash=renewed)
+        # Another sign-in renewed it at the same moment, or it is another password by now.
+        present = await self._database.read(lambda connection: UserRepository(connection).get(user.id))
+        if present is None or not await self._passwords.verify(present.password_hash, password):
+            raise _wrong()
+        return present
+
+
+def _wrong() -> AppError:
+    return AppError(ErrorCode.UNAUTHENTICATED, "The username, e-mail address or password is wrong.")
+
+
+def _suspended(reason: str) -> str:
+    return f"This account is suspended. {reason}".strip()
+
+
+def _code_attempt(user: User, device: Device) -> Attempt:
+    # A count of its own, which a right password does not clear, and which is one for all networks together.
+    return Attempt(f"code of {user.id}", device.address, known=False)

@@ -12,12 +12,16 @@ from zxcvbn import zxcvbn
 
 # 2 of 0…4: more than 10^6 guesses, out of reach of guessing online under our throttling.
 LOWEST_SCORE = 2
-# Beyond it the estimate takes long, and a password of that length is judged by its beginning.
-_JUDGED_CHARACTERS = 64
+# The estimate's time grows with the square of the length and worse: 64 characters can be made to take seconds.
+_JUDGED_CHARACTERS = 24
 
 
 def weakness(password: str, personal: Sequence[str] = ()) -> str | None:
-    """Why the password is too easy to guess, in a sentence; None when it is not. `personal`: name, address, …"""
+    """Why the password is too easy to guess, in a sentence; None when it is not. `personal`: name, address, …
+
+    Judged are its first 24 characters: what comes after them can only make it harder to guess. Takes up to 0.3 s of a
+    core for what was made to be slow, so call it from a thread (`Passwords.run`), outside any transaction.
+    """
     judged = password[:_JUDGED_CHARACTERS]
     result = zxcvbn(judged, user_inputs=[part for part in personal if part], max_length=_JUDGED_CHARACTERS)
     if result["score"] >= LOWEST_SCORE:

@@ -32,12 +32,27 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The string to store."""
-        return await self._run(lambda: self._hasher.hash(password))
+        return await self.run(lambda: self._hasher.hash(password))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Whether the password is the one that was stored. Takes as long for `None` (no such account)."""
-        matches = await self._run(lambda: self._matches(stored or self._decoy, password))
+        matches = await self.run(lambda: self._matches(stored or self._decoy, password))
         return matches and stored is not None
+
+    async def run(self, work: Callable[[], Found]) -> Found:
+        """Do something else about passwords that takes a while, in the same threads.
+
+        Raises what `work` raises, and `AppError` (UNAVAILABLE) when the queue is full.
+        """
+        if self._room <= 0:
+            raise AppError(
+                ErrorCode.UNAVAILABLE, "Too many people sign in at this moment. Try again.", retry_after_seconds=2.0
+            )
+        self._room -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._room += 1
 
     def is_outdated(self, stored: str) -> bool:
         """Whether the stored string was made with other parameters than today's."""
@@ -52,14 +67,3 @@ class Passwords:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return False
-
-    async def _run(self, work: Callable[[], Found]) -> Found:
-        if self._room <= 0:
-            raise AppError(
-                ErrorCode.UNAVAILABLE, "Too many people sign in at this moment. Try again.", retry_after_seconds=2.0
-            )
-        self._room -= 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        finally:
-            self._room += 1

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.ids import new_id
 from services.user_management.auth.rules import PresentedToken
-from services.user_management.auth.tables import refresh_tokens, sessions
+from services.user_management.auth.tables import api_keys, refresh_tokens, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +172,12 @@ class SessionRepository:
         ]
 
     async def revoked_within(self, span: timedelta) -> list[UUID]:
-        """The sessions that were ended lately."""
-        query = select(sessions.c.id).where(sessions.c.revoked_at > func.now() - span)
+        """The sessions and API keys that were ended lately."""
+        limit = func.now() - span
+        query = union_all(
+            select(sessions.c.id).where(sessions.c.revoked_at > limit),
+            select(api_keys.c.id).where(api_keys.c.revoked_at > limit),
+        )
         return list((await self._connection.execute(query)).scalars())
 
     async def forget_ended(self, kept: timedelta) -> int:

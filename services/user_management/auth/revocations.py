@@ -1,8 +1,9 @@
-"""Telling the gateway which sessions were ended: its access tokens are refused from then on."""
+"""Telling the gateway which sessions and API keys were ended: it refuses them from then on."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -40,8 +41,19 @@ class Revocations:
 
     async def publish(self, session_id: UUID) -> None:
         """Make a revocation known. Never fails; takes a second at most."""
-        self._pending[session_id] = asyncio.get_running_loop().time() + self._kept_seconds
-        await self._try(session_id)
+        await self.publish_all((session_id,))
+
+    async def publish_all(self, ended: Iterable[UUID]) -> None:
+        """Make revocations known. All are remembered at once, so that none is lost with a caller who goes away.
+
+        Never fails; what Valkey does not take is left to `run`.
+        """
+        ids = list(ended)
+        until = asyncio.get_running_loop().time() + self._kept_seconds
+        self._pending.update((session_id, until) for session_id in ids)
+        for session_id in ids:
+            if not await self._try(session_id):
+                break
 
     async def publish_recent(self, database: Database) -> None:
         """Make those known that another process may have died over."""
@@ -50,8 +62,7 @@ class Revocations:
         async def query(connection: AsyncConnection) -> list[UUID]:
             return await SessionRepository(connection).revoked_within(span)
 
-        for session_id in await database.read(query):
-            await self.publish(session_id)
+        await self.publish_all(await database.read(query))
 
     async def run(self) -> None:
         """Try again what did not work, until cancelled."""
@@ -62,7 +73,11 @@ class Revocations:
                     break
 
     async def _try(self, session_id: UUID) -> bool:
-        left = self._pending[session_id] - asyncio.get_running_loop().time()
+        until = self._pending.get(session_id)
+        if until is None:
+            # Somebody else made it known meanwhile.
+            return True
+        left = until - asyncio.get_running_loop().time()
         try:
             if left > 0:
                 async with asyncio.timeout(_TRY_SECONDS):

@@ -90,13 +90,17 @@ class SignIn:
 
         None where the address has to be verified first; then nobody learns whether it was taken.
         """
-        checked = account_rules.registration(username, email, password, full_name)
+        checked = await self._passwords.run(lambda: account_rules.registration(username, email, password, full_name))
         new = replace(checked, password_hash=await self._passwords.hash(password))
 
         async def work(connection: AsyncConnection) -> TokenPair | None:
-            if self._policy.email_verification == "required" and await self._tell_owner(connection, new):
+            try:
+                user = await UserRepository(connection).insert(new)
+            except AppError as taken:
+                if self._policy.email_verification != "required":
+                    raise
+                await self._tell_owner(connection, new, taken)
                 return None
-            user = await UserRepository(connection).insert(new)
             await open_account(connection, user.id, self._policy.grant_ms)
             actor = Actor(user.id, user.username, device.address)
             await AuditLog(connection).append(Entry(Action.REGISTER, actor))
@@ -113,8 +117,9 @@ class SignIn:
         user = await self._gate.passed(credentials, device)
 
         async def work(connection: AsyncConnection) -> TokenPair:
-            await _signed_in(connection, user, device, "tokens")
-            return await self._open_session(connection, user, device)
+            present = await self._gate.still_in(connection, user)
+            await _signed_in(connection, present, device, "tokens")
+            return await self._open_session(connection, present, device)
 
         return await self._database.write(work)
 
@@ -123,13 +128,14 @@ class SignIn:
         user = await self._gate.passed(credentials, device)
         secret = new_browser_secret()
 
-        async def work(connection: AsyncConnection) -> UUID:
-            await _signed_in(connection, user, device, "browser")
+        async def work(connection: AsyncConnection) -> BrowserSession:
+            present = await self._gate.still_in(connection, user)
+            await _signed_in(connection, present, device, "browser")
             lifetime = self._policy.session_lifetime
-            return await SessionRepository(connection).open(user.id, device, lifetime, token_sha256(secret))
+            session_id = await SessionRepository(connection).open(user.id, device, lifetime, token_sha256(secret))
+            return BrowserSession(session_id, present, lifetime)
 
-        session_id = await self._database.write(work)
-        return BrowserSession(session_id, user, self._policy.session_lifetime), secret
+        return await self._database.write(work), secret
 
     async def resolve_browser(self, secret: str, device: Device) -> tuple[BrowserSession, bool]:
         """The session behind a cookie, and whether this use put its end off."""
@@ -208,14 +214,14 @@ class SignIn:
 
         return await self._database.read(query)
 
-    async def _tell_owner(self, connection: AsyncConnection, new: NewUser) -> bool:
-        """Whether the address has an account already; then its owner gets a mail."""
-        users = UserRepository(connection)
-        owner = await users.by_identifier(new.email)
-        if owner is None or await users.by_identifier(new.username) is not None:
-            return False
-        await MailRepository(connection).post(account_exists(owner.email, self._policy.public_url))
-        return True
+    async def _tell_owner(self, connection: AsyncConnection, new: NewUser, taken: AppError) -> None:
+        """Tell by mail, and nobody else, that the address has an account; raises when the username is taken."""
+        names = [violation for violation in taken.violations if violation.pointer == "/username"]
+        if names:
+            raise AppError(ErrorCode.CONFLICT, names[0].detail, violations=names)
+        owner = await UserRepository(connection).by_identifier(new.email)
+        if owner is not None:
+            await MailRepository(connection).post(account_exists(owner.email, self._policy.public_url))
 
     async def _open_session(self, connection: AsyncConnection, user: User, device: Device) -> TokenPair:
         session_id = await SessionRepository(connection).open(user.id, device, self._policy.session_lifetime)

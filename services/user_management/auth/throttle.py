@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -107,6 +108,18 @@ class Throttle:
         key, _ = attempt.counters()[0]
         try:
             await self._redis.delete(key)
+        except (RedisError, OSError) as error:
+            _log.warning("sign_in_throttle_away", reason=repr(error))
+
+    async def forget(self, identifiers: Iterable[str], address: str) -> None:
+        """Forget the failures of an account's names, from this network and from strangers' networks alike.
+
+        The network's own count stays: whoever owns one account is not to go on guessing at others.
+        """
+        attempts = [Attempt(identifier, address, known=False) for identifier in identifiers]
+        keys = [key for attempt in attempts for key, allowance in attempt.counters() if allowance is not NETWORK]
+        try:
+            await self._redis.delete(*keys)
         except (RedisError, OSError) as error:
             _log.warning("sign_in_throttle_away", reason=repr(error))
 

@@ -99,6 +99,15 @@ class MailRepository:
         await self.forget_tokens(row.user_id, Purpose(row.purpose))
         return row.user_id, Purpose(row.purpose), row.email
 
+    async def owner_of_token(self, token: str, purpose: Purpose) -> UUID | None:
+        """Whose token it is, without using it up; None when it is worth nothing."""
+        query = select(mail_tokens.c.user_id).where(
+            mail_tokens.c.token_sha256 == token_sha256(token),
+            mail_tokens.c.purpose == purpose.value,
+            mail_tokens.c.expires_at > func.now(),
+        )
+        return (await self._connection.execute(query)).scalar_one_or_none()
+
     async def forget_tokens(self, user_id: UUID, purpose: Purpose) -> None:
         """Make every token of a purpose worthless."""
         await self._connection.execute(

@@ -24,18 +24,27 @@ def test_reserved_username_is_refused_whatever_its_case(given: str) -> None:
         rules.username(given)
 
 
-@pytest.mark.parametrize("given", ["a@example.com", " A.b+c@Example.COM ", "ü@exämple.de"])
+@pytest.mark.parametrize("given", ["a@example.com", " A.b+c@Example.COM ", "u@exämple.de"])
 def test_address_is_accepted(given: str) -> None:
     assert "@" in rules.email(given)
 
 
 @pytest.mark.parametrize(
-    "given", ["", "a", "a@", "@b.de", "a@localhost", "a b@example.com", "a@b@example.com", "a\n@example.com"]
+    "given",
+    ["", "a", "a@", "@b.de", "a@localhost", "a b@example.com", "a@b@example.com", "a\n@example.com", "ü@example.de"],
 )
 def test_what_is_no_address_is_refused(given: str) -> None:
     with pytest.raises(AppError) as refused:
         rules.email(given)
     assert refused.value.violations[0].pointer == "/email"
+
+
+def test_address_is_stored_as_every_mail_server_takes_it_and_found_as_people_type_it() -> None:
+    # RFC 3492: the Punycode form of "exämple".
+    assert rules.email("u@exämple.de") == "u@xn--exmple-cua.de"
+    assert rules.folded("U@Exämple.de") == rules.folded("u@xn--exmple-cua.de") == "u@xn--exmple-cua.de"
+    assert rules.folded("u@\u2260.\ud800") == "u@\u2260.\ud800"
+    assert rules.folded("ann") == "ann"
 
 
 def test_addresses_that_differ_in_case_are_the_same() -> None:

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from services.user_management.auth.password_policy import weakness
@@ -54,6 +56,14 @@ def test_common_passwords_and_their_like_are_no_secret(password: str) -> None:
 )
 def test_others_are_left_alone(password: str) -> None:
     assert weakness(password, ("ann", "ann@example.com")) is None
+
+
+def test_password_that_was_made_to_be_slow_is_judged_soon() -> None:
+    # 64 characters that may stand for letters: judged whole, they take seconds.
+    crafted = "a4@b8c({[<e3g69i1!|l0o$5s7+t%x2z" * 2
+    begun = time.process_time()
+    assert weakness(crafted) is None
+    assert time.process_time() - begun < 1
 
 
 def test_own_name_and_address_are_no_secret() -> None:
