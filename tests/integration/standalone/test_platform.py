@@ -158,6 +158,8 @@ async def test_stop_leaves_no_process(platform: Running) -> None:
             if child.environ().get(HOME_MARK) == str(platform.settings.home):
                 ours.append(child)
     assert len(ours) > 8
+    # Without its handler the signal would end the tests themselves.
+    assert not platform.task.done(), platform.text[-4000:]
     os.kill(os.getpid(), signal.SIGTERM)
     assert await asyncio.wait_for(platform.task, 40) == 0
     gone, alive = psutil.wait_procs(ours, timeout=5)
