@@ -10,6 +10,7 @@ import ipaddress
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 import orjson
@@ -151,7 +152,9 @@ async def _caller(gateway: Collaborators, request: Request, admission: Admission
     if not admission.signed_in:
         # A stale token must not keep anybody from signing in anew.
         return None
-    caller = await gateway.authenticator.caller(request, takes_links=admission.takes_links)
+    caller = await gateway.authenticator.caller(
+        request, takes_links=admission.takes_links, before_asking=partial(require_few_rejected, request)
+    )
     if caller is None:
         raise AppError(
             ErrorCode.UNAUTHENTICATED,
@@ -166,6 +169,22 @@ async def _caller(gateway: Collaborators, request: Request, admission: Admission
                 "(over HTTPS `__Host-musicgen_csrf`).",
             )
     return caller
+
+
+async def require_few_rejected(request: HTTPConnection) -> None:
+    """Raises `AppError` (RATE_LIMITED) when the address has sent as many refused credentials as it may: what comes
+    from there is not looked up any more, because asking costs more than guessing.
+    """
+    gateway: Collaborators = request.app.state.collaborators
+    limit = gateway.limits.get("rejected")
+    address = client_network(request)
+    looked = await gateway.window.admit("rejected", limit, address, cost=0)
+    if looked is None or limit is None or looked.remaining > 0:
+        return
+    # The window refuses without counting, and says for how long.
+    verdict = await gateway.window.admit("rejected", limit, address)
+    if verdict is not None and not verdict.allowed:
+        _refuse(limit, verdict, 1)
 
 
 def require_scope(caller: Principal, scope: str) -> None:

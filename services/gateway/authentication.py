@@ -63,12 +63,20 @@ class Authenticator:
         self._keys = keys
         self._local_owner = local_owner
 
-    async def caller(self, request: HTTPConnection, *, takes_links: bool, token: str | None = None) -> Caller | None:
+    async def caller(
+        self,
+        request: HTTPConnection,
+        *,
+        takes_links: bool,
+        token: str | None = None,
+        before_asking: Callable[[], Awaitable[None]] | None = None,
+    ) -> Caller | None:
         """The caller, or None when the request carries no credential.
 
         Raises `AppError` (UNAUTHENTICATED) for a credential that does not hold. `takes_links`: whether the route opens
         for signed links; `token`: an access token that came otherwise than in its header. What was attached on purpose
-        wins over the cookie, which comes by itself.
+        wins over the cookie, which comes by itself. `before_asking` runs before user_management is asked about a
+        credential that nothing is known of here, and may raise `AppError`.
         """
         if self._local_owner is not None:
             return Caller(await self._local_owner.principal())
@@ -79,14 +87,14 @@ class Authenticator:
             return Caller(await self._tokens.verify(_bearer_token(header)))
         key = request.headers.get(API_KEY_HEADER)
         if key is not None:
-            return Caller(await self._keys.verify(key))
+            return Caller(await self._keys.verify(key, before_asking))
         signature = request.query_params.get("signature")
         if takes_links and signature is not None:
             expires = request.query_params.get("expires", "")
             return Caller(self._links.verify(request.scope["path"], expires, signature))
         secret = session_secret(request)
         if secret is not None:
-            browser = await self._browsers.use(secret, device_of(request))
+            browser = await self._browsers.use(secret, device_of(request), before_asking)
             return Caller(browser.principal, browser)
         return None
 

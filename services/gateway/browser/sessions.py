@@ -45,8 +45,13 @@ class BrowserSessions:
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
 
-    async def use(self, secret: str, device: accounts_pb2.Device) -> BrowserUse:
-        """The session of a cookie. Raises `AppError` (UNAUTHENTICATED, UNAVAILABLE)."""
+    async def use(
+        self, secret: str, device: accounts_pb2.Device, before_asking: Callable[[], Awaitable[None]] | None = None
+    ) -> BrowserUse:
+        """The session of a cookie. Raises `AppError` (UNAUTHENTICATED, UNAVAILABLE).
+
+        `before_asking` runs before user_management is asked about a cookie that is not remembered, and may raise.
+        """
         if _SECRET.fullmatch(secret) is None:
             raise _ended()
         digest = hashlib.sha256(secret.encode()).digest()
@@ -54,6 +59,8 @@ class BrowserSessions:
         age = self._clock() - known[0] if known else _USABLE_SECONDS
         if known is not None and age < _FRESH_SECONDS:
             return BrowserUse(known[1], secret)
+        if known is None and before_asking is not None:
+            await before_asking()
         try:
             answer = await self._resolve(secret, device)
         except AppError as error:

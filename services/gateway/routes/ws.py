@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from functools import partial
 
 import structlog
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.websockets import WebSocket
 
-from services.gateway.admission import client_network, require_own_page, require_scope
+from services.gateway.admission import client_network, require_few_rejected, require_own_page, require_scope
 from services.gateway.collaborators import Collaborators
 from services.gateway.errors import app_error_response
 from services.gateway.hub.connection import HubConnection
@@ -83,7 +84,9 @@ async def _admit(gateway: Collaborators, socket: WebSocket) -> Principal:
 
 
 async def _caller(gateway: Collaborators, socket: WebSocket) -> Principal:
-    found = await gateway.authenticator.caller(socket, takes_links=False, token=_protocol_token(socket))
+    found = await gateway.authenticator.caller(
+        socket, takes_links=False, token=_protocol_token(socket), before_asking=partial(require_few_rejected, socket)
+    )
     if found is None:
         raise AppError(
             ErrorCode.UNAUTHENTICATED,

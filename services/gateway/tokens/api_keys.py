@@ -34,14 +34,19 @@ class ApiKeyVerifier:
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
 
-    async def verify(self, secret: str) -> Principal:
-        """The key's owner within the key's scopes; its session is the key's id. Raises `AppError` (UNAUTHENTICATED)."""
+    async def verify(self, secret: str, before_asking: Callable[[], Awaitable[None]] | None = None) -> Principal:
+        """The key's owner within the key's scopes; its session is the key's id. Raises `AppError` (UNAUTHENTICATED).
+
+        `before_asking` runs before user_management is asked about a key that is not remembered, and may raise.
+        """
         if _SECRET.fullmatch(secret) is None:
             raise AppError(ErrorCode.UNAUTHENTICATED, "This is no API key: it begins with mga_.")
         digest = hashlib.sha256(secret.encode()).digest()
         known = self._known.get(digest)
         if known is not None and self._clock() < known[0]:
             return known[1]
+        if known is None and before_asking is not None:
+            await before_asking()
         self._known.pop(digest, None)
         answer = await self._resolve(secret)
         if not answer.scopes:

@@ -1,4 +1,5 @@
 import re
+import secrets
 from pathlib import Path
 
 from services.gateway.rate_limit.policy import load_limits
@@ -82,6 +83,31 @@ async def test_forged_tokens_are_slowed_by_address(backend: Backend, tmp_path: P
         http.headers["x-forwarded-for"] = f"2001:db8:{new_id()[-4:]}::1"
         answers = [await http.get("/api/v1/users/me") for _ in range(3)]
         assert [answer.status_code for answer in answers] == [401, 401, 429]
+
+
+async def test_unknown_credentials_are_not_looked_up_once_an_address_had_too_many_refused(
+    backend: Backend, tmp_path: Path
+) -> None:
+    before = backend.accounts.browser_resolutions
+    async with (
+        running_gateway(
+            backend, rate_limits_file=small_limits(tmp_path, rejected=2), trusted_proxies=("127.0.0.1",)
+        ) as gateway,
+        gateway.client() as http,
+    ):
+        http.headers["x-forwarded-for"] = f"2001:db8:{new_id()[-4:]}::1"
+        answers = [
+            await http.get("/api/v1/users/me", headers={"cookie": f"musicgen_session=mgb_{secrets.token_urlsafe(32)}"})
+            for _ in range(5)
+        ]
+        assert [answer.status_code for answer in answers] == [401, 401, 429, 429, 429]
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert backend.accounts.browser_resolutions == before + 2
+        # Another address is asked for.
+        http.headers["x-forwarded-for"] = f"2001:db8:{new_id()[-4:]}:1::1"
+        cookie = f"musicgen_session=mgb_{secrets.token_urlsafe(32)}"
+        assert (await http.get("/api/v1/users/me", headers={"cookie": cookie})).status_code == 401
+        assert backend.accounts.browser_resolutions == before + 3
 
 
 async def test_without_valkey_reads_go_on_and_costly_calls_wait(backend: Backend) -> None:
