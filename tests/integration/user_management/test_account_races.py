@@ -2,10 +2,12 @@
 
 import asyncio
 import email
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email import policy
+from typing import Any, cast
 
 import argon2
 import asyncpg
@@ -16,7 +18,10 @@ from redis.asyncio import Redis
 from protos.users.v1 import accounts_pb2, admin_pb2, admin_pb2_grpc, credentials_pb2, credentials_pb2_grpc
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
+from services.user_management.auth.passwords import Passwords
+from services.user_management.auth.repository import Device
 from services.user_management.auth.revocations import Revocations
+from services.user_management.auth.sign_in import SignIn, SignInPolicy
 from services.user_management.database import Database, open_engine
 from tests.support.user_management import PASSWORD, Person, UserManagement, eventually
 
@@ -353,3 +358,20 @@ async def test_retries_survive_a_revocation_that_somebody_else_publishes_meanwhi
     await eventually(late_known, what="the loop still runs")
     assert not loop.done()
     loop.cancel()
+
+
+async def test_passwords_are_judged_in_the_threads_for_passwords(database_url: str) -> None:
+    passwords = Passwords(threads=1, queue=0)
+    database = Database(open_engine(database_url, connections=1))
+    unused = cast(Any, None)
+    sign_in = SignIn(database, passwords, unused, unused, unused, SignInPolicy())
+    free = threading.Event()
+    busy = asyncio.create_task(passwords.run(free.wait))
+    await asyncio.sleep(0)
+    weak = ("ann", "ann@example.com", "password1", "", Device())
+    assert (await refusal(sign_in.register(*weak))).code is ErrorCode.UNAVAILABLE
+    free.set()
+    await busy
+    assert (await refusal(sign_in.register(*weak))).code is ErrorCode.VALIDATION
+    passwords.close()
+    await database.close()
