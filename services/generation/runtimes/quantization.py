@@ -54,7 +54,8 @@ Weight = NDArray[np.float32] | Int8Weight | Int4Weight
 def quantize_int8(weight: NDArray[np.float32]) -> Int8Weight:
     """`[out, in]` in int8. The error of a weight is at most half its output's scale."""
     scales = _nonzero(np.abs(weight).max(axis=1, keepdims=True) / np.float32(127.0))
-    return Int8Weight(np.rint(weight / scales).astype(np.int8), scales)
+    # Where a scale is so small that it is rounded itself, the quotient may leave the symmetric range.
+    return Int8Weight(np.clip(np.rint(weight / scales), -127, 127).astype(np.int8), scales)
 
 
 def quantize_int4(weight: NDArray[np.float32], group: int = INT4_GROUP) -> Int4Weight:

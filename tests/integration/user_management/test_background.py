@@ -171,7 +171,7 @@ async def test_processing_job_rings_its_workers_and_its_track_is_prepared(
         return (await messages(queues, "processing"))[1:]
 
     assert [message[:2] for message in await eventually(prepared)] == [("processing.prepare_track", [key])]
-    delete = tracks_pb2.DeleteTrackRequest(track_id=job.track_ids[0])
+    delete = tracks_pb2.DeleteTrackRequest(track_id=job.track_ids[0], forever=True)
     await call(service.tracks.DeleteTrack, delete, token=service.token(ann))
 
     async def deleting() -> list[Any]:
