@@ -3,24 +3,40 @@
 `--only-checks` stops before pytest, `--full` takes the slow tests too, `--seed` is hexadecimal and seeds hypothesis.
 Further arguments go to pytest. Everything but the end-to-end tests shares the cores; those measure times that people
 notice, and run alone. The exit code is pytest's, or 1 when a check failed.
+
+Nothing hangs and nothing stays: a run that passes its time limit is interrupted and counts as failed, and whatever
+servers a lost test process has left are ended, which would otherwise hold the caller's pipes open for ever.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
+
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 MAX_PROCESSES = 4
 NO_TESTS_COLLECTED = 5
+OUT_OF_TIME = 124
+# Both runs together. Several times what an idle machine of two cores takes.
+LIMIT_SECONDS = 45 * 60
+FULL_LIMIT_SECONDS = 4 * 3600
+# After an interrupt pytest prints what failed so far and stops its fixtures' servers.
+LAST_WORDS_SECONDS = 60
+# Every process that a run starts inherits it: the way to find those that lost their parent.
+MARK = "MUSIC_GEN_TEST_RUN"
 
 CHECKS = {
     "ruff check": [str(BIN / "ruff"), "check", "--quiet", "."],
@@ -47,10 +63,54 @@ def run_checks() -> list[str]:
     return failed
 
 
-def run_pytest(arguments: list[str], report: Path) -> tuple[int, Counter[str]]:
+def marked_processes(mark: str) -> list[psutil.Process]:
+    """The processes that inherited `mark` and still run."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def end_leftovers(mark: str) -> list[str]:
+    """End what a run has left running; the names of those programs."""
+    left = marked_processes(mark)
+    names = []
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            names.append(process.name())
+            process.kill()
+    psutil.wait_procs(left, timeout=10)
+    return names
+
+
+def run_limited(command: list[str], seconds: float) -> int:
+    """Run `command` for `seconds` at most and leave no process of it; its exit code, or `OUT_OF_TIME`."""
+    mark = uuid.uuid4().hex
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, MARK: mark})
+    try:
+        try:
+            return process.wait(max(seconds, 0))
+        except subprocess.TimeoutExpired:
+            print("Out of time: the tests are interrupted.", flush=True)
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LAST_WORDS_SECONDS)
+            return OUT_OF_TIME
+        except KeyboardInterrupt:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LAST_WORDS_SECONDS)
+            raise
+    finally:
+        if names := end_leftovers(mark):
+            print(f"Ended what the tests left running: {', '.join(sorted(names))}.", flush=True)
+
+
+def run_pytest(arguments: list[str], report: Path, seconds: float) -> tuple[int, Counter[str]]:
     """One run of pytest: its exit code, and how many tests passed, failed and were skipped."""
     command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments]
-    status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    status = run_limited(command, seconds)
     counts: Counter[str] = Counter()
     if report.exists():
         for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314 — pytest wrote it just now
@@ -69,9 +129,10 @@ def run_tests(seed: str, full: bool, further: list[str]) -> int:
     parallel = ["-n", str(min(cores, MAX_PROCESSES)), "--dist", "loadfile"] if cores > 1 else []
     runs = (["tests", "--ignore=tests/e2e", *parallel], ["tests/e2e"])
     statuses, total = [], Counter[str]()
+    deadline = time.monotonic() + (FULL_LIMIT_SECONDS if full else LIMIT_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         for number, places in enumerate(runs):
-            status, counts = run_pytest([*common, *places], Path(folder) / f"{number}.xml")
+            status, counts = run_pytest([*common, *places], Path(folder) / f"{number}.xml", deadline - time.monotonic())
             statuses.append(0 if status == NO_TESTS_COLLECTED else status)
             total.update(counts)
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped", flush=True)

@@ -23,13 +23,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.support.platform import Platform, free_port  # noqa: E402 — the path comes first
+from tests.support.chromium import CHROMIUM, FLAGS  # noqa: E402 — the path comes first
+from tests.support.platform import Platform, free_port  # noqa: E402
 
 TARGET = ROOT / "var" / "screenshots"
 THEMES = ("dark", "light")
 SIZES = {"phone": (360, 780), "tablet": (820, 1100), "desktop": (1440, 900)}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--mute-audio", "--autoplay-policy=no-user-gesture-required"]
 SONGS = (
     "rainy-night lofi, dusty piano, 80 bpm",
     "epic orchestra, strings rising to a triumphant brass theme",

@@ -6,7 +6,6 @@ before the body is read, so that a stranger's body costs nothing, and the OpenAP
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.rate_limit.window import Verdict
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
+from services.shared.networks import network_of
 
 _SCOPES = {
     "read": "read",
@@ -250,17 +250,8 @@ def _headers(name: str, limit: LimitClass, verdict: Verdict) -> dict[str, str]:
 
 
 def client_network(request: HTTPConnection) -> str:
-    """The client's address; for IPv6 its /64, because one subscriber has all of it (RFC 6177)."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    """The network that a request comes from."""
+    return network_of(request.client.host if request.client else "")
 
 
 def require_json(request: Request) -> None:

@@ -23,7 +23,7 @@ from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.rate_limit.window import SlidingWindow
 from services.gateway.sessions_watch import SessionWatch
 from services.gateway.signals import Signals
-from services.gateway.streams.long_answers import LongAnswers
+from services.gateway.streams.places import Places, long_answers, sockets
 from services.gateway.tokens.jwks import KeySet
 from services.gateway.tokens.links import LinkSigner
 from services.shared.storage import ObjectStore
@@ -55,5 +55,6 @@ class Collaborators:
     limits: Mapping[str, LimitClass]
     store: ObjectStore
     health: HealthChecks
-    long_answers: LongAnswers = field(default_factory=LongAnswers)
+    long_answers: Places = field(default_factory=long_answers)
+    sockets: Places = field(default_factory=sockets)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,25 +1,12 @@
 """Chromium plays each live format while the job still runs."""
 
-import shutil
-
 import pytest
 
+from tests.support.chromium import CHROMIUM, FLAGS
 from tests.support.platform import Caller, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--mute-audio",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
 
 PLAY = """async (source) => {
   const audio = new Audio(source);

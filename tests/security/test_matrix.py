@@ -13,11 +13,9 @@ import asyncpg
 import httpx
 import pytest
 
-from protos.users.v1 import jobs_pb2, tracks_pb2
 from services.gateway.admission import GatewayRoute
 from services.gateway.main import API_ROUTERS, build_api
 from services.gateway.openapi_examples import example_of
-from services.shared.grpc_client import call
 from tests.support.account_server import PASSPHRASE, AccountServer
 from tests.support.user_management import Person
 
@@ -78,21 +76,7 @@ def ids_of(**known: str) -> dict[str, str]:
 
 async def things_of(accounts: AccountServer, person: Person, http: httpx.AsyncClient) -> dict[str, str]:
     """A track, its job, a session and a key that are the person's."""
-    service = accounts.users
-    await service.create(person)
-    leased = await service.claim()
-    assert leased is not None
-    folder = f"jobs/{leased.job.id}/{leased.fencing_token}"
-    content = tracks_pb2.TrackContent(
-        title="Rain",
-        master_object_key=f"{folder}/master.flac",
-        stems=[tracks_pb2.Stem(name="bass", object_key=f"{folder}/stems/bass.flac")],
-        midi_object_key=f"{folder}/song.mid",
-    )
-    request = jobs_pb2.CompleteRequest(
-        job_id=leased.job.id, lease_id=leased.lease_id, fencing_token=leased.fencing_token, tracks=[content]
-    )
-    job = (await call(service.jobs.Complete, request)).job
+    job = await accounts.users.make_track(person)
     sessions = (await http.get("/api/v1/auth/sessions")).json()["items"]
     key = (await http.post("/api/v1/api-keys", json={"name": "k", "scopes": ["read"]})).json()["key"]
     return ids_of(job_id=job.id, track_id=job.track_ids[0], session_id=sessions[0]["id"], key_id=key["id"])

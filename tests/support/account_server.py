@@ -18,6 +18,7 @@ from tests.support.gateway_platform import serving
 from tests.support.user_management import UserManagement, eventually
 
 PASSPHRASE = "correct horse battery"
+OTHER = "staple zebra lantern"
 
 
 @dataclass
@@ -102,3 +103,23 @@ async def sql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
+
+
+async def me(http: httpx.AsyncClient) -> dict[str, Any]:
+    answer = await http.get("/api/v1/users/me")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def login(accounts: Any, identifier: str, password: str = PASSPHRASE, **more: str) -> httpx.Response:
+    async with accounts.client() as http:
+        return await http.post("/api/v1/auth/login", json={"identifier": identifier, "password": password, **more})
+
+
+async def signs_out(http: httpx.AsyncClient) -> None:
+    """The client's session ends within 5 s."""
+
+    async def refused() -> bool:
+        return (await http.get("/api/v1/users/me")).status_code == 401
+
+    await eventually(refused, within=5, what="the session is refused")

@@ -24,7 +24,11 @@ from services.shared.identity import TokenVerifier
 from services.shared.ids import new_id
 from services.shared.secrets import Secrets, create_missing
 from services.shared.storage import ObjectStore
-from tests.support.gateway_services import Accounts, Generation, Jobs, Processing, Tracks
+from tests.support.gateway_services.accounts import Accounts
+from tests.support.gateway_services.generation import Generation
+from tests.support.gateway_services.jobs import Jobs
+from tests.support.gateway_services.library import Tracks
+from tests.support.gateway_services.processing import Processing
 
 
 async def eventually(condition: Callable[[], object], what: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from protos.users.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2, jobs_pb2_grpc, tracks_pb2_grpc
+from protos.users.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2, jobs_pb2_grpc, tracks_pb2, tracks_pb2_grpc
 from services.shared.grpc_client import call, open_channel
 from services.shared.identity import InternalTokenMinter, ServiceTokenSource
 from services.shared.secrets import Secrets
@@ -98,5 +98,31 @@ class UserManagement:
         request = jobs_pb2.GetRequest(job_id=job_id, wait_seconds=wait_seconds)
         return (await call(self.jobs.Get, request, token=self.token(person), timeout=70)).job
 
+    async def make_track(self, person: Person, **fields: Any) -> jobs_pb2.Job:
+        """The finished job of a person's new track, with a stem and MIDI; `fields` of its content win."""
+        await self.create(person)
+        leased = await claimed(self)
+        folder = f"jobs/{leased.job.id}/{leased.fencing_token}"
+        content: dict[str, Any] = {
+            "title": "Rain",
+            "master_object_key": f"{folder}/master.flac",
+            "stems": [tracks_pb2.Stem(name="bass", object_key=f"{folder}/stems/bass.flac")],
+            "midi_object_key": f"{folder}/song.mid",
+        }
+        request = jobs_pb2.CompleteRequest(
+            job_id=leased.job.id,
+            lease_id=leased.lease_id,
+            fencing_token=leased.fencing_token,
+            tracks=[tracks_pb2.TrackContent(**(content | fields))],
+        )
+        return (await call(self.jobs.Complete, request)).job
+
     async def usage(self, person: Person) -> accounts_pb2.GetUsageResponse:
         return await call(self.accounts.GetUsage, accounts_pb2.GetUsageRequest(), token=self.token(person))
+
+
+async def claimed(service: UserManagement, worker_id: str = "worker", **fields: Any) -> jobs_pb2.LeasedJob:
+    """The next job for a worker, which there has to be."""
+    leased = await service.claim(worker_id, **fields)
+    assert leased is not None
+    return leased

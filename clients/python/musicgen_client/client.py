@@ -18,9 +18,11 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 import httpx
 
-from musicgen_client import calls
 from musicgen_client.binding import bound
-from musicgen_client.calls import AudioFormat, Call, LiveFormat
+from musicgen_client.calls import accounts, call, library, making, operations, shaping
+from musicgen_client.calls.call import Call
+from musicgen_client.calls.library import AudioFormat
+from musicgen_client.calls.making import LiveFormat
 from musicgen_client.connection import Connection, Received
 from musicgen_client.downloads import PartialFile
 from musicgen_client.errors import ApiError, JobFailedError
@@ -57,51 +59,51 @@ class Client:
         self._connection: Final = Connection(url, tokens, api_key, timeout_seconds)
         self._http: Final = httpx.Client(transport=transport, **self._connection.options())
 
-    register = _method(calls.register)
-    login = _method(calls.login)
-    refresh = _method(calls.refresh)
-    logout = _method(calls.logout)
-    sessions = _method(calls.sessions)
-    revoke_session = _method(calls.revoke_session)
-    verify_email = _method(calls.verify_email)
-    forgot_password = _method(calls.forgot_password)
-    reset_password = _method(calls.reset_password)
-    change_password = _method(calls.change_password)
-    enroll_totp = _method(calls.enroll_totp)
-    confirm_totp = _method(calls.confirm_totp)
-    disable_totp = _method(calls.disable_totp)
-    api_keys = _method(calls.api_keys)
-    create_api_key = _method(calls.create_api_key)
-    revoke_api_key = _method(calls.revoke_api_key)
-    update_me = _method(calls.update_me)
-    delete_me = _method(calls.delete_me)
-    me = _method(calls.me)
-    usage = _method(calls.usage)
-    models = _method(calls.models)
-    model = _method(calls.model)
-    generate = _method(calls.generate)
-    generate_batch = _method(calls.generate_batch)
-    vary = _method(calls.vary)
-    jobs = _method(calls.jobs)
-    job = _method(calls.job)
-    cancel = _method(calls.cancel)
-    tracks = _method(calls.tracks)
-    track = _method(calls.track)
-    update_track = _method(calls.update_track)
-    delete_track = _method(calls.delete_track)
-    restore_track = _method(calls.restore_track)
-    versions = _method(calls.versions)
-    waveform = _method(calls.waveform)
-    upload = _method(calls.upload)
-    separate = _method(calls.separate)
-    mix = _method(calls.mix)
-    master = _method(calls.master)
-    transcribe = _method(calls.transcribe)
-    analyze = _method(calls.analyze)
-    convert = _method(calls.convert)
-    effects = _method(calls.effects)
-    presets = _method(calls.presets)
-    version = _method(calls.version)
+    register = _method(accounts.register)
+    login = _method(accounts.login)
+    refresh = _method(accounts.refresh)
+    logout = _method(accounts.logout)
+    sessions = _method(accounts.sessions)
+    revoke_session = _method(accounts.revoke_session)
+    verify_email = _method(accounts.verify_email)
+    forgot_password = _method(accounts.forgot_password)
+    reset_password = _method(accounts.reset_password)
+    change_password = _method(accounts.change_password)
+    enroll_totp = _method(accounts.enroll_totp)
+    confirm_totp = _method(accounts.confirm_totp)
+    disable_totp = _method(accounts.disable_totp)
+    api_keys = _method(accounts.api_keys)
+    create_api_key = _method(accounts.create_api_key)
+    revoke_api_key = _method(accounts.revoke_api_key)
+    update_me = _method(accounts.update_me)
+    delete_me = _method(accounts.delete_me)
+    me = _method(accounts.me)
+    usage = _method(accounts.usage)
+    models = _method(making.models)
+    model = _method(making.model)
+    generate = _method(making.generate)
+    generate_batch = _method(making.generate_batch)
+    vary = _method(making.vary)
+    jobs = _method(making.jobs)
+    job = _method(making.job)
+    cancel = _method(making.cancel)
+    tracks = _method(library.tracks)
+    track = _method(library.track)
+    update_track = _method(library.update_track)
+    delete_track = _method(library.delete_track)
+    restore_track = _method(library.restore_track)
+    versions = _method(library.versions)
+    waveform = _method(library.waveform)
+    upload = _method(shaping.upload)
+    separate = _method(shaping.separate)
+    mix = _method(shaping.mix)
+    master = _method(shaping.master)
+    transcribe = _method(shaping.transcribe)
+    analyze = _method(shaping.analyze)
+    convert = _method(shaping.convert)
+    effects = _method(shaping.effects)
+    presets = _method(shaping.presets)
+    version = _method(operations.version)
 
     def send(self, call: Call[T]) -> T:
         """Send one call; broken connections and passing failures are tried again where that does no harm."""
@@ -125,7 +127,7 @@ class Client:
         """Wait for a job's success. Raises `JobFailedError` when there is none, `TimeoutError` at the given time."""
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while True:
-            left = calls.LONGEST_WAIT_SECONDS if deadline is None else deadline - time.monotonic()
+            left = call.LONGEST_WAIT_SECONDS if deadline is None else deadline - time.monotonic()
             job = self.job(job_id, wait_seconds=left)
             if job.ended:
                 if job.status != "succeeded":
@@ -140,7 +142,7 @@ class Client:
         while True:
             failure: httpx.TransportError | None = None
             try:
-                with self._http.stream("GET", calls.events_path(job_id), headers=feed.connect()) as response:
+                with self._http.stream("GET", making.events_path(job_id), headers=feed.connect()) as response:
                     if response.is_error:
                         response.read()
                         raise failed_stream(response)
@@ -161,7 +163,7 @@ class Client:
         """The audio of a job while it is made, from its first sample."""
         params = {"format": format}
         try:
-            with self._http.stream("GET", calls.live_path(job_id), params=params) as response:
+            with self._http.stream("GET", making.live_path(job_id), params=params) as response:
                 if response.is_error:
                     response.read()
                     raise ApiError.from_response(response)
@@ -186,7 +188,7 @@ class Client:
         received: Received | None = None,
     ) -> Path:
         """Fetch a track. `received` is told bytes so far, and bytes in all where they are known."""
-        return self._fetch(calls.audio_path(track_id), {"format": format}, path, received)
+        return self._fetch(library.audio_path(track_id), {"format": format}, path, received)
 
     def download_stem(
         self,
@@ -198,7 +200,7 @@ class Client:
         received: Received | None = None,
     ) -> Path:
         """Fetch one stem."""
-        return self._fetch(calls.stem_path(track_id, name), {"format": format}, path, received)
+        return self._fetch(library.stem_path(track_id, name), {"format": format}, path, received)
 
     def download_stems(self, track_id: str, folder: Path, *, format: AudioFormat = "wav") -> list[Path]:  # noqa: A002
         """Fetch every stem into a folder, each under its name."""
@@ -208,18 +210,18 @@ class Client:
 
     def download_midi(self, track_id: str, path: Path) -> Path:
         """Fetch a track's MIDI file."""
-        return self._fetch(calls.midi_path(track_id), {}, path, None)
+        return self._fetch(library.midi_path(track_id), {}, path, None)
 
     def download_file(self, job_id: str, path: Path, *, name: str | None = None) -> Path:
         """Fetch a file that a job made beside tracks; without a name the only one."""
-        return self._fetch(calls.file_path(job_id, name), {}, path, None)
+        return self._fetch(shaping.file_path(job_id, name), {}, path, None)
 
     def download_spectrogram(
         self, track_id: str, path: Path, *, width: int = 1200, height: int = 400, scheme: str = "ember"
     ) -> Path:
         """Fetch a picture of a track (PNG)."""
         params = {"width": str(width), "height": str(height), "scheme": scheme}
-        return self._fetch(calls.spectrogram_path(track_id), params, path, None)
+        return self._fetch(shaping.spectrogram_path(track_id), params, path, None)
 
     def _fetch(self, address: str, params: dict[str, str], path: Path, received: Received | None) -> Path:
         with PartialFile(path) as partial:

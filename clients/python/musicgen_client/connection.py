@@ -11,7 +11,7 @@ from typing import Any, Final, TypedDict, TypeVar
 import httpx
 
 from musicgen_client.auth import ApiKeyAuth, TokenAuth
-from musicgen_client.calls import API, Call
+from musicgen_client.calls.call import API, Call
 from musicgen_client.errors import ApiError, UnexpectedAnswerError
 from musicgen_client.models import Track
 from musicgen_client.tokens import MemoryTokenStore, TokenStore

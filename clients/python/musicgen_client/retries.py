@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import httpx
 
-from musicgen_client.calls import Call
+from musicgen_client.calls.call import Call
 from musicgen_client.errors import ApiError, UnreachableError, retry_after
 
 MOST_REPEATS: Final = 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from functools import partial
 
 import structlog
@@ -26,8 +25,6 @@ router = APIRouter()
 log = structlog.get_logger(__name__)
 
 PATH = "/api/v1/ws"
-SOCKETS_PER_PERSON = 10
-_open: Counter[str] = Counter()
 
 
 @router.websocket(PATH)
@@ -42,7 +39,6 @@ async def follow(socket: WebSocket) -> None:
         request = Request({**socket.scope, "type": "http", "method": "GET", "state": {"request_id": new_id()}})
         await socket.send_denial_response(app_error_response(request, error))
         return
-    _open[caller.subject] += 1
     try:
         protocols = socket.scope.get("subprotocols", [])
         await socket.accept(subprotocol=PROTOCOL if PROTOCOL in protocols else None)
@@ -59,9 +55,7 @@ async def follow(socket: WebSocket) -> None:
             )
             await connection.serve(socket.query_params.get("last_event_id", ""))
     finally:
-        _open[caller.subject] -= 1
-        if not _open[caller.subject]:
-            del _open[caller.subject]
+        gateway.sockets.close(caller.subject)
         log.info("socket", user_id=caller.subject, seconds=round(time.perf_counter() - started, 1))
 
 
@@ -74,12 +68,7 @@ async def _admit(gateway: Collaborators, socket: WebSocket) -> Principal:
             await _count(gateway, "rejected", address)
         raise
     await _count(gateway, "stream", caller.subject, caller.session_id)
-    if _open[caller.subject] >= SOCKETS_PER_PERSON:
-        raise AppError(
-            ErrorCode.RATE_LIMITED,
-            f"At most {SOCKETS_PER_PERSON} sockets may be open at once. Close one first.",
-            retry_after_seconds=10,
-        )
+    gateway.sockets.open(caller.subject)
     return caller
 
 

@@ -19,7 +19,7 @@ from services.generation.backends.protocol import (
     ModelDescription,
 )
 from services.generation.models.residents import Plan, Residents
-from services.generation.models.shelf import ModelShelf
+from services.generation.models.shelf import CONDITIONING, PARAMETERS, ModelShelf
 from services.generation.musicgen.sections import passages
 from services.shared.errors import AppError, ErrorCode
 
@@ -41,20 +41,9 @@ _DEBUG = ModelDescription(
     channels=1,
     max_duration_seconds=300.0,
     default_duration_seconds=10.0,
-    conditioning=("text", "structure", "audio_prompt"),
+    conditioning=CONDITIONING,
     outputs=("audio",),
-    parameters=(
-        "negative_prompt",
-        "guidance_scale",
-        "temperature",
-        "top_k",
-        "top_p",
-        "structure",
-        "bpm",
-        "key",
-        "continue_from_id",
-        "continue_at",
-    ),
+    parameters=PARAMETERS,
     revision="debug-1",
 )
 # Random weights give about ±4 with peaks of ±10.

@@ -22,7 +22,7 @@ from services.shared.errors import AppError
 FAMILY = "musicgen"
 LICENCE = "CC-BY-NC-4.0"
 MAX_SECONDS = 300.0
-_PARAMETERS = (
+PARAMETERS = (
     "negative_prompt",
     "guidance_scale",
     "temperature",
@@ -34,7 +34,7 @@ _PARAMETERS = (
     "continue_from_id",
     "continue_at",
 )
-_CONDITIONING = ("text", "structure", "audio_prompt")
+CONDITIONING = ("text", "structure", "audio_prompt")
 _WEIGHTS = (".safetensors", ".bin")
 _EDGE_BYTES = 2**16
 
@@ -79,9 +79,9 @@ def _known(name: str, size: _Size, *, melody: bool = False, stereo: bool = False
         channels=2 if stereo else 1,
         max_duration_seconds=MAX_SECONDS,
         default_duration_seconds=30.0,
-        conditioning=(*_CONDITIONING, "melody") if melody else _CONDITIONING,
+        conditioning=(*CONDITIONING, "melody") if melody else CONDITIONING,
         outputs=("audio",),
-        parameters=(*_PARAMETERS, "melody_id") if melody else _PARAMETERS,
+        parameters=(*PARAMETERS, "melody_id") if melody else PARAMETERS,
         revision="",
         installed=False,
         attributions=("MusicGen by Meta AI (Copet et al., 2023), CC-BY-NC 4.0",),
@@ -195,8 +195,8 @@ def describe_folder(folder: Path, name: str = "") -> ModelDescription | None:
         size_bytes=size,
         channels=2 if stereo else 1,
         sample_rate_hz=rate if isinstance(rate, int) else base.sample_rate_hz,
-        conditioning=(*_CONDITIONING, "melody") if melody else _CONDITIONING,
-        parameters=(*_PARAMETERS, "melody_id") if melody else _PARAMETERS,
+        conditioning=(*CONDITIONING, "melody") if melody else CONDITIONING,
+        parameters=(*PARAMETERS, "melody_id") if melody else PARAMETERS,
         revision=fingerprint(folder),
     )
 

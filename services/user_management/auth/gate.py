@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.errors import AppError, ErrorCode
+from services.shared.networks import network_of
 from services.user_management.accounts import rules as account_rules
 from services.user_management.accounts.repository import UserRepository
 from services.user_management.accounts.user import User
@@ -16,7 +17,7 @@ from services.user_management.audit.repository import AuditLog
 from services.user_management.auth.passwords import Passwords
 from services.user_management.auth.repository import Device, SessionRepository
 from services.user_management.auth.second_factor import SecondFactors
-from services.user_management.auth.throttle import Attempt, Throttle, network_of
+from services.user_management.auth.throttle import Attempt, Throttle
 from services.user_management.database import Database
 
 _LONGEST_IDENTIFIER = 320

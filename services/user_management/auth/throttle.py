@@ -8,7 +8,6 @@ count, so that strangers' failures never touch it. Names are kept as hashes.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.shared.errors import AppError, ErrorCode
+from services.shared.networks import network_of
 
 _log = structlog.get_logger(__name__)
 
@@ -122,16 +122,3 @@ class Throttle:
             await self._redis.delete(*keys)
         except (RedisError, OSError) as error:
             _log.warning("sign_in_throttle_away", reason=repr(error))
-
-
-def network_of(address: str) -> str:
-    """The network that one subscriber has: an IPv4 address, an IPv6 /64; "unknown" for what is no address."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)

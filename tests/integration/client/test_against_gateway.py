@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from musicgen_client import ApiError, AsyncClient, Client, FileTokenStore, JobFailedError, MemoryTokenStore
-from musicgen_client.calls import audio_path
+from musicgen_client.calls.library import audio_path
 from musicgen_client.downloads import PartialFile
 from musicgen_client.tokens import Tokens
 

@@ -11,7 +11,6 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
 from protos.users.v1 import jobs_pb2
-from services.gateway.routes.ws import SOCKETS_PER_PERSON
 from services.shared.user_feed import publish_to_feed
 from tests.support.gateway_platform import Gateway, Person, running_gateway
 
@@ -198,7 +197,7 @@ async def test_a_flood_ends_its_own_socket_only(gateway: Gateway, ada: Person, b
 
 async def test_one_person_holds_so_many_sockets_and_no_more(gateway: Gateway, ada: Person, bob: Person) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        for _ in range(SOCKETS_PER_PERSON):
+        for _ in range(gateway.app.state.collaborators.sockets.most):
             socket = await stack.enter_async_context(socket_of(gateway, ada))
             await next_message(socket, "hello")
         assert await refusal(uri=url_of(gateway), additional_headers=bearer(ada)) == 429

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import httpx
 
 from protos.users.v1 import jobs_pb2
-from services.gateway.streams.long_answers import MOST_AT_ONCE
 from services.shared.errors import AppError, ErrorCode
 from services.shared.ids import new_id
 from tests.support.gateway_platform import Backend, Gateway, Person, eventually, running_gateway
@@ -274,12 +273,12 @@ async def test_one_person_holds_a_bounded_number_of_long_answers(gateway: Gatewa
     theirs = await jobs.add(bob.user.id)
     calls = [f"/api/v1/jobs/{job.id}/events", f"/api/v1/stream/{job.id}", f"/api/v1/jobs/{job.id}?wait=60"]
     async with contextlib.AsyncExitStack() as opened:
-        for _ in range(MOST_AT_ONCE - 1):
+        long_answers = gateway.app.state.collaborators.long_answers
+        for _ in range(long_answers.most - 1):
             answer = await opened.enter_async_context(ada.http.stream("GET", calls[0]))
             assert answer.status_code == 200
         waiting = asyncio.create_task(ada.http.get(calls[2]))
-        long_answers = gateway.app.state.collaborators.long_answers
-        await eventually(lambda: long_answers.count_of(ada.user.id) == MOST_AT_ONCE, "the wait is not counted")
+        await eventually(lambda: long_answers.count_of(ada.user.id) == long_answers.most, "the wait is not counted")
         for path in calls:
             refused = await ada.http.get(path)
             assert refused.status_code == 429, path

@@ -1,14 +1,10 @@
 """The documentation in a real browser: it renders, and asks nobody else for anything."""
 
-import shutil
-
 import pytest
 from playwright.async_api import async_playwright
 
+from tests.support.chromium import CHROMIUM, FLAGS
 from tests.support.gateway_platform import Gateway
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 pytestmark = [
     pytest.mark.browser,

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from protos.common.v1 import common_pb2
-from protos.users.v1 import jobs_pb2, tracks_pb2
+from protos.users.v1 import tracks_pb2
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
 from services.shared.storage import ObjectStore
@@ -22,16 +22,7 @@ pytestmark = pytest.mark.integration
 
 async def make(service: UserManagement, person: Person, title: str, **fields: Any) -> str:
     """A finished track; its id."""
-    await service.create(person)
-    leased = await service.claim()
-    assert leased is not None
-    content = tracks_pb2.TrackContent(
-        title=title, master_object_key=f"jobs/{leased.job.id}/{leased.fencing_token}/master.flac", **fields
-    )
-    request = jobs_pb2.CompleteRequest(
-        job_id=leased.job.id, lease_id=leased.lease_id, fencing_token=leased.fencing_token, tracks=[content]
-    )
-    return (await call(service.jobs.Complete, request)).job.track_ids[0]
+    return (await service.make_track(person, title=title, **fields)).track_ids[0]
 
 
 async def listed(service: UserManagement, person: Person, limit: int = 20, cursor: str = "", **asked: Any) -> list[str]:

@@ -22,22 +22,7 @@ pytestmark = pytest.mark.integration
 
 async def make_track(service: UserManagement, person: Person, **fields: Any) -> tracks_pb2.Track:
     """A finished job's track."""
-    await service.create(person)
-    leased = await service.claim()
-    assert leased is not None
-    folder = f"jobs/{leased.job.id}/{leased.fencing_token}"
-    content = tracks_pb2.TrackContent(
-        title="Rain",
-        master_object_key=f"{folder}/master.flac",
-        stems=[tracks_pb2.Stem(name="bass", object_key=f"{folder}/stems/bass.flac")],
-        midi_object_key=f"{folder}/song.mid",
-        **fields,
-    )
-    request = jobs_pb2.CompleteRequest(
-        job_id=leased.job.id, lease_id=leased.lease_id, fencing_token=leased.fencing_token, tracks=[content]
-    )
-    job = (await call(service.jobs.Complete, request)).job
-    return await get(service, person, job.track_ids[0])
+    return await get(service, person, (await service.make_track(person, **fields)).track_ids[0])
 
 
 async def get(service: UserManagement, person: Person, track_id: str) -> tracks_pb2.Track:

@@ -16,8 +16,8 @@ from musicgen_client import (
     UnexpectedAnswerError,
     UnreachableError,
     VerificationPendingError,
-    calls,
 )
+from musicgen_client.calls import accounts, library, making
 
 
 def test_generate_sends_only_what_was_given(server: Any, answer: Any, job: Any) -> None:
@@ -295,10 +295,9 @@ async def test_asynchronous_wait_raises_as_the_other_does(server: Any, answer: A
 
 
 @pytest.mark.parametrize("client_class", [Client, AsyncClient])
-@pytest.mark.parametrize("name", ["login", "generate", "jobs", "waveform"])
-def test_methods_are_described_as_their_calls(client_class: type, name: str) -> None:
-    method: Callable[..., Any] = getattr(client_class, name)
-    call = getattr(calls, name)
+@pytest.mark.parametrize("call", [accounts.login, making.generate, making.jobs, library.waveform])
+def test_methods_are_described_as_their_calls(client_class: type, call: Callable[..., Any]) -> None:
+    method: Callable[..., Any] = getattr(client_class, call.__name__)
     assert method.__doc__ == call.__doc__
     assert list(inspect.signature(method).parameters) == ["self", *inspect.signature(call).parameters]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast, get_args
 import typer
 
 if TYPE_CHECKING:
-    from musicgen_client.calls import AudioFormat
+    from musicgen_client.calls.library import AudioFormat
     from musicgen_client.client import Client
     from musicgen_client.models import Track
 
@@ -31,7 +31,7 @@ class Wanted:
 
 def wanted(audio: Path | None, format_name: str | None, stems: Path | None, midi: Path | None) -> Wanted:
     """Check the options; raises a usage error for what cannot work."""
-    from musicgen_client.calls import AudioFormat
+    from musicgen_client.calls.library import AudioFormat
 
     name = format_name or (audio.suffix.lstrip(".").lower() if audio is not None else "") or "wav"
     if name not in get_args(AudioFormat):

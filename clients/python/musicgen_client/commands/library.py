@@ -6,7 +6,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from musicgen_client.calls import TrackSort
+from musicgen_client.calls.library import TrackSort
 from musicgen_client.commands import output
 from musicgen_client.commands.options import (
     DEFAULT_URL,

@@ -25,7 +25,7 @@ from musicgen_client.commands.options import (
 from musicgen_client.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from musicgen_client.calls import GenerateOptions, LiveFormat
+    from musicgen_client.calls.making import GenerateOptions, LiveFormat
     from musicgen_client.client import Client
     from musicgen_client.commands.files import Wanted
     from musicgen_client.commands.progress import JobProgress

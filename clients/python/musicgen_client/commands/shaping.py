@@ -13,7 +13,7 @@ from musicgen_client.commands.options import DEFAULT_URL, Json, Url, connect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicgen_client.calls import AudioFormat
+    from musicgen_client.calls.library import AudioFormat
     from musicgen_client.client import Client
     from musicgen_client.models import Job
 

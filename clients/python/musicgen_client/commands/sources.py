@@ -66,7 +66,7 @@ def deliver(client: Client, job: Job, tracks: list[Track], out: Path | None) -> 
 
     A folder takes everything; a file takes what its ending says: one of the job's files, or the sound of its tracks.
     """
-    from musicgen_client.calls import AudioFormat
+    from musicgen_client.calls.library import AudioFormat
     from musicgen_client.commands.files import default_path, numbered
 
     written: list[Path] = []

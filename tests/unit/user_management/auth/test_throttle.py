@@ -3,22 +3,7 @@ import time
 import pytest
 
 from services.user_management.auth.password_policy import weakness
-from services.user_management.auth.throttle import Attempt, network_of
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("203.0.113.7", "203.0.113.7"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
-        ("", "unknown"),
-        ("not an address", "unknown"),
-    ],
-)
-def test_one_subscriber_is_one_network(address: str, network: str) -> None:
-    assert network_of(address) == network
+from services.user_management.auth.throttle import Attempt
 
 
 def test_owners_networks_do_not_share_counters_with_strangers() -> None:

@@ -1,0 +1,98 @@
+"""Tracks: finding, changing, and where their bytes are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from musicgen_client.calls.call import Call, given, path_to, read_nothing, reader_of
+from musicgen_client.models import (
+    Page,
+    Track,
+    Waveform,
+)
+
+AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "m4a"]
+
+
+TrackSort = Literal["newest", "oldest", "title", "relevance"]
+
+
+READ_TRACK: Final = reader_of(Track)
+
+
+READ_TRACKS: Final = reader_of(Page[Track])
+
+
+def tracks(
+    *,
+    limit: int = 20,
+    cursor: str | None = None,
+    query: str | None = None,
+    tags: Sequence[str] = (),
+    model: str | None = None,
+    public: bool | None = None,
+    parent_id: str | None = None,
+    trashed: bool = False,
+    sort: TrackSort | None = None,
+) -> Call[Page[Track]]:
+    """The caller's tracks that match, newest first unless sorted otherwise; every word of `query` is a beginning."""
+    params: dict[str, Any] = given(
+        limit=str(limit), cursor=cursor, q=query, model=model, parent_id=parent_id, sort=sort
+    )
+    if tags:
+        params["tag"] = list(tags)
+    if public is not None:
+        params["public"] = str(public).lower()
+    if trashed:
+        params["trashed"] = "true"
+    return Call("GET", path_to("tracks"), READ_TRACKS, params=params)
+
+
+def versions(track_id: str) -> Call[Page[Track]]:
+    """Every track that this one came from and that came from it, oldest first."""
+    return Call("GET", path_to("tracks", track_id, "versions"), READ_TRACKS)
+
+
+def restore_track(track_id: str) -> Call[Track]:
+    """Take a track out of the trash."""
+    return Call("POST", path_to("tracks", track_id, "restore"), READ_TRACK)
+
+
+def track(track_id: str) -> Call[Track]:
+    """One track."""
+    return Call("GET", path_to("tracks", track_id), READ_TRACK)
+
+
+def update_track(
+    track_id: str, *, title: str | None = None, tags: Sequence[str] | None = None, public: bool | None = None
+) -> Call[Track]:
+    """Change a track's title, tags or publicity."""
+    body: dict[str, Any] = given(title=title, tags=tags, public=public)
+    return Call("PATCH", path_to("tracks", track_id), READ_TRACK, body=body)
+
+
+def delete_track(track_id: str, *, forever: bool = False) -> Call[None]:
+    """Put a track into the trash, from which it goes after 30 days; with `forever`, remove it at once."""
+    params = {"forever": "true"} if forever else {}
+    return Call("DELETE", path_to("tracks", track_id), read_nothing, params=params)
+
+
+def waveform(track_id: str, *, points: int = 1000) -> Call[Waveform]:
+    """The outline of a track, for drawing; 16 to 8,192 points."""
+    return Call("GET", path_to("tracks", track_id, "waveform"), reader_of(Waveform), params={"points": points})
+
+
+def audio_path(track_id: str) -> str:
+    """Where a track's audio is."""
+    return path_to("tracks", track_id, "audio")
+
+
+def stem_path(track_id: str, name: str) -> str:
+    """Where the audio of one stem is."""
+    return path_to("tracks", track_id, "stems", name, "audio")
+
+
+def midi_path(track_id: str) -> str:
+    """Where a track's MIDI file is."""
+    return path_to("tracks", track_id, "midi")
