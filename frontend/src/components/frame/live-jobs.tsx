@@ -3,9 +3,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { onSignedOut } from "@/lib/api/client";
+import { applyChange } from "@/lib/live/cached-jobs";
 import { LiveFeed } from "@/lib/live/feed";
 import { isActive, keys, playableTrack, useTakes } from "@/lib/music";
-import { answer, api, type Job } from "@/lib/api/client";
+import { answer, api } from "@/lib/api/client";
 import { useSession } from "@/lib/session";
 import { useLivePeaks } from "@/stores/live-peaks";
 import { usePlayer } from "@/stores/player";
@@ -28,14 +29,7 @@ export function LiveJobs() {
     if (!userId) return;
     const feed = new LiveFeed({
       url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/ws`,
-      onJob: (id, change) =>
-        queries.setQueryData<Job[]>(keys.jobs, (jobs) => {
-          if (!jobs?.some((job) => job.id === id)) {
-            void queries.invalidateQueries({ queryKey: keys.jobs });
-            return jobs;
-          }
-          return jobs.map((job) => (job.id === id ? { ...job, ...change } : job));
-        }),
+      onJob: (id, change) => applyChange(queries, id, change),
       onGap: () => void queries.invalidateQueries({ queryKey: keys.jobs }),
       poll: () => void queries.invalidateQueries({ queryKey: keys.jobs }),
     });
