@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import html
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,7 +30,10 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 MAX_PROCESSES = 4
+TESTS_FAILED = 1
 NO_TESTS_COLLECTED = 5
+# How pytest-xdist puts it.
+DIED = re.compile(r"worker 'gw\d+' crashed while running '([^:']+)::")
 OUT_OF_TIME = 124
 # Both runs together. Several times what an idle machine of two cores takes.
 LIMIT_SECONDS = 45 * 60
@@ -107,18 +112,49 @@ def run_limited(command: list[str], seconds: float) -> int:
             print(f"Ended what the tests left running: {', '.join(sorted(names))}.", flush=True)
 
 
-def run_pytest(arguments: list[str], report: Path, seconds: float) -> tuple[int, Counter[str]]:
-    """One run of pytest: its exit code, and how many tests passed, failed and were skipped."""
-    command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments]
-    status = run_limited(command, seconds)
-    counts: Counter[str] = Counter()
+def outcomes_of(report: Path) -> dict[str, str]:
+    """What became of each test of a JUnit report that pytest wrote: "passed", "failed" or "skipped"."""
+    outcomes: dict[str, str] = {}
     if report.exists():
-        for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314 — pytest wrote it just now
-            wrong = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-            skipped = int(suite.get("skipped", 0))
-            passed = int(suite.get("tests", 0)) - wrong - skipped
-            counts.update({"failed": wrong, "skipped": skipped, "passed": passed})
-    return status, counts
+        for case in ElementTree.parse(report).getroot().iter("testcase"):  # noqa: S314 — pytest wrote it just now
+            wrong = case.find("failure") is not None or case.find("error") is not None
+            outcome = "failed" if wrong else "skipped" if case.find("skipped") is not None else "passed"
+            test = f"{case.get('classname')}::{case.get('name')}"
+            # A test that passed and failed in its teardown has two entries.
+            outcomes[test] = "failed" if "failed" in (outcome, outcomes.get(test)) else outcome
+    return outcomes
+
+
+def deadly_files(report: Path) -> list[str]:
+    """The files in whose tests a process of the parallel run died."""
+    return sorted(set(DIED.findall(html.unescape(report.read_text("utf-8"))))) if report.exists() else []
+
+
+def run_pytest(arguments: list[str], report: Path, seconds: float) -> tuple[int, dict[str, str]]:
+    """One run of pytest: its exit code, and what became of each test."""
+    status = run_limited([sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments], seconds)
+    return status, outcomes_of(report)
+
+
+def run_parallel(common: list[str], processes: list[str], folder: Path, deadline: float) -> tuple[int, dict[str, str]]:
+    """Everything but the end-to-end tests.
+
+    A process that a native library brings down takes the verdict of its test along. The trace is printed, and the
+    file runs once more in a process of its own: what fails or dies there has failed.
+    """
+    report = folder / "parallel.xml"
+    status, outcomes = run_pytest(
+        [*common, "tests", "--ignore=tests/e2e", *processes], report, deadline - time.monotonic()
+    )
+    files = deadly_files(report)
+    if not files:
+        return status, outcomes
+    print(f"A process died while it ran {', '.join(files)}: see its trace above. Once more, alone:", flush=True)
+    again, verdicts = run_pytest([*common, *files], folder / "again.xml", deadline - time.monotonic())
+    outcomes |= verdicts
+    if again != 0 or status != TESTS_FAILED:
+        return again or status, outcomes
+    return (TESTS_FAILED if "failed" in outcomes.values() else 0), outcomes
 
 
 def run_tests(seed: str, full: bool, further: list[str]) -> int:
@@ -126,19 +162,17 @@ def run_tests(seed: str, full: bool, further: list[str]) -> int:
     common = [f"--hypothesis-seed={int(seed, 16)}", *([] if full else ["-m", "not slow"]), *further]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # A file stays in one process: its tests share servers and an order of their own.
-    parallel = ["-n", str(min(cores, MAX_PROCESSES)), "--dist", "loadfile"] if cores > 1 else []
-    runs = (["tests", "--ignore=tests/e2e", *parallel], ["tests/e2e"])
-    statuses, total = [], Counter[str]()
+    processes = ["-n", str(min(cores, MAX_PROCESSES)), "--dist", "loadfile"] if cores > 1 else []
     deadline = time.monotonic() + (FULL_LIMIT_SECONDS if full else LIMIT_SECONDS)
-    with tempfile.TemporaryDirectory() as folder:
-        for number, places in enumerate(runs):
-            status, counts = run_pytest([*common, *places], Path(folder) / f"{number}.xml", deadline - time.monotonic())
-            statuses.append(0 if status == NO_TESTS_COLLECTED else status)
-            total.update(counts)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        runs = [run_parallel(common, processes, folder, deadline)]
+        runs.append(run_pytest([*common, "tests/e2e"], folder / "e2e.xml", deadline - time.monotonic()))
+    total = Counter(outcome for _, outcomes in runs for outcome in outcomes.values())
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped", flush=True)
     if not total:
         return NO_TESTS_COLLECTED
-    return next((status for status in statuses if status), 0)
+    return next((status for status, _ in runs if status not in (0, NO_TESTS_COLLECTED)), 0)
 
 
 def main() -> int:
