@@ -15,6 +15,7 @@ from services.gateway.clients.admin import AdminClient
 from services.gateway.clients.credentials import CredentialsClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
+from services.gateway.clients.playlists import PlaylistsClient
 from services.gateway.clients.processing import ProcessingClient
 from services.gateway.clients.tracks import TracksClient
 from services.gateway.config import GatewaySettings
@@ -42,6 +43,7 @@ class Collaborators:
     admin: AdminClient
     jobs: JobsClient
     tracks: TracksClient
+    playlists: PlaylistsClient
     generation: GenerationClient
     processing: ProcessingClient
     authenticator: Authenticator

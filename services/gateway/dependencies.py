@@ -18,6 +18,7 @@ from services.shared.errors import AppError, ErrorCode, FieldViolation
 from services.shared.identity import Principal
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_USERNAME = re.compile(r"[a-z0-9_-]{3,30}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
@@ -46,6 +47,13 @@ def known_id(value: str, noun: str) -> str:
     if _ID.fullmatch(value) is None:
         raise AppError(ErrorCode.NOT_FOUND, f"There is no {noun} of this id.")
     return value
+
+
+def known_username(value: str) -> str:
+    """`value` in lower case if it can be a username. Raises `AppError` (NOT_FOUND)."""
+    if _USERNAME.fullmatch(value.lower()) is None:
+        raise AppError(ErrorCode.NOT_FOUND, "There is nobody of this name.")
+    return value.lower()
 
 
 def idempotency_of(

@@ -25,6 +25,7 @@ from services.gateway.clients.admin import AdminClient
 from services.gateway.clients.credentials import CredentialsClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
+from services.gateway.clients.playlists import PlaylistsClient
 from services.gateway.clients.processing import ProcessingClient
 from services.gateway.clients.tracks import TracksClient
 from services.gateway.collaborators import Collaborators
@@ -49,6 +50,7 @@ from services.gateway.routes import (
     jobs,
     models,
     operations,
+    playlists,
     processing,
     reference,
     security,
@@ -87,6 +89,7 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     stream.router,
     jobs.router,
     tracks.router,
+    playlists.router,
     models.router,
     processing.router,
     uploads.router,
@@ -146,6 +149,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 admin=AdminClient(users_channel, tokens),
                 jobs=JobsClient(users_channel, tokens),
                 tracks=TracksClient(users_channel, tokens),
+                playlists=PlaylistsClient(users_channel, tokens),
                 generation=GenerationClient(generation_channel, tokens),
                 processing=ProcessingClient(processing_channel, tokens),
                 authenticator=Authenticator(

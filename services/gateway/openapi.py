@@ -212,9 +212,9 @@ def _header_names(status: int, operation: dict[str, Any], route: GatewayRoute) -
     names = ["X-Request-ID", *_BY_STATUS.get(status, ())]
     if route.admission is not None:
         names += ["RateLimit", "RateLimit-Policy"]
-    if status == 202 and any(item["name"] == "Idempotency-Key" for item in operation.get("parameters", ())):
+    if status in {201, 202} and any(item["name"] == "Idempotency-Key" for item in operation.get("parameters", ())):
         names += ["Idempotency-Replayed"]
-        if not route.path.endswith("/batch"):
+        if status == 202 and not route.path.endswith("/batch"):
             names.append("Location")
     if "206" in operation["responses"] and status in {200, 206, 304}:
         names += _REPRESENTATION

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import asyncpg
 import orjson
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -33,6 +33,7 @@ _CONFLICTS: Final = frozenset({"40001", "40P01"})
 # Shutting down, crashed, starting up, too many connections; waited too long for a lock, took too long.
 _AWAY: Final = frozenset({"57P01", "57P02", "57P03", "53300", "55P03", "57014"})
 _DISK_FULL: Final = "53100"
+_FOREIGN_KEY_VIOLATION: Final = "23503"
 
 
 def async_url(database_url: str) -> URL:
@@ -155,6 +156,11 @@ def is_transient(error: BaseException) -> bool:
         return sqlstate.startswith("08") or sqlstate in _CONFLICTS or sqlstate in _AWAY
     # A socket that refuses or is missing, a full pool, a closed connection.
     return isinstance(error, PoolTimeoutError | OSError | asyncpg.InterfaceError)
+
+
+def refers_to_nothing(error: IntegrityError) -> bool:
+    """Whether a row that others were to refer to has gone since it was looked up."""
+    return _sqlstate(error) == _FOREIGN_KEY_VIOLATION
 
 
 def _sqlstate(error: BaseException) -> str:

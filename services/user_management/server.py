@@ -16,6 +16,7 @@ from protos.users.v1 import (
     admin_pb2_grpc,
     credentials_pb2_grpc,
     jobs_pb2_grpc,
+    playlists_pb2_grpc,
     tracks_pb2_grpc,
 )
 from services.shared.grpc_server import GrpcServer
@@ -56,6 +57,7 @@ from services.user_management.jobs.watcher import JobWatcher
 from services.user_management.library.service import TrackServicer
 from services.user_management.mail.courier import Courier
 from services.user_management.mail.transport import transport_for
+from services.user_management.playlists.service import PlaylistServicer
 from services.user_management.quotas.rules import milliseconds
 
 STOP_SECONDS: Final = 4.0
@@ -189,6 +191,11 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             tracks_pb2_grpc.add_TrackServiceServicer_to_server,
             TrackServicer(database, tasks),
             "musicgen.users.v1.TrackService",
+        )
+        server.add(
+            playlists_pb2_grpc.add_PlaylistServiceServicer_to_server,
+            PlaylistServicer(database),
+            "musicgen.users.v1.PlaylistService",
         )
         await server.start()
         stack.push_async_callback(server.stop, STOP_SECONDS)

@@ -47,6 +47,9 @@ BODIES = {
     "/api/v1/generate": {"prompt": "x"},
     "/api/v1/generate/batch": {"requests": [{"prompt": "x"}]},
     "/api/v1/tracks/{track_id}": {"title": "taken over"},
+    "/api/v1/playlists": {"title": "x"},
+    "/api/v1/playlists/{playlist_id}": {"title": "taken over"},
+    "/api/v1/playlists/{playlist_id}/tracks/{track_id}": {},
     "/api/v1/processing/convert": {"track_id": "{track_id}", "format": "wav"},
     "/api/v1/processing/separate": {"track_id": "{track_id}"},
     "/api/v1/processing/mix": {"tracks": [{"track_id": "{track_id}"}]},
@@ -77,11 +80,13 @@ class Things:
             model_id="composer",
             key_id=new_id(),
             user_id=new_id(),
+            playlist_id=new_id(),
+            username="grace",
         )
         return f"{path}?wait=0" if route.path.endswith("{job_id}") else path
 
     def body(self, method: str, route: GatewayRoute) -> dict[str, object] | None:
-        if method not in {"POST", "PATCH"} or route.path not in BODIES:
+        if method not in {"POST", "PATCH", "PUT"} or route.path not in BODIES:
             return None
         body = BODIES[route.path]
         return {key: self.track_id if value == "{track_id}" else value for key, value in body.items()}

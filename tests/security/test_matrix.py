@@ -65,7 +65,7 @@ ALONE = [
         r"/(generate|models|processing|stream|uploads)|/(audio|waveform|spectrogram|midi|file)", operation.path
     )
 ]
-OWNED = re.compile(r"\{(job_id|track_id|session_id|key_id)\}")
+OWNED = re.compile(r"\{(job_id|track_id|session_id|key_id|playlist_id)\}")
 
 
 def ids_of(**known: str) -> dict[str, str]:
@@ -75,11 +75,18 @@ def ids_of(**known: str) -> dict[str, str]:
 
 
 async def things_of(accounts: AccountServer, person: Person, http: httpx.AsyncClient) -> dict[str, str]:
-    """A track, its job, a session and a key that are the person's."""
+    """A track, its job, a session, a key and a playlist that are the person's."""
     job = await accounts.users.make_track(person)
     sessions = (await http.get("/api/v1/auth/sessions")).json()["items"]
     key = (await http.post("/api/v1/api-keys", json={"name": "k", "scopes": ["read"]})).json()["key"]
-    return ids_of(job_id=job.id, track_id=job.track_ids[0], session_id=sessions[0]["id"], key_id=key["id"])
+    playlist = (await http.post("/api/v1/playlists", json={"title": "x"})).json()
+    return ids_of(
+        job_id=job.id,
+        track_id=job.track_ids[0],
+        session_id=sessions[0]["id"],
+        key_id=key["id"],
+        playlist_id=playlist["id"],
+    )
 
 
 async def person(accounts: AccountServer) -> tuple[Person, httpx.AsyncClient]:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from protos.generation.v1 import generation_pb2_grpc
 from protos.processing.v1 import processing_pb2_grpc
-from protos.users.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2_grpc, tracks_pb2_grpc
+from protos.users.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2_grpc, playlists_pb2_grpc, tracks_pb2_grpc
 from services.gateway.__main__ import PROTOCOLS, GatewayServer, listen, url_of
 from services.gateway.config import GatewaySettings
 from services.gateway.main import create_app
@@ -27,7 +27,7 @@ from services.shared.storage import ObjectStore
 from tests.support.gateway_services.accounts import Accounts
 from tests.support.gateway_services.generation import Generation
 from tests.support.gateway_services.jobs import Jobs
-from tests.support.gateway_services.library import Tracks
+from tests.support.gateway_services.library import Playlists, Tracks
 from tests.support.gateway_services.processing import Processing
 
 
@@ -101,6 +101,9 @@ class Backend:
             )
             server.add(jobs_pb2_grpc.add_JobServiceServicer_to_server, self.jobs, f"{package}.JobService")
             server.add(tracks_pb2_grpc.add_TrackServiceServicer_to_server, self.tracks, f"{package}.TrackService")
+            server.add(
+                playlists_pb2_grpc.add_PlaylistServiceServicer_to_server, Playlists(), f"{package}.PlaylistService"
+            )
         elif name == "generation":
             server.add(
                 generation_pb2_grpc.add_GenerationServiceServicer_to_server,

@@ -18,7 +18,7 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 import httpx
 
 from musicgen_client.binding import bound
-from musicgen_client.calls import accounts, call, library, making, operations, shaping
+from musicgen_client.calls import accounts, call, collecting, library, making, operations, shaping
 from musicgen_client.calls.call import Call
 from musicgen_client.calls.library import AudioFormat
 from musicgen_client.calls.making import LiveFormat
@@ -93,6 +93,17 @@ class AsyncClient:
     restore_track = _method(library.restore_track)
     versions = _method(library.versions)
     waveform = _method(library.waveform)
+    playlists = _method(collecting.playlists)
+    create_playlist = _method(collecting.create_playlist)
+    playlist = _method(collecting.playlist)
+    update_playlist = _method(collecting.update_playlist)
+    delete_playlist = _method(collecting.delete_playlist)
+    playlist_tracks = _method(collecting.playlist_tracks)
+    put_playlist_track = _method(collecting.put_playlist_track)
+    remove_playlist_track = _method(collecting.remove_playlist_track)
+    playlist_members = _method(collecting.playlist_members)
+    put_playlist_member = _method(collecting.put_playlist_member)
+    remove_playlist_member = _method(collecting.remove_playlist_member)
     upload = _method(shaping.upload)
     separate = _method(shaping.separate)
     mix = _method(shaping.mix)

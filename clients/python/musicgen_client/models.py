@@ -260,6 +260,7 @@ class Track(Answer):
     spec: dict[str, Any] | None = None
     created_at: datetime | None = None
     deleted_at: datetime | None = None
+    hidden_at: datetime | None = None
     links: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("stems", mode="before")

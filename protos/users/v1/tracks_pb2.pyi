@@ -228,6 +228,7 @@ class Track(_message.Message):
     JOB_ID_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     DELETED_AT_FIELD_NUMBER: _builtins.int
+    HIDDEN_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     owner_id: _builtins.str
     """The owner's id."""
@@ -243,6 +244,10 @@ class Track(_message.Message):
     def deleted_at(self) -> _timestamp_pb2.Timestamp:
         """Since when it lies in the trash; unset: it does not."""
 
+    @_builtins.property
+    def hidden_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when moderators keep it from everybody but its owner; unset: they do not."""
+
     def __init__(
         self,
         *,
@@ -253,10 +258,11 @@ class Track(_message.Message):
         job_id: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         deleted_at: _timestamp_pb2.Timestamp | None = ...,
+        hidden_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "id", b"id", "job_id", b"job_id", "owner_id", b"owner_id", "owner_username", b"owner_username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at", "id", b"id", "job_id", b"job_id", "owner_id", b"owner_id", "owner_username", b"owner_username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

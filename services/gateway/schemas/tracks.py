@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from protos.processing.v1 import processing_pb2
 from protos.users.v1 import tracks_pb2
 from services.gateway.schemas.body import Body, Line
-from services.gateway.schemas.times import to_datetime
+from services.gateway.schemas.times import optional_datetime, to_datetime
 from services.gateway.tokens.links import Links
 
 
@@ -63,6 +63,9 @@ class Track(BaseModel):
     spec: Annotated[dict[str, Any] | None, Field(description="What was understood of the prompt.")]
     created_at: datetime
     deleted_at: Annotated[datetime | None, Field(description="Since when it lies in the trash.")] = None
+    hidden_at: Annotated[
+        datetime | None, Field(description="Since when moderators keep it from everybody but its owner.")
+    ] = None
     links: Annotated[
         dict[str, str],
         Field(
@@ -108,7 +111,8 @@ class Track(BaseModel):
             precision=content.precision,
             spec=orjson.loads(content.spec_json) if content.spec_json else None,
             created_at=to_datetime(message.created_at),
-            deleted_at=to_datetime(message.deleted_at) if message.HasField("deleted_at") else None,
+            deleted_at=optional_datetime(message, "deleted_at"),
+            hidden_at=optional_datetime(message, "hidden_at"),
             links=_links_of(message, links),
         )
 

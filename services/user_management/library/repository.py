@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.accounts.tables import users
 from services.user_management.library.search import Wanted, cursor_at, matching, sorted_after
 from services.user_management.library.tables import stems, tracks
 from services.user_management.library.track import Stem, Track, TrackContent
+from services.user_management.library.visibility import heard_by
 
 _CONTENT: Final = tuple(field.name for field in fields(TrackContent) if field.name != "stems")
 _LISTS: Final = frozenset({"tags", "licence_attributions"})
@@ -42,21 +43,19 @@ class TrackRepository:
 
     async def visible(self, track_id: UUID, viewer_id: UUID) -> Track | None:
         """One track, if the viewer may hear it. What lies in the trash nobody hears."""
-        found = await self._found(
-            _tracks().where(
-                tracks.c.id == track_id,
-                tracks.c.deleted_at.is_(None),
-                or_(tracks.c.owner_id == viewer_id, tracks.c.public),
-            )
-        )
+        found = await self._found(select_tracks().where(tracks.c.id == track_id, heard_by(viewer_id)))
         return found[0] if found else None
+
+    async def found(self, query: Select[Any]) -> list[tuple[Track, Row[Any]]]:
+        """The tracks of a query that began as `select_tracks`, each with its row, for what was added to it."""
+        rows = (await self._connection.execute(query)).all()
+        parts = await self._stems_of([row.id for row in rows])
+        return [(_track(row, parts[row.id]), row) for row in rows]
 
     async def listed(self, owner_id: UUID, wanted: Wanted, cursor: str, limit: int) -> list[tuple[Track, str]]:
         """The owner's tracks that match, in the wanted order; each with the cursor behind it."""
-        query = sorted_after(_tracks().where(*matching(wanted, owner_id)), wanted, cursor).limit(limit)
-        rows = (await self._connection.execute(query)).all()
-        parts = await self._stems_of([row.id for row in rows])
-        return [(_track(row, parts[row.id]), cursor_at(wanted.order, row.place, row.id)) for row in rows]
+        query = sorted_after(select_tracks().where(*matching(wanted, owner_id)), wanted, cursor).limit(limit)
+        return [(track, cursor_at(wanted.order, row.place, row.id)) for track, row in await self.found(query)]
 
     async def versions(self, track_id: UUID, owner_id: UUID, limit: int) -> list[Track]:
         """The tree of the owner's tracks that this one belongs to, oldest first; empty when it is none of theirs."""
@@ -68,7 +67,7 @@ class TrackRepository:
         up = up.union(parent)
         down = select(up.c.id).cte("down", recursive=True)
         down = down.union(select(tracks.c.id).where(mine).join(down, tracks.c.parent_id == down.c.id))
-        query = _tracks().where(tracks.c.id.in_(select(down.c.id))).order_by(tracks.c.id).limit(limit)
+        query = select_tracks().where(tracks.c.id.in_(select(down.c.id))).order_by(tracks.c.id).limit(limit)
         return await self._found(query)
 
     async def set_deleted(self, track_id: UUID, owner_id: UUID, deleted: bool) -> bool:
@@ -101,7 +100,7 @@ class TrackRepository:
     async def delete(self, track_id: UUID, owner_id: UUID) -> Track | None:
         """Remove one of the owner's tracks; what it was."""
         found = await self._found(
-            _tracks().where(tracks.c.id == track_id, tracks.c.owner_id == owner_id).with_for_update(of=tracks)
+            select_tracks().where(tracks.c.id == track_id, tracks.c.owner_id == owner_id).with_for_update(of=tracks)
         )
         if not found:
             return None
@@ -115,13 +114,11 @@ class TrackRepository:
 
     async def object_keys_of_job(self, job_id: UUID) -> set[str]:
         """Every object that a track of this job refers to."""
-        found = await self._found(_tracks().where(tracks.c.job_id == job_id))
+        found = await self._found(select_tracks().where(tracks.c.job_id == job_id))
         return {key for track in found for key in track.content.object_keys}
 
     async def _found(self, query: Select[Any]) -> list[Track]:
-        rows = (await self._connection.execute(query)).all()
-        parts = await self._stems_of([row.id for row in rows])
-        return [_track(row, parts[row.id]) for row in rows]
+        return [track for track, _ in await self.found(query)]
 
     async def _stems_of(self, track_ids: Sequence[UUID]) -> defaultdict[UUID, list[Stem]]:
         parts: defaultdict[UUID, list[Stem]] = defaultdict(list)
@@ -132,7 +129,8 @@ class TrackRepository:
         return parts
 
 
-def _tracks() -> Select[Any]:
+def select_tracks() -> Select[Any]:
+    """All that makes up a track but its stems; the owner is joined as `users`."""
     columns = [column for column in tracks.c if column.name != "words"]
     return select(*columns, users.c.username.label("owner_username")).join(users, users.c.id == tracks.c.owner_id)
 
@@ -148,6 +146,7 @@ def _track(row: Row[Any], parts: Sequence[Stem]) -> Track:
         created_at=row.created_at,
         content=TrackContent(**content, stems=tuple(parts)),
         deleted_at=row.deleted_at,
+        hidden_at=row.hidden_at,
     )
 
 

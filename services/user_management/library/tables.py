@@ -66,6 +66,8 @@ tracks: Final = Table(
     Column("created_at", INSTANT, nullable=False, server_default=func.now()),
     # Since when it lies in the trash.
     Column("deleted_at", INSTANT),
+    # Since when moderators keep it from everybody but its owner.
+    Column("hidden_at", INSTANT),
     Column("words", TSVECTOR, Computed(_WORDS, persisted=True)),
     Index(None, "owner_id", "id"),
     Index(None, "job_id"),

@@ -81,3 +81,5 @@ class Track:
     content: TrackContent
     # Since when it lies in the trash.
     deleted_at: datetime | None = None
+    # Since when moderators keep it from everybody but its owner.
+    hidden_at: datetime | None = None

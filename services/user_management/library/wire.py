@@ -87,6 +87,7 @@ def track_message(track: Track) -> tracks_pb2.Track:
         job_id=str(track.job_id),
         created_at=timestamp(track.created_at),
         deleted_at=timestamp(track.deleted_at),
+        hidden_at=timestamp(track.hidden_at),
         content=tracks_pb2.TrackContent(
             title=content.title,
             prompt=content.prompt,

@@ -1,7 +1,7 @@
 # ruff: noqa: N802 — the methods are named as in the protos
 """A library in a dictionary; over real gRPC."""
 
-from protos.users.v1 import accounts_pb2, tracks_pb2, tracks_pb2_grpc
+from protos.users.v1 import accounts_pb2, playlists_pb2_grpc, tracks_pb2, tracks_pb2_grpc
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import require_user
 from services.shared.ids import new_id
@@ -98,3 +98,14 @@ class Tracks(tracks_pb2_grpc.TrackServiceServicer):
         root = track.content.parent_id or track.id
         tree = [each for each in self.tracks.values() if root in (each.id, each.content.parent_id)]
         return tracks_pb2.ListVersionsResponse(tracks=tree)
+
+
+class Playlists(playlists_pb2_grpc.PlaylistServiceServicer):
+    """No playlist at all: the real ones are tested with the real user_management."""
+
+    def __init__(self) -> None:
+        for name in ("PutPlaylistTrack", "RemovePlaylistTrack"):
+            setattr(self, name, self._nothing)
+
+    async def _nothing(self, request, context):
+        raise not_found("playlist")
