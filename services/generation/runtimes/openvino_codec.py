@@ -6,8 +6,6 @@ reflected and whose state is not complete, run in torch, on the same state.
 
 from __future__ import annotations
 
-import numpy as np
-import openvino as ov
 import torch
 from torch import Tensor
 
@@ -16,6 +14,7 @@ from services.generation.musicgen.audio_codec import AudioCodec, StreamState
 from services.generation.musicgen.codec import Codec, CodecState
 from services.generation.runtimes.codec_graph import CodecGraph
 from services.generation.runtimes.codec_state import set_state_tensors, state_tensors
+from services.generation.runtimes.compiled_graph import CompiledGraph
 from services.generation.runtimes.turns import Turns
 
 # Any codes do: only the shapes of the states are read.
@@ -44,8 +43,7 @@ class OpenVinoCodec:
         if threads:
             properties["INFERENCE_NUM_THREADS"] = threads
         graph = CodecGraph(codec.decoder, CHUNK_FRAMES).build(sample.layers)
-        compiled = ov.Core().compile_model(graph, "CPU", properties)
-        self._request = compiled.create_infer_request()
+        self._graph = CompiledGraph(graph, properties)
         self._turns = turns or Turns()
 
     def initial_state(self) -> StreamState:
@@ -61,15 +59,12 @@ class OpenVinoCodec:
     @torch.inference_mode()
     def _chunk(self, codes: Tensor, state: CodecState) -> Tensor:
         held = state_tensors(state)
-        inputs = [self._codec.quantizer(codes).contiguous(), *(tensor.contiguous() for tensor in held)]
+        inputs = [self._codec.quantizer(codes), *held]
         with self._turns:
             for index, tensor in enumerate(inputs):
-                self._request.set_input_tensor(index, ov.Tensor(tensor.numpy()))
-            self._request.infer()
-            outputs = [
-                torch.from_numpy(np.array(self._request.get_output_tensor(index).data))
-                for index in range(1 + len(held))
-            ]
+                self._graph.set(index, tensor.numpy())
+            self._graph.run()
+            outputs = [torch.from_numpy(self._graph.output(index)) for index in range(1 + len(held))]
         set_state_tensors(state, outputs[1:])
         return outputs[0][0]
 

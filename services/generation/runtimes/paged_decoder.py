@@ -8,14 +8,14 @@ layers: which rows run together changes rounding (another shape, another kernel)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
 from services.generation.musicgen.configuration import DecoderConfiguration
 from services.generation.musicgen.decoder import sinusoidal_positions
+from services.generation.runtimes.compiled_graph import CompiledGraph
 from services.generation.runtimes.decoder_graph import BLOCK_POSITIONS, DecoderGraph
 from services.generation.runtimes.decoder_weights import DecoderWeights
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
@@ -41,7 +41,6 @@ class _CrossInputs:
 
     rows: tuple[int, ...] = ()
     memories: tuple[CrossRow, ...] = ()
-    tensors: list[ov.Tensor] = field(default_factory=list)
 
 
 class PagedDecoder:
@@ -64,15 +63,10 @@ class PagedDecoder:
         self._embeddings = [weights.plain[f"embed_tokens.{index}.weight"] for index in range(configuration.codebooks)]
         self._positions = sinusoidal_positions(configuration.cache_positions, configuration.hidden_size).numpy()
         self._row_blocks = -(-configuration.cache_positions // BLOCK_POSITIONS)
-        core = ov.Core()
-        compiled = core.compile_model(
-            DecoderGraph(configuration, weights).build(), "CPU", _properties(configuration, precision, threads)
+        self._graph = CompiledGraph(
+            DecoderGraph(configuration, weights).build(), _properties(configuration, precision, threads)
         )
-        self._request = compiled.create_infer_request()
-        # The tensors do not keep the arrays alive.
-        self._caches, self._cache_memory = _allocate(compiled, rows * self._row_blocks)
-        for name, tensor in self._caches.items():
-            self._request.set_tensor(name, tensor)
+        _allocate_caches(self._graph, rows * self._row_blocks)
         self._cross: dict[int, CrossRow] = {}
         self._cross_inputs = _CrossInputs()
         zeros = np.zeros((configuration.layers, configuration.heads, 1, configuration.head_size), np.float32)
@@ -115,33 +109,28 @@ class PagedDecoder:
             # The graph cannot do without any: reading zeros gives zeros, as reading nothing does.
             reading = max(1, len(conditioned))
             self._bring_cross(tuple(rows[index] for index in order[:reading]))
-            self._set("cross_split", np.array([reading * length, (count - reading) * length], np.int64))
-        self._set("inputs", np.ascontiguousarray(x[order].reshape(count * length, size)))
+            self._graph.set("cross_split", np.array([reading * length, (count - reading) * length], np.int64))
+        self._graph.set("inputs", x[order].reshape(count * length, size))
         self._page([rows[index] for index in order], past[order], length)
         with self._turns:
-            self._request.infer()
-        flat = self._request.get_output_tensor(0).data
-        logits = np.empty((count, length, configuration.codebooks, configuration.vocabulary), np.float32)
-        logits[order] = flat.reshape(logits.shape)
-        return logits
+            self._graph.run()
+        logits = self._graph.output(0).reshape(count, length, configuration.codebooks, configuration.vocabulary)
+        return logits if order == sorted(order) else logits[np.argsort(order)]
 
     def close(self) -> None:
         """Let the caches and the compiled model go. Idempotent; nothing runs afterwards."""
-        if hasattr(self, "_request"):
-            del self._request
-        self._caches.clear()
-        self._cache_memory.clear()
+        self._graph.close()
         self._cross.clear()
         self._cross_inputs = _CrossInputs()
 
     def _page(self, rows: Sequence[int], past: NDArray[np.int32], length: int) -> None:
         blocks = -(-(past + length) // BLOCK_POSITIONS)
         indices = [row * self._row_blocks + np.arange(used) for row, used in zip(rows, blocks, strict=True)]
-        self._set("past_lens", past)
-        self._set("subsequence_begins", np.arange(len(rows) + 1, dtype=np.int32) * np.int32(length))
-        self._set("block_indices", np.concatenate(indices).astype(np.int32))
-        self._set("block_indices_begins", np.concatenate([[0], np.cumsum(blocks)]).astype(np.int32))
-        self._set("max_context_len", np.array(past.max() + length, np.int32))
+        self._graph.set("past_lens", past)
+        self._graph.set("subsequence_begins", np.arange(len(rows) + 1, dtype=np.int32) * np.int32(length))
+        self._graph.set("block_indices", np.concatenate(indices).astype(np.int32))
+        self._graph.set("block_indices_begins", np.concatenate([[0], np.cumsum(blocks)]).astype(np.int32))
+        self._graph.set("max_context_len", np.array(past.max() + length, np.int32))
 
     def _bring_cross(self, rows: tuple[int, ...]) -> None:
         """Set the cross-attention inputs, unless they are what they were in the last run."""
@@ -155,8 +144,7 @@ class PagedDecoder:
         mask = np.full((len(rows), 1, 1, longest), _MASKED, np.float32)
         for index, memory in enumerate(memories):
             mask[index, :, :, : memory.keys.shape[2]] = 0.0
-        tensors = [ov.Tensor(mask)]
-        self._request.set_tensor("cross_mask", tensors[0])
+        self._graph.set("cross_mask", mask)
         scale = np.float32(head**-0.5)
         for layer in range(configuration.layers):
             keys = np.zeros((len(rows), heads, head, longest), np.float32)
@@ -165,13 +153,9 @@ class PagedDecoder:
                 length = memory.keys.shape[2]
                 np.multiply(memory.keys[layer].swapaxes(1, 2), scale, out=keys[index, :, :, :length])
                 values[index, :, :length] = memory.values[layer]
-            for kind, array in (("key", keys), ("value", values)):
-                tensors.append(ov.Tensor(array))
-                self._request.set_tensor(f"cross_{kind}.{layer}", tensors[-1])
-        self._cross_inputs = _CrossInputs(rows, memories, tensors)
-
-    def _set(self, name: str, array: NDArray[np.generic]) -> None:
-        self._request.set_tensor(name, ov.Tensor(array))
+            self._graph.set(f"cross_key.{layer}", keys)
+            self._graph.set(f"cross_value.{layer}", values)
+        self._cross_inputs = _CrossInputs(rows, memories)
 
 
 def _properties(configuration: DecoderConfiguration, precision: Precision, threads: int) -> dict[str, object]:
@@ -201,17 +185,13 @@ def _properties(configuration: DecoderConfiguration, precision: Precision, threa
     return properties
 
 
-def _allocate(compiled: ov.CompiledModel, blocks: int) -> tuple[dict[str, ov.Tensor], list[NDArray[np.generic]]]:
-    """The caches in the shapes that the plugin chose for its precision, and the memory that they lie in.
+def _allocate_caches(graph: CompiledGraph, blocks: int) -> None:
+    """Give the graph caches in the shapes that the plugin chose for its precision.
 
     Zeros, whose pages cost nothing until they are written; a tensor of OpenVINO's own would hold what was there before.
     """
-    caches, memory = {}, []
-    for port in compiled.inputs:
-        name = port.get_any_name()
+    for name, port in graph.inputs.items():
         if name.startswith(("key_cache.", "value_cache.")):
             kind, shape = port.get_element_type(), port.get_partial_shape()
             sizes = [blocks, *(shape[axis].get_length() for axis in range(1, 4))]
-            memory.append(np.zeros(sizes, {1: np.uint8, 2: np.uint16, 4: np.float32}[kind.size]))
-            caches[name] = ov.Tensor(memory[-1], ov.Shape(sizes), kind)
-    return caches, memory
+            graph.share(name, np.zeros(sizes, {1: np.uint8, 2: np.uint16, 4: np.float32}[kind.size]), kind)
