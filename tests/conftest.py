@@ -5,9 +5,14 @@ import signal
 
 from hypothesis import settings
 
+from services.shared.kernel_cache import share_kernel_cache
+
 # How long one example takes says nothing on a machine that others use too; pytest-timeout bounds the whole test.
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
+
+# Test processes run side by side and compile the same kernels into one folder.
+share_kernel_cache()
 
 # A test means what it says wherever it runs: below a dumb terminal, in an instance's own environment, or in the
 # background of a shell, which hands SIGINT down as ignored.

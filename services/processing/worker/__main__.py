@@ -25,6 +25,7 @@ from services.processing.worker.celery_app import QUEUE, celery_app, register_ta
 from services.processing.worker.child import Child
 from services.processing.worker.lifeline import Lifeline
 from services.shared.errors import AppError
+from services.shared.kernel_cache import share_kernel_cache
 from services.shared.logging import configure_logging
 from services.shared.secrets import Secrets
 from services.shared.telemetry import configure_tracing, start_metrics_server
@@ -51,6 +52,7 @@ class WorkerProcess:
         self.configure_logging()
         configure_tracing(SERVICE, self._settings.otlp_endpoint)
         self._start_metrics()
+        share_kernel_cache()
         self._child = Child(self._settings, self._lifeline)
         self._child.start()
 

@@ -1,0 +1,49 @@
+"""numba's cache of compiled kernels, shared by processes that compile at the same time.
+
+numba (0.68, `core/caching.py`) reads an index, chooses the next free file name, writes the index and then the file. Two
+processes that meet there give the same name to two kernels, and whoever reads it later runs machine code that was made
+for other arguments: a wrong result or a segmentation fault (numba issues 4807 and 10128). Here that is done under a
+lock of the folder, which readers share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+_LOCK_NAME = "kernels.lock"
+
+
+def share_kernel_cache() -> None:
+    """Make this process use the cache under the lock, before its first kernel. Idempotent; nothing without numba."""
+    if importlib.util.find_spec("numba") is None:
+        return
+    from numba.core.caching import IndexDataCacheFile
+
+    for name, operation in (("save", fcntl.LOCK_EX), ("flush", fcntl.LOCK_EX), ("load", fcntl.LOCK_SH)):
+        method = getattr(IndexDataCacheFile, name)
+        if not hasattr(method, "__wrapped__"):
+            setattr(IndexDataCacheFile, name, _locked(method, operation))
+
+
+def _locked(method: Callable[..., Any], operation: int) -> Callable[..., Any]:
+    def run(cache: Any, *arguments: Any) -> Any:
+        with _lock(Path(cache._cache_path), operation):
+            return method(cache, *arguments)
+
+    run.__wrapped__ = method  # type: ignore[attr-defined]
+    return run
+
+
+@contextlib.contextmanager
+def _lock(folder: Path, operation: int) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        # A folder that nobody may write holds a cache that nobody changes; one that is not there yet holds none.
+        with contextlib.suppress(OSError):
+            file = stack.enter_context((folder / _LOCK_NAME).open("ab"))
+            fcntl.flock(file, operation)
+        yield
