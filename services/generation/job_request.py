@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from services.generation.backends.protocol import GenerationRequest, Retake, Section
+from services.generation.composer.recipe import extensions_as_json, extensions_from_json
 from services.shared.errors import AppError, ErrorCode
 
 # Where generations wait in the ledger, and what they are there.
@@ -57,6 +58,8 @@ def encode(
         ]
     if request.retakes:
         body["retakes"] = [dataclasses.asdict(retake) for retake in request.retakes]
+    if request.extensions:
+        body["extensions"] = extensions_as_json(request.extensions)
     if trace:
         body[TRACE_KEY] = dict(trace)
     if sources:
@@ -74,6 +77,7 @@ def decode(text: str) -> tuple[GenerationRequest, dict[str, str]]:
             duration_seconds=body.pop("duration"),
             structure=tuple(Section(**section) for section in body.pop("structure", ())),
             retakes=tuple(Retake(**retake) for retake in body.pop("retakes", ())),
+            extensions=extensions_from_json(body.pop("extensions", ())),
             **body,
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:

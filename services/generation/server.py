@@ -14,6 +14,7 @@ from protos.users.v1 import jobs_pb2, jobs_pb2_grpc
 from services.generation import job_request
 from services.generation.backends.protocol import ModelDescription
 from services.generation.catalogue import ModelCatalogue
+from services.generation.extensions import Extensions
 from services.generation.live.broadcast import Broadcasts
 from services.generation.live.encoders import check_format
 from services.generation.sources import TrackSources
@@ -56,6 +57,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         self._resident = resident
         self._sources = sources
         self._variations = Variations(catalogue, sources)
+        self._extensions = Extensions(catalogue, sources)
 
     async def Submit(  # noqa: N802 — the wire's name
         self, request: generation_pb2.SubmitRequest, context: Any
@@ -87,9 +89,13 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     async def _create_request(self, request: generation_pb2.SubmitRequest, token: str) -> jobs_pb2.CreateRequest:
         if request.request.variation_of_id:
             checked, model = await self._variations.check(request.request, token)
+        elif self._extensions.takes(request.request):
+            checked, model = await self._extensions.check(request.request, token)
         else:
             checked, model = self._checker.check(request.request)
-        sources = await self._sources.resolve(checked, token)
+        # Songs that come from notes need nobody's sound.
+        from_notes = checked.variation_of_id or checked.extensions
+        sources = {} if from_notes else await self._sources.resolve(checked, token)
         return jobs_pb2.CreateRequest(
             kind=job_request.KIND,
             queue=job_request.QUEUE,

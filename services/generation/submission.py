@@ -105,11 +105,7 @@ class RequestChecker:
         found.raise_if_any()
         if model is None:
             raise AssertionError("A missing model is a violation.")
-        if not model.installed:
-            raise AppError(
-                ErrorCode.MODEL_NOT_INSTALLED,
-                f"The model {model.id} is not installed here. Install it, or choose another one.",
-            )
+        require_installed(model)
         request = GenerationRequest(
             prompt=prompt,
             duration_seconds=duration,
@@ -219,6 +215,23 @@ def _structure(wire: GenerateRequest, found: _Violations) -> tuple[Section, ...]
             )
         )
     return tuple(sections)
+
+
+def require_installed(model: ModelDescription) -> None:
+    """Raise MODEL_NOT_INSTALLED for a model that cannot be used yet."""
+    if not model.installed:
+        raise AppError(
+            ErrorCode.MODEL_NOT_INSTALLED,
+            f"The model {model.id} is not installed here. Install it, or choose another one.",
+        )
+
+
+def asked_structure(wire: GenerateRequest) -> tuple[Section, ...]:
+    """The asked form. Raises VALIDATION with every section that makes no sense."""
+    found = _Violations()
+    structure = _structure(wire, found)
+    found.raise_if_any()
+    return structure
 
 
 def _spec(wire: GenerateRequest, found: _Violations) -> dict[str, Any]:

@@ -50,6 +50,16 @@ def test_first_song_from_sign_up_to_file(musicgen, tmp_path: Path) -> None:
     assert info.frames / info.samplerate == pytest.approx(6, abs=0.01)
 
 
+def test_a_song_is_made_longer(musicgen, member: str, tmp_path: Path) -> None:
+    musicgen("generate", "lofi, 80 bpm", "--duration", "10", "-o", "song.wav")
+    (track,) = json.loads(musicgen("tracks", "--json").stdout)["items"]
+    musicgen("extend", track["id"], "--duration", "25", "--at", "6", "--title", "Longer", "-o", "longer.wav")
+    info = soundfile.info(tmp_path / "longer.wav")
+    assert info.frames / info.samplerate == pytest.approx(25, abs=0.01)
+    refused = musicgen("extend", track["id"], "--duration", "5", expect=2)
+    assert "whole length" in refused.stderr
+
+
 def test_token_file_is_private(musicgen, member: str, tmp_path: Path) -> None:
     files = [path for path in (tmp_path / "config").rglob("*") if path.is_file()]
     assert files

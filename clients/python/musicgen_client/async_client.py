@@ -83,6 +83,7 @@ class AsyncClient:
     generate = _method(making.generate)
     generate_batch = _method(making.generate_batch)
     vary = _method(making.vary)
+    extend = _method(making.extend)
     jobs = _method(making.jobs)
     job = _method(making.job)
     cancel = _method(making.cancel)

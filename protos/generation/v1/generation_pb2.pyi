@@ -71,9 +71,11 @@ class GenerateRequest(_message.Message):
     melody_id: _builtins.str
     """Id of a track whose melody the song follows; empty: none."""
     continue_from_id: _builtins.str
-    """Id of a track that the song goes on from; empty: none."""
+    """Id of a track that the song goes on from; empty: none. The composer makes one of its own songs longer: then duration is that
+    of the whole, prompt and structure are about what is added, and prompt may be empty.
+    """
     continue_at: _builtins.float
-    """The second of that track at which the song begins; unset: its end."""
+    """The second of that track from which on there is new music; unset: its end."""
     variation_of_id: _builtins.str
     """Id of a track of the composer that is varied: its form and harmony stay, the rest is made anew. Only seed, title, public and
     regenerate go with it. Empty: none.

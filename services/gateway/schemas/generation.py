@@ -67,6 +67,7 @@ class GenerateRequest(Body):
         json_schema_extra={
             "examples": [
                 {"prompt": "warm lo-fi hip hop with a lazy piano", "duration": 30, "seed": 7},
+                {"continue_from_id": "01a1fdea-3ed7-76fa-b20f-cd595922d4bd", "duration": 120},
                 {
                     "prompt": "driving synthwave",
                     "model": "composer",
@@ -85,13 +86,23 @@ class GenerateRequest(Body):
             "Only `seed`, `title`, `public` and `regenerate` go with it."
         ),
     ] = None
+    continue_from_id: Annotated[
+        TrackId | None,
+        Field(
+            description="A track that the song goes on from. Models that hear it make a track of what comes after it; the "
+            "composer makes one of its own songs longer, as one song with the same key, tempo, players and motifs, and "
+            "then takes `duration` (of the whole), `continue_at`, `prompt` and `structure` (of what is added), `seed`, "
+            "`title` and `public`."
+        ),
+    ] = None
     prompt: Annotated[
         SaidText | None,
         Field(
             min_length=1,
             max_length=LONGEST_PROMPT,
             validate_default=True,
-            description="The music in words. Needed, except with `variation_of`.",
+            description="The music in words. Needed, except with `variation_of` and where the composer goes on with a "
+            "song.",
         ),
     ] = None
     duration: Annotated[float | None, Field(gt=0, le=LONGEST_SECONDS, description="Seconds.", examples=[30])] = None
@@ -122,9 +133,14 @@ class GenerateRequest(Body):
     title: Annotated[Line | None, Field(max_length=200)] = None
     public: Annotated[bool, Field(description="Whether everybody may hear the track.")] = False
     melody_id: Annotated[TrackId | None, Field(description="A track whose melody the song follows.")] = None
-    continue_from_id: Annotated[TrackId | None, Field(description="A track that the song goes on from.")] = None
     continue_at: Annotated[
-        float | None, Field(ge=0, le=36_000, description="The second of that track at which the song begins.")
+        float | None,
+        Field(
+            ge=0,
+            le=36_000,
+            description="The second of that track from which on there is new music; the composer takes the nearest bar. "
+            "Left out: its end.",
+        ),
     ] = None
     regenerate: Annotated[
         Regenerate | None, Field(description="Play one section of that song anew and leave all others as they are.")
@@ -133,8 +149,9 @@ class GenerateRequest(Body):
     @field_validator("prompt")
     @classmethod
     def _says_what_to_make(cls, value: str | None, info: ValidationInfo) -> str | None:
-        # `variation_of` stands before it, so that it is known here.
-        if value is None and info.data.get("variation_of") is None:
+        # These stand before it, so that they are known here.
+        beginnings = ("variation_of", "continue_from_id")
+        if value is None and all(info.data.get(name) is None for name in beginnings):
             raise PydanticCustomError("missing", "This value is required.")
         return value
 

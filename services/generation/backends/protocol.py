@@ -57,11 +57,29 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Retake:
-    """A section of a song that is played anew with a seed of its own; `occurrence` counts from 1, 0 means each."""
+    """A section of a song that is played anew with a seed of its own; `occurrence` counts from 1, 0 means each.
+
+    `after` is how many extensions the song had by then.
+    """
 
     section: str
     seed: int
     occurrence: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """How a song of the composer went on: from bar `bar` of the song that was `from_seconds` long until then.
+
+    `prompt` and `structure` are about what was added.
+    """
+
+    bar: int
+    from_seconds: float
+    seed: int
+    prompt: str = ""
+    structure: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +114,8 @@ class GenerationRequest:
     variation_of_id: str = ""
     frame_seed: int | None = None
     retakes: tuple[Retake, ...] = ()
+    # How that song was made longer, step by step; `duration_seconds` is what it is after the last one.
+    extensions: tuple[Extension, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def write_bass(plan: Plan, layer: Layer, bars: list[int]) -> list[Event]:
         section = plan.section_of(bar)
         energy = plan.energy_of(bar)
         text = choose_pattern(plan, layer, section.kind, energy)
-        stream = plan.stream(layer.name, section.kind, section.occurrence, bar - section.start_bar)
+        stream = plan.stream(layer.name, *section.place, bar - section.start_bar)
         start = bar * plan.meter.bar_ticks
         if text == "w":
             events.extend(walker.bar(bar, energy, stream))

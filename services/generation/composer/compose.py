@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from services.generation.backends.protocol import GenerationRequest
+from services.generation.backends.protocol import GenerationRequest, Retake
 from services.generation.composer.arrangement import Arrangement, arrange
 from services.generation.composer.bass import final_bass, write_bass
 from services.generation.composer.cast import Cast, choose_cast
 from services.generation.composer.comping import final_chord, write_chords, write_counter, write_pad, write_riser
+from services.generation.composer.continuation import continued_plan, joined
 from services.generation.composer.drums import write_drums
 from services.generation.composer.expression import express
-from services.generation.composer.form import Sizing, plan_form, size_song
+from services.generation.composer.form import Sizing, in_bars, plan_form, size_song
 from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.genres.profile import Genre, Layer, Swing
 from services.generation.composer.harmony import plan_harmony
@@ -30,7 +31,7 @@ from services.generation.composer.prompt import read_request
 from services.generation.composer.recipe import recipe_of
 from services.generation.composer.retakes import spliced
 from services.generation.composer.score import DRUM_BANK, TICKS_PER_BEAT, Note, Part, Score, SectionSpan
-from services.generation.composer.spec import METERS, AskedSection, MusicSpec
+from services.generation.composer.spec import METERS, MusicSpec
 from services.generation.composer.streams import Stream
 from services.generation.composer.summary import describe_spec, make_title
 
@@ -52,17 +53,28 @@ def compose(request: GenerationRequest) -> Score:
     spec = read_request(request)
     genre = GENRES[spec.genre]
     frame_seed = request.seed if request.frame_seed is None else request.frame_seed
-    plan = make_plan(genre, spec, max(_SHORTEST_SECONDS, request.duration_seconds), frame_seed)
-    plan = replace(plan, seed=request.seed)
+    lengths = [
+        max(_SHORTEST_SECONDS, seconds)
+        for seconds in (*(extension.from_seconds for extension in request.extensions), request.duration_seconds)
+    ]
+    plan = replace(make_plan(genre, spec, lengths[0], frame_seed), seed=request.seed)
+    if request.extensions:
+        # What goes on does not slow down to an end.
+        plan = replace(plan, ritardando_ticks=0)
     cast = choose_cast(plan.genre, spec, plan.stream("cast"))
     parts = _write_parts(plan, cast, arrange(plan, cast))
     if not parts:
         # Every section asked for silence: then the sections' own wishes give way.
         plan = replace(plan, sections=tuple(replace(section, asked=None) for section in plan.sections))
         parts = _write_parts(plan, cast, arrange(plan, cast))
-    for retake in request.retakes:
-        other = replace(plan, seed=retake.seed)
-        parts = spliced(plan, parts, _write_parts(other, cast, arrange(other, cast)), retake)
+    parts = _retaken(plan, cast, parts, [retake for retake in request.retakes if not retake.after])
+    for number, extension in enumerate(request.extensions, 1):
+        longer = continued_plan(plan, extension, lengths[number], frame_seed)
+        if number < len(request.extensions):
+            longer = replace(longer, spec=plan.spec, ritardando_ticks=0)
+        parts = joined(longer, parts, _write_parts(longer, cast, arrange(longer, cast)), extension.bar)
+        plan = longer
+        parts = _retaken(plan, cast, parts, [retake for retake in request.retakes if retake.after == number])
     return Score(
         title=request.title or make_title(request.prompt, genre),
         bpm=plan.bpm,
@@ -80,6 +92,14 @@ def compose(request: GenerationRequest) -> Score:
         seed=request.seed,
         spec={**describe_spec(plan, parts), "recipe": recipe_of(request)},
     )
+
+
+def _retaken(plan: Plan, cast: Cast, parts: tuple[Part, ...], retakes: Sequence[Retake]) -> tuple[Part, ...]:
+    """The parts with some sections played anew, one after the other."""
+    for retake in retakes:
+        other = replace(plan, seed=retake.seed)
+        parts = spliced(plan, parts, _write_parts(other, cast, arrange(other, cast)), retake)
+    return parts
 
 
 def make_plan(genre: Genre, spec: MusicSpec, duration_seconds: float, seed: int) -> Plan:
@@ -102,15 +122,6 @@ def make_plan(genre: Genre, spec: MusicSpec, duration_seconds: float, seed: int)
 
 def _meter_name(plan: Plan) -> str:
     return plan.spec.meter or "4/4"
-
-
-def _in_bars(spec: MusicSpec, seconds_per_bar: float) -> tuple[AskedSection, ...]:
-    return tuple(
-        section
-        if section.bars is not None
-        else replace(section, bars=max(1, round((section.seconds or 0.0) / seconds_per_bar)))
-        for section in spec.structure
-    )
 
 
 def _choose_key(genre: Genre, spec: MusicSpec, stream: Stream) -> Key:
@@ -139,7 +150,7 @@ def _size(
             tempi = [round(fitting, 2)]
     best: tuple[Sizing, MusicSpec] | None = None
     for bpm in tempi:
-        sized = replace(spec, structure=_in_bars(spec, meter.beats * 60.0 / bpm))
+        sized = replace(spec, structure=in_bars(spec.structure, meter.beats * 60.0 / bpm))
         sizing = size_song(genre, sized, bpm, meter.beats, duration_seconds, stream.child("taste"))
         if best is None or sizing.cost < best[0].cost:
             best = sizing, sized

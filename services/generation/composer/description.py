@@ -34,7 +34,7 @@ DESCRIPTION = ModelDescription(
     default_duration_seconds=30.0,
     conditioning=("text", "structure"),
     outputs=("audio", "stems", "midi"),
-    parameters=("bpm", "key", "structure", "spec", "variation_of", "regenerate"),
+    parameters=("bpm", "key", "structure", "spec", "variation_of", "regenerate", "continue_from_id", "continue_at"),
     revision=REVISION,
     attributions=(
         "MuseScore_General SoundFont by S. Christian Collins and others, MIT licence "

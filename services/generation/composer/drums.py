@@ -66,7 +66,7 @@ def _choose_grooves(drums: Drums, stream: Stream) -> Callable[[float], Groove]:
 
 
 def _choose_fill(plan: Plan, drums: Drums, section: Section, bar: int) -> Mapping[str, str] | None:
-    stream = plan.stream("fill", section.kind, section.occurrence, bar - section.start_bar)
+    stream = plan.stream("fill", *section.place, bar - section.start_bar)
     at_end = bar == section.end_bar - 1
     if not drums.fills or section.kind == "build" or not stream.chance(100 if at_end else 45):
         return None
@@ -88,7 +88,7 @@ def _bar_of_groove(
 ) -> list[tuple[str, Event]]:
     start = bar * plan.meter.bar_ticks
     number = bar - section.start_bar
-    stream = plan.stream("groove", section.kind, section.occurrence, number)
+    stream = plan.stream("groove", *section.place, number)
     fill_from = plan.meter.bar_ticks
     if fill is not None:
         fill_from -= len(next(iter(fill.values()))) * TICKS_PER_BEAT // 4

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from services.generation.composer.genres.forms import CYCLES, ENERGIES, FORMS, LETTERS, SECTION_WORDS
+from services.generation.composer.genres.forms import CYCLES, ENERGIES, FORMS, LETTERS, ONWARD, SECTION_WORDS
 from services.generation.composer.genres.profile import Genre
 from services.generation.composer.spec import AskedSection, MusicSpec
 from services.generation.composer.streams import Stream
@@ -17,7 +18,10 @@ _NUDGE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of the plan. `kind` steers the writing, `name` is shown, `occurrence` counts earlier ones."""
+    """One section of the plan. `kind` steers the writing, `name` is shown, `occurrence` counts earlier ones.
+
+    `take` is 0 in a song as it was first made; what was added later draws its chances from another one.
+    """
 
     kind: str
     name: str
@@ -27,6 +31,12 @@ class Section:
     energy_to: float
     occurrence: int = 0
     asked: AskedSection | None = None
+    take: int = 0
+
+    @property
+    def place(self) -> tuple[str | int, ...]:
+        """Names the section in streams of chance."""
+        return (self.kind, self.occurrence, self.take) if self.take else (self.kind, self.occurrence)
 
     @property
     def end_bar(self) -> int:
@@ -126,6 +136,16 @@ def _liked_sizes(family: str) -> frozenset[int]:
     return frozenset(sizes)
 
 
+def in_bars(asked: Sequence[AskedSection], bar_seconds: float) -> tuple[AskedSection, ...]:
+    """The asked sections with their lengths in bars; each has one at least."""
+    return tuple(
+        section
+        if section.bars is not None
+        else replace(section, bars=max(1, round((section.seconds or 0.0) / bar_seconds)))
+        for section in asked
+    )
+
+
 def plan_form(genre: Genre, spec: MusicSpec, bars: int, stream: Stream) -> tuple[Section, ...]:
     """Sections that fill exactly `bars` bars (at least one), with the energy that spec and genre ask for."""
     if spec.structure:
@@ -133,22 +153,54 @@ def plan_form(genre: Genre, spec: MusicSpec, bars: int, stream: Stream) -> tuple
     else:
         template = _choose_template(genre.form, max(1, bars), stream.child("template"))
         named = [(kind, kind, count, None) for kind, count in _fit_template(template, genre.form, max(1, bars))]
+    return _laid_out(named, (), genre, spec, stream)
+
+
+def plan_continuation(
+    genre: Genre, spec: MusicSpec, before: Sequence[Section], bars: int, take: int, stream: Stream
+) -> tuple[Section, ...]:
+    """`before`, and sections that go on from there until `bars` bars are full; at least one bar is added.
+
+    `spec.structure` is the form of what is added; without one the genre's own goes on, without an introduction.
+    """
+    count = max(1, bars - before[-1].end_bar)
+    if spec.structure:
+        named = _fit_asked(spec.structure, count)
+    else:
+        template = _choose_template(genre.form, count, stream.child("template"))
+        kinds = [
+            (ONWARD[genre.form] if kind == "intro" else kind, size)
+            for kind, size in _fit_template(template, genre.form, count)
+        ]
+        named = [(kind, kind, size, None) for kind, size in kinds]
+    return (*before, *_laid_out(named, before, genre, spec, stream, take))
+
+
+def _laid_out(
+    named: Sequence[tuple[str, str, int, AskedSection | None]],
+    before: Sequence[Section],
+    genre: Genre,
+    spec: MusicSpec,
+    stream: Stream,
+    take: int = 0,
+) -> tuple[Section, ...]:
+    """Sections one after the other behind those that stand, each with its energy."""
     sections: list[Section] = []
-    seen: dict[str, int] = {}
-    at = 0
+    seen = Counter(section.kind for section in before)
+    at = before[-1].end_bar if before else 0
     for kind, name, count, asked in named:
         low, high = ENERGIES[kind]
-        occurrence = seen.get(kind, 0)
-        seen[kind] = occurrence + 1
+        occurrence = seen[kind]
+        seen[kind] += 1
         lift = min(0.04 * occurrence, 0.10) if kind not in {"intro", "outro", "breakdown"} else 0.0
-        sections.append(Section(kind, name, at, count, low + lift, high + lift, occurrence, asked))
+        sections.append(Section(kind, name, at, count, low + lift, high + lift, occurrence, asked, take))
         at += count
     return tuple(_with_energy(section, genre, spec, at, stream) for section in sections)
 
 
 def _with_energy(section: Section, genre: Genre, spec: MusicSpec, total: int, stream: Stream) -> Section:
     offset = (spec.energy - genre.energy) * 0.75
-    wobble = stream.child(section.kind, section.occurrence).normal(0.012)
+    wobble = stream.child(*section.place).normal(0.012)
 
     def level(base: float, bar: int) -> float:
         place = bar / max(1, total)

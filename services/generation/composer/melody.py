@@ -74,7 +74,7 @@ class MelodyWriter:
         return events
 
     def _section(self, section: Section, bars: list[int]) -> list[Event]:
-        stream = self._plan.stream(self._layer.name, section.kind, section.occurrence)
+        stream = self._plan.stream(self._layer.name, *section.place)
         self._cells = (self._style.solo_cells or self._style.cells) if section.kind == "solo" else self._style.cells
         known = self._sung.get(section.kind)
         if known is None and section.kind == "outro" and self._sung:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
-from services.generation.backends.protocol import GenerationRequest
+from services.generation.backends.protocol import Extension, GenerationRequest, Section
 from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.instruments import INSTRUMENT_WORDS, INSTRUMENTS
 from services.generation.composer.lexicon import (
@@ -107,12 +108,22 @@ def read_request(request: GenerationRequest) -> MusicSpec:
         key = checked_key(request.key, "/key")
         spec = spec.asked("key", key=key, mode=key.mode)
     if request.structure:
-        asked = tuple(
-            AskedSection(section.section, section.seconds, section.bars, section.prompt)
-            for section in request.structure
-        )
-        spec = spec.asked("structure", structure=checked_structure(asked, "/structure"))
+        spec = spec.asked("structure", structure=checked_structure(_asked(request.structure), "/structure"))
     return replace(spec, structure=tuple(_read_section(section) for section in spec.structure))
+
+
+def asked_of(extension: Extension) -> tuple[AskedSection, ...]:
+    """The form that an extension asks for. Raises `AppError` for one that makes no sense."""
+    return tuple(_read_section(section) for section in checked_structure(_asked(extension.structure), "/structure"))
+
+
+def wish_of(extension: Extension) -> AskedSection:
+    """What an extension's prompt says of everything that is added: its energy and what stays silent."""
+    return _read_section(AskedSection("", bars=1, prompt=extension.prompt))
+
+
+def _asked(sections: Iterable[Section]) -> tuple[AskedSection, ...]:
+    return tuple(AskedSection(section.section, section.seconds, section.bars, section.prompt) for section in sections)
 
 
 def read_prompt(prompt: str) -> MusicSpec:

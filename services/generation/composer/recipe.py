@@ -6,10 +6,10 @@ Light: the gRPC server reads recipes.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.generation.backends.protocol import GenerationRequest, Retake, Section
+from services.generation.backends.protocol import Extension, GenerationRequest, Retake, Section
 
 _FIELDS = ("prompt", "bpm", "key", "spec")
 
@@ -24,6 +24,8 @@ def recipe_of(request: GenerationRequest) -> dict[str, Any]:
         recipe["structure"] = [dataclasses.asdict(section) for section in request.structure]
     if request.retakes:
         recipe["retakes"] = [dataclasses.asdict(retake) for retake in request.retakes]
+    if request.extensions:
+        recipe["extensions"] = extensions_as_json(request.extensions)
     return recipe
 
 
@@ -40,4 +42,21 @@ def request_from(recipe: Mapping[str, Any], model: str) -> GenerationRequest:
         structure=tuple(Section(**section) for section in recipe.get("structure", ())),
         frame_seed=recipe.get("frame_seed"),
         retakes=tuple(Retake(**retake) for retake in recipe.get("retakes", ())),
+        extensions=extensions_from_json(recipe.get("extensions", ())),
+    )
+
+
+def extensions_as_json(extensions: Iterable[Extension]) -> list[dict[str, Any]]:
+    """Extensions as JSON, without what is not set."""
+    return [
+        {name: value for name, value in dataclasses.asdict(extension).items() if value not in ("", ())}
+        for extension in extensions
+    ]
+
+
+def extensions_from_json(items: Iterable[Mapping[str, Any]]) -> tuple[Extension, ...]:
+    """The extensions of a recipe. Raises TypeError for what `extensions_as_json` never wrote."""
+    return tuple(
+        Extension(**{**item, "structure": tuple(Section(**section) for section in item.get("structure", ()))})
+        for item in items
     )

@@ -10,7 +10,7 @@ from services.generation.composer.expression import express
 from services.generation.composer.plan import Plan
 from services.generation.composer.score import TICKS_PER_BEAT, Note, Part
 
-_EARLY_BEATS = 0.2
+EARLY_BEATS = 0.2
 """How much earlier than its place on the grid a note may be played."""
 
 
@@ -45,4 +45,4 @@ def _spliced(part: Part, other: Part | None, spans: Sequence[tuple[float, float]
 
 
 def _inside(note: Note, spans: Sequence[tuple[float, float]]) -> bool:
-    return any(start - _EARLY_BEATS <= note.start_beats < end - _EARLY_BEATS for start, end in spans)
+    return any(start - EARLY_BEATS <= note.start_beats < end - EARLY_BEATS for start, end in spans)

@@ -110,6 +110,29 @@ def vary(
     return Call("POST", path_to("generate"), READ_JOB, body=body, headers=once(idempotency_key))
 
 
+def extend(
+    track_id: str,
+    *,
+    duration: float | None = None,
+    at: float | None = None,
+    prompt: str | None = None,
+    structure: Sequence[Section] | None = None,
+    seed: int | None = None,
+    title: str | None = None,
+    idempotency_key: str | None = None,
+) -> Call[Job]:
+    """Ask for a song of the composer made longer: key, tempo, players and motifs stay.
+
+    `duration` is the new length of the whole in seconds, `at` the second from which on there is new music (left out:
+    before its ending); `prompt` and `structure` are about what is added.
+    """
+    body = {
+        "continue_from_id": track_id,
+        **given(duration=duration, continue_at=at, prompt=prompt, structure=structure, seed=seed, title=title),
+    }
+    return Call("POST", path_to("generate"), READ_JOB, body=body, headers=once(idempotency_key))
+
+
 def generate_batch(requests: Sequence[GenerateRequest], *, idempotency_key: str | None = None) -> Call[list[Job]]:
     """Ask for up to 32 songs at once."""
     reader = reader_of(JobList)

@@ -1,4 +1,4 @@
-"""`musicgen generate`, `jobs`, `job`, `cancel`."""
+"""`musicgen generate`, `vary`, `extend`, `jobs`, `job`, `cancel`."""
 
 from __future__ import annotations
 
@@ -87,6 +87,34 @@ def vary(
     asked = _checked(out, format_name, stems, midi, wait=wait, stream=False, json=json)
     with connect(url) as client:
         job = client.vary(track_id, section=section, occurrence=occurrence, seed=seed, title=title)
+        _follow(client, job, asked, wait=wait, stream=False, json=json)
+
+
+@app.command()
+def extend(
+    track_id: Annotated[str, typer.Argument(metavar="TRACK", help="A song of the composer.")],
+    duration: Annotated[
+        float | None, typer.Option("--duration", "-d", help="Seconds of the whole; half a minute more if left out.")
+    ] = None,
+    at: Annotated[float | None, typer.Option("--at", help="The second from which on there is new music.")] = None,
+    prompt: Annotated[str | None, typer.Option("--prompt", help="What the new part should be like.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same seed goes on in the same way again.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="The track's name.")] = None,
+    out: Output = None,
+    format_name: Annotated[str | None, typer.Option("--format", "-f", help="wav, flac, mp3, ogg or opus.")] = None,
+    stems: Stems = None,
+    midi: Midi = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the song and fetch it.")] = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Make a song longer: its key, tempo, players and motifs stay. Ctrl-C asks the server to stop."""
+    for name, number in (("--duration", duration), ("--at", at)):
+        if number is not None and not math.isfinite(number):
+            raise typer.BadParameter(f"{name} has to be a number, not {number}")
+    asked = _checked(out, format_name, stems, midi, wait=wait, stream=False, json=json)
+    with connect(url) as client:
+        job = client.extend(track_id, duration=duration, at=at, prompt=prompt, seed=seed, title=title)
         _follow(client, job, asked, wait=wait, stream=False, json=json)
 
 

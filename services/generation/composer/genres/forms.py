@@ -196,6 +196,18 @@ CYCLES: dict[str, tuple[str, ...]] = {
     "drift": ("theme:16 contrast:8 breakdown:8", "bridge:16 theme:8 breakdown:8"),
 }
 
+ONWARD: dict[str, str] = {
+    "song": "bridge",
+    "loop": "breakdown",
+    "club": "breakdown",
+    "head": "solo",
+    "blues": "solo",
+    "ternary": "contrast",
+    "epic": "breakdown",
+    "drift": "contrast",
+}
+"""What stands in an introduction's place when a song goes on beyond its end."""
+
 ENERGIES: dict[str, tuple[float, float]] = {
     "intro": (0.28, 0.46),
     "verse": (0.52, 0.58),
