@@ -128,11 +128,12 @@ def _form(spec: Mapping[str, Any]) -> tuple[str, str, float, list[tuple[str, int
     """Genre, meter, tempo and the sections' names and bars, as the song's own spec has them."""
     try:
         bars = [(str(section["section"]), int(section["bars"])) for section in spec["structure"]]
-        if not bars:
-            raise ValueError("no sections")
-        return str(spec["genre"]), str(spec["meter"]), float(spec["bpm"]), bars
+        form = str(spec["genre"]), str(spec["meter"]), float(spec["bpm"]), bars
     except (KeyError, TypeError, ValueError) as error:
         raise AppError.field(_POINTER, "This track does not say what its form is. Make it anew first.") from error
+    if not bars:
+        raise AppError.field(_POINTER, "This track has no form to go on with. Make it anew first.")
+    return form
 
 
 def _length(

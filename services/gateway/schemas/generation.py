@@ -89,10 +89,10 @@ class GenerateRequest(Body):
     continue_from_id: Annotated[
         TrackId | None,
         Field(
-            description="A track that the song goes on from. Models that hear it make a track of what comes after it; the "
-            "composer makes one of its own songs longer, as one song with the same key, tempo, players and motifs, and "
-            "then takes `duration` (of the whole), `continue_at`, `prompt` and `structure` (of what is added), `seed`, "
-            "`title` and `public`."
+            description="A track that the song goes on from. Models that hear it make a track of what comes after it; "
+            "the composer makes one of its own songs longer, as one song with the same key, tempo, players and motifs. "
+            "It then takes `duration` (of the whole), `continue_at`, `prompt` and `structure` (of what is added), "
+            "`seed`, `title` and `public`."
         ),
     ] = None
     prompt: Annotated[
@@ -138,8 +138,8 @@ class GenerateRequest(Body):
         Field(
             ge=0,
             le=36_000,
-            description="The second of that track from which on there is new music; the composer takes the nearest bar. "
-            "Left out: its end.",
+            description="The second of that track from which on there is new music; the composer takes the nearest "
+            "bar. Left out: its end.",
         ),
     ] = None
     regenerate: Annotated[

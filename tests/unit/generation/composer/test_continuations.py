@@ -59,7 +59,9 @@ def test_every_note_before_the_join_stays(genre: str, at: float | None) -> None:
         busy
         for part in second.parts
         for note in part.notes
-        for busy in range(int(note.start_beats // second.beats_per_bar), int(note.end_beats // second.beats_per_bar) + 1)
+        for busy in range(
+            int(note.start_beats // second.beats_per_bar), int(note.end_beats // second.beats_per_bar) + 1
+        )
     }
     assert set(range(second.bars)) <= sounding
     ends = max(note.end_beats for part in second.parts for note in part.notes) * second.seconds_per_beat
@@ -97,7 +99,9 @@ def test_the_motifs_come_back() -> None:
         notes = next(part for part in score.parts if part.stem == "melody").notes
         beats = score.beats_per_bar
         return [
-            frozenset(round((note.start_beats - bar * beats) * 4) for note in notes if own(note.start_beats, bar, beats))
+            frozenset(
+                round((note.start_beats - bar * beats) * 4) for note in notes if own(note.start_beats, bar, beats)
+            )
             for bar in range(low, high)
         ]
 
@@ -175,9 +179,7 @@ def test_extensions_retakes_and_variations_stack() -> None:
     assert notes_before(varied, join) != notes_before(whole, join)
 
 
-@pytest.mark.parametrize(
-    ("at", "bar"), [(None, 12), (0.0, 1), (1.9, 1), (3.1, 2), (23.4, 12), (40.0, 16), (1e9, 16)]
-)
+@pytest.mark.parametrize(("at", "bar"), [(None, 12), (0.0, 1), (1.9, 1), (3.1, 2), (23.4, 12), (40.0, 16), (1e9, 16)])
 def test_the_join_lies_on_a_bar_line(at: float | None, bar: int) -> None:
     assert joining_bar([("verse", 8), ("chorus", 4), ("outro", 4)], 2.0, at) == bar
 
