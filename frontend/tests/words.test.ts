@@ -5,6 +5,7 @@ import german from "@messages/de.json";
 import { csrfToken } from "@/lib/api/client";
 import { problemOf } from "@/lib/api/problem";
 import { safeNext } from "@/components/account/enter";
+import { startOf } from "@/components/account/providers";
 import { levelled } from "@/components/track/compare-masters";
 import { coverOf } from "@/lib/cover";
 import { tokenOf } from "@/components/account/mail-token";
@@ -135,6 +136,11 @@ describe("problems and doors", () => {
     expect(safeNext("?next=/track/%3Fid=1")).toBe("/track/?id=1");
     for (const bad of ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", ""])
       expect(safeNext(`?next=${encodeURIComponent(bad)}`)).toBe("/create/");
+  });
+  test("the way over another site ends at our own pages only", () => {
+    const start = "https://music.example/api/v1/auth/oidc/example/start";
+    expect(startOf(start, "?next=/track/%3Fid=1")).toBe(`${start}?next=%2Ftrack%2F%3Fid%3D1`);
+    expect(startOf(start, "?next=//evil.example")).toBe(`${start}?next=%2Fcreate%2F`);
   });
 });
 

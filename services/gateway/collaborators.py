@@ -13,6 +13,7 @@ from services.gateway.browser.csrf import CsrfTokens
 from services.gateway.clients.accounts import AccountsClient
 from services.gateway.clients.admin import AdminClient
 from services.gateway.clients.credentials import CredentialsClient
+from services.gateway.clients.federation import FederationClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
 from services.gateway.clients.playlists import PlaylistsClient
@@ -20,6 +21,8 @@ from services.gateway.clients.processing import ProcessingClient
 from services.gateway.clients.tracks import TracksClient
 from services.gateway.config import GatewaySettings
 from services.gateway.health import HealthChecks
+from services.gateway.oidc.attempt import Envelope
+from services.gateway.oidc.flow import OidcSignIn
 from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.rate_limit.window import SlidingWindow
 from services.gateway.sessions_watch import SessionWatch
@@ -40,6 +43,7 @@ class Collaborators:
     settings: GatewaySettings
     accounts: AccountsClient
     credentials: CredentialsClient
+    federation: FederationClient
     admin: AdminClient
     jobs: JobsClient
     tracks: TracksClient
@@ -48,6 +52,8 @@ class Collaborators:
     processing: ProcessingClient
     authenticator: Authenticator
     csrf: CsrfTokens
+    envelope: Envelope
+    oidc: Mapping[str, OidcSignIn]
     keys: KeySet
     links: LinkSigner
     redis: Redis

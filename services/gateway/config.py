@@ -29,6 +29,11 @@ class GatewaySettings(ServiceSettings):
     # Origins of other sites whose pages may call the API. None by default: CORS is off.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
+    # Where people reach the server: identity providers send them back to an address below it.
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] = "http://127.0.0.1:8000"
+    # The identity providers that people may sign in with (docs/deployment/single-sign-on.md); None: none.
+    oidc_file: Path | None = None
+
     # The web studio's files (a static export). None: `/` leads to the API's documentation.
     ui_dir: Path | None = None
 
@@ -60,7 +65,7 @@ class GatewaySettings(ServiceSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("ui_dir", mode="before")
+    @field_validator("ui_dir", "oidc_file", mode="before")
     @classmethod
     def _blank_is_none(cls, value: object) -> object:
         return None if value == "" else value

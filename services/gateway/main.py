@@ -23,6 +23,7 @@ from services.gateway.browser.sessions import BrowserSessions
 from services.gateway.clients.accounts import AccountsClient
 from services.gateway.clients.admin import AdminClient
 from services.gateway.clients.credentials import CredentialsClient
+from services.gateway.clients.federation import FederationClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
 from services.gateway.clients.playlists import PlaylistsClient
@@ -39,6 +40,9 @@ from services.gateway.middleware.head import HeadMiddleware
 from services.gateway.middleware.local_only import LocalOnlyMiddleware
 from services.gateway.middleware.request_context import RequestContextMiddleware
 from services.gateway.middleware.security_headers import SecurityHeadersMiddleware
+from services.gateway.oidc.attempt import Envelope
+from services.gateway.oidc.flow import OidcSignIn
+from services.gateway.oidc.providers import Provider, load_providers
 from services.gateway.openapi import install_openapi
 from services.gateway.rate_limit.policy import load_limits
 from services.gateway.rate_limit.window import SlidingWindow
@@ -49,6 +53,7 @@ from services.gateway.routes import (
     generate,
     jobs,
     models,
+    oidc,
     operations,
     playlists,
     processing,
@@ -72,6 +77,7 @@ from services.gateway.ui.site import Site
 from services.shared.errors import AppError
 from services.shared.grpc_client import open_channel
 from services.shared.identity import InternalTokenMinter, ServiceTokenSource
+from services.shared.outbound import Outbound
 from services.shared.secrets import Secrets
 from services.shared.storage import ObjectStore
 from services.shared.valkey import open_valkey
@@ -82,6 +88,7 @@ SERVICE = "gateway"
 
 API_ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
+    oidc.router,
     security.router,
     api_keys.router,
     users.router,
@@ -121,6 +128,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     minter = InternalTokenMinter(secrets.internal_token_private_key())
     service_key = secrets.service_token_key()
     limits = load_limits(settings.rate_limits_file) if settings.rate_limits == "on" else {}
+    providers = load_providers(settings.oidc_file)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -146,6 +154,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 settings=settings,
                 accounts=accounts,
                 credentials=credentials,
+                federation=FederationClient(users_channel),
                 admin=AdminClient(users_channel, tokens),
                 jobs=JobsClient(users_channel, tokens),
                 tracks=TracksClient(users_channel, tokens),
@@ -160,6 +169,11 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                     owner,
                 ),
                 csrf=CsrfTokens(service_key),
+                envelope=Envelope(service_key),
+                oidc={
+                    provider.id: await stack.enter_async_context(_sign_in_by(provider, settings.public_url, redis))
+                    for provider in providers.values()
+                },
                 keys=keys,
                 links=links,
                 redis=redis,
@@ -181,6 +195,12 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             yield
 
     return build_api(_middleware(settings), lifespan, _studio(settings.ui_dir))
+
+
+@asynccontextmanager
+async def _sign_in_by(provider: Provider, public_url: str, redis: Redis) -> AsyncIterator[OidcSignIn]:
+    async with Outbound(inner=provider.private_network) as outbound:
+        yield OidcSignIn(provider, outbound, f"{public_url}{oidc.PREFIX}/{provider.id}/callback", redis)
 
 
 def build_api(

@@ -79,7 +79,11 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "example": 2},
     "WWW-Authenticate": {"description": "How to sign in.", "schema": {"type": "string"}},
     "Allow": {"description": "The methods that the path takes.", "schema": {"type": "string"}},
-    "Location": {"description": "The job.", "schema": {"type": "string"}, "example": "/api/v1/jobs/0196f1c2-…"},
+    "Location": {
+        "description": "The job, or the page to go on to.",
+        "schema": {"type": "string"},
+        "example": "/api/v1/jobs/0196f1c2-…",
+    },
     "Idempotency-Replayed": {
         "description": "`true` when this is the answer of an earlier request of the same key.",
         "schema": {"type": "string"},
@@ -93,6 +97,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
 
 _BY_STATUS: Mapping[int, tuple[str, ...]] = {
     206: ("Content-Range",),
+    303: ("Location",),
     401: ("WWW-Authenticate",),
     416: ("Content-Range",),
     429: ("Retry-After",),

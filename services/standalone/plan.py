@@ -130,6 +130,8 @@ def compose(
     scratch = {"SCRATCH_DIR": str(home / "scratch")}
     folders = {"MODELS_DIR": str(settings.models_dir or home / "models"), "ASSETS_DIR": str(home / "assets"), **scratch}
     edge = {"HOST": settings.host, "PORT": str(settings.port)}
+    if "MUSICGEN_GATEWAY_PUBLIC_URL" not in outer:
+        edge["PUBLIC_URL"] = f"http://127.0.0.1:{settings.port}"
     if STUDIO.is_dir() and "MUSICGEN_GATEWAY_UI_DIR" not in outer:
         edge["UI_DIR"] = str(STUDIO)
     users = "services.user_management"

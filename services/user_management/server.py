@@ -15,6 +15,7 @@ from protos.users.v1 import (
     accounts_pb2_grpc,
     admin_pb2_grpc,
     credentials_pb2_grpc,
+    federation_pb2_grpc,
     jobs_pb2_grpc,
     playlists_pb2_grpc,
     tracks_pb2_grpc,
@@ -31,6 +32,8 @@ from services.user_management.accounts.farewell import Farewell
 from services.user_management.accounts.founding import ensure_first_admin
 from services.user_management.accounts.service import AccountServicer
 from services.user_management.auth.api_keys import ApiKeys
+from services.user_management.auth.federation import Federation
+from services.user_management.auth.federation_service import FederationServicer
 from services.user_management.auth.gate import SignInGate
 from services.user_management.auth.key_ring import KeyRing
 from services.user_management.auth.passwords import Passwords
@@ -170,6 +173,11 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             credentials_pb2_grpc.add_CredentialServiceServicer_to_server,
             CredentialServicer(database, credentials, ApiKeys(database, revocations)),
             "musicgen.users.v1.CredentialService",
+        )
+        server.add(
+            federation_pb2_grpc.add_FederationServiceServicer_to_server,
+            FederationServicer(Federation(database, gate, policy)),
+            "musicgen.users.v1.FederationService",
         )
         server.add(
             admin_pb2_grpc.add_AdminServiceServicer_to_server,

@@ -73,7 +73,7 @@ async def start_accounts(
 ) -> AsyncIterator[Callable[..., Awaitable[AccountServer]]]:
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(**settings: Any) -> AccountServer:
+        async def start(gateway: dict[str, Any] | None = None, **settings: Any) -> AccountServer:
             users = await start_user_management(mail_dir=tmp_path / "outbox", **settings)
             gateway_settings = GatewaySettings(
                 environment="development",
@@ -85,6 +85,7 @@ async def start_accounts(
                 processing_address=f"unix:{tmp_path}/none.sock",
                 rate_limits="off",
                 trusted_proxies="127.0.0.1",
+                **(gateway or {}),
             )
             url, _, _ = await stack.enter_async_context(serving(gateway_settings))
             return AccountServer(url, users)

@@ -63,6 +63,7 @@ class Client:
     login = _method(accounts.login)
     refresh = _method(accounts.refresh)
     logout = _method(accounts.logout)
+    sign_in_providers = _method(accounts.sign_in_providers)
     sessions = _method(accounts.sessions)
     revoke_session = _method(accounts.revoke_session)
     verify_email = _method(accounts.verify_email)

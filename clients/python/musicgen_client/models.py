@@ -121,6 +121,14 @@ class Session(Answer):
     current: bool = False
 
 
+class SignInProvider(Answer):
+    """A site that browsers may sign in with; `start_url` is where they begin."""
+
+    id: str
+    title: str = ""
+    start_url: str = ""
+
+
 class Model(Answer):
     """A model of the catalogue. `max_duration` is in seconds."""
 

@@ -47,6 +47,25 @@ def set_session(request: HTTPConnection, response: Response, *, secret: str, csr
         )
 
 
+def set_sealed(request: HTTPConnection, response: Response, cookie: str, value: str, lifetime_seconds: int) -> None:
+    """Give the browser something to carry for a while that its scripts cannot read."""
+    secure = is_secure(request)
+    name = name_of(cookie, secure=secure)
+    # Lax: the provider sends the browser back from its own site.
+    response.set_cookie(name, value, max_age=lifetime_seconds, path="/", secure=secure, httponly=True, samesite="lax")
+
+
+def sealed(request: HTTPConnection, cookie: str) -> str | None:
+    """What the browser carried; None without it."""
+    return request.cookies.get(name_of(cookie, secure=is_secure(request))) or None
+
+
+def clear_sealed(request: HTTPConnection, response: Response, cookie: str) -> None:
+    """Take it back."""
+    secure = is_secure(request)
+    response.delete_cookie(name_of(cookie, secure=secure), path="/", secure=secure, httponly=True, samesite="lax")
+
+
 def clear_session(request: HTTPConnection, response: Response) -> None:
     """Take both cookies back."""
     secure = is_secure(request)

@@ -92,7 +92,7 @@ async def open_session(body: LoginRequest, request: Request, gateway: Gateway) -
     """
     await needs_sign_in(gateway)
     require_own_page(gateway, request)
-    _needs_private_connection(gateway, request)
+    needs_private_connection(gateway, request)
     opened = await gateway.accounts.open_browser_session(
         identifier=body.identifier, password=body.password, code=body.totp, device=device_of(request)
     )
@@ -141,7 +141,8 @@ async def end_session(session_id: str, request: Request, caller: Caller, gateway
     await gateway.accounts.revoke_session(caller, known_id(session_id, "session"), device_of(request))
 
 
-def _needs_private_connection(gateway: Collaborators, request: Request) -> None:
+def needs_private_connection(gateway: Collaborators, request: Request) -> None:
+    """Raises `AppError` (FORBIDDEN) where a session would travel in the open."""
     if not (is_secure(request) or is_loopback(request) or gateway.settings.plain_http_sessions):
         raise AppError(
             ErrorCode.FORBIDDEN,

@@ -17,6 +17,7 @@ from services.user_management.audit.entry import Action, Actor, Entry
 from services.user_management.audit.repository import AuditLog
 from services.user_management.auth.api_keys import revoke_all_keys
 from services.user_management.auth.gate import SignInGate
+from services.user_management.auth.identity_repository import IdentityRepository
 from services.user_management.auth.passwords import Passwords
 from services.user_management.auth.repository import Device, SessionRepository
 from services.user_management.auth.revocations import Revocations
@@ -121,7 +122,10 @@ class AccountCredentials:
 
         async def work(connection: AsyncConnection) -> None:
             user = await _by_address(connection, address)
-            if user is None or user.password_hash is None or user.suspended_at is not None:
+            if user is None or user.suspended_at is not None:
+                return
+            # Whoever came by an identity provider may choose a first password; the local owner of an install has none.
+            if user.password_hash is None and not await IdentityRepository(connection).has(user.id):
                 return
             mails = MailRepository(connection)
             token = await mails.new_token(user.id, Purpose.RESET, user.email)
@@ -163,9 +167,11 @@ class AccountCredentials:
             # Whoever had the password may have asked for another address.
             await MailRepository(connection).forget_tokens(user.id, Purpose.CHANGE)
             ended = await self._end_everything(connection, user.id)
-            await AuditLog(connection).append(
-                Entry(Action.PASSWORD_RESET, Actor(user.id, user.username, device.address))
-            )
+            actor = Actor(user.id, user.username, device.address)
+            await AuditLog(connection).append(Entry(Action.PASSWORD_RESET, actor))
+            # Nor is a provider's account that somebody else holds to open this one again.
+            if unlinked := await IdentityRepository(connection).forget_all(user.id):
+                await AuditLog(connection).append(Entry(Action.IDENTITIES_UNLINKED, actor, details={"count": unlinked}))
             await MailRepository(connection).post(
                 security_notice(user.email, "The password of your Music Gen AI account was changed by e-mail.")
             )

@@ -25,6 +25,8 @@ class Action(StrEnum):
     SECOND_FACTOR_ON = "account.second_factor_on"
     SECOND_FACTOR_OFF = "account.second_factor_off"
     RECOVERY_CODE_USED = "account.recovery_code_used"
+    IDENTITY_LINKED = "account.identity_linked"
+    IDENTITIES_UNLINKED = "account.identities_unlinked"
     KEY_MADE = "api_key.made"
     KEY_REVOKED = "api_key.revoked"
     DELETION_ASKED = "account.deletion_asked"

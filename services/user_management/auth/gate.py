@@ -64,21 +64,25 @@ class SignInGate:
             await self._refused(attempt, user, "password")
             raise _wrong()
         # From here on it is the owner, or somebody who knows the password: they may be told why they are not let in.
-        if user.suspended_at is not None:
-            raise AppError(ErrorCode.FORBIDDEN, await self._reason(user.id))
-        # The first admin's address reaches nobody, and whoever made somebody an admin knows them.
-        if self._needs_verified_email and user.email_verified_at is None and user.role != "admin":
-            raise AppError(
-                ErrorCode.FORBIDDEN,
-                "Confirm your e-mail address first, by the link that was sent to it. "
-                "POST /api/v1/auth/email/resend sends another one.",
-            )
+        await self._must_be_welcome(user)
         if user.totp_confirmed_at is not None:
             await self._ask_second_factor(attempt, user, credentials.code)
         await self._throttle.succeeded(attempt)
         if self._passwords.is_outdated(stored):
             return await self._rehashed(user, stored, credentials.password)
         return user
+
+    async def vouched_for(self, user: User, code: str, device: Device) -> None:
+        """The rest of the door for somebody whom an identity provider vouches for instead of a password.
+
+        Raises `AppError`: UNAUTHENTICATED, RATE_LIMITED, FORBIDDEN, SECOND_FACTOR_REQUIRED.
+        """
+        await self._must_be_welcome(user)
+        if user.totp_confirmed_at is not None:
+            attempt = _code_attempt(user, device)
+            await self._throttle.admit(attempt)
+            await self._ask_second_factor(attempt, user, code)
+            await self._throttle.succeeded(attempt)
 
     async def still_in(self, connection: AsyncConnection, user: User) -> User:
         """The account as it is now, locked until the transaction ends.
@@ -126,6 +130,17 @@ class SignInGate:
 
         user, addresses = await self._database.read(find)
         return user, network_of(device.address) in {network_of(address) for address in addresses if address}
+
+    async def _must_be_welcome(self, user: User) -> None:
+        if user.suspended_at is not None:
+            raise AppError(ErrorCode.FORBIDDEN, await self._reason(user.id))
+        # The first admin's address reaches nobody, and whoever made somebody an admin knows them.
+        if self._needs_verified_email and user.email_verified_at is None and user.role != "admin":
+            raise AppError(
+                ErrorCode.FORBIDDEN,
+                "Confirm your e-mail address first, by the link that was sent to it. "
+                "POST /api/v1/auth/email/resend sends another one.",
+            )
 
     async def _refused(self, attempt: Attempt, user: User | None, what: str) -> None:
         await self._throttle.failed(attempt)

@@ -118,7 +118,7 @@ class SignIn:
 
         async def work(connection: AsyncConnection) -> TokenPair:
             present = await self._gate.still_in(connection, user)
-            await _signed_in(connection, present, device, "tokens")
+            await signed_in(connection, present, device, kind="tokens")
             return await self._open_session(connection, present, device)
 
         return await self._database.write(work)
@@ -130,7 +130,7 @@ class SignIn:
 
         async def work(connection: AsyncConnection) -> BrowserSession:
             present = await self._gate.still_in(connection, user)
-            await _signed_in(connection, present, device, "browser")
+            await signed_in(connection, present, device, kind="browser")
             lifetime = self._policy.session_lifetime
             session_id = await SessionRepository(connection).open(user.id, device, lifetime, token_sha256(secret))
             return BrowserSession(session_id, present, lifetime)
@@ -242,10 +242,10 @@ async def send_verification(connection: AsyncConnection, user: User, public_url:
         await mails.post(verify_address(user.email, public_url, token))
 
 
-async def _signed_in(connection: AsyncConnection, user: User, device: Device, what: str) -> None:
+async def signed_in(connection: AsyncConnection, user: User, device: Device, **details: str) -> None:
     """What every sign-in leaves behind: a line in the log, and an account whose deletion is withdrawn."""
     actor = Actor(user.id, user.username, device.address)
-    await AuditLog(connection).append(Entry(Action.SIGN_IN, actor, details={"kind": what}))
+    await AuditLog(connection).append(Entry(Action.SIGN_IN, actor, details=details))
     if user.deletion_due_at is not None:
         await UserRepository(connection).set_deletion(user.id, None)
         await AuditLog(connection).append(Entry(Action.DELETION_WITHDRAWN, actor))

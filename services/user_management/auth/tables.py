@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ARRAY, Column, ForeignKey, Index, LargeBinary, Table, Text, func
+from sqlalchemy import ARRAY, Column, ForeignKey, Index, LargeBinary, Table, Text, UniqueConstraint, func
 
 from services.user_management.metadata import ID, INSTANT, metadata
 
@@ -45,6 +45,19 @@ recovery_codes: Final = Table(
     Column("user_id", ID, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
     Column("code_sha256", LargeBinary, primary_key=True),
     Column("used_at", INSTANT),
+)
+
+# Whom an identity provider vouches for (OpenID Connect Core §2: issuer and subject together name a person for ever).
+identities: Final = Table(
+    "identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("user_id", ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", INSTANT, nullable=False, server_default=func.now()),
+    Column("last_used_at", INSTANT, nullable=False, server_default=func.now()),
+    # One person a provider: an address that has passed to somebody else there does not open its old owner's account.
+    UniqueConstraint("user_id", "issuer"),
 )
 
 # `prefix` is the beginning of the secret, for its owner to know it by.

@@ -84,6 +84,10 @@ def test_other_calls_reach_their_addresses(server: Any, answer: Any, raw: Any, t
     server.on("GET", "/api/v1/tracks/t1/waveform", answer({"minima": [-1], "maxima": [1], "duration": 2.0}))
     server.on("PATCH", "/api/v1/tracks/t1", answer(track))
     server.on("DELETE", "/api/v1/tracks/t1", raw(204))
+    start = "https://music.example/api/v1/auth/oidc/example/start"
+    server.on(
+        "GET", "/api/v1/auth/oidc", answer({"items": [{"id": "example", "title": "Example", "start_url": start}]})
+    )
     server.on("GET", "/api/v1/auth/sessions", answer({"items": [{"id": "s1", "current": True}]}))
     server.on("DELETE", "/api/v1/auth/sessions/s1", raw(204))
     server.on("POST", "/api/v1/jobs/j1/cancel", answer(job("cancelled"), 202))
@@ -96,6 +100,7 @@ def test_other_calls_reach_their_addresses(server: Any, answer: Any, raw: Any, t
         assert client.waveform("t1", points=16).maxima == [1.0]
         assert client.update_track("t1", public=True).id == "t1"
         assert client.delete_track("t1") is None
+        assert client.sign_in_providers().items[0].start_url == start
         assert client.sessions().items[0].current
         assert client.revoke_session("s1") is None
         assert client.cancel("j1").status == "cancelled"

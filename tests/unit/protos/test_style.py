@@ -13,11 +13,20 @@ from google.protobuf.descriptor import Descriptor, FileDescriptor
 from protos.common.v1 import common_pb2
 from protos.generation.v1 import generation_pb2
 from protos.processing.v1 import processing_pb2
-from protos.users.v1 import accounts_pb2, jobs_pb2, tracks_pb2
+from protos.users.v1 import accounts_pb2, federation_pb2, jobs_pb2, tracks_pb2
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES: list[FileDescriptor] = [
-    module.DESCRIPTOR for module in (common_pb2, generation_pb2, processing_pb2, accounts_pb2, jobs_pb2, tracks_pb2)
+    module.DESCRIPTOR
+    for module in (
+        common_pb2,
+        generation_pb2,
+        processing_pb2,
+        accounts_pb2,
+        federation_pb2,
+        jobs_pb2,
+        tracks_pb2,
+    )
 ]
 SNAKE = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")
 PASCAL = re.compile(r"^[A-Z][A-Za-z0-9]*$")

@@ -16,6 +16,7 @@ from musicgen_client.models import (
     Page,
     RecoveryCodes,
     Session,
+    SignInProvider,
     TokenPair,
     Usage,
     User,
@@ -69,6 +70,11 @@ def refresh(refresh_token: str) -> Call[TokenPair]:
 def logout() -> Call[None]:
     """End this session at the server and forget the tokens."""
     return Call("POST", path_to("auth", "logout"), read_nothing, effect=_sign_out)
+
+
+def sign_in_providers() -> Call[Page[SignInProvider]]:
+    """The sites that browsers may sign in with."""
+    return Call("GET", path_to("auth", "oidc"), reader_of(Page[SignInProvider]), signed=False)
 
 
 def sessions() -> Call[Page[Session]]:

@@ -16,7 +16,8 @@ export function safeNext(search: string): string {
 export type Credentials = { identifier: string; password: string; totp?: string };
 export type NewAccount = { username: string; email: string; password: string };
 
-function useArrive() {
+/** What is known of nobody being signed in is forgotten. */
+export function useArrive() {
   const queries = useQueryClient();
   return async () => {
     // The door opens by itself (`useSkipDoor`) as soon as it is known who came in.

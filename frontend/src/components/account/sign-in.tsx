@@ -4,7 +4,8 @@ import Link from "next/link";
 import { useEffect, useState, type FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { Door } from "./door";
-import { useEnter, useSkipDoor } from "./enter";
+import { useArrive, useEnter, useSkipDoor } from "./enter";
+import { Providers, useReturn, useSecondFactor } from "./providers";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { ProblemError } from "@/lib/api/problem";
@@ -31,6 +32,8 @@ export function SignIn() {
   useEffect(() => {
     if (asksForCode) setSecondFactor(true);
   }, [asksForCode]);
+  const problemOfReturn = useReturn();
+  if (problemOfReturn === "second-factor-required") return <OneMoreStep />;
   const refused = problem?.status === 401 && !asksForCode;
   return (
     <Door
@@ -45,6 +48,7 @@ export function SignIn() {
         </>
       }
     >
+      <Providers problem={problemOfReturn} />
       <form onSubmit={submit} className="flex flex-col gap-4">
         <Field
           label={t("identifier")}
@@ -77,6 +81,51 @@ export function SignIn() {
         <Link href="/forgot/" className="text-center text-sm text-muted underline underline-offset-4 hover:text-ink">
           {t("forgot")}
         </Link>
+      </form>
+    </Door>
+  );
+}
+
+/** Another site has vouched for the person; the account asks for its second factor, too. */
+function OneMoreStep() {
+  const t = useTranslations("account");
+  const text = useProblemText();
+  const finish = useSecondFactor(useArrive());
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    finish.mutate(String(new FormData(event.currentTarget).get("totp")));
+  };
+  return (
+    <Door
+      title={t("welcomeBack")}
+      lead={t("onlyCode")}
+      foot={
+        // A whole page load: the address line has to lose what it says.
+        <a href="/sign-in/" className="font-semibold text-accent underline underline-offset-4">
+          {t("backToSignIn")}
+        </a>
+      }
+    >
+      <form onSubmit={submit} className="flex flex-col gap-4">
+        <Field
+          label={t("code")}
+          name="totp"
+          autoComplete="one-time-code"
+          inputMode="numeric"
+          hint={t("codeHint")}
+          required
+          autoFocus
+        />
+        {finish.error && (
+          <p role="alert" className="text-sm text-bad">
+            {finish.error instanceof ProblemError && finish.error.status === 401
+              ? finish.error.message
+              : text(finish.error)}
+          </p>
+        )}
+        <Button look="primary" size="large" type="submit" disabled={finish.isPending}>
+          {t("signIn")}
+        </Button>
       </form>
     </Door>
   );
