@@ -47,8 +47,10 @@ class GatewaySettings(ServiceSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
     # How long a body may take to arrive.
     body_seconds: Annotated[float, Field(gt=0)] = 30.0
-    # The largest file that may be sent; such a body may take as long as it moves.
+    # The largest file that may be sent; such a body may take as long as it comes at this pace at least. Pauses of
+    # `body_seconds` in all are forgiven, and what comes faster wins them back.
     max_upload_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024**3
+    slowest_upload_bytes_per_second: Annotated[int, Field(ge=1)] = 8 * 1024
     # How long a signed link works at least.
     link_lifetime_seconds: Annotated[int, Field(ge=60, le=7 * 86_400)] = 3_600
     # How long a listener waits for the first sound of a job before the answer is "not yet".

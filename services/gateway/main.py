@@ -272,7 +272,11 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
         Middleware(
             BodyLimitMiddleware,
             limit=BodyLimit(settings.max_body_bytes, settings.body_seconds),
-            by_path={uploads.PATH: BodyLimit(settings.max_upload_bytes, settings.body_seconds, stalls=True)},
+            by_path={
+                uploads.PATH: BodyLimit(
+                    settings.max_upload_bytes, settings.body_seconds, settings.slowest_upload_bytes_per_second
+                )
+            },
         ),
         Middleware(HeadMiddleware),
         Middleware(ErrorBoundaryMiddleware),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -20,16 +20,43 @@ _DISCARDED_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class BodyLimit:
-    """How large a body may be, and how long it may take: as a whole, or (`stalls`) from one piece to the next."""
+    """How large a body may be, and how long may be waited for it: `seconds` as a whole.
+
+    With a `pace` in bytes a second, `seconds` are what may be lost on pauses instead: what arrives wins them back, one
+    second for each `pace` bytes, so that a body which goes on below that pace is ended however regular its pieces are.
+    """
 
     max_bytes: int
     seconds: float
-    stalls: bool = False
+    pace: float | None = None
+
+
+class Patience:
+    """What is left of the time that may be waited for a body. Time in which nobody asks for it does not count."""
+
+    def __init__(self, limit: BodyLimit, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._left = limit.seconds
+        self._asked_at: float | None = None
+
+    def deadline(self) -> float:
+        """By when the next piece has to come, if it is asked for now."""
+        now = self._clock()
+        if self._asked_at is None or self._limit.pace is not None:
+            self._asked_at = now
+        return self._asked_at + self._left
+
+    def received(self, count: int) -> None:
+        """The piece has come, of `count` bytes."""
+        if self._limit.pace is not None and self._asked_at is not None:
+            won = count / self._limit.pace - (self._clock() - self._asked_at)
+            self._left = min(self._limit.seconds, self._left + won)
 
 
 class BodyLimitMiddleware:
     """Answers 413 by Content-Length at once, and for a chunked body as soon as it has grown too large; 408 when it
-    stalls. `by_path` holds the paths that have a limit of their own.
+    comes too slowly. `by_path` holds the paths that have a limit of their own.
     """
 
     def __init__(self, app: ASGIApp, limit: BodyLimit, by_path: Mapping[str, BodyLimit]) -> None:
@@ -49,23 +76,22 @@ class BodyLimitMiddleware:
             await http_error_response(Request(scope), error)(scope, receive, send)
             return
         received, complete = 0, False
-        deadline: float | None = None
+        patience = Patience(limit, asyncio.get_running_loop().time)
 
         async def receive_counted() -> Message:
-            nonlocal received, complete, deadline
+            nonlocal received, complete
             if complete:
                 # What follows is the client's leaving, which may be waited for as long as the answer takes.
                 return await receive()
-            if deadline is None or limit.stalls:
-                deadline = asyncio.get_running_loop().time() + limit.seconds
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(patience.deadline()):
                     message = await receive()
             except TimeoutError as error:
                 raise HTTPException(
                     408, "The body did not arrive in time. Send it again.", headers={"connection": "close"}
                 ) from error
             complete = not message.get("more_body", False)
+            patience.received(len(message.get("body", b"")))
             received += len(message.get("body", b""))
             if received > limit.max_bytes:
                 # Nobody knows how much follows.

@@ -268,3 +268,25 @@ async def test_a_body_that_stalls_is_not_waited_for_forever(backend: Backend) ->
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b'"/problems/request-timeout"' in answer
         writer.close()
+
+
+async def test_an_upload_that_trickles_is_ended_and_leaves_nothing(backend: Backend) -> None:
+    async with (
+        running_gateway(backend, body_seconds=0.3, slowest_upload_bytes_per_second=100_000) as gateway,
+        gateway.person() as person,
+    ):
+        host, port = gateway.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"POST /api/v1/uploads HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+            b"Content-Length: 1000000\r\nAuthorization: Bearer " + person.tokens.access_token.encode() + b"\r\n\r\n"
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        )
+        answer = asyncio.create_task(reader.read())
+        async with asyncio.timeout(10):
+            while not (await asyncio.wait({answer}, timeout=0.01))[0]:
+                writer.write(b"x")
+        assert answer.result().startswith(b"HTTP/1.1 408 ")
+        assert b'"/problems/request-timeout"' in answer.result()
+        assert [info.key async for info in gateway.backend.store.list("uploads/")] == []
+        writer.close()
