@@ -13,18 +13,22 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from services.processing.transcription.basic_pitch import CONTOUR_BINS, FRAME_SECONDS, LOWEST_PITCH, Activations
 from services.processing.transcription.note import Note
 
 Matrix = NDArray[np.float32]
 
-# Intervals from a key to its overtones 2, 3, 4, 5, 6 and 8, in semitones.
 _SHORTEST_UNSTRUCK: Final = 8
 # Notes of a line that start within so many frames of each other cannot both be meant.
 _TOGETHER: Final = 4
 # Peaks of one key within so many frames (70 ms) are one stroke: nobody repeats a note faster.
 _SAME_STROKE: Final = 6
+# What is usual for the flux is its median over so many frames (0.6 s) around; below the second value it says nothing.
+_AROUND: Final = 49
+_QUIET_FLUX: Final = 0.005
+# Intervals from a key to its overtones 2, 3, 4, 5, 6 and 8, in semitones.
 _OVERTONES: Final = (12, 19, 24, 28, 31, 36)
 
 
@@ -33,13 +37,16 @@ class Decoding:
     """Thresholds on activations and flux, and lengths in frames of 11.6 ms.
 
     A peak of the onset activation of at least `onset` starts a note; where the key sounds already, `again` times as
-    much is asked for. A weaker peak of at least `restrike` will do where the flux reaches `struck`; below a flux of
-    `faint` nothing starts. A jump of the note activation by `rise` within two frames counts like an onset where the
-    onset activation is at least `rise_onset`. A note ends after `gap` frames below `sustain`; shorter ones than
-    `shortest` are dropped. A note over another one whose overtone it may be has to be at least `echo` times as strong.
-    With `fill`, what stays at or above it for 8 frames without any onset is a note too. With `line`, one note sounds
-    at a time, and a weaker one that begins within another needs an onset of `interrupt`. Starts move to the flux's
-    peak within `align` frames before, else from the peak towards the beginning of its slope by `lead` (0 to 1).
+    much is asked for. A weaker peak of at least `restrike` will do where the flux reaches `struck`, or `prominent`
+    times what is usual around it: a wind instrument tongues a note again with little new sound, but with more than
+    while it holds one. Below a flux of `faint` nothing starts. A key sounds already when its activation stayed at
+    `sustain` or above for `held` frames: soft attacks reach that some frames before their peak. A jump of the note
+    activation by `rise` within two frames counts like an onset where the onset activation is at least `rise_onset`. A
+    note ends after `gap` frames below `sustain`; shorter ones than `shortest` are dropped. A note over another one
+    whose overtone it may be has to be at least `echo` times as strong. With `fill`, what stays at or above it for 8
+    frames without any onset is a note too. With `line`, one note sounds at a time, and a weaker one that begins within
+    another needs an onset of `interrupt`. Starts move to the flux's peak within `align` frames before, else from the
+    peak towards the beginning of its slope by `lead` (0 to 1).
     """
 
     onset: float
@@ -58,6 +65,8 @@ class Decoding:
     line: bool = False
     interrupt: float = 0.0
     align: int = 0
+    prominent: float = 0.0
+    held: int = 3
 
 
 CHORDS: Final = Decoding(
@@ -66,7 +75,7 @@ CHORDS: Final = Decoding(
 )  # fmt: skip
 LINE: Final = Decoding(
     onset=0.45, again=2.2, sustain=0.15, gap=5, rise=0.4, rise_onset=0.1, shortest=4, echo=0.3, lead=0.15,
-    restrike=0.6, struck=0.035, faint=0.006, fill=0.35, line=True, interrupt=0.5,
+    restrike=0.5, struck=0.035, faint=0.006, fill=0.35, line=True, interrupt=0.5, prominent=3.0, held=6,
 )  # fmt: skip
 # Parts below this polyphony are read as one line: on the tuning clips lines lie below 0.3, chords and pianos above 0.5.
 _LINE_BELOW: Final = 0.4
@@ -122,14 +131,15 @@ def _candidates(heard: Activations, strength: Matrix, how: Decoding, check: Call
     free = heard.notes.copy()
     found: list[_Found] = []
     following: dict[int, _Found] = {}
+    enough = _struck(heard.flux, how)
     # From the end: a later note of the same key bounds the one before it.
     for start, key in _peaks(strength, min(how.onset, how.restrike))[::-1]:
         check()
         attack = float(strength[start, key])
-        before = heard.notes[max(0, start - 3) : max(1, start - 1), key].min()
+        before = heard.notes[max(0, start - how.held) : max(1, start - 1), key].min()
         struck = heard.flux[max(0, start - 3) : start + 3].max()
         asked = how.onset * (how.again if before >= how.sustain else 1.0)
-        if (attack < asked and (attack < how.restrike or struck < how.struck)) or struck < how.faint:
+        if (attack < asked and (attack < how.restrike or struck < enough[start])) or struck < how.faint:
             continue
         after = following.get(int(key))
         if after is not None and after.start - start <= _SAME_STROKE:
@@ -155,7 +165,19 @@ def _unstruck(free: Matrix, strength: Matrix, how: Decoding) -> list[_Found]:
         for start, end in zip(edges[::2], edges[1::2], strict=True):
             if end - start >= _SHORTEST_UNSTRUCK:
                 level = float(free[start:end, key].mean())
-                found.append(_Found(int(start), int(end), int(key), level, float(strength[start, key])))
+                # The onset's peak follows when a soft note is half there.
+                attack = float(strength[max(0, start - 2) : start + _SAME_STROKE + 1, key].max())
+                found.append(_Found(int(start), int(end), int(key), level, attack))
+    return found
+
+
+def _struck(flux: Matrix, how: Decoding) -> Matrix:
+    """The flux `[T]` that counts as a stroke in each frame."""
+    fixed = np.full(len(flux), how.struck, np.float32)
+    if not how.prominent:
+        return fixed
+    usual = median_filter(flux, _AROUND, mode="nearest")
+    found: Matrix = np.minimum(fixed, how.prominent * usual + np.float32(_QUIET_FLUX)).astype(np.float32)
     return found
 
 

@@ -1,6 +1,7 @@
 """Notes that were played are found. Instruments, kits, seeds and tempos here were never used to choose a threshold.
 
-Tuned on programs 4 11 22 24 33 35 38 40 52 58 60 65 73 80 108 (lines), 0 1 4 (piano), 5 19 25 27 48 (chords); drums
+Tuned on programs 4 7 11 21 22 24 25 27 33 35 38 40 41 42 52 56 57 58 60 64 65 66 69 70 72 73 75 79 80 82 108 109 110
+(lines), 0 1 4 (piano), 5 19 25 27 48 (chords); drums
 trained on the kits that `scripts/train_drums.py` names.
 """
 
@@ -96,9 +97,8 @@ def test_sampled_drums_are_found(bank: SoundBank) -> None:
 def test_onsets_of_single_lines(network: BasicPitch, bank: SoundBank) -> None:
     scores = line_scores(network, bank, LINES)
     print(f"lines: mean F1 {np.mean(scores):.3f}, worst {min(scores):.3f}")
-    # The aim is 0.97; the oboe's soft attacks cost 0.02. The guide says so.
-    assert np.mean(scores) >= 0.96
-    assert np.median(scores) >= 0.97
+    assert np.mean(scores) >= 0.97
+    assert min(scores) >= 0.9
 
 
 @pytest.mark.slow

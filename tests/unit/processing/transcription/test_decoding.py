@@ -50,6 +50,35 @@ def test_repeated_note_is_struck_twice() -> None:
     assert len(decode(activations((20, 60, 60, 0.9), (60, 100, 60, 0.9)), LINE)) == 2
 
 
+def tongued(flux: float, around: float) -> Activations:
+    """A note that goes on at full level while its onset is seen again, with so much new sound."""
+    heard = activations((20, 120, 60, 0.9))
+    heard.onsets[70, 60 - LOWEST_PITCH] = 0.55
+    heard.flux[30:110] = around
+    heard.flux[70] = flux
+    return heard
+
+
+def test_tongued_note_is_a_second_one_although_little_sound_is_new() -> None:
+    assert len(decode(tongued(0.015, around=0.002), LINE)) == 2
+
+
+def test_trembling_note_stays_one_although_as_much_sound_is_new() -> None:
+    assert len(decode(tongued(0.015, around=0.012), LINE)) == 1
+
+
+def test_soft_attack_is_an_attack_although_the_note_is_half_there_at_its_peak() -> None:
+    heard = activations((10, 80, 55, 0.9))
+    key = 62 - LOWEST_PITCH
+    heard.onsets[70:78, key] = (0.1, 0.15, 0.2, 0.3, 0.45, 0.8, 0.6, 0.3)
+    heard.notes[68:78, key] = (0.1, 0.12, 0.15, 0.2, 0.3, 0.4, 0.55, 0.7, 0.8, 0.85)
+    heard.notes[78:130, key] = 0.85
+    heard.flux[70:78] = 0.01
+    found = decode(heard, LINE)
+    assert [note.pitch for note in found] == [55, 62]
+    assert found[1].start == pytest.approx(74 * FRAME_SECONDS, abs=2 * FRAME_SECONDS)
+
+
 def test_one_line_never_overlaps() -> None:
     found = decode(activations((20, 90, 60, 0.9), (50, 90, 64, 0.9), (70, 90, 67, 0.9)), LINE)
     assert [note.pitch for note in found] == [60, 64, 67]
