@@ -48,7 +48,7 @@ class Refused(Exception):  # noqa: N818 — an outcome, not an error
 def main() -> None:
     """Decode the file that is named by the first argument."""
     path = Path(sys.argv[1])
-    confine(Limits())
+    confine(Limits(), [path])
     try:
         found = _sniffed(path)
         (_decode_mp4 if found.container == "MP4" else _decode)(path, found)

@@ -1,4 +1,4 @@
-"""A process of its own for files that strangers sent: little memory, little time, no files to write, no network.
+"""A process of its own for files that strangers sent: little memory, little time, one file to read, no network.
 
     with Sandbox(["services.processing.media.decoder", path], Limits(), check) as child:
         for data in child.output():
@@ -6,7 +6,7 @@
 
 The parent reads the child's standard output through `output`, which ends the child when the caller's `check` raises,
 when it says nothing for too long, and when the block is left. The child calls `confine` before it opens anything; what
-a system does not have (RLIMIT_AS on macOS, namespaces outside Linux) is left out there.
+a system does not have (RLIMIT_AS on macOS, Landlock and namespaces outside Linux) is left out there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,14 +29,33 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from services.processing.media import landlock, syscall_filter
+
 ROOT: Final = Path(__file__).parents[3]
+_PACKAGES: Final = frozenset({"site-packages", "dist-packages"})
 
 _WAIT_SECONDS: Final = 0.1
 _READ_BYTES: Final = 1 << 20
 _LONGEST_ERROR: Final = 65_536
 
-# What the child says on standard error when it could not leave the network; a line of its own.
+# What the child says on standard error about what it could not give up, each in a line of its own, and what the log
+# says of it.
 _NETWORK_KEPT: Final = b"sandbox: the network could not be left"
+_FILES_KEPT: Final = b"sandbox: the file system could not be left"
+_CALLS_KEPT: Final = b"sandbox: system calls could not be refused"
+_WARNINGS: Final = {
+    _NETWORK_KEPT: (
+        "sandbox_keeps_network", "This system gives the decoder of strangers' files no network of its own.",
+    ),
+    _FILES_KEPT: (
+        "sandbox_keeps_files",
+        "This system has no Landlock (Linux 5.13): the decoder of strangers' files can read what this user can read.",
+    ),
+    _CALLS_KEPT: (
+        "sandbox_keeps_calls",
+        "This system takes no filter of system calls: the decoder of strangers' files is held by its limits alone.",
+    ),
+}  # fmt: skip
 
 # linux/sched.h, linux/prctl.h
 _CLONE_NEWUSER: Final = 0x1000_0000
@@ -82,7 +102,7 @@ class Sandbox:
             "OPENBLAS_NUM_THREADS": "1",
         }
         self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and module
-            [sys.executable, "-s", "-B", "-m", *self._arguments],
+            [sys.executable, "-s", "-B", "-P", "-m", *self._arguments],
             env=environment,
             cwd="/",
             # Held open until this process ends, however it ends: the child watches it.
@@ -138,8 +158,9 @@ class Sandbox:
                     if not data:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is process.stderr:
-                        if _NETWORK_KEPT in data:
-                            _warn_of_network()
+                        for said in _WARNINGS:
+                            if said in data:
+                                _warn(said)
                         self._errors = (self._errors + data)[-_LONGEST_ERROR:]
                     else:
                         yield data
@@ -158,8 +179,11 @@ class Sandbox:
         self._process.wait()
 
 
-def confine(limits: Limits) -> None:
-    """In the child, before it opens anything: take away what it does not need. Raises nothing."""
+def confine(limits: Limits, readable: Sequence[Path] = ()) -> None:
+    """In the child, before it opens anything: take away what it does not need. Raises nothing.
+
+    Of the file system `readable` is left, and the code of this interpreter, its packages and the services.
+    """
     for name, value in (
         ("RLIMIT_AS", limits.memory_bytes),
         ("RLIMIT_CPU", limits.cpu_seconds),
@@ -173,6 +197,11 @@ def confine(limits: Limits) -> None:
                 resource.setrlimit(number, (value, value))
     if sys.platform == "linux":
         _leave_the_network()
+        if not landlock.restrict((*readable, *_code())):
+            os.write(2, _FILES_KEPT + b"\n")
+        # Last: it refuses some of what stands above. What is started from here on inherits all of it.
+        if not syscall_filter.refuse_the_rest():
+            os.write(2, _CALLS_KEPT + b"\n")
     threading.Thread(target=_end_with_the_parent, name="parent-watch", daemon=True).start()
 
 
@@ -187,15 +216,26 @@ def _leave_the_network() -> None:
         os.write(2, _NETWORK_KEPT + b"\n")
 
 
+def _code() -> list[Path]:
+    """Where modules and the libraries that they load lie. Not `ROOT`: secrets and recordings may lie below it.
+
+    Nor just any folder of `sys.path`: a project that is being worked on stands there whole.
+    """
+    paths = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    paths |= {Path(item) for item in sys.path if Path(item).name in _PACKAGES}
+    paths |= {ROOT / "services", Path(sys.base_prefix) / "lib"}
+    system = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/dev/null", "/dev/urandom")
+    return [*paths, *map(Path, system)]
+
+
 @cache
-def _warn_of_network() -> None:
+def _warn(said: bytes) -> None:
     """Once in a process: it is the machine's doing, and the same for every file."""
     # Not above: the child imports this module too, and logs nothing.
     import structlog
 
-    structlog.get_logger(__name__).warning(
-        "sandbox_keeps_network", reason="This system gives the decoder of strangers' files no network of its own."
-    )
+    event, reason = _WARNINGS[said]
+    structlog.get_logger(__name__).warning(event, reason=reason)
 
 
 def _end_with_the_parent() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from services.processing.media import landlock, syscall_filter
 from services.processing.media.sandbox import ROOT, Limits, Sandbox, TimeUp
 
 CHILD = "tests.support.sandboxed"
@@ -38,7 +39,48 @@ def test_memory_is_bounded() -> None:
 
 def test_it_writes_no_file(tmp_path: Path) -> None:
     text, _ = said("write", str(tmp_path / "made"))
-    assert text == str(errno.EFBIG)
+    assert text in (str(errno.EACCES), str(errno.EFBIG))  # no right to it, and no size for it
+
+
+ALLOWED = {"read the given file", "start a thread", "load a library", "signal itself"}
+
+
+@pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
+def test_it_reaches_its_own_file_and_nothing_else(tmp_path: Path) -> None:
+    given, other = tmp_path / "given" / "song.wav", tmp_path / "secrets" / "key.pem"
+    for path in (given, other):
+        path.parent.mkdir()
+        path.write_bytes(b"x")
+    text, status = said("reach", str(given), str(other), str(os.getpid()))
+    came = dict(line.split(": ") for line in text.splitlines())
+    assert status == 0
+    assert {name for name, what in came.items() if what == "done"} == ALLOWED
+    assert {what for name, what in came.items() if name not in ALLOWED} <= {str(errno.EPERM), str(errno.EACCES)}
+    assert sorted(tmp_path.rglob("*")) == sorted({given, other, given.parent, other.parent})
+
+
+def test_old_kernel_decodes_all_the_same_and_the_log_says_so_once() -> None:
+    program = (
+        "from services.processing.media.sandbox import Limits, Sandbox\n"
+        "for _ in range(2):\n"
+        f"    with Sandbox([{CHILD!r}, 'old-kernel'], Limits(), lambda: None) as child:\n"
+        "        print(b''.join(child.output()).decode())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.count("still here") == 2, done.stderr
+    assert done.stdout.count("sandbox_keeps_files") == 1
+    assert done.stdout.count("sandbox_keeps_calls") == 1
+
+
+@pytest.mark.parametrize("column", [0, 1])
+def test_filter_of_calls_jumps_only_within_itself_and_names_no_call_twice(column: int) -> None:
+    made = syscall_filter.program(0xC000_003E, column, process=1)
+    assert len(made) < 4_096
+    for place, (code, true, false, _) in enumerate(made):
+        if code & 0x07 == 0x05:
+            assert max(true, false) + place + 1 < len(made)
+    asked = [value for code, _, _, value in made if code == 0x15]
+    assert len(set(asked) - {0, 1}) == len([value for value in asked if value not in (0, 1)])
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="the system keeps namespaces to itself")
