@@ -2,8 +2,21 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { changeOf, LiveFeed, readMessage, reconnectDelay } from "@/lib/live/feed";
 import { draftRequest, EMPTY_DRAFT } from "@/stores/draft";
 import { following } from "@/stores/player";
-import { readKept, splitAt, useStudio, editChannel } from "@/stores/studio";
-import { channelsOf } from "@/lib/audio/edits";
+import {
+  addBus,
+  editChannel,
+  editLane,
+  editRoute,
+  editSend,
+  editStrip,
+  removeBus,
+  removeEffect,
+  repeatClip,
+  splitAt,
+  useStudio,
+} from "@/stores/studio";
+import { freshArrangement } from "@/lib/audio/edits";
+import { keptText, readKept } from "@/lib/audio/kept";
 
 describe("what plays next", () => {
   const never = () => 0;
@@ -58,10 +71,7 @@ describe("the request of a draft", () => {
 });
 
 describe("undo", () => {
-  const fresh = () => ({
-    title: "Song",
-    channels: channelsOf({ id: "t", title: "Song", duration: 10, stems: ["drums", "bass"] }),
-  });
+  const fresh = () => freshArrangement({ id: "t", title: "Song", duration: 10, stems: ["drums", "bass"] });
   const gain = () => useStudio.getState().channels[0]!.gainDb;
   beforeEach(() => {
     vi.stubGlobal("localStorage", { getItem: () => null, setItem: () => undefined });
@@ -109,7 +119,70 @@ describe("undo", () => {
     expect(readKept(null)).toBeNull();
     expect(readKept("{")).toBeNull();
     expect(readKept(JSON.stringify({ version: 99, title: "x", channels: fresh().channels }))).toBeNull();
-    expect(readKept(JSON.stringify({ version: 1, title: "x", channels: fresh().channels }))?.title).toBe("x");
+    expect(readKept(keptText({ ...fresh(), title: "x" }))).toEqual({ ...fresh(), title: "x" });
+  });
+  test("a project of before there were buses opens as it sounded", () => {
+    const { automation, sends, output, crossfade, ...old } = fresh().channels[0]!;
+    expect([automation, sends, output, crossfade]).toEqual([[], [], "master", "equal_power"]);
+    const kept = readKept(JSON.stringify({ version: 1, title: "x", channels: [old] }));
+    expect(kept).toMatchObject({
+      channels: [{ ...old, automation: [], sends: [], output: "master", crossfade: null }],
+      buses: [],
+      master: { ceilingDbtp: -1 },
+    });
+  });
+  test("links to a bus that is not there are cut when a project is opened", () => {
+    const [drums] = fresh().channels;
+    const torn = { ...drums!, output: "bus-9", sends: [{ to: "bus-9", gainDb: 0, preFader: false }] };
+    const kept = readKept(keptText({ ...fresh(), channels: [torn] }));
+    expect(kept!.channels[0]).toMatchObject({ output: "master", sends: [] });
+  });
+});
+
+describe("buses", () => {
+  const studio = () => useStudio.getState();
+  const point = { time: 0, value: -6, curve: "linear" as const };
+  beforeEach(() => {
+    vi.stubGlobal("localStorage", { getItem: () => null, setItem: () => undefined });
+    studio().open("p", 120, freshArrangement({ id: "t", title: "Song", duration: 10, stems: ["drums", "bass"] }));
+  });
+  afterEach(() => vi.unstubAllGlobals());
+
+  test("get names of their own, and everything that led to one goes with it", () => {
+    const first = addBus((number) => `Bus ${number}`);
+    const second = addBus((number) => `Bus ${number}`);
+    expect(studio().buses.map(({ id, name }) => [id, name])).toEqual([
+      [first, "Bus 1"],
+      [second, "Bus 2"],
+    ]);
+    const drums = studio().channels[0]!.id;
+    editSend(drums, first, { gainDb: -3 });
+    editLane(drums, `sends/${first}/gain_db`, "add", [point]);
+    editRoute(second, "output", () => ({ output: first }));
+    removeBus(first);
+    expect(studio().buses).toMatchObject([{ id: second, output: "master" }]);
+    expect(studio().channels[0]).toMatchObject({ sends: [], automation: [] });
+    studio().undo();
+    expect(studio().channels[0]).toMatchObject({ sends: [{ to: first, gainDb: -3 }] });
+    expect(addBus((number) => `Bus ${number}`)).toBe("bus-3");
+  });
+  test("an effect takes its automation along when it goes", () => {
+    const { id } = studio().channels[0]!;
+    editStrip(id, "add", () => ({ effects: [{ id: "r1", type: "reverb", parameters: {}, bypass: false }] }));
+    editLane(id, "effects/r1/mix", "add", [{ time: 1, value: 0.5, curve: "hold" }]);
+    editLane(id, "gain_db", "add", [point]);
+    removeEffect(id, "r1");
+    expect(studio().channels[0]!.automation.map(({ target }) => target)).toEqual(["gain_db"]);
+    editLane(id, "gain_db", "clear", []);
+    expect(studio().channels[0]!.automation).toEqual([]);
+  });
+  test("a clip that is repeated twice gets two names", () => {
+    const { id, clips } = studio().channels[0]!;
+    repeatClip(id, clips[0]!.id);
+    repeatClip(id, clips[0]!.id);
+    const made = studio().channels[0]!.clips;
+    expect(made.map(({ start }) => start)).toEqual([0, 10, 10]);
+    expect(new Set(made.map((clip) => clip.id)).size).toBe(3);
   });
 });
 

@@ -2,6 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { answer, api, idempotencyKey, type Job } from "./api/client";
+import type { masterRequest } from "./mastering";
 import { isActive, keys } from "./music";
 
 /** A mastering preset, as far as the studio shows it. */
@@ -10,12 +11,14 @@ export type Preset = { name: string; title: string; description: string; target_
 export type EffectParameter = {
   name: string;
   title: string;
-  kind: "number" | "choice" | "boolean";
+  kind: "number" | "choice" | "switch";
   default: number | string | boolean;
   min?: number;
   max?: number;
   unit: string;
   scale: string;
+  /** Whether it may move within a song. */
+  automatable?: boolean;
   choices?: string[];
 };
 export type EffectKind = {
@@ -61,7 +64,7 @@ export function useBounce() {
 export function useMaster() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (body: { track_id: string; preset?: string; target_lufs?: number }) =>
+    mutationFn: (body: ReturnType<typeof masterRequest>) =>
       answer(api.POST("/api/v1/processing/master", { params: { header: header() }, body: body as never })),
     onSuccess: (job) => queries.setQueryData(["job", job.id], job),
   });

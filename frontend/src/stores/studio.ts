@@ -1,19 +1,30 @@
 import { create } from "zustand";
-import type { Channel, Clip } from "@/lib/audio/session";
-import { splitClip } from "@/lib/audio/edits";
-
-/** What undo brings back. */
-type Arrangement = { title: string; channels: Channel[] };
+import { settled, type AutomationPoint } from "@/lib/audio/automation";
+import { distinct, newBus, repeatedClip, splitClip } from "@/lib/audio/edits";
+import { keptText, readKept } from "@/lib/audio/kept";
+import {
+  MASTER,
+  PLAIN_MASTER,
+  type Arrangement,
+  type Channel,
+  type Clip,
+  type Lane,
+  type Send,
+  type Strip,
+} from "@/lib/audio/session";
 
 /** Seconds within which changes of the same kind count as one: a fader's way is one step back, not fifty. */
 const MERGE_MS = 900;
 const MOST_STEPS = 200;
-const KEPT_VERSION = 1;
 
 type StudioState = Arrangement & {
   projectId: string;
   bpm: number | null;
   selected: string | null;
+  /** The automation lanes that are shown: targets by strip. */
+  shown: Record<string, string[]>;
+  /** The point of a lane that was touched last. */
+  picked: { stripId: string; target: string; at: number } | null;
   past: Arrangement[];
   future: Arrangement[];
   lastEdit: { kind: string; at: number } | null;
@@ -23,40 +34,49 @@ type StudioState = Arrangement & {
   edit: (kind: string, change: (now: Arrangement) => Partial<Arrangement>, at?: number) => void;
   undo: () => void;
   redo: () => void;
-  select: (channelId: string | null) => void;
+  select: (stripId: string | null) => void;
+  /** Show or hide lanes of a strip. */
+  show: (stripId: string, targets: string[]) => void;
+  pick: (picked: StudioState["picked"]) => void;
   /** Start anew from the stems. */
   reset: (fresh: Arrangement) => void;
 };
 
 const keptKey = (projectId: string) => `studio.project.${projectId}`;
 
-/** What the browser keeps of a project; null when there is nothing usable. */
-export function readKept(text: string | null): Arrangement | null {
-  if (!text) return null;
-  try {
-    const kept = JSON.parse(text) as Arrangement & { version: number };
-    return kept.version === KEPT_VERSION && Array.isArray(kept.channels) && kept.channels.length
-      ? { title: String(kept.title), channels: kept.channels }
-      : null;
-  } catch {
-    return null;
-  }
+/** The part of the state that is the music. */
+function arrangementOf({ title, channels, buses, master }: Arrangement): Arrangement {
+  return { title, channels, buses, master };
 }
 
 export const useStudio = create<StudioState>((set, get) => {
-  const now = (): Arrangement => ({ title: get().title, channels: get().channels });
+  const now = () => arrangementOf(get());
   return {
     projectId: "",
     title: "",
     channels: [],
+    buses: [],
+    master: PLAIN_MASTER,
     bpm: null,
     selected: null,
+    shown: {},
+    picked: null,
     past: [],
     future: [],
     lastEdit: null,
     open: (projectId, bpm, fresh) => {
       const kept = readKept(localStorage.getItem(keptKey(projectId)));
-      set({ projectId, bpm, ...(kept ?? fresh), selected: null, past: [], future: [], lastEdit: null });
+      set({
+        projectId,
+        bpm,
+        ...(kept ?? fresh),
+        selected: null,
+        shown: {},
+        picked: null,
+        past: [],
+        future: [],
+        lastEdit: null,
+      });
     },
     edit: (kind, change, at = Date.now()) => {
       const { lastEdit, past } = get();
@@ -79,20 +99,112 @@ export const useStudio = create<StudioState>((set, get) => {
       if (after) set({ ...after, past: [...past, now()], future: rest, lastEdit: null });
     },
     select: (selected) => set({ selected }),
+    show: (stripId, targets) => set({ shown: { ...get().shown, [stripId]: [...new Set(targets)] } }),
+    pick: (picked) => set({ picked }),
     reset: (fresh) => get().edit("reset", () => fresh),
   };
 });
 
 if (typeof window !== "undefined") {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const keep = () => {
+    timer = undefined;
+    const state = useStudio.getState();
+    try {
+      localStorage.setItem(keptKey(state.projectId), keptText(state));
+    } catch {
+      // The browser's store is full or closed: the bounce still has everything.
+    }
+  };
   useStudio.subscribe((state, before) => {
-    if (!state.projectId || (state.channels === before.channels && state.title === before.title)) return;
+    const same = (["title", "channels", "buses", "master"] as const).every((part) => state[part] === before[part]);
+    if (!state.projectId || state.projectId !== before.projectId || same) return;
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      const { projectId, title, channels } = useStudio.getState();
-      localStorage.setItem(keptKey(projectId), JSON.stringify({ version: KEPT_VERSION, title, channels }));
-    }, 400);
+    timer = setTimeout(keep, 400);
   });
+  // A page that is left within that moment loses nothing.
+  addEventListener("pagehide", () => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    keep();
+  });
+}
+
+/** Change one strip, whichever it is. */
+export function editStrip(id: string, kind: string, change: (strip: Strip) => Partial<Strip>): void {
+  const changed = <Kind extends Strip>(strip: Kind): Kind => (strip.id === id ? { ...strip, ...change(strip) } : strip);
+  useStudio.getState().edit(`${kind}:${id}`, ({ channels, buses, master }) => ({
+    channels: channels.map(changed),
+    buses: buses.map(changed),
+    master: changed(master),
+  }));
+}
+
+type Leading = Strip & Pick<Channel, "mute" | "solo" | "sends" | "output">;
+
+/** Change where a channel or a bus leads, and whether it is heard. */
+export function editRoute(id: string, kind: string, change: (strip: Leading) => Partial<Leading>): void {
+  const changed = <Kind extends Leading>(strip: Kind): Kind =>
+    strip.id === id ? { ...strip, ...change(strip) } : strip;
+  useStudio.getState().edit(`${kind}:${id}`, ({ channels, buses }) => ({
+    channels: channels.map(changed),
+    buses: buses.map(changed),
+  }));
+}
+
+/** Set the points of a lane; none: the parameter rests again. */
+export function editLane(stripId: string, target: string, kind: string, points: AutomationPoint[]): void {
+  editStrip(stripId, `lane:${target}:${kind}`, ({ automation }) => {
+    const others = automation.filter((lane) => lane.target !== target);
+    const lane: Lane = { target, points: settled(points) };
+    return { automation: points.length ? [...others, lane] : others };
+  });
+}
+
+/** Take an insert out, with everything that moved it. */
+export function removeEffect(stripId: string, effectId: string): void {
+  editStrip(stripId, `remove${effectId}`, ({ effects, automation }) => ({
+    effects: effects.filter(({ id }) => id !== effectId),
+    automation: automation.filter(({ target }) => !target.startsWith(`effects/${effectId}/`)),
+  }));
+}
+
+/** Change a send; null takes it out, with what moved it. */
+export function editSend(stripId: string, to: string, change: Partial<Send> | null): void {
+  editRoute(stripId, `send:${to}`, ({ sends, automation }) => {
+    if (!change)
+      return {
+        sends: sends.filter((send) => send.to !== to),
+        automation: automation.filter(({ target }) => !target.startsWith(`sends/${to}/`)),
+      };
+    const known = sends.some((send) => send.to === to);
+    const list = known ? sends : [...sends, { to, gainDb: -12, preFader: false }];
+    return { sends: list.map((send) => (send.to === to ? { ...send, ...change } : send)) };
+  });
+}
+
+/** One more bus; its id. */
+export function addBus(name: (number: number) => string): string {
+  const { buses, channels, edit, select } = useStudio.getState();
+  const bus = newBus([MASTER, ...buses.map(({ id }) => id), ...channels.map(({ id }) => id)], name);
+  edit(`add:${bus.id}`, (now) => ({ buses: [...now.buses, bus] }));
+  select(bus.id);
+  return bus.id;
+}
+
+/** Take a bus out; what fed it goes to the master again. */
+export function removeBus(id: string): void {
+  const cut = <Kind extends Leading>(strip: Kind): Kind => ({
+    ...strip,
+    output: strip.output === id ? MASTER : strip.output,
+    sends: strip.sends.filter(({ to }) => to !== id),
+    automation: strip.automation.filter(({ target }) => !target.startsWith(`sends/${id}/`)),
+  });
+  useStudio.getState().edit(`remove:${id}`, ({ channels, buses }) => ({
+    channels: channels.map(cut),
+    buses: buses.filter((bus) => bus.id !== id).map(cut),
+  }));
+  useStudio.getState().select(null);
 }
 
 /** Change one channel. */
@@ -121,7 +233,7 @@ export function splitAt(seconds: number, channelId: string | null): void {
     channels: channels.map((channel) =>
       channelId && channel.id !== channelId
         ? channel
-        : { ...channel, clips: channel.clips.flatMap((clip) => splitClip(clip, seconds)) },
+        : { ...channel, clips: distinct(channel.clips.flatMap((clip) => splitClip(clip, seconds))) },
     ),
   }));
 }
@@ -129,4 +241,12 @@ export function splitAt(seconds: number, channelId: string | null): void {
 /** Take a clip out. */
 export function removeClip(channelId: string, clipId: string): void {
   editChannel(channelId, `remove:${clipId}`, ({ clips }) => ({ clips: clips.filter((clip) => clip.id !== clipId) }));
+}
+
+/** Put a clip once more behind itself. */
+export function repeatClip(channelId: string, clipId: string): void {
+  editChannel(channelId, `repeat:${clipId}:${Date.now()}`, ({ clips }) => {
+    const clip = clips.find(({ id }) => id === clipId);
+    return clip ? { clips: distinct([...clips, repeatedClip(clip)]) } : {};
+  });
 }

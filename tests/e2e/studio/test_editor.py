@@ -1,5 +1,6 @@
 """The studio's editor: stems as channels, a preview that sounds, a bounce that the server renders."""
 
+import base64
 import io
 import math
 
@@ -14,14 +15,59 @@ from tests.support.platform import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
+# The preview's own graph, made to render as fast as it can instead of through loudspeakers.
+RENDER_PREVIEW = """
+window.AudioContext = class extends OfflineAudioContext {
+  constructor() {
+    super(2, %d, 44100);
+    window.preview = this;
+  }
+  resume() { return Promise.resolve(); }
+  close() { return Promise.resolve(); }
+};
+"""
+HEAR_PREVIEW = """async (from) => {
+  const audio = await window.preview.startRendering();
+  const bytes = new Uint8Array(new Float32Array(
+    [0, 1].flatMap((side) => [...audio.getChannelData(side).subarray(from)])).buffer);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}"""
+PREVIEW_STARTS_SAMPLES = 2_646  # START_DELAY_SECONDS in multitrack.ts
+RATE_HZ = 44_100
+WINDOW_SAMPLES = RATE_HZ // 10
+AUDIBLE_DBFS = -50.0
 
-def level_db(visitor: Visitor, path: str) -> float:
-    """RMS of some audio of the platform, in dBFS."""
+
+def samples_of(visitor: Visitor, path: str) -> np.ndarray:
+    """Some audio of the platform, `[frames, channels]`."""
     cookies = {cookie["name"]: cookie["value"] for cookie in visitor.context.cookies()}
     answer = httpx.get(f"{visitor.platform.url}/api/v1{path}", cookies=cookies, timeout=30)
     assert answer.status_code == 200, answer.text
     audio, _ = soundfile.read(io.BytesIO(answer.content), always_2d=True)
-    return 20 * math.log10(float(np.sqrt(np.mean(audio**2))))
+    return np.asarray(audio)
+
+
+def level_db(visitor: Visitor, path: str) -> float:
+    """RMS of some audio of the platform, in dBFS."""
+    return 20 * math.log10(float(np.sqrt(np.mean(samples_of(visitor, path) ** 2))))
+
+
+def window_levels_db(audio: np.ndarray) -> np.ndarray:
+    """RMS of each tenth of a second and side, in dBFS, `[windows, 2]`."""
+    count = len(audio) // WINDOW_SAMPLES
+    power = (audio[: count * WINDOW_SAMPLES].reshape(count, WINDOW_SAMPLES, 2) ** 2).mean(axis=1)
+    return np.asarray(10 * np.log10(np.maximum(power, 1e-12)))
+
+
+def bounce(visitor: Visitor) -> np.ndarray:
+    """Render the session; what came of it, `[frames, 2]`."""
+    visitor.page.get_by_role("button", name="Bounce").click()
+    link = visitor.page.get_by_role("link", name="Open the bounce")
+    expect(link).to_be_visible(timeout=60_000)
+    made = (link.get_attribute("href") or "").split("id=")[1]
+    return samples_of(visitor, f"/tracks/{made}/audio?format=flac")
 
 
 def test_stems_open_as_channels_and_the_bounce_follows_the_faders(member: Visitor) -> None:
@@ -71,3 +117,139 @@ def test_edits_are_undone_redone_and_kept_over_a_reload(member: Visitor) -> None
     page.reload()
     expect(channels.get_by_role("button", name="Mute").first).to_have_attribute("aria-pressed", "true")
     expect(page.locator("[data-clip]").first).to_have_attribute("aria-label", moved or "")
+
+
+def test_automation_sends_and_crossfades_by_keyboard_sound_in_the_preview_as_in_the_bounce(member: Visitor) -> None:
+    track = member.finished_track("driving synthwave, steady bass", 8)
+    page = member.context.new_page()
+    page.set_default_timeout(30_000)
+    page.add_init_script(RENDER_PREVIEW % (RATE_HZ * 12))
+    visitor = Visitor(member.platform, member.context, page)
+    visitor.go(f"/studio/?track={track}")
+    channels = page.get_by_role("list", name="Channels")
+    keys = page.keyboard
+    channels.get_by_role("button", name="Solo bass").press("Enter")
+    expect(page.get_by_text("Loading stems")).to_have_count(0)
+    timeline = page.get_by_role("group", name="Timeline")
+
+    def later(times: int) -> None:
+        timeline.focus()
+        for _ in range(times):
+            keys.press("ArrowRight")
+
+    channels.get_by_role("button", name="bass", exact=True).press("Enter")
+    channels.get_by_role("button", name="Automation of bass").press("Enter")
+    page.get_by_role("button", name="Automate Pan").press("Enter")
+    gain = page.get_by_role("group", name="Gain of bass over time").get_by_role("slider")
+    pan = page.get_by_role("group", name="Pan of bass over time").get_by_role("slider")
+    add = page.get_by_role("button", name="Add a point at the playhead")
+    add.nth(0).press("Enter")
+    gain.nth(0).press("PageDown")
+    add.nth(1).press("Enter")
+    pan.nth(0).press("PageDown")
+    later(12)
+    add.nth(0).press("Enter")
+    for _ in range(2):
+        gain.nth(1).press("PageDown")
+    gain.nth(0).press("c")  # exponential
+    gain.nth(1).press("c")
+    gain.nth(1).press("c")  # hold
+    later(2)
+    add.nth(0).press("Enter")
+    gain.nth(2).press("PageUp")
+    add.nth(1).press("Enter")
+    pan.nth(1).press("PageUp")
+    pan.nth(1).press("PageUp")
+    for _ in range(2):
+        pan.nth(0).press("c")  # exponential is not open through zero: hold, Bézier
+    expect(pan.nth(0)).to_have_attribute("aria-valuetext", "−0.2 at 00:00.000, Bézier")
+    page.get_by_label("Add a send").select_option("new")
+    page.get_by_role("button", name="Bus 1", exact=True).press("Enter")
+    page.get_by_role("region", name="Channel").get_by_label("Pan", exact=True).fill("0.5")
+
+    clip = page.locator("[data-clip]").nth(1)
+    clip.focus()
+    keys.press("s")
+    second = page.locator("[data-clip]").nth(2)
+    second.focus()
+    keys.press("ArrowLeft")
+    keys.press("ArrowLeft")
+
+    page.get_by_role("button", name="To the beginning").press("Enter")
+    bounced = bounce(visitor)
+    page.get_by_role("button", name="Play", exact=True).first.press("Enter")
+    text = page.evaluate(HEAR_PREVIEW, PREVIEW_STARTS_SAMPLES)
+    heard = np.frombuffer(base64.b64decode(text), dtype=np.float32).astype(np.float64).reshape(2, -1).T
+    page.close()
+
+    want = window_levels_db(bounced)
+    here = window_levels_db(heard)[: len(want)]
+    loud = (want > AUDIBLE_DBFS) & (np.arange(len(want)) > 0)[:, None]
+    worst = float(np.abs(here - want)[loud].max())
+    span = float(want[loud].max() - want[loud].min())
+    print(f"{loud.sum()} windows over {span:.1f} dB: preview and bounce differ by {worst:.3f} dB at most")
+    assert loud.sum() > 80
+    assert worst <= 0.1
+
+
+@pytest.mark.slow
+def test_points_are_drawn_pulled_and_taken_away_with_the_pointer(member: Visitor) -> None:
+    page = member.page
+    track = member.finished_track("small march for two flutes", 4)
+    member.go(f"/studio/?track={track}")
+    page.get_by_role("button", name="Automation of").first.click()
+    lane = page.locator("[data-lane]").first
+    box = lane.bounding_box()
+    assert box is not None
+    points = lane.locator("[data-point]")
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return box["x"] + box["width"] * x, box["y"] + box["height"] * y
+
+    page.mouse.click(*at(0.1, 0.5))
+    page.mouse.click(*at(0.4, 0.8))
+    expect(points).to_have_count(2)
+    before = points.nth(1).get_attribute("aria-valuenow")
+    page.mouse.move(*at(0.4, 0.8))
+    page.mouse.down()
+    page.mouse.move(*at(0.45, 0.3), steps=4)
+    page.mouse.up()
+    expect(points).to_have_count(2)
+    assert points.nth(1).get_attribute("aria-valuenow") != before
+    points.nth(1).dblclick()
+    expect(points).to_have_count(1)
+    page.get_by_role("button", name="Undo").click()
+    expect(points).to_have_count(2)
+    page.get_by_role("button", name="Draw with the pencil").click()
+    page.mouse.move(*at(0.5, 0.2))
+    page.mouse.down()
+    page.mouse.move(*at(0.8, 0.9), steps=20)
+    page.mouse.up()
+    assert points.count() > 4
+    page.get_by_role("button", name="Remove all points").click()
+    expect(points).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_reverb_on_a_bus_with_automation_rings_after_the_clip_in_the_bounce(member: Visitor) -> None:
+    page = member.page
+    track = member.finished_track("short drum and bass loop", 4)
+    member.go(f"/studio/?track={track}")
+    channels = page.get_by_role("list", name="Channels")
+    channels.get_by_role("button", name="Solo").first.click()
+    channels.get_by_role("listitem").first.get_by_role("button").first.click()
+    page.get_by_label("Add a send").select_option("new")
+    channels.get_by_role("button", name="Bus 1", exact=True).click()
+    panel = page.get_by_role("region", name="Channel")
+    panel.get_by_label("Add an effect").select_option("reverb")
+    panel.get_by_role("button", name="Automate Mix").click()
+    page.get_by_role("button", name="Add a point at the playhead").click()
+    point = page.locator("[data-point]").first
+    for _ in range(8):
+        point.press("PageUp")
+    expect(point).to_have_attribute("aria-valuenow", "1")
+    audio = bounce(member)
+    clip_ends = round(float(member.api(f"/tracks/{track}")["duration"]) * RATE_HZ)
+    tail = audio[clip_ends : clip_ends + RATE_HZ // 4]
+    assert len(tail) > RATE_HZ // 8
+    assert float(np.sqrt(np.mean(tail**2))) > 1e-4

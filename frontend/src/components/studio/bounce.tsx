@@ -4,7 +4,7 @@ import Link from "next/link";
 import { CircleCheck, Loader } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { Button } from "@/components/ui/button";
-import { mixRequest } from "@/lib/audio/session";
+import { mixRequest } from "@/lib/audio/mix-request";
 import { isActive, trackHref } from "@/lib/music";
 import { useBounce, useJob } from "@/lib/processing";
 import { useProblemText } from "@/lib/use-problem-text";
@@ -16,7 +16,7 @@ export function Bounce() {
   const text = useProblemText();
   const bounce = useBounce();
   const job = useJob(bounce.data?.id);
-  const { title, channels, bpm } = useStudio();
+  const { title, channels, buses, master, bpm } = useStudio();
   const busy = bounce.isPending || (job.data ? isActive(job.data) : false);
   const made = job.data?.result?.track_ids[0];
   const failure = bounce.error ? text(bounce.error) : job.data?.status === "failed" ? job.data.error?.detail : null;
@@ -37,7 +37,7 @@ export function Bounce() {
       <Button
         look="primary"
         disabled={busy || !channels.some((channel) => channel.clips.length)}
-        onClick={() => bounce.mutate(mixRequest(title, channels, bpm))}
+        onClick={() => bounce.mutate(mixRequest({ title, channels, buses, master }, bpm))}
       >
         {busy && <Loader size={16} className="animate-spin" aria-hidden />}
         {t("bounce")}

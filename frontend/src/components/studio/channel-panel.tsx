@@ -1,13 +1,16 @@
 "use client";
 
+import { Trash2 } from "lucide-react";
 import { useTranslations } from "use-intl";
+import { Dial } from "./dial";
 import { EffectChain } from "./effect-chain";
-import { gainText } from "./strip";
-import { Slider } from "@/components/ui/slider";
-import { HIGHEST_GAIN_DB, LOWEST_GAIN_DB } from "@/lib/audio/session";
-import { useStemName } from "@/lib/use-stem-name";
-import { stemVariable } from "@/lib/stems";
-import { editChannel, useStudio } from "@/stores/studio";
+import { Routing } from "./routing";
+import { gainText, stripColour, useStripName } from "./strip";
+import { IconButton } from "@/components/ui/button";
+import { inputClass, selectClass } from "@/components/ui/field";
+import { HIGHEST_GAIN_DB, isChannel, LOWEST_GAIN_DB, type Bus, type Channel, type Master } from "@/lib/audio/session";
+import { signed } from "@/lib/format";
+import { editChannel, editStrip, removeBus, useStudio } from "@/stores/studio";
 
 /** Pan in words: centre, 30 left, 100 right. */
 function usePanText(): (pan: number) => string {
@@ -19,83 +22,99 @@ function usePanText(): (pan: number) => string {
   };
 }
 
-/** Everything about the selected channel. */
+/** Everything about the selected strip. */
 export function ChannelPanel() {
   const t = useTranslations("studio");
-  const panText = usePanText();
-  const nameOf = useStemName();
-  const channel = useStudio((studio) => studio.channels.find(({ id }) => id === studio.selected));
+  const { channels, buses, master, selected } = useStudio();
+  const strip = [...channels, ...buses, master].find(({ id }) => id === selected);
   return (
     <section aria-label={t("channel")} className="border-line bg-surface max-lg:border-t lg:w-[320px] lg:border-l">
-      {!channel ? (
-        <p className="p-6 text-muted">{t("chooseChannel")}</p>
-      ) : (
-        <div className="p-5">
-          <h2 className="flex items-center gap-2.5 text-lg capitalize">
-            <span
-              aria-hidden
-              className="size-3 rounded-full"
-              style={{ background: stemVariable(channel.stem || "other") }}
-            />
-            {channel.stem ? nameOf(channel.stem) : channel.name}
-          </h2>
-          <Dial
-            label={t("gain")}
-            text={gainText(channel.gainDb)}
-            min={LOWEST_GAIN_DB}
-            max={HIGHEST_GAIN_DB}
-            step={0.1}
-            value={channel.gainDb}
-            rest={0}
-            onChange={(gainDb) => editChannel(channel.id, "gain", { gainDb })}
-          />
-          <Dial
-            label={t("pan")}
-            text={panText(channel.pan)}
-            min={-1}
-            max={1}
-            step={0.01}
-            value={channel.pan}
-            rest={0}
-            onChange={(pan) => editChannel(channel.id, "pan", { pan })}
-          />
-          <EffectChain channel={channel} />
-        </div>
-      )}
+      {strip ? <StripPanel key={strip.id} strip={strip} /> : <p className="p-6 text-muted">{t("chooseChannel")}</p>}
     </section>
   );
 }
 
-/** A named slider with its value; a double click brings it home. */
-export function Dial({
-  label,
-  text,
-  rest,
-  onChange,
-  ...range
-}: {
-  label: string;
-  text: string;
-  min: number;
-  max: number;
-  step: number;
-  value: number;
-  rest: number;
-  onChange: (value: number) => void;
-}) {
+function StripPanel({ strip }: { strip: Channel | Bus | Master }) {
+  const t = useTranslations("studio");
+  const panText = usePanText();
+  const name = useStripName()(strip);
+  const isBus = "mute" in strip && !isChannel(strip);
   return (
-    <label className="mt-4 block text-sm">
-      <span className="flex justify-between gap-3">
-        <span className="text-muted">{label}</span>
-        <span className="tabular font-medium">{text}</span>
-      </span>
-      <Slider
-        {...range}
-        aria-valuetext={text}
-        onValue={onChange}
-        onDoubleClick={() => onChange(rest)}
-        className="mt-1 w-full"
+    <div className="p-5">
+      <div className="flex items-center gap-2.5">
+        <span aria-hidden className="size-3 shrink-0 rounded-full" style={{ background: stripColour(strip) }} />
+        <h2 className={isBus ? "sr-only" : "text-lg first-letter:uppercase"}>{name}</h2>
+        {isBus && (
+          <>
+            <input
+              aria-label={t("busTitle")}
+              value={strip.name}
+              maxLength={60}
+              onChange={(event) => editStrip(strip.id, "name", () => ({ name: event.target.value }))}
+              className={`${inputClass} h-9 min-w-0 flex-1 font-semibold`}
+            />
+            <IconButton label={t("removeBus", { name })} size="small" onClick={() => removeBus(strip.id)}>
+              <Trash2 size={16} />
+            </IconButton>
+          </>
+        )}
+      </div>
+      <Dial
+        label={t("gain")}
+        text={gainText(strip.gainDb)}
+        min={LOWEST_GAIN_DB}
+        max={HIGHEST_GAIN_DB}
+        step={0.1}
+        value={strip.gainDb}
+        rest={0}
+        strip={strip}
+        target="gain_db"
+        onChange={(gainDb) => editStrip(strip.id, "gain", () => ({ gainDb }))}
       />
-    </label>
+      <Dial
+        label={t("pan")}
+        text={panText(strip.pan)}
+        min={-1}
+        max={1}
+        step={0.01}
+        value={strip.pan}
+        rest={0}
+        strip={strip}
+        target="pan"
+        onChange={(pan) => editStrip(strip.id, "pan", () => ({ pan }))}
+      />
+      {"ceilingDbtp" in strip && (
+        <Dial
+          label={t("ceiling")}
+          text={`${signed(strip.ceilingDbtp)} dBTP`}
+          min={-12}
+          max={0}
+          step={0.1}
+          value={strip.ceilingDbtp}
+          rest={-1}
+          onChange={(ceilingDbtp) => editStrip(strip.id, "ceiling", () => ({ ceilingDbtp }) as Partial<Master>)}
+        />
+      )}
+      {isChannel(strip) && (
+        <label className="mt-4 flex items-center justify-between gap-3 text-sm">
+          <span className="text-muted">{t("crossfade")}</span>
+          <select
+            value={strip.crossfade ?? ""}
+            onChange={(event) =>
+              editChannel(strip.id, "crossfade", {
+                crossfade: (event.target.value || null) as Channel["crossfade"],
+              })
+            }
+            className={`${selectClass} h-8 text-sm`}
+          >
+            <option value="">{t("crossfades.off")}</option>
+            <option value="linear">{t("crossfades.linear")}</option>
+            <option value="equal_power">{t("crossfades.equalPower")}</option>
+          </select>
+        </label>
+      )}
+      {"mute" in strip && <Routing strip={strip} />}
+      <EffectChain strip={strip} />
+    </div>
   );
 }

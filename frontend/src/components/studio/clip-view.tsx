@@ -2,21 +2,23 @@
 
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { useTranslations } from "use-intl";
-import { LANE_HEIGHT } from "./timeline";
+import { LANE_HEIGHT } from "./rows";
 import { PEAKS_PER_SECOND } from "./use-multitrack";
 import { movedClip, trimmedClip } from "@/lib/audio/edits";
 import { fadeGain, type Channel, type Clip } from "@/lib/audio/session";
 import { timecode } from "@/lib/format";
-import { editClip, removeClip, useStudio } from "@/stores/studio";
+import { editClip, removeClip, repeatClip, useStudio } from "@/stores/studio";
 
 type Grip = "body" | "left" | "right" | "fadeIn" | "fadeOut";
 
 const PADDING = 6;
 const FREE_STEP_SECONDS = 0.1;
+const FADE_STEP_SECONDS = 0.1;
 
 /** A piece of sound on its lane: drag it, pull its edges and its fades; arrow keys do the same. */
 export function ClipView({
   clip,
+  sounding,
   channel,
   peaks,
   colour,
@@ -24,6 +26,8 @@ export function ClipView({
   step,
 }: {
   clip: Clip;
+  /** The clip with the fades that its neighbours give it. */
+  sounding: Clip;
   channel: Channel;
   peaks: Float32Array | undefined;
   colour: string;
@@ -65,8 +69,12 @@ export function ClipView({
     onPointerCancel: () => setHeld(null),
   });
   const onKey = (event: KeyboardEvent) => {
+    if (event.target !== event.currentTarget) return;
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (by) {
+    if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "d") {
+      event.preventDefault();
+      repeatClip(channel.id, clip.id);
+    } else if (by) {
       event.preventDefault();
       const seconds = by * (step || FREE_STEP_SECONDS);
       editClip(channel.id, clip.id, "key", pulled(event.shiftKey ? "right" : event.altKey ? "left" : "body", seconds));
@@ -74,6 +82,12 @@ export function ClipView({
       event.preventDefault();
       removeClip(channel.id, clip.id);
     }
+  };
+  const onFadeKey = (event: KeyboardEvent, side: "fadeIn" | "fadeOut") => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    editClip(channel.id, clip.id, side, pulled(side, by * FADE_STEP_SECONDS));
   };
 
   const edge = "absolute inset-y-0 w-2.5 cursor-ew-resize touch-none";
@@ -98,22 +112,32 @@ export function ClipView({
         boxShadow: `inset 0 0 0 1px color-mix(in oklab, ${colour} 45%, transparent)`,
       }}
     >
-      <ClipPicture clip={now} peaks={peaks} colour={colour} scale={scale} />
+      <ClipPicture clip={held ?? sounding} peaks={peaks} colour={colour} scale={scale} />
       <div className="absolute inset-0 cursor-grab touch-none active:cursor-grabbing" {...hold("body")} />
       <div className={`${edge} left-0`} {...hold("left")} />
       <div className={`${edge} right-0`} {...hold("right")} />
-      <div
-        className={knob}
-        title={t("fadeIn")}
-        style={{ left: Math.max(8, now.fadeIn.seconds * scale) }}
-        {...hold("fadeIn")}
-      />
-      <div
-        className={knob}
-        title={t("fadeOut")}
-        style={{ left: Math.min(now.length * scale - 8, (now.length - now.fadeOut.seconds) * scale) }}
-        {...hold("fadeOut")}
-      />
+      {(["fadeIn", "fadeOut"] as const).map((side) => (
+        <div
+          key={side}
+          role="slider"
+          tabIndex={0}
+          aria-label={t(side)}
+          aria-valuemin={0}
+          aria-valuemax={now.length}
+          aria-valuenow={now[side].seconds}
+          aria-valuetext={`${now[side].seconds.toFixed(2)} s`}
+          className={knob}
+          title={t(side)}
+          style={{
+            left:
+              side === "fadeIn"
+                ? Math.max(8, now.fadeIn.seconds * scale)
+                : Math.min(now.length * scale - 8, (now.length - now.fadeOut.seconds) * scale),
+          }}
+          onKeyDown={(event) => onFadeKey(event, side)}
+          {...hold(side)}
+        />
+      ))}
     </div>
   );
 }

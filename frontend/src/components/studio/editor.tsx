@@ -7,7 +7,7 @@ import { Timeline } from "./timeline";
 import { Transport } from "./transport";
 import { useMultitrack } from "./use-multitrack";
 import type { Track } from "@/lib/api/client";
-import { channelsOf } from "@/lib/audio/edits";
+import { freshArrangement } from "@/lib/audio/edits";
 import { songLength } from "@/lib/audio/session";
 import { isTyping } from "@/lib/keyboard";
 import { usePlayer } from "@/stores/player";
@@ -36,7 +36,7 @@ export function Editor({ track }: { track: Track }) {
   const step = GRIDS[grid]!.beats * beat;
 
   useEffect(() => {
-    useStudio.getState().open(track.id, track.bpm ?? null, { title: track.title, channels: channelsOf(track) });
+    useStudio.getState().open(track.id, track.bpm ?? null, freshArrangement(track));
   }, [track]);
 
   const toggle = useCallback(() => {
@@ -61,7 +61,8 @@ export function Editor({ track }: { track: Track }) {
         return;
       }
       if (command || event.altKey) return;
-      const onClip = event.target instanceof HTMLElement && event.target.closest("[data-clip]");
+      const onClip =
+        event.target instanceof HTMLElement && event.target.closest("[data-clip],[data-point],[data-timeline]");
       if (isTyping(event.target) && !onClip) return;
       if (event.key === " ") toggle();
       else if (event.key.toLowerCase() === "s" && engine) splitAt(engine.position, useStudio.getState().selected);
@@ -103,7 +104,7 @@ export function Editor({ track }: { track: Track }) {
         onZoom={setZoom}
         grid={grid}
         onGrid={setGrid}
-        onReset={() => studio.reset({ title: track.title, channels: channelsOf(track) })}
+        onReset={() => studio.reset(freshArrangement(track))}
       />
       {(loaded < total || failed) && (
         <p

@@ -3,21 +3,24 @@
 import { ChevronDown, Power, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useTranslations } from "use-intl";
-import { Dial } from "./channel-panel";
+import { Dial } from "./dial";
 import { IconButton } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
-import type { Channel, EffectSetting } from "@/lib/audio/session";
+import type { EffectSetting, Strip } from "@/lib/audio/session";
 import { parameterText, toSlider, toValue } from "@/lib/parameters";
 import { useEffectKinds, type EffectKind, type EffectParameter } from "@/lib/processing";
-import { editChannel } from "@/stores/studio";
+import { editStrip, removeEffect } from "@/stores/studio";
 
-/** A channel's inserts, with controls as the server describes them. */
-export function EffectChain({ channel }: { channel: Channel }) {
+/** A strip's inserts, with controls as the server describes them. */
+export function EffectChain({ strip }: { strip: Strip }) {
   const t = useTranslations("studio");
   const kinds = useEffectKinds();
-  const set = (kind: string, effects: EffectSetting[]) => editChannel(channel.id, kind, { effects });
-  const add = (type: string) =>
-    set(`add${type}`, [...channel.effects, { id: `${type}-${Date.now()}`, type, parameters: {}, bypass: false }]);
+  const set = (kind: string, change: (effects: EffectSetting[]) => EffectSetting[]) =>
+    editStrip(strip.id, kind, ({ effects }) => ({ effects: change(effects) }));
+  const add = (type: string) => {
+    const id = `${type}-${Date.now()}`;
+    set(`add${id}`, (effects) => [...effects, { id, type, parameters: {}, bypass: false }]);
+  };
   const groups = [...new Set((kinds.data ?? []).map((kind) => kind.group))];
   return (
     <div className="mt-7 border-t border-line pt-5">
@@ -46,23 +49,18 @@ export function EffectChain({ channel }: { channel: Channel }) {
       </div>
       <p className="mt-2 text-[13px] text-faint">{t("effectsNote")}</p>
       <ul className="mt-3 flex flex-col gap-2">
-        {channel.effects.map((effect) => (
+        {strip.effects.map((effect) => (
           <EffectCard
             key={effect.id}
             effect={effect}
             kind={kinds.data?.find(({ id }) => id === effect.type)}
+            strip={strip}
             onChange={(change) =>
-              set(
-                `effect${effect.id}`,
-                channel.effects.map((other) => (other.id === effect.id ? { ...other, ...change } : other)),
+              set(`effect${effect.id}`, (effects) =>
+                effects.map((other) => (other.id === effect.id ? { ...other, ...change } : other)),
               )
             }
-            onRemove={() =>
-              set(
-                `remove${effect.id}`,
-                channel.effects.filter((other) => other.id !== effect.id),
-              )
-            }
+            onRemove={() => removeEffect(strip.id, effect.id)}
           />
         ))}
       </ul>
@@ -72,11 +70,13 @@ export function EffectChain({ channel }: { channel: Channel }) {
 
 function EffectCard({
   effect,
+  strip,
   kind,
   onChange,
   onRemove,
 }: {
   effect: EffectSetting;
+  strip: Strip;
   kind: EffectKind | undefined;
   onChange: (change: Partial<EffectSetting>) => void;
   onRemove: () => void;
@@ -116,6 +116,8 @@ function EffectCard({
             <Control
               key={parameter.name}
               parameter={parameter}
+              strip={strip}
+              target={`effects/${effect.id}/${parameter.name}`}
               value={effect.parameters[parameter.name] ?? parameter.default}
               onChange={(value) => set(parameter.name, value)}
             />
@@ -128,10 +130,14 @@ function EffectCard({
 
 function Control({
   parameter,
+  strip,
+  target,
   value,
   onChange,
 }: {
   parameter: EffectParameter;
+  strip: Strip;
+  target: string;
   value: number | string | boolean;
   onChange: (value: number | string | boolean) => void;
 }) {
@@ -146,11 +152,13 @@ function Control({
         step={0.001}
         value={toSlider(parameter, number)}
         rest={toSlider(parameter, Number(parameter.default))}
+        strip={strip}
+        target={parameter.automatable ? target : undefined}
         onChange={(part) => onChange(toValue(parameter, part))}
       />
     );
   }
-  if (parameter.kind === "boolean")
+  if (parameter.kind === "switch")
     return (
       <label className="mt-3 flex items-center justify-between text-sm">
         <span className="text-muted">{parameter.title}</span>

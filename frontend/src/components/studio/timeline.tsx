@@ -1,19 +1,33 @@
 "use client";
 
-import { useEffect, useLayoutEffect, useRef, useState, type PointerEvent } from "react";
+import { Plus } from "lucide-react";
+import {
+  Fragment,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type PointerEvent,
+} from "react";
 import { useTranslations } from "use-intl";
+import { AutomationLane } from "./automation-lane";
 import { ClipView } from "./clip-view";
+import { LaneHead } from "./lane-head";
+import { BUS_HEIGHT, LANE_HEIGHT, RULER_HEIGHT } from "./rows";
 import { Ruler } from "./ruler";
-import { Strip } from "./strip";
+import { Strip, stripColour } from "./strip";
+import { crossfaded } from "@/lib/audio/edits";
 import { sourceKey, type Multitrack } from "@/lib/audio/multitrack";
-import { isAudible, snapped } from "@/lib/audio/session";
-import { stemVariable } from "@/lib/stems";
-import { useStudio } from "@/stores/studio";
+import { audibleWires, isHeard } from "@/lib/audio/routing";
+import { isChannel, MASTER, snapped, type Channel, type Strip as AnyStrip } from "@/lib/audio/session";
+import { addBus, useStudio } from "@/stores/studio";
 
-export const LANE_HEIGHT = 96;
 const CLOSEST_PIXELS_PER_SECOND = 240;
+const FREE_STEP_SECONDS = 1;
 
-/** The channels above each other, their clips along time. */
+/** The channels above each other, their clips along time, then the buses and the master. */
 export function Timeline({
   engine,
   peaks,
@@ -32,13 +46,17 @@ export function Timeline({
   length: number;
 }) {
   const t = useTranslations("studio");
-  const { channels, selected, select } = useStudio();
+  const { channels, buses, master, selected, shown, select, show } = useStudio();
   const scroller = useRef<HTMLDivElement>(null);
   const head = useRef<HTMLDivElement>(null);
   const [room, setRoom] = useState(800);
-  const shown = Math.max(8, length + 4);
-  const fit = room / shown;
+  const [pencil, setPencil] = useState(false);
+  const audible = useMemo(() => audibleWires(channels, buses), [channels, buses]);
+  const seconds = Math.max(8, length + 4);
+  const fit = room / seconds;
   const scale = fit * (CLOSEST_PIXELS_PER_SECOND / fit) ** zoom;
+  const strips = [...channels, ...buses, master];
+  const heard = (id: string) => id === MASTER || isHeard(id, audible);
 
   useLayoutEffect(() => {
     const element = scroller.current!;
@@ -65,53 +83,101 @@ export function Timeline({
     const box = event.currentTarget.getBoundingClientRect();
     engine?.seek(snapped(Math.max(0, (event.clientX - box.left) / scale), step));
   };
+  const walk = (event: KeyboardEvent<HTMLElement>) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!by || !engine || event.target !== event.currentTarget) return;
+    event.preventDefault();
+    const grid = step || FREE_STEP_SECONDS;
+    engine.seek(snapped(Math.min(length, Math.max(0, engine.position + by * grid)), step));
+    const x = engine.position * scale;
+    const view = event.currentTarget;
+    if (x < view.scrollLeft || x > view.scrollLeft + view.clientWidth - 40) view.scrollLeft = Math.max(0, x - 80);
+  };
+  const toggleLanes = (strip: AnyStrip) => {
+    const moving = strip.automation.map(({ target }) => target);
+    show(strip.id, shown[strip.id]?.length ? [] : moving.length ? moving : ["gain_db"]);
+  };
 
   return (
-    <div className="flex min-w-0 flex-1">
-      <ul aria-label={t("channels")} className="w-[132px] shrink-0 border-r border-line md:w-[232px]">
-        <li aria-hidden className="h-8 border-b border-line" />
-        {channels.map((channel) => (
-          <Strip
-            key={channel.id}
-            channel={channel}
-            engine={engine}
-            selected={selected === channel.id}
-            audible={isAudible(channel, channels)}
-          />
-        ))}
-      </ul>
+    <div className="flex min-w-0 flex-1 max-lg:min-h-0">
+      <div className="w-[132px] shrink-0 border-r border-line md:w-[232px]">
+        <ul aria-label={t("channels")}>
+          <li aria-hidden className="border-b border-line" style={{ height: RULER_HEIGHT }} />
+          {strips.map((strip) => (
+            <Fragment key={strip.id}>
+              <Strip
+                strip={strip}
+                engine={engine}
+                selected={selected === strip.id}
+                audible={heard(strip.id)}
+                onLanes={() => toggleLanes(strip)}
+              />
+              {shown[strip.id]?.map((target) => (
+                <LaneHead
+                  key={target}
+                  strip={strip}
+                  target={target}
+                  engine={engine}
+                  pencil={pencil}
+                  onPencil={setPencil}
+                />
+              ))}
+            </Fragment>
+          ))}
+        </ul>
+        <button
+          type="button"
+          onClick={() => addBus((number) => t("busName", { number }))}
+          className="flex h-11 w-full items-center gap-2 px-3 text-sm font-medium text-muted transition hover:bg-raised hover:text-ink"
+        >
+          <Plus size={16} aria-hidden />
+          {t("addBus")}
+        </button>
+      </div>
       <div
         ref={scroller}
         tabIndex={0}
         role="group"
         aria-label={t("timeline")}
-        className="relative min-w-0 flex-1 overflow-x-auto overscroll-x-contain focus-visible:outline-offset-[-2px]"
+        data-timeline
+        onKeyDown={walk}
+        // A double click would select text, and the next pull would drag it away.
+        onDragStart={(event) => event.preventDefault()}
+        className="relative min-w-0 select-none flex-1 overflow-x-auto overscroll-x-contain focus-visible:outline-offset-[-2px]"
       >
-        <div className="relative" style={{ width: shown * scale }}>
-          <Ruler beat={beat} scale={scale} length={shown} onSeek={seek} />
-          {channels.map((channel) => (
-            <div
-              key={channel.id}
-              onPointerDown={(event) => {
-                if (event.target !== event.currentTarget) return;
-                select(channel.id);
-                seek(event);
-              }}
-              className={`relative border-b border-line transition-opacity ${isAudible(channel, channels) ? "" : "opacity-35"} ${selected === channel.id ? "bg-surface" : ""}`}
-              style={{ height: LANE_HEIGHT, backgroundImage: gridLines(beat * 4 * scale) }}
-            >
-              {channel.clips.map((clip) => (
-                <ClipView
-                  key={clip.id}
-                  clip={clip}
-                  channel={channel}
-                  peaks={peaks[sourceKey(channel)]}
-                  colour={stemVariable(channel.stem || "other")}
+        <div className="relative" style={{ width: seconds * scale }}>
+          <Ruler beat={beat} scale={scale} length={seconds} onSeek={seek} />
+          {strips.map((strip) => (
+            <Fragment key={strip.id}>
+              <div
+                onPointerDown={(event) => {
+                  if (event.target !== event.currentTarget) return;
+                  select(strip.id);
+                  seek(event);
+                }}
+                className={`relative border-b border-line transition-opacity ${heard(strip.id) ? "" : "opacity-35"} ${selected === strip.id ? "bg-surface" : ""}`}
+                style={{
+                  height: isChannel(strip) ? LANE_HEIGHT : BUS_HEIGHT,
+                  backgroundImage: gridLines(beat * 4 * scale),
+                }}
+              >
+                {isChannel(strip) && (
+                  <Clips channel={strip} peaks={peaks[sourceKey(strip)]} scale={scale} step={step} />
+                )}
+              </div>
+              {shown[strip.id]?.map((target) => (
+                <AutomationLane
+                  key={target}
+                  strip={strip}
+                  target={target}
+                  colour={stripColour(strip)}
                   scale={scale}
+                  width={seconds * scale}
                   step={step}
+                  pencil={pencil}
                 />
               ))}
-            </div>
+            </Fragment>
           ))}
           <div ref={head} aria-hidden className="pointer-events-none absolute inset-y-0 left-0 z-10 w-px bg-coral">
             <div className="absolute -left-[5px] top-0 size-[11px] rounded-full bg-coral" />
@@ -120,6 +186,33 @@ export function Timeline({
       </div>
     </div>
   );
+}
+
+/** A channel's clips, drawn with the fades that they sound with. */
+function Clips({
+  channel,
+  peaks,
+  scale,
+  step,
+}: {
+  channel: Channel;
+  peaks: Float32Array | undefined;
+  scale: number;
+  step: number;
+}) {
+  const sounding = useMemo(() => crossfaded(channel.clips, channel.crossfade), [channel.clips, channel.crossfade]);
+  return channel.clips.map((clip, at) => (
+    <ClipView
+      key={clip.id}
+      clip={clip}
+      sounding={sounding[at]!}
+      channel={channel}
+      peaks={peaks}
+      colour={stripColour(channel)}
+      scale={scale}
+      step={step}
+    />
+  ));
 }
 
 /** Faint lines at every bar. */

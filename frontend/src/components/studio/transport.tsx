@@ -11,6 +11,7 @@ import { selectClass } from "@/components/ui/field";
 import { Slider } from "@/components/ui/slider";
 import type { Track } from "@/lib/api/client";
 import type { Multitrack } from "@/lib/audio/multitrack";
+import { MASTER } from "@/lib/audio/session";
 import { musicalKey, tempo, timecode } from "@/lib/format";
 import { splitAt, useStudio } from "@/stores/studio";
 
@@ -92,7 +93,7 @@ export function Transport({
       </div>
       <div className="ml-auto flex items-center gap-3 max-md:hidden" title={t("masterLevel")}>
         <div className="h-10">
-          <Meter analyser={engine?.masterAnalyser} label={t("masterLevel")} />
+          <Meter analyser={engine?.analyser(MASTER)} label={t("masterLevel")} />
         </div>
       </div>
       <Bounce />

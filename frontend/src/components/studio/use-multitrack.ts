@@ -19,7 +19,7 @@ export type Loaded = {
 
 /** The engine behind the studio: fetches what the channels need, and follows them. */
 export function useMultitrack(): Loaded {
-  const channels = useStudio((studio) => studio.channels);
+  const { channels, buses, master } = useStudio();
   const engine = useRef<Multitrack | null>(null);
   const [state, setState] = useState<Loaded>({ engine: null, peaks: {}, loaded: 0, total: 0, failed: false });
 
@@ -57,6 +57,6 @@ export function useMultitrack(): Loaded {
     return () => controller.abort();
   }, [wanted]);
 
-  useEffect(() => engine.current?.update(channels), [channels, state.engine]);
+  useEffect(() => engine.current?.update({ channels, buses, master }), [channels, buses, master, state.engine]);
   return state;
 }

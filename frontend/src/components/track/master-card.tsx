@@ -1,19 +1,22 @@
 "use client";
 
 import Link from "next/link";
-import { Loader } from "lucide-react";
-import { useState } from "react";
+import { Loader, SlidersHorizontal } from "lucide-react";
+import { useId, useState } from "react";
 import { useTranslations } from "use-intl";
 import { CompareMasters } from "./compare-masters";
+import { MasterReportView } from "./master-report";
 import { Button } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
+import { Slider } from "@/components/ui/slider";
 import type { Track } from "@/lib/api/client";
-import { loudness } from "@/lib/format";
-import { isActive, trackHref, useTrack } from "@/lib/music";
+import { loudness, signed } from "@/lib/format";
+import { CEILING_RANGE, LUFS_RANGE, loudestTarget, masterRequest, readReport } from "@/lib/mastering";
+import { isActive, trackHref, useTrack, useTracks } from "@/lib/music";
 import { useJob, useMaster, usePresets } from "@/lib/processing";
 import { useProblemText } from "@/lib/use-problem-text";
 
-/** Mastering: choose for whom, hear before and after at the same loudness. */
+/** Mastering: choose for whom or like what, hear before and after at the same loudness, see what the meters say. */
 export function MasterCard({ track }: { track: Track }) {
   const t = useTranslations("master");
   const text = useProblemText();
@@ -21,10 +24,18 @@ export function MasterCard({ track }: { track: Track }) {
   const master = useMaster();
   const job = useJob(master.data?.id);
   const made = useTrack(job.data?.result?.track_ids[0]);
-  const [name, setName] = useState("");
+  const report = readReport(job.data?.result);
+  const [name, setName] = useState<string | null>(null);
+  const [fine, setFine] = useState(false);
+  const [lufs, setLufs] = useState<number | null>(null);
+  const [ceiling, setCeiling] = useState<number | null>(null);
+  const [referenceId, setReferenceId] = useState("");
   const items = presets.data ?? [];
-  const chosen = items.find((preset) => preset.name === name) ?? items[0];
+  const chosen = items.find((preset) => preset.name === (name ?? items[0]?.name));
+  const likeAnother = name === "" && referenceId !== "";
   const busy = master.isPending || (job.data ? isActive(job.data) : false);
+  const ceilingNow = ceiling ?? chosen?.true_peak_dbtp ?? -1;
+  const lufsNow = Math.min(lufs ?? chosen?.target_lufs ?? -14, loudestTarget(ceilingNow));
   if (presets.error || (presets.data && !items.length)) return null;
   return (
     <section aria-labelledby="master" className="panel p-5">
@@ -36,44 +47,162 @@ export function MasterCard({ track }: { track: Track }) {
           aria-label={t("preset")}
           className={`${selectClass} min-w-0 flex-1`}
           value={chosen?.name ?? ""}
-          onChange={(event) => setName(event.target.value)}
+          onChange={(event) => {
+            setName(event.target.value);
+            setLufs(null);
+            setCeiling(null);
+          }}
         >
           {items.map((preset) => (
             <option key={preset.name} value={preset.name}>
               {preset.title} · {loudness(preset.target_lufs)}
             </option>
           ))}
+          {referenceId && <option value="">{t("referenceAlone")}</option>}
         </select>
         <Button
-          disabled={busy || !chosen}
-          onClick={() => chosen && master.mutate({ track_id: track.id, preset: chosen.name })}
+          disabled={busy || !(chosen || likeAnother)}
+          onClick={() =>
+            master.mutate(
+              masterRequest(track.id, { preset: chosen?.name ?? "", lufs, ceilingDbtp: ceiling, referenceId }),
+            )
+          }
         >
           {busy && <Loader size={16} className="animate-spin" aria-hidden />}
           {t("go")}
         </Button>
       </div>
-      <p className="mt-2 text-sm text-muted">{chosen?.description}</p>
+      <p className="mt-2 text-sm text-muted">{chosen?.description ?? t("referenceText")}</p>
+      <button
+        type="button"
+        aria-expanded={fine}
+        onClick={() => setFine(!fine)}
+        className={`mt-2 -ml-2 flex h-9 items-center gap-2 rounded-lg px-2 text-sm font-medium transition hover:bg-raised ${fine ? "text-accent" : "text-muted"}`}
+      >
+        <SlidersHorizontal size={15} aria-hidden />
+        {t("fine")}
+      </button>
+      {fine && (
+        <div className="mt-1 flex flex-col gap-3">
+          <Level
+            label={t("target")}
+            text={lufs === null && likeAnother ? t("asReference") : loudness(lufsNow)}
+            {...LUFS_RANGE}
+            step={0.5}
+            value={lufsNow}
+            onChange={(value) => setLufs(Math.min(value, loudestTarget(ceilingNow)))}
+          />
+          <Level
+            label={t("ceiling")}
+            text={`${signed(ceilingNow)} dBTP`}
+            {...CEILING_RANGE}
+            step={0.1}
+            value={ceilingNow}
+            onChange={setCeiling}
+          />
+          <Reference
+            track={track}
+            value={referenceId}
+            onChange={(id) => {
+              setReferenceId(id);
+              if (!id && name === "") setName(null);
+            }}
+          />
+        </div>
+      )}
       {busy && job.data && (
         <p role="status" className="tabular mt-3 text-sm text-muted first-letter:uppercase">
           {[job.data.stage, `${Math.round(job.data.progress * 100)} %`].filter(Boolean).join(" · ")}
         </p>
       )}
-      {(master.error || job.data?.status === "failed") && (
+      {(master.error || job.error || job.data?.status === "failed") && (
         <p role="alert" className="mt-3 text-sm text-bad">
-          {master.error ? text(master.error) : job.data?.error?.detail}
+          {master.error ? text(master.error) : job.error ? text(job.error) : job.data?.error?.detail}
         </p>
       )}
       {made.data && (
         <div className="mt-4 border-t border-line pt-4">
           <CompareMasters before={track} after={made.data} />
+          {report && <MasterReportView report={report} />}
           <Link
             href={trackHref(made.data.id)}
-            className="mt-3 inline-block font-semibold text-accent underline underline-offset-4"
+            className="mt-4 inline-block font-semibold text-accent underline underline-offset-4"
           >
             {t("openResult")}
           </Link>
         </div>
       )}
+    </section>
+  );
+}
+
+function Level({
+  label,
+  text,
+  onChange,
+  ...range
+}: {
+  label: string;
+  text: string;
+  min: number;
+  max: number;
+  step: number;
+  value: number;
+  onChange: (value: number) => void;
+}) {
+  const id = useId();
+  return (
+    <div className="text-sm">
+      <div className="flex justify-between gap-3">
+        <label htmlFor={id} className="text-muted">
+          {label}
+        </label>
+        <span className="tabular font-medium">{text}</span>
+      </div>
+      <Slider {...range} id={id} aria-valuetext={text} onValue={onChange} className="mt-1 w-full" />
+    </div>
+  );
+}
+
+/** A track of the library that the master shall sound like. */
+function Reference({ track, value, onChange }: { track: Track; value: string; onChange: (id: string) => void }) {
+  const t = useTranslations("master");
+  const tracks = useTracks();
+  const others = (tracks.data?.pages ?? []).flatMap((page) => page.items).filter(({ id }) => id !== track.id);
+  return (
+    <label className="block text-sm">
+      <span className="text-muted">{t("reference")}</span>
+      <select
+        className={`${selectClass} mt-1 w-full`}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+        disabled={!others.length}
+      >
+        <option value="">{others.length || tracks.isPending ? t("noReference") : t("nothingElse")}</option>
+        {others.map((other) => (
+          <option key={other.id} value={other.id}>
+            {other.title} · {loudness(other.loudness_lufs)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** How a track that is a master came about: against the recording it was made from, with its report. */
+export function MasteredCard({ track }: { track: Track }) {
+  const t = useTranslations("master");
+  const before = useTrack(track.parent_id ?? undefined);
+  const job = useJob(track.job_id ?? undefined);
+  const report = readReport(job.data?.result);
+  if (!before.data && !report) return null;
+  return (
+    <section aria-labelledby="mastered" className="panel p-5">
+      <h2 id="mastered" className="mb-3 text-sm font-semibold text-muted">
+        {t("mastered")}
+      </h2>
+      {before.data && <CompareMasters before={before.data} after={track} />}
+      {report && <MasterReportView report={report} />}
     </section>
   );
 }

@@ -5,7 +5,7 @@ import { useTranslations } from "use-intl";
 import { Downloads } from "./downloads";
 import { Facts } from "./facts";
 import { LicenceCard } from "./licence-card";
-import { MasterCard } from "./master-card";
+import { MasterCard, MasteredCard } from "./master-card";
 import { Stems } from "./stems";
 import { SeparateCard } from "./separate-card";
 import { useStemLayers } from "./use-stem-layers";
@@ -94,7 +94,7 @@ export function TrackView({ track }: { track: Track }) {
           <LicenceCard track={track} />
           <Downloads track={track} />
           {track.stems.length === 0 && <SeparateCard track={track} />}
-          <MasterCard track={track} />
+          {track.model === "mastering" ? <MasteredCard track={track} /> : <MasterCard track={track} />}
         </aside>
       </div>
     </article>

@@ -1,5 +1,13 @@
-import type { Channel, Clip } from "./session";
-import { snapped } from "./session";
+import {
+  MASTER,
+  PLAIN_MASTER,
+  snapped,
+  type Arrangement,
+  type Bus,
+  type Channel,
+  type Clip,
+  type FadeCurve,
+} from "./session";
 import type { Track } from "@/lib/api/client";
 import { inMixerOrder } from "@/lib/stems";
 
@@ -22,8 +30,17 @@ export function channelsOf(track: Pick<Track, "id" | "stems" | "duration" | "tit
     mute: false,
     solo: false,
     effects: [],
+    automation: [],
+    sends: [],
+    output: MASTER,
+    crossfade: "equal_power",
     clips: [{ id: `c${at + 1}`, start: 0, offset: 0, length: track.duration, fadeIn: NO_FADE, fadeOut: NO_FADE }],
   }));
+}
+
+/** A track as a mix that nobody has touched. */
+export function freshArrangement(track: Pick<Track, "id" | "stems" | "duration" | "title">): Arrangement {
+  return { title: track.title, channels: channelsOf(track), buses: [], master: PLAIN_MASTER };
 }
 
 /** Two clips that sound like the one, or the one when the time lies outside of it. */
@@ -64,4 +81,54 @@ export function trimmedClip(clip: Clip, edge: "left" | "right", by: number, grid
   const end = snapped(clip.start + clip.length + by, grid);
   const length = Math.min(Math.max(SHORTEST_CLIP, end - clip.start), sourceLength - clip.offset);
   return { ...clip, length };
+}
+
+/** The clip again, right behind itself. */
+export function repeatedClip(clip: Clip): Clip {
+  const start = clip.start + clip.length;
+  return { ...clip, id: `${clip.id}-${Math.round(start * 1000)}`, start };
+}
+
+/** Clips that each have a name of their own. */
+export function distinct(clips: readonly Clip[]): Clip[] {
+  const taken = new Set<string>();
+  return clips.map((clip) => {
+    let id = clip.id;
+    for (let number = 2; taken.has(id); number += 1) id = `${clip.id}.${number}`;
+    taken.add(id);
+    return id === clip.id ? clip : { ...clip, id };
+  });
+}
+
+/** Clips with the fades that they sound with: where two overlap, the one fades out while the next fades in. */
+export function crossfaded(clips: readonly Clip[], curve: FadeCurve | null): Clip[] {
+  if (!curve) return [...clips];
+  const ordered = clips.map((clip) => ({ ...clip })).sort((a, b) => a.start - b.start);
+  for (const [at, late] of ordered.entries()) {
+    const early = ordered[at - 1];
+    if (!early) continue;
+    const seconds = Math.min(early.start + early.length, late.start + late.length) - late.start;
+    if (seconds <= 0) continue;
+    if (!early.fadeOut.seconds) early.fadeOut = { seconds, curve };
+    if (!late.fadeIn.seconds) late.fadeIn = { seconds, curve };
+  }
+  return clips.map((clip) => ordered.find(({ id }) => id === clip.id)!);
+}
+
+/** A bus of a name that nothing else has. */
+export function newBus(taken: readonly string[], name: (number: number) => string): Bus {
+  let number = 1;
+  while (taken.includes(`bus-${number}`)) number += 1;
+  return {
+    id: `bus-${number}`,
+    name: name(number),
+    gainDb: 0,
+    pan: 0,
+    mute: false,
+    solo: false,
+    effects: [],
+    automation: [],
+    sends: [],
+    output: MASTER,
+  };
 }

@@ -1,12 +1,31 @@
-import { balanceGains, fadeGain, gainFactor, isAudible, type Channel, type Clip } from "./session";
+import { linesOf, valueAt, type AutomationPoint } from "./automation";
+import { crossfaded } from "./edits";
+import { audibleWires, wireKey, wiresOf, type Wire } from "./routing";
+import {
+  balanceGains,
+  fadeGain,
+  gainFactor,
+  laneOf,
+  MASTER,
+  PLAIN_MASTER,
+  type Arrangement,
+  type Bus,
+  type Channel,
+  type Clip,
+  type Strip,
+} from "./session";
 
-type Strip = {
+/** A strip's nodes: what comes in, fader, balance, and what leaves it (which the meter reads). */
+type StripNodes = {
   input: GainNode;
+  fader: GainNode;
   left: GainNode;
   right: GainNode;
-  analyser: AnalyserNode;
+  output: AnalyserNode;
   sources: AudioBufferSourceNode[];
 };
+type WireNodes = { from: AudioNode; gain: GainNode };
+type Mix = Omit<Arrangement, "title">;
 
 const GLIDE_SECONDS = 0.012;
 const START_DELAY_SECONDS = 0.06;
@@ -20,7 +39,7 @@ export function peakDb(analyser: AnalyserNode, samples: Float32Array<ArrayBuffer
   return loudest > 0 ? 20 * Math.log10(loudest) : -Infinity;
 }
 
-/** A fade as a curve of gains, for `setValueCurveAtTime`; from `from` to `to` (0…1 of its length). */
+/** A fade as a curve of gains, for `setValueCurveAtTime`; from `from` (0…1 of its length) to its end. */
 function fadeCurve(clip: Clip, side: "fadeIn" | "fadeOut", from: number): Float32Array<ArrayBuffer> {
   const curve = new Float32Array(FADE_POINTS);
   for (let at = 0; at < FADE_POINTS; at += 1) {
@@ -30,27 +49,32 @@ function fadeCurve(clip: Clip, side: "fadeIn" | "fadeOut", from: number): Float3
   return curve;
 }
 
+/** A moving gain has no bottom that is silence: the server follows the decibels alike. */
+const movingFactor = (gainDb: number) => 10 ** (gainDb / 20);
+
+/** Whether what enters a bus comes out changed by the server alone. */
+function isCoded(bus: Bus): boolean {
+  return bus.effects.some((effect) => !effect.bypass);
+}
+
 /**
- * Plays channels of decoded audio in step: clips, gain, balance, mute and solo, with the same arithmetic as the server's mixer.
- * Effects are the server's alone.
+ * Plays channels of decoded audio in step: clips, crossfades, gain, balance, sends, buses, mute, solo and their
+ * automation, with the same arithmetic as the server's mixer. Effects are the server's alone; a send into a bus with
+ * effects stays silent here, since the dry sound twice would be nothing like it.
  */
 export class Multitrack {
   readonly context: AudioContext;
-  private readonly master: GainNode;
-  readonly masterAnalyser: AnalyserNode;
-  private readonly strips = new Map<string, Strip>();
+  private readonly strips = new Map<string, StripNodes>();
+  private readonly wires = new Map<string, WireNodes>();
   private readonly buffers = new Map<string, AudioBuffer>();
-  private channels: readonly Channel[] = [];
+  private mix: Mix = { channels: [], buses: [], master: PLAIN_MASTER };
   private startedAt = 0;
   private from = 0;
   private running = false;
 
   constructor() {
     this.context = new AudioContext();
-    this.master = this.context.createGain();
-    this.masterAnalyser = this.context.createAnalyser();
-    this.masterAnalyser.fftSize = 2048;
-    this.master.connect(this.masterAnalyser).connect(this.context.destination);
+    this.strip(MASTER).output.connect(this.context.destination);
   }
 
   /** Fetch and decode a source; keeps it under `key`. */
@@ -77,17 +101,29 @@ export class Multitrack {
     return this.running ? this.from + Math.max(0, this.context.currentTime - this.startedAt) : this.from;
   }
 
-  analyser(channelId: string): AnalyserNode | undefined {
-    return this.strips.get(channelId)?.analyser;
+  /** What a strip's meter reads: its sound after the fader. */
+  analyser(stripId: string): AnalyserNode | undefined {
+    return this.strips.get(stripId)?.output;
   }
 
-  /** Take over faders, and clips when they changed; what sounds goes on without a gap where it may. */
-  update(channels: readonly Channel[]): void {
-    const before = this.channels;
-    this.channels = channels;
-    for (const channel of channels) this.setStrip(channel);
-    for (const [id, strip] of this.strips) if (!channels.some((channel) => channel.id === id)) this.dispose(id, strip);
-    const moved = channels.some((channel) => before.find((old) => old.id === channel.id)?.clips !== channel.clips);
+  /** Take over the mix; what sounds goes on without a gap where it may. */
+  update(mix: Mix): void {
+    const before = this.mix;
+    this.mix = mix;
+    const known: Strip[] = [...before.channels, ...before.buses, before.master];
+    const strips: Strip[] = [...mix.channels, ...mix.buses, mix.master];
+    for (const strip of strips) if (!known.includes(strip) || !this.strips.has(strip.id)) this.setStrip(strip);
+    this.setWires();
+    for (const [id, nodes] of this.strips)
+      if (!strips.some((strip) => strip.id === id)) {
+        this.silence(nodes);
+        nodes.output.disconnect();
+        this.strips.delete(id);
+      }
+    const moved = mix.channels.some((channel) => {
+      const old = before.channels.find(({ id }) => id === channel.id);
+      return old?.clips !== channel.clips || old.crossfade !== channel.crossfade;
+    });
     if (this.running && moved) this.seek(this.position);
   }
 
@@ -96,13 +132,15 @@ export class Multitrack {
     void this.context.resume();
     this.running = true;
     this.startedAt = this.context.currentTime + START_DELAY_SECONDS;
-    for (const channel of this.channels) this.schedule(channel);
+    for (const channel of this.mix.channels) this.schedule(channel);
+    this.followAutomation();
   }
 
   pause(): void {
     this.from = this.position;
     this.running = false;
-    for (const strip of this.strips.values()) this.silence(strip);
+    for (const nodes of this.strips.values()) this.silence(nodes);
+    this.followAutomation();
   }
 
   seek(seconds: number): void {
@@ -110,6 +148,7 @@ export class Multitrack {
     if (wasRunning) this.pause();
     this.from = Math.max(0, seconds);
     if (wasRunning) this.play();
+    else this.followAutomation();
   }
 
   close(): void {
@@ -117,81 +156,135 @@ export class Multitrack {
     void this.context.close();
   }
 
-  private strip(id: string): Strip {
+  private strip(id: string): StripNodes {
     const known = this.strips.get(id);
     if (known) return known;
     const context = this.context;
     const input = context.createGain();
     input.channelCount = 2;
     input.channelCountMode = "explicit";
+    const fader = context.createGain();
     const splitter = context.createChannelSplitter(2);
     const merger = context.createChannelMerger(2);
     const [left, right] = [context.createGain(), context.createGain()];
-    const analyser = context.createAnalyser();
-    analyser.fftSize = 1024;
-    input.connect(splitter);
+    const output = context.createAnalyser();
+    output.fftSize = 2048;
+    input.connect(fader).connect(splitter);
     splitter.connect(left, 0).connect(merger, 0, 0);
     splitter.connect(right, 1).connect(merger, 0, 1);
-    merger.connect(analyser).connect(this.master);
-    const strip = { input, left, right, analyser, sources: [] };
-    this.strips.set(id, strip);
-    return strip;
+    merger.connect(output);
+    const nodes = { input, fader, left, right, output, sources: [] };
+    this.strips.set(id, nodes);
+    return nodes;
   }
 
-  private setStrip(channel: Channel): void {
-    const strip = this.strip(channel.id);
+  private setStrip(strip: Strip): void {
+    const { fader, left, right } = this.strip(strip.id);
+    this.follow(fader.gain, laneOf(strip, "gain_db")?.points, gainFactor(strip.gainDb), movingFactor);
+    const balance = laneOf(strip, "pan")?.points;
+    const [atLeft, atRight] = balanceGains(strip.pan);
+    this.follow(left.gain, balance, atLeft, (pan) => balanceGains(pan)[0]);
+    this.follow(right.gain, balance, atRight, (pan) => balanceGains(pan)[1]);
+  }
+
+  private setWires(): void {
+    const { channels, buses } = this.mix;
+    const strips = [...channels, ...buses];
+    const audible = audibleWires(channels, buses);
+    const wanted = new Map<string, Wire>(wiresOf(strips).map((wire) => [wireKey(wire), wire]));
+    for (const [key, { from, gain }] of this.wires)
+      if (!wanted.has(key)) {
+        from.disconnect(gain);
+        gain.disconnect();
+        this.wires.delete(key);
+      }
+    for (const [key, wire] of wanted) {
+      const open = audible.has(key) && !(wire.kind === "send" && isCoded(buses.find(({ id }) => id === wire.to)!));
+      const { gain } = this.wire(key, wire);
+      const sender = strips.find(({ id }) => id === wire.from)!;
+      const send = wire.kind === "send" ? sender.sends.find(({ to }) => to === wire.to) : undefined;
+      const lane = open && send ? laneOf(sender, `sends/${wire.to}/gain_db`)?.points : undefined;
+      this.follow(gain.gain, lane, open ? (send ? gainFactor(send.gainDb) : 1) : 0, movingFactor);
+    }
+  }
+
+  private wire(key: string, { from, to, preFader }: Wire): WireNodes {
+    const known = this.wires.get(key);
+    if (known) return known;
+    const source = this.strip(from);
+    const gain = this.context.createGain();
+    gain.gain.value = 0;
+    const tap = preFader ? source.input : source.output;
+    tap.connect(gain).connect(this.strip(to).input);
+    const nodes = { from: tap, gain };
+    this.wires.set(key, nodes);
+    return nodes;
+  }
+
+  /** Let everything that moves start from where the song is now. */
+  private followAutomation(): void {
+    const { channels, buses, master } = this.mix;
+    for (const strip of [...channels, ...buses, master]) if (strip.automation.length) this.setStrip(strip);
+    if ([...channels, ...buses].some(({ automation }) => automation.length)) this.setWires();
+  }
+
+  /** Set a gain: to its resting value, or along its lane from now on. */
+  private follow(
+    parameter: AudioParam,
+    points: readonly AutomationPoint[] | undefined,
+    rest: number,
+    factor: (value: number) => number,
+  ): void {
     const now = this.context.currentTime;
-    const gain = isAudible(channel, this.channels) ? gainFactor(channel.gainDb) : 0;
-    const [left, right] = balanceGains(channel.pan);
-    strip.left.gain.setTargetAtTime(gain * left, now, GLIDE_SECONDS);
-    strip.right.gain.setTargetAtTime(gain * right, now, GLIDE_SECONDS);
+    parameter.cancelScheduledValues(now);
+    if (!points) parameter.setTargetAtTime(rest, now, GLIDE_SECONDS);
+    else if (!this.running) parameter.setTargetAtTime(factor(valueAt(points, this.from)), now, GLIDE_SECONDS);
+    else {
+      const position = this.position;
+      const begin = Math.max(now, this.startedAt);
+      for (const { time, value, jump } of linesOf(points, position)) {
+        const at = begin + time - position;
+        if (jump) parameter.setValueAtTime(factor(value), at);
+        else parameter.linearRampToValueAtTime(factor(value), at);
+      }
+    }
   }
 
   private schedule(channel: Channel): void {
-    const strip = this.strip(channel.id);
+    const nodes = this.strip(channel.id);
     const buffer = this.buffers.get(sourceKey(channel));
     if (!buffer) return;
-    for (const clip of channel.clips) {
+    for (const clip of crossfaded(channel.clips, channel.crossfade)) {
       const skipped = Math.max(0, this.from - clip.start);
       const length = Math.min(clip.length, buffer.duration - clip.offset);
       if (skipped >= length) continue;
       const begin = this.startedAt + Math.max(0, clip.start - this.from);
       const source = this.context.createBufferSource();
-      const envelope = this.context.createGain();
+      const [rising, falling] = [this.context.createGain(), this.context.createGain()];
       source.buffer = buffer;
-      source.connect(envelope).connect(strip.input);
+      source.connect(rising).connect(falling).connect(nodes.input);
       const { fadeIn, fadeOut } = clip;
       if (fadeIn.seconds > skipped) {
         const part = skipped / fadeIn.seconds;
-        envelope.gain.setValueCurveAtTime(fadeCurve(clip, "fadeIn", part), begin, fadeIn.seconds - skipped);
+        rising.gain.setValueCurveAtTime(fadeCurve(clip, "fadeIn", part), begin, fadeIn.seconds - skipped);
       }
-      const fadeOutAt = Math.max(length - fadeOut.seconds, fadeIn.seconds);
-      const left = length - Math.max(fadeOutAt, skipped);
-      if (fadeOut.seconds > 0 && left > 0.001) {
-        const part = Math.max(0, (skipped - (length - fadeOut.seconds)) / fadeOut.seconds);
-        envelope.gain.setValueCurveAtTime(
-          fadeCurve(clip, "fadeOut", part),
-          begin + Math.max(0, fadeOutAt - skipped) + 0.001,
-          left - 0.001,
-        );
+      if (fadeOut.seconds > 0) {
+        const fadesAt = Math.max(0, length - fadeOut.seconds);
+        const from = Math.max(fadesAt, skipped);
+        const part = Math.max(0, (from - (length - fadeOut.seconds)) / fadeOut.seconds);
+        falling.gain.setValueCurveAtTime(fadeCurve(clip, "fadeOut", part), begin + from - skipped, length - from);
       }
       source.start(begin, clip.offset + skipped, length - skipped);
-      strip.sources.push(source);
+      nodes.sources.push(source);
     }
   }
 
-  private silence(strip: Strip): void {
-    for (const source of strip.sources) {
+  private silence(nodes: StripNodes): void {
+    for (const source of nodes.sources) {
       source.stop();
       source.disconnect();
     }
-    strip.sources = [];
-  }
-
-  private dispose(id: string, strip: Strip): void {
-    this.silence(strip);
-    strip.analyser.disconnect();
-    this.strips.delete(id);
+    nodes.sources = [];
   }
 }
 

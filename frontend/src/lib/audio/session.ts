@@ -1,3 +1,7 @@
+import type { Lane } from "./automation";
+
+export type { Lane };
+
 /** What the studio plays and the server renders: the part of a mix that both understand alike. */
 export type FadeCurve = "linear" | "equal_power";
 export type ClipFade = { seconds: number; curve: FadeCurve };
@@ -19,21 +23,65 @@ export type EffectSetting = {
   bypass: boolean;
 };
 
-export type Channel = {
+/** A copy of a strip's sound into a bus, after its fader unless `preFader`. */
+export type Send = { to: string; gainDb: number; preFader: boolean };
+
+/** What every strip of the mixer has, the master too. */
+export type Strip = {
   id: string;
   name: string;
+  gainDb: number;
+  /** −1 left … +1 right. */
+  pan: number;
+  effects: EffectSetting[];
+  automation: Lane[];
+};
+
+/** A strip that leads somewhere. */
+type RoutedStrip = Strip & {
+  mute: boolean;
+  solo: boolean;
+  sends: Send[];
+  /** A bus's id, or the master. */
+  output: string;
+};
+
+export type Channel = RoutedStrip & {
   trackId: string;
   /** Empty: the whole track. */
   stem: string;
   /** Seconds of the source. */
   sourceLength: number;
-  gainDb: number;
-  /** −1 left … +1 right. */
-  pan: number;
-  mute: boolean;
-  solo: boolean;
-  effects: EffectSetting[];
+  /** How clips that overlap pass into one another; null: both sound. */
+  crossfade: FadeCurve | null;
   clips: Clip[];
+};
+
+/** A strip that others feed. */
+export type Bus = RoutedStrip;
+
+/** The last strip; `ceilingDbtp` is what its limiter holds. */
+export type Master = Strip & { ceilingDbtp: number };
+
+/** Whether a strip plays clips; buses and the master only hear others. */
+export function isChannel(strip: Channel | Bus | Master): strip is Channel {
+  return "clips" in strip;
+}
+
+/** The id of the last strip: outputs that name it leave the mixer there. */
+export const MASTER = "master";
+
+/** Everything that undo brings back and a project keeps. */
+export type Arrangement = { title: string; channels: Channel[]; buses: Bus[]; master: Master };
+
+export const PLAIN_MASTER: Master = {
+  id: MASTER,
+  name: "",
+  gainDb: 0,
+  pan: 0,
+  effects: [],
+  automation: [],
+  ceilingDbtp: -1,
 };
 
 export const LOWEST_GAIN_DB = -60;
@@ -47,14 +95,6 @@ export function gainFactor(gainDb: number): number {
 /** Left and right gains of the server's "balance" law: the far side falls, the near side stays. */
 export function balanceGains(pan: number): [number, number] {
   return [Math.min(1, 1 - pan), Math.min(1, 1 + pan)];
-}
-
-/** Whether a channel is heard: muted ones never, others while nothing else is soloed. */
-export function isAudible(
-  channel: Pick<Channel, "mute" | "solo">,
-  channels: readonly Pick<Channel, "solo">[],
-): boolean {
-  return !channel.mute && (channel.solo || !channels.some((other) => other.solo));
 }
 
 /** The fade's gain at `x` (0…1 of its length): the server's curves. */
@@ -76,30 +116,7 @@ export function snapped(seconds: number, step: number): number {
   return step > 0 ? Math.round(seconds / step) * step : seconds;
 }
 
-const fade = ({ seconds, curve }: ClipFade) => (seconds > 0 ? { seconds, curve } : undefined);
-
-/** The body of `POST /processing/mix`. */
-export function mixRequest(title: string, channels: readonly Channel[], bpm: number | null): Record<string, unknown> {
-  return {
-    title: title || undefined,
-    tempo: bpm && bpm >= 20 && bpm <= 400 ? bpm : undefined,
-    tracks: channels.map((channel) => ({
-      id: channel.id,
-      name: channel.name,
-      gain_db: Math.max(LOWEST_GAIN_DB, channel.gainDb),
-      pan: channel.pan,
-      mute: channel.mute || channel.gainDb <= LOWEST_GAIN_DB,
-      solo: channel.solo,
-      effects: channel.effects.map(({ type, parameters, bypass }) => ({ type, parameters, bypass })),
-      clips: channel.clips.map((clip) => ({
-        track_id: channel.trackId,
-        stem: channel.stem || undefined,
-        start: clip.start,
-        offset: clip.offset,
-        length: clip.length,
-        fade_in: fade(clip.fadeIn),
-        fade_out: fade(clip.fadeOut),
-      })),
-    })),
-  };
+/** A moving parameter's points, or nothing where it rests. */
+export function laneOf(strip: Pick<Strip, "automation">, target: string): Lane | undefined {
+  return strip.automation.find((lane) => lane.target === target && lane.points.length > 0);
 }

@@ -1,0 +1,58 @@
+"""From a mix to a release: mastering with its report, and what is kept of it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.studio.conftest import Visitor
+from tests.support.platform import eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+
+def test_master_meets_the_loudness_that_was_asked_for_and_says_what_changed(member: Visitor) -> None:
+    page = member.page
+    track = member.finished_track("upbeat synthpop, bright and steady", 8)
+    member.go(f"/track/?id={track}")
+    card = page.get_by_role("region", name="Master")
+    card.get_by_role("button", name="Loudness, ceiling, reference").click()
+    card.get_by_label("Target loudness").fill("-16")
+    card.get_by_label("Ceiling").fill("-2")
+    card.get_by_role("button", name="Master it").click()
+    link = card.get_by_role("link", name="Open the master")
+    expect(link).to_be_visible(timeout=60_000)
+    loudness = card.get_by_role("row", name=re.compile("^Loudness"))
+    expect(loudness.get_by_role("cell").last).to_have_text(re.compile(r"^−(15\.[6-9]|16\.[0-4]) LUFS$"))
+    expect(card.get_by_role("img", name="Level in thirds of an octave")).to_be_visible()
+    made = member.api(f"/tracks/{(link.get_attribute('href') or '').split('id=')[1]}")
+    assert made["loudness_lufs"] == pytest.approx(-16, abs=0.4)
+    assert made["true_peak_dbtp"] <= -1.9
+
+    card.get_by_role("button", name="Compare at equal loudness").first.click()
+    card.get_by_role("button", name="Before").click()
+    expect(card.get_by_role("button", name="Before")).to_have_attribute("aria-pressed", "true")
+    link.click()
+    kept = page.get_by_role("region", name="This is a master")
+    expect(kept.get_by_role("row", name=re.compile("^True peak"))).to_be_visible()
+    eventually(lambda: page.get_by_role("region", name="Master", exact=True).count() == 0, within=5, what="one card")
+
+
+@pytest.mark.slow
+def test_master_sounds_like_another_track_when_told_so(member: Visitor) -> None:
+    page = member.page
+    quiet = member.finished_track("tender solo piano", 6)
+    track = member.finished_track("dense drum and bass", 6)
+    member.go(f"/track/?id={track}")
+    card = page.get_by_role("region", name="Master")
+    card.get_by_role("button", name="Loudness, ceiling, reference").click()
+    card.get_by_label("Sound like").select_option(quiet)
+    card.get_by_label("Made for").select_option("")
+    expect(card.get_by_text("Tone and loudness come from the track")).to_be_visible()
+    card.get_by_role("button", name="Master it").click()
+    link = card.get_by_role("link", name="Open the master")
+    expect(link).to_be_visible(timeout=60_000)
+    made = member.api(f"/tracks/{(link.get_attribute('href') or '').split('id=')[1]}")
+    wanted = member.api(f"/tracks/{quiet}")["loudness_lufs"]
+    assert made["spec"]["reference_track_id"] == quiet
+    assert made["loudness_lufs"] == pytest.approx(wanted, abs=0.6)
