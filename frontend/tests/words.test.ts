@@ -10,6 +10,7 @@ import { levelled } from "@/components/track/compare-masters";
 import { coverOf } from "@/lib/cover";
 import { tokenOf } from "@/components/account/mail-token";
 import { inMixerOrder, stemColour, STEM_NAMES } from "@/lib/stems";
+import { deviceName } from "@/lib/device";
 import { clock, fileSize, loudness, musicalKey, signed, timecode } from "@/lib/format";
 import { preferredLocale } from "@/lib/i18n";
 import { filterTracks, frequentTags, readTags } from "@/lib/library";
@@ -200,4 +201,24 @@ describe("what was understood", () => {
     expect(specWith(spec, { mood: "dark" })).toEqual({ genre: "lofi", bpm: 80, mood: "dark" });
     expect(specWith(spec, { bpm: 120 })).toEqual({ genre: "lofi", bpm: 120 });
   });
+});
+
+describe("a device", () => {
+  test.each([
+    [
+      "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0 Safari/537.36",
+      "Chrome · Linux",
+    ],
+    [
+      "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/141.0 Safari/537.36 Edg/141.0",
+      "Edge · Windows",
+    ],
+    [
+      "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1 Version/19.0 Safari/604.1",
+      "Safari · iOS",
+    ],
+    ["Mozilla/5.0 (Macintosh; Intel Mac OS X 14.1; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox · macOS"],
+    ["musicgen/0.1.0", "musicgen/0.1.0"],
+    ["", ""],
+  ])("%s", (agent, name) => expect(deviceName(agent)).toBe(name));
 });

@@ -4,14 +4,18 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Laptop } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
+import { ApiKeys } from "./api-keys";
+import { DeleteAccount } from "./delete-account";
 import { Password } from "./password";
 import { Profile } from "./profile";
+import { SecondFactor } from "./second-factor";
 import { Line, Section } from "./section";
 import { MembersOnly } from "@/components/frame/members-only";
 import { Button } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
 import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api, type User } from "@/lib/api/client";
+import { deviceName } from "@/lib/device";
 import { clock } from "@/lib/format";
 import { LOCALES, LOCALE_NAMES, useLanguage, type Locale } from "@/lib/i18n";
 import { useSignOut, useVersion } from "@/lib/session";
@@ -43,7 +47,18 @@ function Sections({ user }: { user: User }) {
       {!single && (
         <Section title={t("security")}>
           <Password />
+          <SecondFactor user={user} />
           <Sessions />
+        </Section>
+      )}
+      {!single && (
+        <Section title={t("keys")}>
+          <ApiKeys user={user} />
+        </Section>
+      )}
+      {!single && (
+        <Section title={t("goingAway")}>
+          <DeleteAccount user={user} />
         </Section>
       )}
       <p className="mt-12 text-sm text-faint">
@@ -135,7 +150,7 @@ function Sessions() {
           <Laptop size={18} aria-hidden className="shrink-0 text-faint" />
           <div className="min-w-0 flex-1">
             <p className="truncate font-medium">
-              {session.current ? t("thisDevice") : session.user_agent || session.address}
+              {session.current ? t("thisDevice") : deviceName(session.user_agent) || session.address}
             </p>
             <p className="truncate text-sm text-muted">
               {session.address} ·{" "}

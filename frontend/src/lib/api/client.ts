@@ -9,6 +9,7 @@ export type Track = Schemas["Track"];
 export type Model = Schemas["Model"];
 export type User = Schemas["User"];
 export type Session = Schemas["Session"];
+export type ApiKey = Schemas["ApiKey"];
 export type Usage = Schemas["Usage"];
 export type GenerateRequest = Omit<Schemas["GenerateRequest"], "public"> & { public?: boolean };
 

@@ -1,0 +1,136 @@
+"""What a person settles about an account: the second factor, keys for programs, and leaving."""
+
+import base64
+import hashlib
+import hmac
+import struct
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.studio.conftest import PASSWORD, Visitor
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+PERIOD_SECONDS = 30
+
+
+def code_at(secret: str, seconds: float) -> str:
+    """The code of an authenticator app (RFC 6238)."""
+    counter = struct.pack(">Q", int(seconds) // PERIOD_SECONDS)
+    digest = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
+    start = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[start : start + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def turn_on(page: Page) -> tuple[str, list[str]]:
+    """Set the second factor up on the open settings page; its key and the recovery codes."""
+    page.get_by_role("button", name="Set up").click()
+    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("img", name="QR code")).to_be_visible()
+    secret = (page.locator("form code").text_content() or "").replace(" ", "")
+    page.get_by_label("Code", exact=True).fill(code_at(secret, time.time()))
+    page.get_by_role("button", name="Turn on").click()
+    codes = page.get_by_role("list", name="Your recovery codes").get_by_role("listitem")
+    expect(codes.first).to_be_visible()
+    found = codes.all_text_contents()
+    page.get_by_role("button", name="I have kept them").click()
+    return secret, found
+
+
+def test_second_factor_is_set_up_asked_for_and_turned_off(arrive: Callable[..., Visitor]) -> None:
+    visitor = arrive()
+    visitor.sign_up()
+    page = visitor.page
+    visitor.go("/settings/")
+    page.get_by_role("button", name="Set up").click()
+    page.get_by_label("Present password").fill("not " + PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("This is not your present password.")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    secret, codes = turn_on(page)
+    assert len(set(codes)) >= 8
+    expect(page.get_by_text("Two-step sign-in is on")).to_be_visible()
+    stored = page.evaluate("JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage})")
+    assert secret not in stored
+    assert codes[0] not in stored
+
+    visitor.context.clear_cookies()
+    visitor.go("/sign-in/")
+    page.get_by_label("Username or e-mail").fill(visitor.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    code = page.get_by_label("Code of your authenticator app")
+    code.fill("000000" if code_at(secret, time.time()) != "000000" else "111111")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text="did not fit")).to_be_visible()
+    code.fill(codes[0])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/create/")
+
+    visitor.go("/settings/")
+    page.get_by_role("button", name="Turn off").click()
+    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("Code", exact=True).fill(codes[1])
+    page.get_by_role("button", name="Turn off").click()
+    expect(page.get_by_text("Two-step sign-in is off", exact=True)).to_be_visible()
+    assert visitor.api("/users/me")["second_factor"] is False
+
+
+def test_api_key_is_shown_once_works_within_its_scopes_and_ends_when_revoked(member: Visitor) -> None:
+    page = member.page
+    member.go("/settings/")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("What it is for").fill("Radio „Öre“")
+    page.get_by_label("make music").uncheck()
+    page.get_by_label("Works for").select_option("30")
+    page.get_by_role("button", name="Make the key").click()
+    secret = page.locator("[data-secret]").text_content() or ""
+
+    def status(method: str, path: str) -> int:
+        url = f"{member.platform.url}/api/v1{path}"
+        body = {"prompt": "x"} if method == "POST" else None
+        return httpx.request(method, url, headers={"X-API-Key": secret}, json=body).status_code
+
+    assert status("GET", "/tracks") == 200
+    assert status("POST", "/generate") == 403
+    page.get_by_role("button", name="I have kept it").click()
+    expect(page.locator("[data-secret]")).to_have_count(0)
+    page.reload()
+    keys = page.get_by_role("list", name="API keys").get_by_role("listitem")
+    expect(keys).to_have_count(1)
+    expect(keys.first).to_contain_text("read · until")
+    assert secret not in page.content()
+    keys.first.get_by_role("button", name="Revoke the key").click()
+    keys.first.get_by_role("button", name="now").click()
+    expect(page.get_by_text("No keys yet.")).to_be_visible()
+    assert status("GET", "/tracks") == 401
+
+
+@pytest.mark.slow
+def test_deleted_account_ends_its_sessions_and_signing_in_brings_it_back(arrive: Callable[..., Visitor]) -> None:
+    visitor = arrive()
+    visitor.sign_up()
+    page = visitor.page
+    visitor.go("/settings/")
+    page.get_by_role("button", name="Delete the account").click()
+    dialog = page.get_by_role("dialog", name="Delete the account")
+    sure = dialog.get_by_role("button", name="Delete my account")
+    dialog.get_by_label("Present password").fill(PASSWORD)
+    expect(sure).to_be_disabled()
+    dialog.get_by_label("to be sure").fill(visitor.username)
+    sure.click()
+    expect(dialog.get_by_role("heading", name="Your account is closed")).to_be_visible()
+    dialog.get_by_role("button", name="Goodbye").click()
+    page.wait_for_url("**/")
+    assert visitor.api("/users/me")["status"] == 401
+    visitor.go("/sign-in/")
+    page.get_by_label("Username or e-mail").fill(visitor.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/create/")
+    assert visitor.api("/users/me")["deletion_due_at"] is None
