@@ -37,6 +37,7 @@ _SCOPES = {
     "pictures": "read",
     "generate": "generate",
     "write": "write",
+    "comments": "write",
 }
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -16,8 +16,10 @@ from services.gateway.clients.credentials import CredentialsClient
 from services.gateway.clients.federation import FederationClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
+from services.gateway.clients.notifications import NotificationsClient
 from services.gateway.clients.playlists import PlaylistsClient
 from services.gateway.clients.processing import ProcessingClient
+from services.gateway.clients.social import DiscoveryClient, SocialClient
 from services.gateway.clients.tracks import TracksClient
 from services.gateway.config import GatewaySettings
 from services.gateway.health import HealthChecks
@@ -48,6 +50,9 @@ class Collaborators:
     jobs: JobsClient
     tracks: TracksClient
     playlists: PlaylistsClient
+    social: SocialClient
+    discovery: DiscoveryClient
+    notifications: NotificationsClient
     generation: GenerationClient
     processing: ProcessingClient
     authenticator: Authenticator

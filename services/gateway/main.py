@@ -26,8 +26,10 @@ from services.gateway.clients.credentials import CredentialsClient
 from services.gateway.clients.federation import FederationClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
+from services.gateway.clients.notifications import NotificationsClient
 from services.gateway.clients.playlists import PlaylistsClient
 from services.gateway.clients.processing import ProcessingClient
+from services.gateway.clients.social import DiscoveryClient, SocialClient
 from services.gateway.clients.tracks import TracksClient
 from services.gateway.collaborators import Collaborators
 from services.gateway.config import GatewaySettings
@@ -50,11 +52,15 @@ from services.gateway.routes import (
     admin,
     api_keys,
     auth,
+    comments,
+    discovery,
     generate,
     jobs,
     models,
+    notifications,
     oidc,
     operations,
+    people,
     playlists,
     processing,
     reference,
@@ -92,11 +98,15 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     security.router,
     api_keys.router,
     users.router,
+    people.router,
     generate.router,
     stream.router,
     jobs.router,
     tracks.router,
     playlists.router,
+    comments.router,
+    discovery.router,
+    notifications.router,
     models.router,
     processing.router,
     uploads.router,
@@ -159,6 +169,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 jobs=JobsClient(users_channel, tokens),
                 tracks=TracksClient(users_channel, tokens),
                 playlists=PlaylistsClient(users_channel, tokens),
+                social=SocialClient(users_channel, tokens),
+                discovery=DiscoveryClient(users_channel, tokens),
+                notifications=NotificationsClient(users_channel, tokens),
                 generation=GenerationClient(generation_channel, tokens),
                 processing=ProcessingClient(processing_channel, tokens),
                 authenticator=Authenticator(

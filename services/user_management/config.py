@@ -51,6 +51,8 @@ class UserManagementSettings(ServiceSettings):
     queue_limit_per_user: int = Field(default=200, ge=1)
     # How often the background worker looks for what has had its time.
     sweep_seconds: float = Field(default=60.0, gt=0)
+    # How often it looks whose mail about unread notifications is due.
+    digest_seconds: float = Field(default=600.0, gt=0)
     # What every new account may make, in seconds of audio.
     quota_grant_seconds: float = Field(default=36_000.0, ge=0)
     # What one account's tracks and files may take in storage, in bytes; 0: any number.

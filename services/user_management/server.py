@@ -1,4 +1,4 @@
-"""Puts the service together: one database, one Valkey, three gRPC services and the loops behind them."""
+"""Puts the service together: one database, one Valkey, the gRPC services and the loops behind them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from protos.users.v1 import (
     accounts_pb2_grpc,
     admin_pb2_grpc,
     credentials_pb2_grpc,
+    discovery_pb2_grpc,
     federation_pb2_grpc,
     jobs_pb2_grpc,
+    notifications_pb2_grpc,
     playlists_pb2_grpc,
+    social_pb2_grpc,
     tracks_pb2_grpc,
 )
 from services.shared.grpc_server import GrpcServer
@@ -60,8 +63,12 @@ from services.user_management.jobs.watcher import JobWatcher
 from services.user_management.library.service import TrackServicer
 from services.user_management.mail.courier import Courier
 from services.user_management.mail.transport import transport_for
+from services.user_management.notifications.bell import NotificationBell
+from services.user_management.notifications.service import NotificationServicer
 from services.user_management.playlists.service import PlaylistServicer
 from services.user_management.quotas.rules import milliseconds
+from services.user_management.social.discovery_service import DiscoveryServicer
+from services.user_management.social.service import SocialServicer
 
 STOP_SECONDS: Final = 4.0
 
@@ -98,6 +105,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         stack.push_async_callback(asyncio.to_thread, tasks.close)
         endings = JobEndings(database)
         announcer = Announcer(valkey, endings, tasks)
+        bell = NotificationBell(database, valkey)
         revocations = Revocations(valkey, token_seconds=settings.access_token_seconds)
         limits = Limits(
             lease_seconds=settings.lease_seconds,
@@ -129,6 +137,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
 
         loops: list[Callable[[], Coroutine[Any, Any, None]]] = [
             announcer.run,
+            bell.run,
             Retelling(ledger, announcer).run,
             partial(revocations.publish_recent, database),
             endings.run,
@@ -141,6 +150,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         ]
         stack.push_async_callback(_end, [asyncio.create_task(_logged(loop)) for loop in loops])
         stack.push_async_callback(announcer.flush)
+        stack.push_async_callback(bell.flush)
 
         server = GrpcServer(
             service="user_management",
@@ -204,6 +214,21 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             playlists_pb2_grpc.add_PlaylistServiceServicer_to_server,
             PlaylistServicer(database),
             "musicgen.users.v1.PlaylistService",
+        )
+        server.add(
+            social_pb2_grpc.add_SocialServiceServicer_to_server,
+            SocialServicer(database, bell),
+            "musicgen.users.v1.SocialService",
+        )
+        server.add(
+            discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server,
+            DiscoveryServicer(database),
+            "musicgen.users.v1.DiscoveryService",
+        )
+        server.add(
+            notifications_pb2_grpc.add_NotificationServiceServicer_to_server,
+            NotificationServicer(database),
+            "musicgen.users.v1.NotificationService",
         )
         await server.start()
         stack.push_async_callback(server.stop, STOP_SECONDS)

@@ -54,6 +54,8 @@ BODIES = {
     "/api/v1/playlists": {"title": "x"},
     "/api/v1/playlists/{playlist_id}": {"title": "taken over"},
     "/api/v1/playlists/{playlist_id}/tracks/{track_id}": {},
+    "/api/v1/tracks/{track_id}/comments": {"body": "seen"},
+    "/api/v1/tracks/{track_id}/comments/{comment_id}": {"body": "seen"},
     "/api/v1/processing/convert": {"track_id": "{track_id}", "format": "wav"},
     "/api/v1/processing/separate": {"track_id": "{track_id}"},
     "/api/v1/processing/mix": {"tracks": [{"track_id": "{track_id}"}]},
@@ -86,6 +88,7 @@ class Things:
             user_id=new_id(),
             playlist_id=new_id(),
             username="grace",
+            comment_id=new_id(),
         )
         return f"{path}?wait=0" if route.path.endswith("{job_id}") else path
 

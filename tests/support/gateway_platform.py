@@ -15,7 +15,14 @@ from redis.asyncio import Redis
 
 from protos.generation.v1 import generation_pb2_grpc
 from protos.processing.v1 import processing_pb2_grpc
-from protos.users.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2_grpc, playlists_pb2_grpc, tracks_pb2_grpc
+from protos.users.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
+    jobs_pb2_grpc,
+    playlists_pb2_grpc,
+    social_pb2_grpc,
+    tracks_pb2_grpc,
+)
 from services.gateway.__main__ import PROTOCOLS, GatewayServer, listen, url_of
 from services.gateway.config import GatewaySettings
 from services.gateway.main import create_app
@@ -29,6 +36,7 @@ from tests.support.gateway_services.generation import Generation
 from tests.support.gateway_services.jobs import Jobs
 from tests.support.gateway_services.library import Playlists, Tracks
 from tests.support.gateway_services.processing import Processing
+from tests.support.gateway_services.social import Social
 
 
 async def eventually(condition: Callable[[], object], what: str) -> None:
@@ -104,6 +112,8 @@ class Backend:
             server.add(
                 playlists_pb2_grpc.add_PlaylistServiceServicer_to_server, Playlists(), f"{package}.PlaylistService"
             )
+            social = Social(self.tracks)
+            server.add(social_pb2_grpc.add_SocialServiceServicer_to_server, social, f"{package}.SocialService")
         elif name == "generation":
             server.add(
                 generation_pb2_grpc.add_GenerationServiceServicer_to_server,

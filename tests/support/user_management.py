@@ -10,7 +10,17 @@ from typing import Any, TypeVar
 
 import grpc
 
-from protos.users.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2, jobs_pb2_grpc, tracks_pb2, tracks_pb2_grpc
+from protos.users.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
+    discovery_pb2_grpc,
+    jobs_pb2,
+    jobs_pb2_grpc,
+    notifications_pb2_grpc,
+    social_pb2_grpc,
+    tracks_pb2,
+    tracks_pb2_grpc,
+)
 from services.shared.grpc_client import call, open_channel
 from services.shared.identity import InternalTokenMinter, ServiceTokenSource
 from services.shared.secrets import Secrets
@@ -58,6 +68,9 @@ class UserManagement:
         self.accounts = accounts_pb2_grpc.AccountServiceStub(self.channel)
         self.jobs = jobs_pb2_grpc.JobServiceStub(self.channel)
         self.tracks = tracks_pb2_grpc.TrackServiceStub(self.channel)
+        self.social = social_pb2_grpc.SocialServiceStub(self.channel)
+        self.discovery = discovery_pb2_grpc.DiscoveryServiceStub(self.channel)
+        self.notifications = notifications_pb2_grpc.NotificationServiceStub(self.channel)
 
     @property
     def secrets_dir(self) -> Path:

@@ -19,7 +19,7 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 import httpx
 
 from musicgen_client.binding import bound
-from musicgen_client.calls import accounts, call, collecting, library, making, operations, shaping
+from musicgen_client.calls import accounts, call, collecting, library, making, operations, people, shaping
 from musicgen_client.calls.call import Call
 from musicgen_client.calls.library import AudioFormat
 from musicgen_client.calls.making import LiveFormat
@@ -107,6 +107,34 @@ class Client:
     playlist_members = _method(collecting.playlist_members)
     put_playlist_member = _method(collecting.put_playlist_member)
     remove_playlist_member = _method(collecting.remove_playlist_member)
+    profile = _method(people.profile)
+    follow = _method(people.follow)
+    unfollow = _method(people.unfollow)
+    block = _method(people.block)
+    unblock = _method(people.unblock)
+    mute = _method(people.mute)
+    unmute = _method(people.unmute)
+    followers = _method(people.followers)
+    following = _method(people.following)
+    blocked = _method(people.blocked)
+    muted = _method(people.muted)
+    tracks_of = _method(people.tracks_of)
+    like = _method(people.like)
+    unlike = _method(people.unlike)
+    liked_tracks = _method(people.liked_tracks)
+    comments = _method(people.comments)
+    comment = _method(people.comment)
+    edit_comment = _method(people.edit_comment)
+    remove_comment = _method(people.remove_comment)
+    feed = _method(people.feed)
+    explore = _method(people.explore)
+    trending_tags = _method(people.trending_tags)
+    search = _method(people.search)
+    notifications = _method(people.notifications)
+    unread_notifications = _method(people.unread_notifications)
+    mark_read = _method(people.mark_read)
+    notification_preferences = _method(people.notification_preferences)
+    update_notification_preferences = _method(people.update_notification_preferences)
     upload = _method(shaping.upload)
     separate = _method(shaping.separate)
     mix = _method(shaping.mix)

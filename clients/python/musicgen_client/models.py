@@ -51,6 +51,9 @@ class User(Answer):
     username: str
     email: str = ""
     full_name: str | None = None
+    display_name: str = ""
+    bio: str = ""
+    links: list[str] = Field(default_factory=list)
     role: str = "user"
     created_at: datetime | None = None
     email_verified: bool = False
@@ -269,6 +272,9 @@ class Track(Answer):
     created_at: datetime | None = None
     deleted_at: datetime | None = None
     hidden_at: datetime | None = None
+    likes: int = 0
+    comments: int = 0
+    liked: bool = False
     links: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("stems", mode="before")
@@ -290,6 +296,107 @@ class Waveform(Answer):
     duration: float = 0.0
 
 
+class Profile(Answer):
+    """A person, as others see them, and how the caller stands to them."""
+
+    id: str
+    username: str
+    display_name: str = ""
+    bio: str = ""
+    links: list[str] = Field(default_factory=list)
+    created_at: datetime | None = None
+    followers: int = 0
+    following: int = 0
+    tracks: int = 0
+    followed: bool = False
+    follows_you: bool = False
+    blocked: bool = False
+    muted: bool = False
+
+
+class LikeState(Answer):
+    """Whether the caller likes a track, and how many people do."""
+
+    liked: bool = False
+    likes: int = 0
+
+
+class Author(Answer):
+    """Who said or did something."""
+
+    id: str = ""
+    username: str = ""
+    display_name: str = ""
+
+
+class Comment(Answer):
+    """What somebody said about a track; `position` is in seconds, None: about all of it."""
+
+    id: str
+    track_id: str = ""
+    author: Author = Field(default_factory=Author)
+    body: str = ""
+    position: float | None = None
+    created_at: datetime | None = None
+    edited_at: datetime | None = None
+
+
+class TrendingTag(Answer):
+    """A tag of what is liked most these days, and how many of the hottest tracks have it."""
+
+    tag: str
+    tracks: int = 0
+
+
+class SearchHit(Answer):
+    """One thing that was found: `type` says which of the others is there."""
+
+    type: str
+    track: Track | None = None
+    user: Profile | None = None
+
+
+class NotedTrack(Answer):
+    """The track that a notification is about."""
+
+    id: str
+    title: str = ""
+
+
+class NotedComment(Answer):
+    """The comment that a notification is about, and how it begins."""
+
+    id: str
+    excerpt: str = ""
+
+
+class Notification(Answer):
+    """One thing that somebody did; unread without `read_at`."""
+
+    id: str
+    kind: str = ""
+    actor: Author = Field(default_factory=Author)
+    track: NotedTrack | None = None
+    comment: NotedComment | None = None
+    created_at: datetime | None = None
+    read_at: datetime | None = None
+
+
+class Unread(Answer):
+    """How many notifications are unread, counted up to 1,000."""
+
+    unread: int = 0
+
+
+class NotificationPreferences(Answer):
+    """What somebody wants to be told of; `digest` is off, daily or weekly."""
+
+    follow: bool = True
+    like: bool = True
+    comment: bool = True
+    digest: str = "off"
+
+
 class Version(Answer):
     """What runs at the other end."""
 
@@ -302,6 +409,12 @@ class Page(Answer, Generic[ItemT]):
 
     items: list[ItemT]
     next_cursor: str | None = None
+
+
+class NotificationPage(Page[Notification]):
+    """One page of notifications, and how many are unread at all."""
+
+    unread: int = 0
 
 
 class JobList(Answer):

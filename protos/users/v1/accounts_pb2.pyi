@@ -35,6 +35,9 @@ class User(_message.Message):
     SUSPENDED_FIELD_NUMBER: _builtins.int
     SECOND_FACTOR_FIELD_NUMBER: _builtins.int
     DELETION_DUE_AT_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    BIO_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     username: _builtins.str
@@ -51,6 +54,10 @@ class User(_message.Message):
     """Whether an administrator has shut the account out."""
     second_factor: _builtins.bool
     """Whether a second factor is asked for at sign-in."""
+    display_name: _builtins.str
+    """What others call this person; may be empty."""
+    bio: _builtins.str
+    """What this person says about themselves; may be empty."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the account was made."""
@@ -58,6 +65,10 @@ class User(_message.Message):
     @_builtins.property
     def deletion_due_at(self) -> _timestamp_pb2.Timestamp:
         """When the account goes, unless its owner signs in before; unset: it stays."""
+
+    @_builtins.property
+    def links(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """https addresses."""
 
     def __init__(
         self,
@@ -72,10 +83,13 @@ class User(_message.Message):
         suspended: _builtins.bool = ...,
         second_factor: _builtins.bool = ...,
         deletion_due_at: _timestamp_pb2.Timestamp | None = ...,
+        display_name: _builtins.str = ...,
+        bio: _builtins.str = ...,
+        links: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deletion_due_at", b"deletion_due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deletion_due_at", b"deletion_due_at", "email", b"email", "email_verified", b"email_verified", "full_name", b"full_name", "id", b"id", "role", b"role", "second_factor", b"second_factor", "suspended", b"suspended", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bio", b"bio", "created_at", b"created_at", "deletion_due_at", b"deletion_due_at", "display_name", b"display_name", "email", b"email", "email_verified", b"email_verified", "full_name", b"full_name", "id", b"id", "links", b"links", "role", b"role", "second_factor", b"second_factor", "suspended", b"suspended", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -182,7 +182,7 @@ class CredentialServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProfile(self, request, context):
-        """Replaces the owner's name.
+        """Changes the owner's name and what others see of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

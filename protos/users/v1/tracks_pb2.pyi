@@ -229,6 +229,9 @@ class Track(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     DELETED_AT_FIELD_NUMBER: _builtins.int
     HIDDEN_AT_FIELD_NUMBER: _builtins.int
+    LIKES_FIELD_NUMBER: _builtins.int
+    COMMENTS_FIELD_NUMBER: _builtins.int
+    LIKED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     owner_id: _builtins.str
     """The owner's id."""
@@ -236,6 +239,12 @@ class Track(_message.Message):
     """The owner's username."""
     job_id: _builtins.str
     """The job that made it."""
+    likes: _builtins.int
+    """How many people like it."""
+    comments: _builtins.int
+    """How many comments it has."""
+    liked: _builtins.bool
+    """Whether the caller likes it."""
     @_builtins.property
     def content(self) -> Global___TrackContent: ...
     @_builtins.property
@@ -259,10 +268,13 @@ class Track(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         deleted_at: _timestamp_pb2.Timestamp | None = ...,
         hidden_at: _timestamp_pb2.Timestamp | None = ...,
+        likes: _builtins.int = ...,
+        comments: _builtins.int = ...,
+        liked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at", "id", b"id", "job_id", b"job_id", "owner_id", b"owner_id", "owner_username", b"owner_username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments", "content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at", "id", b"id", "job_id", b"job_id", "liked", b"liked", "likes", b"likes", "owner_id", b"owner_id", "owner_username", b"owner_username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -70,9 +70,19 @@ class CredentialsClient:
         request = credentials_pb2.DisableTotpRequest(password=password, code=code, device=device)
         await call(self._stub.DisableTotp, request, token=self._tokens.token(caller))
 
-    async def update_profile(self, caller: Principal, full_name: str) -> accounts_pb2.User:
-        """Replace the owner's name."""
-        request = credentials_pb2.UpdateProfileRequest(full_name=full_name)
+    async def update_profile(
+        self,
+        caller: Principal,
+        *,
+        full_name: str | None,
+        display_name: str | None,
+        bio: str | None,
+        links: Sequence[str] | None,
+    ) -> accounts_pb2.User:
+        """Change what is not None."""
+        request = credentials_pb2.UpdateProfileRequest(
+            full_name=full_name, display_name=display_name, bio=bio, links=links or (), set_links=links is not None
+        )
         response: credentials_pb2.UpdateProfileResponse = await call(
             self._stub.UpdateProfile, request, token=self._tokens.token(caller), retries=RETRIES
         )

@@ -25,7 +25,9 @@ class LimitClass(BaseModel):
 
 
 # The classes that routes name; a file without one of them is refused at the start.
-CLASS_NAMES = frozenset({"auth", "rejected", "generate", "write", "read", "stream", "audio", "pictures", "public"})
+CLASS_NAMES = frozenset(
+    {"auth", "rejected", "generate", "write", "comments", "read", "stream", "audio", "pictures", "public"}
+)
 
 
 def load_limits(path: Path) -> Mapping[str, LimitClass]:

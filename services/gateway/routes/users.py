@@ -26,8 +26,11 @@ async def get_me(caller: Caller, gateway: Gateway) -> User:
 
 @router.patch("/me", dependencies=[Depends(Admission("write", scope="account"))])
 async def change_me(body: ProfileChange, caller: Caller, gateway: Gateway) -> User:
-    """Change your name."""
-    return User.from_message(await gateway.credentials.update_profile(caller, body.full_name))
+    """Change your name, and what others see of you."""
+    changed = await gateway.credentials.update_profile(
+        caller, full_name=body.full_name, display_name=body.display_name, bio=body.bio, links=body.links
+    )
+    return User.from_message(changed)
 
 
 @router.delete("/me", status_code=202, dependencies=[Depends(Admission("auth", scope="account"))], responses=also(409))

@@ -66,6 +66,9 @@ class Track(BaseModel):
     hidden_at: Annotated[
         datetime | None, Field(description="Since when moderators keep it from everybody but its owner.")
     ] = None
+    likes: Annotated[int, Field(description="How many people like it.", examples=[12])] = 0
+    comments: Annotated[int, Field(description="How many comments it has.", examples=[3])] = 0
+    liked: Annotated[bool, Field(description="Whether you like it.")] = False
     links: Annotated[
         dict[str, str],
         Field(
@@ -113,6 +116,9 @@ class Track(BaseModel):
             created_at=to_datetime(message.created_at),
             deleted_at=optional_datetime(message, "deleted_at"),
             hidden_at=optional_datetime(message, "hidden_at"),
+            likes=message.likes,
+            comments=message.comments,
+            liked=message.liked,
             links=_links_of(message, links),
         )
 

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from protos.users.v1 import accounts_pb2
-from services.gateway.schemas.body import Body, Line
+from services.gateway.schemas.body import Body, Line, Text
 from services.gateway.schemas.times import optional_datetime, to_datetime
 
 
@@ -18,7 +18,10 @@ class User(BaseModel):
     id: str
     username: Annotated[str, Field(examples=["ada"])]
     email: Annotated[str, Field(examples=["ada@example.org"])]
-    full_name: str
+    full_name: Annotated[str, Field(description="Nobody else sees it.", examples=["Ada Lovelace"])]
+    display_name: Annotated[str, Field(description="What others call you; may be empty.", examples=["Ada L."])]
+    bio: Annotated[str, Field(description="What others read about you.", examples=["Rain and machines."])]
+    links: Annotated[list[str], Field(description="https addresses.", examples=[["https://example.org/~ada"]])]
     role: Annotated[str, Field(description="user, moderator or admin.", examples=["user"])]
     created_at: datetime
     email_verified: Annotated[bool, Field(description="Whether the address was proven.")]
@@ -35,6 +38,9 @@ class User(BaseModel):
             username=message.username,
             email=message.email,
             full_name=message.full_name,
+            display_name=message.display_name,
+            bio=message.bio,
+            links=list(message.links),
             role=message.role,
             created_at=to_datetime(message.created_at),
             email_verified=message.email_verified,
@@ -44,11 +50,21 @@ class User(BaseModel):
 
 
 class ProfileChange(Body):
-    """What is to change about your own account."""
+    """What is to change about your own account; what is left out stays."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"full_name": "Ada Lovelace"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"full_name": "Ada Lovelace", "display_name": "Ada L.", "links": ["https://example.org/~ada"]}]
+        }
+    )
 
-    full_name: Annotated[Line, Field(max_length=200)]
+    full_name: Annotated[Line, Field(max_length=200)] | None = None
+    display_name: Annotated[Line, Field(max_length=100, description="Up to 50 characters; empty: none.")] | None = None
+    bio: Annotated[Text, Field(max_length=1_000)] | None = None
+    links: (
+        Annotated[list[Annotated[Line, Field(max_length=200)]], Field(max_length=5, description="https addresses.")]
+        | None
+    ) = None
 
 
 class Usage(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -244,10 +244,13 @@ class AccountCredentials:
             await self._gate.code_was_wrong(user, device)
             raise AppError.field("/code", "The code is wrong, or was used before. Wait for the next one.")
 
-    async def rename(self, user_id: UUID, full_name: str) -> User:
-        """Replace the owner's name."""
-        checked = rules.full_name(full_name)
-        await self._database.write(lambda connection: UserRepository(connection).set_full_name(user_id, checked))
+    async def change_profile(self, user_id: UUID, changes: Mapping[str, object]) -> User:
+        """Change the owner's names, bio or links; every value is checked."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await UserRepository(connection).set_profile(user_id, changes)
+
+        await self._database.write(work, repeatable=True)
         return await self._user(user_id)
 
     async def ask_deletion(self, user_id: UUID, password: str, device: Device) -> User:

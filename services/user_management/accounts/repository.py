@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -28,6 +29,9 @@ _COLUMNS: Final = (
     users.c.suspended_at,
     users.c.deletion_due_at,
     users.c.totp_confirmed_at,
+    users.c.display_name,
+    users.c.bio,
+    users.c.links,
 )
 # Any number will do, as long as nobody else takes it: "firstadm" in ASCII.
 _FOUNDING_LOCK: Final = 0x66697273_7461646D
@@ -104,9 +108,10 @@ class UserRepository:
         await self._connection.execute(changed.values(values))
         return True
 
-    async def set_full_name(self, user_id: UUID, full_name: str) -> None:
-        """Replace the name."""
-        await self._connection.execute(update(users).where(users.c.id == user_id).values(full_name=full_name))
+    async def set_profile(self, user_id: UUID, changes: Mapping[str, object]) -> None:
+        """Change names, bio or links."""
+        if changes:
+            await self._connection.execute(update(users).where(users.c.id == user_id).values(changes))
 
     async def set_role(self, user_id: UUID, role: str) -> None:
         """Replace the role."""

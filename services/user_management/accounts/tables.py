@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, Table, Text, func
+from sqlalchemy import BigInteger, CheckConstraint, Column, Computed, Index, LargeBinary, Table, Text, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
 from services.user_management.metadata import ID, INSTANT, metadata
 
@@ -29,6 +30,12 @@ users: Final = Table(
     Column("totp_sealed", LargeBinary),
     Column("totp_confirmed_at", INSTANT),
     Column("totp_last_step", BigInteger, nullable=False, server_default="0"),
+    # What others see beside the username.
+    Column("display_name", Text, nullable=False, server_default=""),
+    Column("bio", Text, nullable=False, server_default=""),
+    Column("links", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("names", TSVECTOR, Computed("to_tsvector('simple', username || ' ' || display_name)", persisted=True)),
+    Index(None, "names", postgresql_using="gin"),
     CheckConstraint("username = lower(username)", name="username_lower"),
     CheckConstraint("role IN ('user', 'moderator', 'admin')", name="role"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +13,7 @@ class User:
     """One account. `role` is user, moderator or admin; without a `password_hash` nobody can sign in.
 
     `deletion_due_at`: when it is gone, unless its owner signs in before. `totp_confirmed_at`: since when a second
-    factor is asked for.
+    factor is asked for. `display_name`, `bio` and `links` are what others see.
     """
 
     id: UUID
@@ -26,6 +27,9 @@ class User:
     suspended_at: datetime | None = None
     deletion_due_at: datetime | None = None
     totp_confirmed_at: datetime | None = None
+    display_name: str = ""
+    bio: str = ""
+    links: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

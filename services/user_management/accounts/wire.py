@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from protos.users.v1 import accounts_pb2
+from protos.users.v1 import accounts_pb2, credentials_pb2
 from services.shared.identity import require_user
+from services.user_management.accounts import rules
 from services.user_management.accounts.user import User
 from services.user_management.audit.entry import Actor
 from services.user_management.auth.repository import Device
 from services.user_management.callers import user_id
+from services.user_management.social.rules import bio, display_name, links
 from services.user_management.wire import storable, timestamp
 
 _LONGEST_USER_AGENT: Final = 256
@@ -29,7 +31,24 @@ def user_message(user: User) -> accounts_pb2.User:
         suspended=user.suspended_at is not None,
         second_factor=user.totp_confirmed_at is not None,
         deletion_due_at=timestamp(user.deletion_due_at),
+        display_name=user.display_name,
+        bio=user.bio,
+        links=user.links,
     )
+
+
+def profile_changes(request: credentials_pb2.UpdateProfileRequest) -> dict[str, object]:
+    """What of a profile is to change, checked. Raises `AppError` (VALIDATION)."""
+    changes: dict[str, object] = {}
+    if request.HasField("full_name"):
+        changes["full_name"] = rules.full_name(request.full_name)
+    if request.HasField("display_name"):
+        changes["display_name"] = display_name(request.display_name)
+    if request.HasField("bio"):
+        changes["bio"] = bio(request.bio)
+    if request.set_links:
+        changes["links"] = list(links(request.links))
+    return changes
 
 
 def device_of(message: accounts_pb2.Device) -> Device:

@@ -16,7 +16,7 @@ from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import require_service, require_user
 from services.user_management.accounts.credentials import AccountCredentials
 from services.user_management.accounts.repository import UserRepository
-from services.user_management.accounts.wire import actor_of, device_of, user_message
+from services.user_management.accounts.wire import actor_of, device_of, profile_changes, user_message
 from services.user_management.auth.api_keys import ApiKey, ApiKeys
 from services.user_management.callers import user_id
 from services.user_management.database import Database
@@ -114,8 +114,8 @@ class CredentialServicer(credentials_pb2_grpc.CredentialServiceServicer):
     async def UpdateProfile(
         self, request: credentials_pb2.UpdateProfileRequest, context: Context
     ) -> credentials_pb2.UpdateProfileResponse:
-        """Replace the owner's name."""
-        user = await self._credentials.rename(_owner(), request.full_name)
+        """Change the owner's names, bio or links."""
+        user = await self._credentials.change_profile(_owner(), profile_changes(request))
         return credentials_pb2.UpdateProfileResponse(user=user_message(user))
 
     async def DeleteAccount(

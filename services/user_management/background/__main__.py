@@ -33,6 +33,7 @@ from services.user_management.background.cleanup import delete_objects, sweep
 from services.user_management.background.sender import REQUEST_ID_HEADER
 from services.user_management.config import UserManagementSettings
 from services.user_management.database import Database, open_engine
+from services.user_management.notifications.digest import send_digests
 
 SERVICE = "user_management.background"
 # Kept well below the visibility timeout, after which another worker would begin the same task.
@@ -57,6 +58,23 @@ def register_tasks(app: Celery, settings: UserManagementSettings) -> None:
         with _traced(self):
             asyncio.run(_run_sweep(settings))
 
+    @app.task(name="background.digest", bind=True, time_limit=_LONGEST_TASK_SECONDS)  # type: ignore[untyped-decorator]
+    def _digest(self: Task) -> None:
+        with _traced(self):
+            asyncio.run(_run_digests(settings))
+
+
+async def _run_digests(settings: UserManagementSettings) -> None:
+    database = Database(open_engine(settings.database_url, connections=2))
+    try:
+        posted = await send_digests(database, settings.public_url)
+    except AppError as error:
+        _log.warning("digests_failed", reason=error.message)
+        return
+    finally:
+        await database.close()
+    _log.info("digests_posted", mails=posted)
+
 
 async def _run_sweep(settings: UserManagementSettings) -> None:
     database = Database(open_engine(settings.database_url, connections=2, statement_seconds=30.0))
@@ -74,6 +92,7 @@ async def _run_sweep(settings: UserManagementSettings) -> None:
         jobs=swept.jobs,
         objects=swept.objects,
         tracks=swept.tracks,
+        notifications=swept.notifications,
     )
 
 
@@ -112,7 +131,7 @@ def main() -> None:
 
 def run(settings: UserManagementSettings) -> None:
     """Work until asked to stop."""
-    app = celery_app(settings.broker_url, sweep_seconds=settings.sweep_seconds)
+    app = celery_app(settings.broker_url, sweep_seconds=settings.sweep_seconds, digest_seconds=settings.digest_seconds)
     register_tasks(app, settings)
 
     def configure(**_: Any) -> None:

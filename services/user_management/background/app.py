@@ -16,8 +16,12 @@ _SOCKET_SECONDS: Final = 2.0
 _VISIBILITY_SECONDS: Final = 120
 
 
-def celery_app(broker_url: str, *, sweep_seconds: float = 60.0) -> Celery:
-    """An application that sends to `broker_url` and, when run as a worker with beat, sweeps every `sweep_seconds`."""
+def celery_app(broker_url: str, *, sweep_seconds: float = 60.0, digest_seconds: float = 600.0) -> Celery:
+    """An application that sends to `broker_url`.
+
+    When run as a worker with beat, it sweeps every `sweep_seconds`, and looks every `digest_seconds` whose digest is
+    due.
+    """
     app = Celery("user_management", broker=broker_url, set_as_current=False)
     app.conf.update(
         task_default_queue=BACKGROUND,
@@ -42,7 +46,12 @@ def celery_app(broker_url: str, *, sweep_seconds: float = 60.0) -> Celery:
                 "task": "background.sweep",
                 "schedule": sweep_seconds,
                 "options": {"queue": BACKGROUND, "expires": sweep_seconds},
-            }
+            },
+            "digest": {
+                "task": "background.digest",
+                "schedule": digest_seconds,
+                "options": {"queue": BACKGROUND, "expires": digest_seconds},
+            },
         },
         broker_transport_options={
             "visibility_timeout": _VISIBILITY_SECONDS,

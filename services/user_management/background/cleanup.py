@@ -29,6 +29,7 @@ from services.user_management.library.objects import (
 )
 from services.user_management.library.removal import trash_emptied
 from services.user_management.library.repository import TrackRepository
+from services.user_management.notifications.repository import NotificationRepository
 
 # Ended sessions stay for a while, so that the reuse of a stolen token is still noticed.
 SESSIONS_KEPT: Final = timedelta(days=7)
@@ -46,6 +47,7 @@ class Swept:
     jobs: int = 0
     objects: int = 0
     tracks: int = 0
+    notifications: int = 0
 
 
 async def delete_objects(store: ObjectStore, prefixes: Sequence[str]) -> int:
@@ -67,12 +69,16 @@ async def sweep(database: Database, store: ObjectStore) -> Swept:
         keys = await IdempotencyRepository(connection).forget_expired()
         return keys, await SessionRepository(connection).forget_ended(SESSIONS_KEPT)
 
+    async def forget_told(connection: AsyncConnection) -> int:
+        return await NotificationRepository(connection).forget_old()
+
     async def due(connection: AsyncConnection) -> list[UUID]:
         return await JobRepository(connection).cleanup_due(JOBS_PER_SWEEP)
 
     keys, sessions = await database.write(forget, repeatable=True)
     # Its objects are found below, as those of every removed track whose message was lost.
     tracks = await database.write(trash_emptied, repeatable=True)
+    notifications = await database.write(forget_told, repeatable=True)
     cleaned = objects = 0
     for job_id in await database.read(due):
         try:
@@ -86,7 +92,7 @@ async def sweep(database: Database, store: ObjectStore) -> Swept:
         objects += await _forget_uploads(database, store)
     except AppError as error:
         _log.warning("uploads_not_swept", reason=error.message)
-    return Swept(keys, sessions, cleaned, objects, tracks)
+    return Swept(keys, sessions, cleaned, objects, tracks, notifications)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, exists, false, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.accounts.tables import users
@@ -17,6 +17,8 @@ from services.user_management.library.search import Wanted, cursor_at, matching,
 from services.user_management.library.tables import stems, tracks
 from services.user_management.library.track import Stem, Track, TrackContent
 from services.user_management.library.visibility import heard_by
+from services.user_management.metadata import ID
+from services.user_management.social.tables import likes, track_standings
 
 _CONTENT: Final = tuple(field.name for field in fields(TrackContent) if field.name != "stems")
 _LISTS: Final = frozenset({"tags", "licence_attributions"})
@@ -43,8 +45,16 @@ class TrackRepository:
 
     async def visible(self, track_id: UUID, viewer_id: UUID) -> Track | None:
         """One track, if the viewer may hear it. What lies in the trash nobody hears."""
-        found = await self._found(select_tracks().where(tracks.c.id == track_id, heard_by(viewer_id)))
+        found = await self._found(select_tracks(viewer_id).where(tracks.c.id == track_id, heard_by(viewer_id)))
         return found[0] if found else None
+
+    async def of_ids(self, track_ids: Sequence[UUID], viewer_id: UUID) -> list[Track]:
+        """Tracks by id, in that order, as the viewer sees them."""
+        if not track_ids:
+            return []
+        query = select_tracks(viewer_id).where(tracks.c.id.in_(track_ids))
+        found = {track.id: track for track in await self._found(query)}
+        return [found[track_id] for track_id in track_ids if track_id in found]
 
     async def found(self, query: Select[Any]) -> list[tuple[Track, Row[Any]]]:
         """The tracks of a query that began as `select_tracks`, each with its row, for what was added to it."""
@@ -54,7 +64,7 @@ class TrackRepository:
 
     async def listed(self, owner_id: UUID, wanted: Wanted, cursor: str, limit: int) -> list[tuple[Track, str]]:
         """The owner's tracks that match, in the wanted order; each with the cursor behind it."""
-        query = sorted_after(select_tracks().where(*matching(wanted, owner_id)), wanted, cursor).limit(limit)
+        query = sorted_after(select_tracks(owner_id).where(*matching(wanted, owner_id)), wanted, cursor).limit(limit)
         return [(track, cursor_at(wanted.order, row.place, row.id)) for track, row in await self.found(query)]
 
     async def versions(self, track_id: UUID, owner_id: UUID, limit: int) -> list[Track]:
@@ -67,7 +77,7 @@ class TrackRepository:
         up = up.union(parent)
         down = select(up.c.id).cte("down", recursive=True)
         down = down.union(select(tracks.c.id).where(mine).join(down, tracks.c.parent_id == down.c.id))
-        query = select_tracks().where(tracks.c.id.in_(select(down.c.id))).order_by(tracks.c.id).limit(limit)
+        query = select_tracks(owner_id).where(tracks.c.id.in_(select(down.c.id))).order_by(tracks.c.id).limit(limit)
         return await self._found(query)
 
     async def set_deleted(self, track_id: UUID, owner_id: UUID, deleted: bool) -> bool:
@@ -129,10 +139,22 @@ class TrackRepository:
         return parts
 
 
-def select_tracks() -> Select[Any]:
-    """All that makes up a track but its stems; the owner is joined as `users`."""
+def select_tracks(viewer_id: UUID | None = None) -> Select[Any]:
+    """All that makes up a track but its stems, as the viewer sees it; the owner is joined as `users`."""
     columns = [column for column in tracks.c if column.name != "words"]
-    return select(*columns, users.c.username.label("owner_username")).join(users, users.c.id == tracks.c.owner_id)
+    own = (likes.c.track_id == tracks.c.id) & (likes.c.person_id == literal(viewer_id, ID))
+    liked = exists(select(literal(1)).select_from(likes).where(own)) if viewer_id is not None else false()
+    return (
+        select(
+            *columns,
+            users.c.username.label("owner_username"),
+            track_standings.c.likes,
+            track_standings.c.comments,
+            liked.label("liked"),
+        )
+        .join(users, users.c.id == tracks.c.owner_id)
+        .join(track_standings, track_standings.c.track_id == tracks.c.id)
+    )
 
 
 def _track(row: Row[Any], parts: Sequence[Stem]) -> Track:
@@ -147,6 +169,9 @@ def _track(row: Row[Any], parts: Sequence[Stem]) -> Track:
         content=TrackContent(**content, stems=tuple(parts)),
         deleted_at=row.deleted_at,
         hidden_at=row.hidden_at,
+        likes=row.likes,
+        comments=row.comments,
+        liked=row.liked,
     )
 
 

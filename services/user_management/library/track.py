@@ -83,3 +83,7 @@ class Track:
     deleted_at: datetime | None = None
     # Since when moderators keep it from everybody but its owner.
     hidden_at: datetime | None = None
+    likes: int = 0
+    comments: int = 0
+    # Whether whoever asked likes it.
+    liked: bool = False

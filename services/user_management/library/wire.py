@@ -88,6 +88,9 @@ def track_message(track: Track) -> tracks_pb2.Track:
         created_at=timestamp(track.created_at),
         deleted_at=timestamp(track.deleted_at),
         hidden_at=timestamp(track.hidden_at),
+        likes=track.likes,
+        comments=track.comments,
+        liked=track.liked,
         content=tracks_pb2.TrackContent(
             title=content.title,
             prompt=content.prompt,

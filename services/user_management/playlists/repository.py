@@ -33,6 +33,7 @@ from services.user_management.metadata import ID
 from services.user_management.playlists.order import GAP, between
 from services.user_management.playlists.playlist import Member, NewPlaylist, Place, PlacedTrack, Playlist, Role
 from services.user_management.playlists.tables import playlist_members, playlist_tracks, playlists
+from services.user_management.social.visibility import shuts_out
 
 _ROLES: Final = {"owner": Role.OWNER, "member": Role.MEMBER, "reader": Role.READER}
 
@@ -116,7 +117,7 @@ class PlaylistRepository:
     ) -> list[PlacedTrack]:
         """The tracks that the viewer may hear, in order, behind a place."""
         entries = _entries(playlist_id)
-        query = _placed(entries).where(heard_by(viewer_id))
+        query = _placed(entries, viewer_id).where(heard_by(viewer_id))
         if after is not None:
             # Where that track stands now, should ranks have changed since the page before.
             present = (
@@ -130,7 +131,7 @@ class PlaylistRepository:
 
     async def entry(self, playlist_id: UUID, track_id: UUID, viewer_id: UUID) -> PlacedTrack | None:
         """One track of a playlist, if the viewer may hear it."""
-        query = _placed(_entries(playlist_id)).where(heard_by(viewer_id), tracks.c.id == track_id)
+        query = _placed(_entries(playlist_id), viewer_id).where(heard_by(viewer_id), tracks.c.id == track_id)
         found = await self._placed(query)
         return found[0] if found else None
 
@@ -243,7 +244,11 @@ class PlaylistRepository:
 def _read_by(viewer_id: UUID) -> Any:
     return or_(
         playlists.c.owner_id == viewer_id,
-        and_(users.c.suspended_at.is_(None), or_(playlists.c.public, _is_member(viewer_id))),
+        and_(
+            users.c.suspended_at.is_(None),
+            ~shuts_out(playlists.c.owner_id, viewer_id),
+            or_(playlists.c.public, _is_member(viewer_id)),
+        ),
     )
 
 
@@ -256,10 +261,10 @@ def _playlists(viewer_id: UUID) -> Select[Any]:
     return select(*playlists.c, users.c.username, role.label("role")).join(users, users.c.id == playlists.c.owner_id)
 
 
-def _placed(entries: Any) -> Select[Any]:
+def _placed(entries: Any, viewer_id: UUID) -> Select[Any]:
     adders = users.alias("adders")
     own = (entries.c.rank, entries.c.position, entries.c.added_by, entries.c.added_at, adders.c.username.label("adder"))
-    query = select_tracks().add_columns(*own).join(entries, entries.c.track_id == tracks.c.id)
+    query = select_tracks(viewer_id).add_columns(*own).join(entries, entries.c.track_id == tracks.c.id)
     query = query.outerjoin(adders, adders.c.id == entries.c.added_by)
     return query.order_by(entries.c.rank, entries.c.track_id)
 

@@ -23,12 +23,14 @@ from services.user_management.jobs.tables import jobs
 from services.user_management.library.tables import tracks
 from services.user_management.metadata import metadata
 from services.user_management.migrate import migrate
+from services.user_management.notifications.tables import notifications
 from services.user_management.quotas.tables import quota_accounts
+from services.user_management.social.tables import follows, likes
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[3]
-TABLES = {users.name, sessions.name, jobs.name, tracks.name, quota_accounts.name}
+TABLES = {table.name for table in (users, sessions, jobs, tracks, quota_accounts, follows, likes, notifications)}
 
 
 async def tables(url: str) -> set[str]:

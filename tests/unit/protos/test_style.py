@@ -13,7 +13,15 @@ from google.protobuf.descriptor import Descriptor, FileDescriptor
 from protos.common.v1 import common_pb2
 from protos.generation.v1 import generation_pb2
 from protos.processing.v1 import processing_pb2
-from protos.users.v1 import accounts_pb2, federation_pb2, jobs_pb2, tracks_pb2
+from protos.users.v1 import (
+    accounts_pb2,
+    discovery_pb2,
+    federation_pb2,
+    jobs_pb2,
+    notifications_pb2,
+    social_pb2,
+    tracks_pb2,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES: list[FileDescriptor] = [
@@ -23,8 +31,11 @@ FILES: list[FileDescriptor] = [
         generation_pb2,
         processing_pb2,
         accounts_pb2,
+        discovery_pb2,
         federation_pb2,
         jobs_pb2,
+        notifications_pb2,
+        social_pb2,
         tracks_pb2,
     )
 ]

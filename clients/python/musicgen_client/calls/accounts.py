@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -141,9 +141,18 @@ def revoke_api_key(key_id: str) -> Call[None]:
     return Call("DELETE", path_to("api-keys", key_id), read_nothing)
 
 
-def update_me(full_name: str) -> Call[User]:
-    """Change your name."""
-    return Call("PATCH", path_to("users", "me"), reader_of(User), body={"full_name": full_name})
+def update_me(
+    full_name: str | None = None,
+    *,
+    display_name: str | None = None,
+    bio: str | None = None,
+    links: Sequence[str] | None = None,
+) -> Call[User]:
+    """Change your name, which nobody else sees, or what others see of you."""
+    body: dict[str, Any] = given(full_name=full_name, display_name=display_name, bio=bio)
+    if links is not None:
+        body["links"] = list(links)
+    return Call("PATCH", path_to("users", "me"), reader_of(User), body=body)
 
 
 def delete_me(password: str) -> Call[User]:

@@ -1,0 +1,75 @@
+"""user_management's notifications, as the gateway calls them. Every call is made as the person who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+
+from protos.common.v1 import common_pb2
+from protos.users.v1 import notifications_pb2, notifications_pb2_grpc
+from services.gateway.clients.retries import RETRIES
+from services.gateway.tokens.internal import InternalTokens
+from services.shared.grpc_client import call
+from services.shared.identity import Principal
+
+
+class NotificationsClient:
+    """What the caller was told, and wants to be told of."""
+
+    def __init__(self, channel: grpc.aio.Channel, tokens: InternalTokens) -> None:
+        self._stub = notifications_pb2_grpc.NotificationServiceStub(channel)
+        self._tokens = tokens
+
+    async def list(
+        self, caller: Principal, *, unread: bool, limit: int, cursor: str
+    ) -> notifications_pb2.ListNotificationsResponse:
+        """One page, latest first."""
+        page = common_pb2.PageRequest(limit=limit, cursor=cursor)
+        response: notifications_pb2.ListNotificationsResponse = await call(
+            self._stub.ListNotifications,
+            notifications_pb2.ListNotificationsRequest(page=page, unread=unread),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response
+
+    async def unread(self, caller: Principal) -> int:
+        """How many are unread."""
+        response: notifications_pb2.CountUnreadResponse = await call(
+            self._stub.CountUnread,
+            notifications_pb2.CountUnreadRequest(),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response.unread
+
+    async def mark_read(self, caller: Principal, ids: Sequence[str]) -> int:
+        """Mark some as read, or all without ids; how many are left."""
+        response: notifications_pb2.MarkReadResponse = await call(
+            self._stub.MarkRead,
+            notifications_pb2.MarkReadRequest(ids=ids),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response.unread
+
+    async def preferences(self, caller: Principal) -> notifications_pb2.NotificationPreferences:
+        """What the caller wants to be told of."""
+        response: notifications_pb2.GetPreferencesResponse = await call(
+            self._stub.GetPreferences,
+            notifications_pb2.GetPreferencesRequest(),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response.preferences
+
+    async def change_preferences(
+        self, caller: Principal, *, follow: bool | None, like: bool | None, comment: bool | None, digest: str | None
+    ) -> notifications_pb2.NotificationPreferences:
+        """Change what is not None."""
+        request = notifications_pb2.UpdatePreferencesRequest(follow=follow, like=like, comment=comment, digest=digest)
+        response: notifications_pb2.UpdatePreferencesResponse = await call(
+            self._stub.UpdatePreferences, request, token=self._tokens.token(caller), retries=RETRIES
+        )
+        return response.preferences

@@ -1,0 +1,32 @@
+"""Who sees whom, as conditions of queries."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Table, exists, literal, select
+
+from services.user_management.metadata import ID
+from services.user_management.social.tables import blocks, mutes
+
+
+def tied(table: Table, person_id: ColumnElement[UUID], other_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Whether one is tied to the other, in a table of ties."""
+    # Under a name of its own: the query around it may read the same table.
+    ties = table.alias()
+    return exists(select(literal(1)).where(ties.c.person_id == person_id, ties.c.other_id == other_id))
+
+
+def shuts_out(owner_id: ColumnElement[UUID], viewer_id: UUID) -> ColumnElement[bool]:
+    """Whether the owner blocks the viewer."""
+    return tied(blocks, owner_id, literal(viewer_id, ID))
+
+
+def apart(person_id: ColumnElement[UUID], viewer_id: UUID) -> ColumnElement[bool]:
+    """Whether either blocks the other: lists show neither to either."""
+    return shuts_out(person_id, viewer_id) | tied(blocks, literal(viewer_id, ID), person_id)
+
+
+def muted_by(person_id: ColumnElement[UUID], viewer_id: UUID) -> ColumnElement[bool]:
+    """Whether the viewer mutes the person."""
+    return tied(mutes, literal(viewer_id, ID), person_id)
