@@ -151,7 +151,8 @@ async def miscounted(sql: asyncpg.Connection) -> list[str]:
         " (SELECT count(*) FROM comments WHERE track_id = s.track_id)",
         "listed": "SELECT track_id FROM track_standings s JOIN tracks t ON t.id = s.track_id"
         " JOIN users u ON u.id = t.owner_id WHERE listed <>"
-        " (t.public AND t.deleted_at IS NULL AND t.hidden_at IS NULL AND u.suspended_at IS NULL AND u.deletion_due_at IS NULL)",
+        " (t.public AND t.deleted_at IS NULL AND t.hidden_at IS NULL"
+        " AND u.suspended_at IS NULL AND u.deletion_due_at IS NULL)",
         "tracks without a standing": "SELECT id FROM tracks WHERE id NOT IN (SELECT track_id FROM track_standings)",
         "people without a standing": "SELECT id FROM users WHERE id NOT IN (SELECT person_id FROM person_standings)",
     }

@@ -34,7 +34,11 @@ users: Final = Table(
     Column("display_name", Text, nullable=False, server_default=""),
     Column("bio", Text, nullable=False, server_default=""),
     Column("links", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("names", TSVECTOR, Computed("to_tsvector('simple', username || ' ' || display_name)", persisted=True)),
+    Column(
+        "names",
+        TSVECTOR,
+        Computed("to_tsvector('simple', translate(username || ' ' || display_name, '-', ' '))", persisted=True),
+    ),
     Index(None, "names", postgresql_using="gin"),
     CheckConstraint("username = lower(username)", name="username_lower"),
     CheckConstraint("role IN ('user', 'moderator', 'admin')", name="role"),

@@ -9,7 +9,7 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-_NAMES = "to_tsvector('simple', username || ' ' || display_name)"
+_NAMES = "to_tsvector('simple', translate(username || ' ' || display_name, '-', ' '))"
 
 # Forward decay: what happens a week later weighs twice as much, so that the order of two sums never changes by itself.
 _HEAT = """
@@ -44,8 +44,8 @@ END
 $$
 """
 
-# A new track, and one that is made public or private, thrown away or restored, hidden or shown. The lock makes it wait for an owner's
-# suspension that is under way, and the other way round.
+# A new track, and one that is made public or private, thrown away or restored, hidden or shown. The lock makes it wait
+# for an owner's suspension that is under way, and the other way round.
 _TRACK = """
 CREATE FUNCTION track_stands() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
