@@ -31,7 +31,7 @@ test-full: environment-test ## the same with every test, the slow ones too
 	@$(PY) scripts/fetch_assets.py
 	@$(PY) scripts/run_tests.py --seed $(SEED) --full
 
-lint: environment-test ## ruff, mypy, import contracts, protos
+lint: environment-test ## ruff, bandit, licences, known weaknesses, mypy, import contracts, protos, studio
 	@$(PY) scripts/run_tests.py --only-checks
 
 format: environment-test ## put the code into its form

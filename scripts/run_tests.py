@@ -48,6 +48,18 @@ CHECKS = {
     "ruff format": [str(BIN / "ruff"), "format", "--check", "--quiet", "."],
     "import contracts": [str(BIN / "lint-imports"), "--no-cache"],
     "generated protos": [sys.executable, "scripts/generate_protos.py", "--check"],
+    "bandit": [
+        str(BIN / "bandit"),
+        "--configfile",
+        "pyproject.toml",
+        "--quiet",
+        "--recursive",
+        "services",
+        "clients",
+        "scripts",
+    ],
+    "licences": [sys.executable, "scripts/check_licences.py"],
+    "known weaknesses": [sys.executable, "scripts/audit_dependencies.py"],
     "OpenAPI document": [sys.executable, "scripts/export_openapi.py", "--check"],
     "mypy": [str(BIN / "mypy")],
     "web studio": [sys.executable, "scripts/build_frontend.py", "--test"],
@@ -62,6 +74,8 @@ def run_checks() -> list[str]:
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         verdict = "ok" if result.returncode == 0 else "FAILED"
         print(f"{name:<18} {verdict} ({time.monotonic() - started:.1f} s)", flush=True)
+        if "Not audited" in result.stdout:
+            print(result.stdout.strip(), flush=True)
         if result.returncode:
             print(result.stdout + result.stderr, flush=True)
             failed.append(name)
