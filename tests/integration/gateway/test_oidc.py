@@ -15,7 +15,7 @@ import pyotp
 import pytest
 
 from tests.support.account_server import PASSPHRASE, AccountServer, me
-from tests.support.oidc_provider import OidcProvider, running_oidc_provider
+from tests.support.oidc_provider import CLIENT_SECRET, OidcProvider, running_oidc_provider
 
 pytestmark = pytest.mark.integration
 
@@ -453,3 +453,19 @@ async def test_where_addresses_have_to_be_confirmed_an_untrusted_one_waits(
         assert (await door.sign_in(http)).status_code == 403
         assert (await http.post("/api/v1/auth/email/verify", json={"token": token})).status_code == 204
         assert (await door.sign_in(http)).status_code == 303
+
+
+async def test_the_way_leaves_nothing_secret_in_the_log(door: Door, capfd: pytest.CaptureFixture[str]) -> None:
+    async with door.browser() as http:
+        params = await door.callback(http)
+        carried = http.cookies["musicgen_oidc"]
+        assert (await http.get(CALLBACK, params=params)).status_code == 303
+        assert (await http.get(CALLBACK, params=params)).status_code == 401
+        session = http.cookies["musicgen_session"]
+        door.provider.control(wrong="changed")
+        assert (await door.sign_in(http)).status_code == 401
+    told = capfd.readouterr().out
+    assert CALLBACK in told
+    assert "oidc_refused" in told
+    for secret in (params["code"], params["state"], carried, session, "ada@example.org", CLIENT_SECRET, "eyJ"):
+        assert secret not in told
