@@ -53,21 +53,22 @@ TARGETS = {
 def symbolic(genre: str, seeds: int) -> dict[str, float]:
     """One genre's songs as notes; means over the seeds."""
     songs = [notes.song(genre, seed, SYMBOLIC_SECONDS) for seed in range(seeds)]
-    sizes = notes.interval_sizes(songs)
-    timing, touch = zip(*(notes.drum_spread(each) for each in songs), strict=True)
+    tunes = [notes.melody_of(each) for each in songs]
+    sizes = notes.interval_sizes(tunes)
+    timing, touch = zip(*(notes.drum_spread(score, 4, 6) for _, score in songs), strict=True)
     return {
-        "in_key": _mean(map(notes.in_key, songs)),
-        "strong_chord_tones": _mean(map(notes.strong_chord_tones, songs)),
-        "repetition": _mean(map(notes.repetition, songs)),
-        "leaps_over_9": sum(sizes[size] for size in (10, 11, 12)) / max(1, sum(sizes.values())),
+        "in_key": _mean(map(notes.in_key, tunes)),
+        "strong_chord_tones": _mean(map(notes.strong_chord_tones, tunes)),
+        "repetition": _mean(map(notes.repetition, tunes)),
+        "leaps_over_9": notes.wide_leaps(sizes),
         "voice_movement": _mean(map(notes.voice_movement, songs)),
         "bass_on_one": _mean(map(notes.bass_on_one, songs)),
         "ends_on_tonic": _mean(float(notes.ends_on_tonic(each)) for each in songs),
         "drum_timing_ms": _mean(timing),
         "drum_touch": _mean(touch),
-        "shared_bars": max((notes.shared_bars(a, b) for a, b in combinations(songs[:8], 2)), default=math.nan),
+        "shared_bars": max((notes.shared_bars(a, b) for a, b in combinations(tunes, 2)), default=math.nan),
         "_sizes": sizes,
-        "_durations": notes.duration_classes(songs),
+        "_durations": notes.duration_classes(tunes),
     }
 
 

@@ -6,10 +6,15 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from services.generation.backends.protocol import GenerationRequest
+from services.generation.composer.arrangement import arrange
+from services.generation.composer.cast import choose_cast
 from services.generation.composer.compose import compose, make_plan
+from services.generation.composer.genres.catalogue import GENRES
+from services.generation.composer.melody import MelodyWriter
 from services.generation.composer.plan import Plan
 from services.generation.composer.prompt import read_request
 from services.generation.composer.score import TICKS_PER_BEAT, Note, Score
@@ -18,71 +23,99 @@ from services.generation.composer.score import TICKS_PER_BEAT, Note, Score
 CORPUS_INTERVALS = (.2092, .1818, .2885, .1008, .0597, .0769, .0071, .034, .013, .0115, .005, .0007, .0103)  # fmt: skip
 CORPUS_DURATIONS = (.1472, .4197, .0423, .2374, .0647, .0504, .0246, .0135)  # fmt: skip
 DURATIONS = (1, 2, 3, 4, 6, 8, 12, 16)  # sixteenths
+_FEW_STROKES = 16
 
 Song = tuple[Plan, Score]
 
 
+@dataclass(frozen=True)
+class Melody:
+    """A tune, as written or as played, over the plan that it belongs to."""
+
+    plan: Plan
+    notes: list[Note]
+
+    def bars(self) -> list[tuple[tuple[int, int], ...]]:
+        """The bars as onsets (sixteenths) and pitches; silent ones are left out."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for note in self.notes:
+            bar, place = divmod(round(note.start_beats * 4), self.plan.meter.bar_ticks * 4 // TICKS_PER_BEAT)
+            found.setdefault(bar, []).append((place, note.pitch))
+        return [tuple(notes) for notes in found.values()]
+
+
 def song(genre: str, seed: int, seconds: float) -> Song:
     """A song of a genre with the plan that it was written from."""
-    from services.generation.composer.genres.catalogue import GENRES
-
     request = GenerationRequest("", seconds, "composer", seed, spec={"genre": genre})
     return make_plan(GENRES[genre], read_request(request), seconds, seed), compose(request)
 
 
-def melody_of(song_: Song) -> list[Note]:
-    """The highest line of the melody stem; empty when nobody sings."""
-    parts = [part for part in song_[1].parts if part.stem == "melody" and not part.drums]
+def melody_of(song_: Song) -> Melody:
+    """The longest line of the melody stem, as it is played; empty when nobody sings."""
+    plan, score = song_
+    parts = [part for part in score.parts if part.stem == "melody" and not part.drums]
     notes = max((part.notes for part in parts), key=len, default=())
-    return sorted(notes, key=lambda note: note.start_beats)
+    return Melody(plan, sorted(notes, key=lambda note: note.start_beats))
 
 
-def in_key(song_: Song) -> float:
+def written_melody(genre: str, seed: int, seconds: float) -> Melody:
+    """The tune of a genre on the straight grid, before a player touches it and without grace notes."""
+    request = GenerationRequest("", seconds, "composer", seed, spec={"genre": genre})
+    plan = make_plan(GENRES[genre], read_request(request), seconds, seed)
+    cast = choose_cast(plan.genre, plan.spec, plan.stream("cast"))
+    arrangement = arrange(plan, cast)
+    layer = next(layer for layer in cast.layers if layer.role == "melody")
+    events = MelodyWriter(plan, layer, plan.genre.melody).write(list(arrangement.bars[layer.name]))
+    return Melody(
+        plan,
+        [
+            Note(event.start / TICKS_PER_BEAT, event.duration / TICKS_PER_BEAT, event.pitch, event.velocity)
+            for event in events
+            if not event.offset
+        ],
+    )
+
+
+def in_key(melody: Melody) -> float:
     """Share of melody notes within the scale."""
-    scale = set(song_[0].key.scale)
-    notes = melody_of(song_)
-    return sum(note.pitch % 12 in scale for note in notes) / len(notes) if notes else math.nan
+    scale = set(melody.plan.key.scale)
+    return sum(note.pitch % 12 in scale for note in melody.notes) / len(melody.notes) if melody.notes else math.nan
 
 
-def strong_chord_tones(song_: Song) -> float:
+def strong_chord_tones(melody: Melody) -> float:
     """Share of melody notes on strong beats that belong to their chord."""
-    plan = song_[0]
+    plan = melody.plan
     hits = []
-    for note in melody_of(song_):
+    for note in melody.notes:
         tick = round(note.start_beats * 4) * TICKS_PER_BEAT // 4
         if plan.meter.is_strong(tick % plan.meter.bar_ticks) and tick < plan.final_tick:
             hits.append(note.pitch % 12 in plan.harmony.at(tick).chord.core)
     return statistics.mean(hits) if hits else math.nan
 
 
-def bars_of(song_: Song) -> list[tuple[tuple[int, int], ...]]:
-    """The melody's bars as onsets (sixteenths) and pitches; silent ones are left out."""
-    beats = song_[1].beats_per_bar
-    found: dict[int, list[tuple[int, int]]] = {}
-    for note in melody_of(song_):
-        bar, place = divmod(round(note.start_beats * 4), beats * 4)
-        found.setdefault(bar, []).append((place, note.pitch))
-    return [tuple(notes) for notes in found.values()]
-
-
-def repetition(song_: Song) -> float:
+def repetition(melody: Melody) -> float:
     """Share of melody bars that were heard before, exactly."""
-    bars = bars_of(song_)
+    bars = melody.bars()
     return 1 - len(set(bars)) / len(bars) if bars else math.nan
 
 
-def interval_sizes(songs: Iterable[Song]) -> Counter[int]:
+def interval_sizes(melodies: Iterable[Melody]) -> Counter[int]:
     """Motions of the melodies by their size, 12 and more together."""
     return Counter(
-        min(12, abs(after.pitch - before.pitch)) for each in songs for before, after in pairwise(melody_of(each))
+        min(12, abs(after.pitch - before.pitch)) for each in melodies for before, after in pairwise(each.notes)
     )
 
 
-def duration_classes(songs: Iterable[Song]) -> Counter[int]:
+def wide_leaps(sizes: Counter[int]) -> float:
+    """Share of motions over 9 semitones."""
+    return sum(sizes[size] for size in (10, 11, 12)) / max(1, sum(sizes.values()))
+
+
+def duration_classes(melodies: Iterable[Melody]) -> Counter[int]:
     """Times between melody onsets by the nearest of `DURATIONS` (a rest counts with the note before)."""
     found: Counter[int] = Counter()
-    for each in songs:
-        for before, after in pairwise(melody_of(each)):
+    for each in melodies:
+        for before, after in pairwise(each.notes):
             sixteenths = max(0.5, (after.start_beats - before.start_beats) * 4)
             found[min(range(len(DURATIONS)), key=lambda index: abs(math.log(sixteenths / DURATIONS[index])))] += 1
     return found
@@ -139,22 +172,22 @@ def ends_on_tonic(song_: Song) -> bool:
     return bool(struck) and chord.root == plan.key.tonic and all(note.pitch % 12 in allowed for note in struck)
 
 
-def drum_spread(song_: Song) -> tuple[float, float]:
-    """Deviation of drum timing (ms from the nearest sixteenth or triplet) and of velocity."""
-    score = song_[1]
-    notes = [note for part in score.parts if part.drums for note in part.notes]
-    if len(notes) < 16:
-        return math.nan, math.nan
+def drum_timing_ms(score: Score, *grids: int) -> list[float]:
+    """How far each stroke lies from the nearest place of grids with so many places a beat."""
     beat_ms = 60_000 / score.bpm
-    offsets = [
-        min(((note.start_beats * grid - round(note.start_beats * grid)) / grid for grid in (4, 6)), key=abs) * beat_ms
-        for note in notes
-    ]
-    return statistics.pstdev(offsets), statistics.pstdev(note.velocity for note in notes)
+    starts = [note.start_beats for part in score.parts if part.drums for note in part.notes]
+    return [min(((start * grid - round(start * grid)) / grid * beat_ms for grid in grids), key=abs) for start in starts]
 
 
-def shared_bars(one: Song, other: Song) -> float:
-    """Share of the melody bars that two songs have in common."""
-    first, second = set(bars_of(one)), set(bars_of(other))
-    first, second = ({bar for bar in bars if len(bar) > 1} for bars in (first, second))
+def drum_spread(score: Score, *grids: int) -> tuple[float, float]:
+    """Deviation of drum timing (ms from the nearest place of the grids) and of velocity; NaN for a few strokes."""
+    velocities = [note.velocity for part in score.parts if part.drums for note in part.notes]
+    if len(velocities) < _FEW_STROKES:
+        return math.nan, math.nan
+    return statistics.pstdev(drum_timing_ms(score, *grids)), statistics.pstdev(velocities)
+
+
+def shared_bars(one: Melody, other: Melody) -> float:
+    """Share of the melody bars of more than one note that two songs have in common."""
+    first, second = ({bar for bar in melody.bars() if len(bar) > 1} for melody in (one, other))
     return len(first & second) / max(1, min(len(first), len(second)))

@@ -172,8 +172,9 @@ class _Casting:
                 kept.append(_played_by(model, instrument, rename=index >= len(own)))
         self._layers = [replace(layer, enters=min(layer.enters, _ALWAYS), skip=frozenset()) for layer in kept]
         self._wanted = {layer.name for layer in self._layers}
-        for instrument in drums:
-            self.add(instrument)
+        for instrument in wanted:
+            if instrument.role in {"drums", "percussion"}:
+                self.add(instrument)
 
     def add(self, instrument: Instrument) -> None:
         """Make sure that an instrument is heard, in the part that it usually plays."""

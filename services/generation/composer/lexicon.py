@@ -18,12 +18,12 @@ _GENRES: dict[str, dict[int, tuple[str, ...]]] = {
     "hiphop": {
         10: ("hip hop", "hip-hop", "hiphop", "boom bap", "boom-bap", "boombap", "rap beat", "rap", "old school rap", "90s hip hop", "east coast", "ヒップホップ", "嘻哈", "хип-хоп"),
         6: ("golden age", "freestyle beat", "turntable", "mpc", "sampled beat", "g-funk", "west coast"),
-        3: ("city streets", "brooklyn", "subway", "boxing", "sneakers", "hustle", "block party", "graffiti", "breakdance", "cypher", "street", "skateboard", "basketball"),
+        3: ("city streets", "brooklyn", "subway", "boxing", "sneakers", "hustle", "block party", "graffiti", "breakdance", "cypher", "street", "skateboard", "basketball", "90s", "1990s", "nineties", "mc", "mcs", "rapper", "verses", "rhymes", "boombox", "turntables"),
     },
     "trap": {
         10: ("trap", "trap beat", "drill", "uk drill", "phonk", "trap soul", "mumble rap"),
         6: ("808s", "hi-hat rolls", "hat rolls", "southern rap", "atlanta"),
-        3: ("gold chains", "lambo", "street racing", "boss walking in", "gangster", "flex", "luxury car"),
+        3: ("gold chains", "lambo", "street racing", "boss walking in", "gangster", "flex", "luxury car", "counting money", "cash", "jewelry", "bling", "bodyguards"),
     },
     "house": {
         10: ("house", "deep house", "tech house", "progressive house", "future house", "tropical house", "piano house", "house music", "ハウス"),
@@ -58,41 +58,41 @@ _GENRES: dict[str, dict[int, tuple[str, ...]]] = {
     "ambient": {
         10: ("ambient", "drone", "soundscape", "new age", "atmospheric drone", "dark ambient", "アンビエント", "эмбиент"),
         6: ("meditation", "meditative", "spa", "yoga", "sleep", "sleeping", "mindfulness", "floating", "ethereal", "weightless", "healing", "schlaf", "entspannung", "méditation", "meditación", "sound bath", "no beat", "beatless"),
-        3: ("rainforest", "waves", "sky", "clouds", "temple", "zen", "monk", "monks", "waterfall", "whale", "whales", "arctic", "winter", "snowfall", "moon", "moonlight", "void", "deep sea", "infinite", "drifting", "stillness", "hospital", "morning dew", "sound of silence", "desert night", "cave", "lake at dawn", "float", "incense", "space", "stars", "galaxy", "cosmos", "cosmic", "ocean", "underwater", "nebula", "calm water", "mist", "fog", "breathing", "dream", "dreamy", "dreams", "relaxing", "relax", "relaxation", "massage", "night sky", "aurora", "glacier", "spacious", "planetarium", "bedtime"),
+        3: ("rainforest", "waves", "sky", "clouds", "temple", "zen", "monk", "monks", "waterfall", "whale", "whales", "arctic", "winter", "snowfall", "moon", "moonlight", "void", "deep sea", "infinite", "drifting", "stillness", "hospital", "morning dew", "sound of silence", "desert night", "cave", "lake at dawn", "float", "incense", "space", "stars", "galaxy", "cosmos", "cosmic", "ocean", "underwater", "nebula", "calm water", "mist", "fog", "breathing", "dream", "dreamy", "dreams", "relaxing", "relax", "relaxation", "massage", "night sky", "aurora", "northern lights", "polar lights", "glacier", "spacious", "planetarium", "bedtime"),
     },
     "cinematic": {
         10: ("haunted house", "cinematic", "trailer", "epic", "movie trailer", "film score", "epic orchestral", "orchestral battle", "hybrid orchestral", "soundtrack", "epische", "épico", "épica", "épique", "epico"),
         6: ("battle", "war", "heroic", "hero", "blockbuster", "boss fight", "boss battle", "dramatic", "schlacht", "batalla", "score for a film", "movie", "film", "filmmusik", "cinematográfica", "hans zimmer"),
-        3: ("pirate", "pirates", "desert", "escape", "mission", "alien", "aliens", "invasion", "spaceship", "battlefield", "samurai", "ancient", "ruins", "egypt", "pyramids", "rome", "roman", "titan", "titans", "legend", "legends", "myth", "mythical", "crime", "investigation", "courtroom", "nightmare", "halloween", "vampire", "witch", "witches", "murder", "psychological", "rocket", "astronaut", "mars", "king", "empire", "emperor", "sword", "swords", "showdown", "countdown", "ghosts", "zombies", "giant", "giants", "mountain climb", "expedition", "charge", "cavalry", "last stand", "monsters", "dungeon", "evil wizard", "serial killer", "submarine", "earthquake", "tornado", "volcano", "dragon", "dragons", "knight", "knights", "kingdom", "castle", "viking", "vikings", "army", "triumph", "victory", "suspense", "thriller", "horror", "haunted", "tension", "villain", "monster", "fantasy", "adventure", "explorers", "apocalypse", "storm", "quest", "throne", "warrior", "documentary", "zombie", "heist", "detective", "spy", "ghost", "mystery", "chase scene", "title sequence", "gladiator", "superhero"),
+        3: ("pirate", "pirates", "desert", "escape", "mission", "alien", "aliens", "invasion", "spaceship", "battlefield", "samurai", "ancient", "ruins", "egypt", "pyramids", "rome", "roman", "titan", "titans", "legend", "legends", "myth", "mythical", "crime", "investigation", "courtroom", "nightmare", "halloween", "vampire", "witch", "witches", "murder", "psychological", "rocket", "astronaut", "mars", "king", "empire", "emperor", "sword", "swords", "showdown", "countdown", "bomb", "sniper", "heist", "ghosts", "zombies", "giant", "giants", "mountain climb", "expedition", "charge", "cavalry", "last stand", "monsters", "dungeon", "evil wizard", "serial killer", "submarine", "earthquake", "tornado", "volcano", "dragon", "dragons", "knight", "knights", "kingdom", "castle", "viking", "vikings", "army", "triumph", "victory", "suspense", "thriller", "horror", "haunted", "tension", "villain", "monster", "fantasy", "adventure", "explorers", "apocalypse", "storm", "quest", "throne", "warrior", "documentary", "zombie", "heist", "detective", "spy", "ghost", "mystery", "chase scene", "title sequence", "gladiator", "superhero"),
     },
     "orchestral": {
         10: ("opera house", "orchestral", "orchestra", "symphony", "symphonic", "philharmonic", "classical", "klassik", "classique", "clásica", "classica", "baroque", "romantic era", "concerto", "waltz", "walzer", "valse", "string quartet", "chamber music", "streichquartett", "クラシック", "古典", "классика", "ballet", "opera"),
         6: ("mozart", "beethoven", "vivaldi", "bach", "tchaikovsky", "haydn", "overture", "minuet", "fugue", "strings only", "nutcracker", "fairy tale", "fairytale", "chamber", "string trio"),
-        3: ("circus", "victorian", "waltzing", "masquerade", "ice skating", "garden party", "tea party", "fairies", "fairy", "queen", "duchess", "palace ball", "snowflakes", "santa", "sleigh", "nutcracker ballet", "clockwork", "silent film", "aristocrat", "ballroom", "palace", "elegant", "royal", "christmas", "snow", "magical", "wizard", "gala", "museum", "wedding march", "enchanted", "princess", "regal", "coronation"),
+        3: ("circus", "victorian", "waltzing", "masquerade", "ice skating", "garden party", "tea party", "fairies", "fairy", "queen", "duchess", "palace ball", "snowflakes", "santa", "sleigh", "nutcracker ballet", "clockwork", "silent film", "aristocrat", "ballroom", "palace", "elegant", "royal", "christmas", "snow", "magical", "wizard", "gala", "museum", "wedding march", "majestic", "violinist", "cellist", "conductor", "harpist", "organist", "enchanted", "princess", "regal", "coronation"),
     },
     "piano": {
         10: ("solo piano", "piano solo", "classical piano", "piano sonata", "nocturne", "piano piece", "neoclassical", "neo-classical", "piano ballade", "klavierstück", "piano étude", "etude", "just piano", "only piano", "piano music", "piano instrumental"),
         6: ("chopin", "satie", "debussy", "einaudi", "moonlight sonata", "impromptu", "gymnopédie", "prelude", "felt piano", "liszt", "rachmaninoff", "nils frahm"),
-        3: ("empty room", "old letter", "rain on the window", "rain on a window", "lonely evening", "candle and piano", "attic", "melancholic piano", "quiet piano", "emotional piano", "lonely piano", "grand piano", "sad piano", "delicate piano"),
+        3: ("empty room", "old letter", "rain on the window", "rain on a window", "lonely evening", "candle and piano", "attic", "melancholic piano", "quiet piano", "emotional piano", "lonely piano", "grand piano", "sad piano", "delicate piano", "pianist", "concert hall", "recital"),
     },
     "jazz": {
         10: ("jazz", "swing", "bebop", "be-bop", "hard bop", "big band", "cool jazz", "smooth jazz", "jazz trio", "jazz quartet", "dixieland", "gypsy jazz", "jazz ballad", "ジャズ", "爵士", "джаз", "재즈"),
         6: ("coffee house", "walking bass", "ride cymbal", "saxophone quartet", "coltrane", "miles davis", "bill evans", "swinging", "ragtime", "speakeasy", "brushes"),
-        3: ("bar", "casino", "vegas", "las vegas", "paris", "rooftop bar", "saxophonist", "detective office", "gentleman", "prohibition", "big city night", "cocktail", "noir", "new york", "smoky", "basement bar", "whiskey", "martini", "1920s", "1930s", "1940s", "1950s", "private eye", "lounge", "hotel lobby", "dinner party", "fedora"),
+        3: ("bar", "casino", "vegas", "las vegas", "paris", "rooftop bar", "saxophonist", "detective office", "gentleman", "prohibition", "big city night", "cocktail", "noir", "new york", "smoky", "basement bar", "martini", "1920s", "1930s", "1940s", "1950s", "private eye", "lounge", "hotel lobby", "dinner party", "fedora", "tap dance", "tap dancer", "tuxedo", "flapper", "trumpeter", "twenties", "thirties", "forties", "fifties"),
     },
     "bossa": {
         10: ("bossa nova", "bossa", "bossanova", "samba", "brazilian", "mpb", "brasileira", "ボサノバ", "босса-нова"),
         6: ("jobim", "rio de janeiro", "ipanema", "nylon guitar", "elevator music", "brasil", "brazil"),
-        3: ("terrace", "sangria", "sunset on the beach", "cappuccino", "riviera", "yacht", "spa lobby", "resort", "beach bar", "lounge music", "seaside", "summer breeze", "hammock", "elevator", "waiting room", "brunch"),
+        3: ("terrace", "sangria", "sunset on the beach", "cappuccino", "riviera", "yacht", "spa lobby", "resort", "beach bar", "lounge music", "seaside", "summer breeze", "hammock", "copacabana", "sugarloaf", "elevator", "waiting room", "brunch"),
     },
     "latin": {
         10: ("latin", "salsa", "mambo", "cha cha", "cha-cha", "cumbia", "merengue", "son cubano", "latin jazz", "reggaeton", "bachata", "tango", "rumba", "mariachi", "ラテン", "latino", "latina", "flamenco"),
         6: ("cuban", "havana", "congas", "timbales", "montuno", "mexican", "spanish", "buenos aires"),
-        3: ("bullfight", "matador", "sombrero", "rumba dancer", "dancers in the street", "barrio", "caliente", "wrestler", "carnival", "street festival", "tropical", "taco", "tequila", "ballroom latin", "cuba", "mexico"),
+        3: ("bullfight", "matador", "seville", "andalusia", "arena in seville", "sombrero", "rumba dancer", "dancers in the street", "barrio", "caliente", "wrestler", "carnival", "street festival", "tropical", "taco", "tequila", "ballroom latin", "cuba", "mexico"),
     },
     "funk": {
         10: ("funk", "funky", "p-funk", "jazz funk", "funk band", "ファンク"),
-        6: ("slap bass", "groovy", "clavinet", "wah", "wah-wah", "james brown", "70s groove", "1970s", "70s", "get down"),
+        6: ("slap bass", "groovy", "clavinet", "wah", "wah-wah", "james brown", "70s groove", "1970s", "70s", "seventies", "get down"),
         3: ("strutting", "barbecue", "bbq", "bowling", "roller", "street dance", "basketball court", "pimp", "sunglasses", "groove", "strut", "blaxploitation", "cop show", "swagger"),
     },
     "disco": {
@@ -103,12 +103,12 @@ _GENRES: dict[str, dict[int, tuple[str, ...]]] = {
     "soul": {
         10: ("soul", "r&b", "rnb", "r and b", "rhythm and blues", "neo soul", "neo-soul", "motown", "gospel", "soulful", "ソウル"),
         6: ("smooth r&b", "slow jam", "d'angelo", "stax", "aretha", "quiet storm"),
-        3: ("candle", "date night", "slow dance", "wine", "red wine", "bubble bath", "tender evening", "choir in church", "praise", "sensual", "seductive", "bedroom music", "candlelight", "sunday morning", "church", "romantic evening", "velvet"),
+        3: ("candle", "date night", "slow dance", "wine", "red wine", "bubble bath", "tender evening", "choir in church", "praise", "sensual", "seductive", "bedroom music", "candlelight", "sunday morning", "church", "romantic evening", "velvet", "1960s", "60s", "sixties"),
     },
     "blues": {
         10: ("blues", "12-bar", "12 bar blues", "twelve bar", "delta blues", "chicago blues", "blues rock", "boogie", "boogie-woogie", "boogie woogie", "shuffle blues", "ブルース"),
         6: ("b.b. king", "muddy waters", "slide guitar", "juke joint", "roadhouse", "rockabilly"),
-        3: ("whisky", "broken heart", "railroad", "prison", "crossroads", "lonesome", "hangover", "down and out", "rusty", "bourbon", "dive bar", "mississippi", "smoky bar", "heartache", "bayou", "swamp"),
+        3: ("whisky", "whiskey", "baby left me", "woke up this morning", "broken heart", "railroad", "prison", "crossroads", "lonesome", "hangover", "down and out", "rusty", "bourbon", "dive bar", "mississippi", "smoky bar", "heartache", "bayou", "swamp"),
     },
     "rock": {
         10: ("rock", "classic rock", "hard rock", "indie rock", "alternative rock", "garage rock", "grunge", "punk", "punk rock", "pop punk", "stadium rock", "surf rock", "rock and roll", "rock'n'roll", "rock n roll", "post-rock", "ロック", "摇滚", "рок", "록", "britpop", "shoegaze", "emo"),
@@ -236,7 +236,7 @@ ENERGY_WORDS: dict[str, float] = {
 """Words that move the energy without naming a mood."""
 
 NEGATIONS: frozenset[str] = frozenset(
-    {"no", "without", "minus", "sans", "ohne", "kein", "keine", "keinen", "sin", "senza", "sem", "zero", "not", "exclude", "excluding", "except", "never", "don't use", "without any", "без", "無し"}
+    {"no", "without", "minus", "sans", "ohne", "kein", "keine", "keinen", "sin", "senza", "sem", "zero", "not", "exclude", "excluding", "except", "never", "don't use", "without any", "leave out", "leaving out", "left out", "omit", "omitting", "avoid", "avoiding", "skip", "skipping", "remove", "free of", "lacking", "без", "無し"}
 )  # fmt: skip
 """Words that turn the noun after them into something unwanted."""
 

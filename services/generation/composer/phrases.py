@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
@@ -41,9 +41,13 @@ def fold(text: str) -> str:
 
 
 class PhraseTable(Generic[V]):
-    """Phrases with meanings, indexed for longest match. Scripts without word spaces are searched as substrings."""
+    """Phrases with meanings, indexed for longest match. Scripts without word spaces are searched as substrings.
 
-    def __init__(self, phrases: Mapping[str, V]) -> None:
+    The last word of phrases in `bending` may stand in another English form ("slow dance": "slow dancing").
+    """
+
+    def __init__(self, phrases: Mapping[str, V], bending: Container[str] = ()) -> None:
+        self._bending = bending
         self._by_tokens: dict[tuple[str, ...], tuple[str, V]] = {}
         self._unspaced: list[tuple[str, V]] = []
         for phrase, value in phrases.items():
@@ -60,7 +64,7 @@ class PhraseTable(Generic[V]):
         at = 0
         while at < len(tokens):
             for length in range(min(self._longest, len(tokens) - at), 0, -1):
-                hit = self._by_tokens.get(tuple(tokens[at : at + length]))
+                hit = self._look_up(tokens[at : at + length])
                 if hit is not None and not text.broken(at, at + length):
                     negated = text.negated(at)
                     found.append(Match(hit[0], at, at + length, hit[1], negated))
@@ -74,6 +78,35 @@ class PhraseTable(Generic[V]):
             if phrase in text.folded:
                 found.append(Match(phrase, len(tokens), len(tokens), value, False))
         return found
+
+    def _look_up(self, tokens: list[str]) -> tuple[str, V] | None:
+        hit = self._by_tokens.get(tuple(tokens))
+        if hit is not None or not self._bending:
+            return hit
+        for form in _base_forms(tokens[-1]):
+            hit = self._by_tokens.get((*tokens[:-1], form))
+            if hit is not None and hit[0] in self._bending:
+                return hit
+        return None
+
+
+_SUFFIXES = ("ing", "ers", "er", "ed", "es", "s")
+_SHORTEST_STEM = 4
+
+
+@lru_cache(maxsize=4096)
+def _base_forms(word: str) -> tuple[str, ...]:
+    """What an English word may be a form of: "dancers" of "dance", "running" of "run", "tuxedo" of "tuxedos"."""
+    if len(word) < _SHORTEST_STEM or not word.isascii():
+        return ()
+    forms = [f"{word}s"]
+    for suffix in _SUFFIXES:
+        stem = word.removesuffix(suffix)
+        if stem != word and len(stem) >= _SHORTEST_STEM:
+            forms += [stem, f"{stem}e"]
+        if stem != word and len(stem) >= _SHORTEST_STEM and stem[-1] == stem[-2]:
+            forms.append(stem[:-1])
+    return tuple(forms)
 
 
 def _is_unspaced(phrase: str) -> bool:

@@ -56,7 +56,10 @@ _MODE_WORDS = {
     "minore": "minor",
     **{name: name for name in MODES},
 }
-_KEY = re.compile(r"\s*([A-Ha-h])\s*([#♯b♭]|sharp|flat|is|es|s(?=[- ]))?\s*[- ]?\s*([a-z][a-z ]*)?\s*", re.IGNORECASE)
+_KEY = re.compile(
+    r"\s*([A-Ha-h])\s*(?:-\s*(?=sharp|flat))?([#♯b♭]|sharp|flat|is|es|s(?=[- ]))?\s*[- ]?\s*([a-z][a-z ]*)?\s*",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

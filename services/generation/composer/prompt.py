@@ -48,7 +48,12 @@ _NAMING_WEIGHT = 6
 _READ_CHARACTERS = 4_000
 """How much of a prompt is read; the API allows half of it."""
 
-_genres = PhraseTable(GENRE_WORDS)
+_SCENE_WEIGHT = 3
+"""Words of this weight are places and things, which English bends: "a skateboarder", "slow dancing"."""
+
+_genres = PhraseTable(
+    GENRE_WORDS, frozenset(word for word, (_, weight) in GENRE_WORDS.items() if weight == _SCENE_WEIGHT)
+)
 _moods = PhraseTable(MOOD_WORDS)
 _tempi = PhraseTable(TEMPO_WORDS)
 _markings = PhraseTable(TEMPO_MARKINGS)

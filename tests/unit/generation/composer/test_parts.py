@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable
 
 import pytest
@@ -59,26 +58,6 @@ def test_the_song_ends_on_its_tonic_and_rings(genre: str, song: Callable[..., Sc
         assert score.duration_seconds - 3.5 < ends <= score.duration_seconds
 
 
-@pytest.mark.parametrize("genre", ["rock", "funk", "jazz", "soul", "hiphop", "blues", "latin", "lofi"])
-def test_hand_played_drums_breathe(genre: str, song: Callable[..., Score]) -> None:
-    score = song(seconds=60.0, seed=2, spec={"genre": genre})
-    drums = _part(score, "drums")
-    assert statistics.pstdev(note.velocity for note in drums.notes) >= 12
-    swing = GENRES[genre].swing.ratio
-    on_beat = [note for note in drums.notes if min(note.start_beats % 1, 1 - note.start_beats % 1) < 0.12]
-    offsets = [((note.start_beats + 0.5) % 1 - 0.5) * score.seconds_per_beat * 1000 for note in on_beat]
-    assert 4 <= statistics.pstdev(offsets) <= 35
-    assert swing >= 0.5
-
-
-@pytest.mark.parametrize("genre", ["techno", "trance", "chiptune"])
-def test_machines_keep_time(genre: str, song: Callable[..., Score]) -> None:
-    score = song(seconds=40.0, seed=2, spec={"genre": genre})
-    kicks = [note for note in _part(score, "drums").notes if note.pitch == 36]
-    offsets = [abs((note.start_beats * 4 + 0.5) % 1 - 0.5) / 4 * score.seconds_per_beat * 1000 for note in kicks]
-    assert max(offsets) <= 6.0
-
-
 def test_sections_end_with_a_fill_or_a_change(song: Callable[..., Score]) -> None:
     score = song(seconds=100.0, seed=4, spec={"genre": "rock"})
     drums = _part(score, "drums")
@@ -94,12 +73,6 @@ def test_sections_end_with_a_fill_or_a_change(song: Callable[..., Score]) -> Non
     ends = [section.end_bar - 1 for section in score.sections[:-1] if section.bars >= 4 and hits(section.end_bar - 1)]
     assert ends
     assert all(hits(bar) != hits(bar - 1) for bar in ends)
-
-
-def test_swing_delays_the_off_beats(song: Callable[..., Score]) -> None:
-    ride = [note for note in _part(song("jazz swing in 4/4", 40.0, 3), "drums").notes if note.pitch == 51]
-    off = [note.start_beats % 1 for note in ride if 0.4 < note.start_beats % 1 < 0.9]
-    assert 0.58 < statistics.median(off) < 0.70
 
 
 @pytest.mark.parametrize(

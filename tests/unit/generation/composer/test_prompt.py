@@ -292,3 +292,49 @@ WORDS = (
 def test_any_order_of_known_words_is_understood_somehow(words: list[str]) -> None:
     spec = read_prompt(" ".join(words))
     assert not set(spec.instruments) & set(spec.without)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("in B-flat major", "Bb major"),
+        ("F-sharp minor, slow", "F# minor"),
+        ("in the key of A-flat", "Ab major"),
+        ("E -flat minor", "Eb minor"),
+    ],
+)
+def test_accidentals_may_hang_on_a_hyphen(text: str, name: str) -> None:
+    key = find_key(text)
+    assert key is not None
+    assert key.name == name
+
+
+@pytest.mark.parametrize(
+    ("prompt", "absent"),
+    [
+        ("soul, leave out the drums", "drums"),
+        ("rock, skip the piano", "piano"),
+        ("folk avoiding guitars", "guitar"),
+        ("omit strings, cinematic", "strings"),
+    ],
+)
+def test_verbs_leave_instruments_out_too(prompt: str, absent: str) -> None:
+    assert absent in read_prompt(prompt).without
+
+
+@pytest.mark.parametrize(
+    ("prompt", "genre"),
+    [
+        ("a skateboarder downtown", "hiphop"),
+        ("slow dancing, nobody else there", "soul"),
+        ("two bullfighters", "latin"),
+        ("he hikes alone", "folk"),
+    ],
+)
+def test_scenes_are_known_in_other_forms_of_their_words(prompt: str, genre: str) -> None:
+    assert read_prompt(prompt).genre == genre
+
+
+@pytest.mark.parametrize("prompt", ["rocking chair", "trapped in a lift", "counties", "souls", "new houses"])
+def test_names_of_styles_are_not_bent(prompt: str) -> None:
+    assert read_prompt(prompt).genre == DEFAULT_GENRE
