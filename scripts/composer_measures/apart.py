@@ -1,11 +1,11 @@
 """Whether genres can be told apart by ear: simple features of the sound, and linear discriminant analysis.
 
-Tempo and loudness say nothing here: every song is written at one tempo, and levels are taken relative to the song's own.
+Tempo and loudness say nothing here: every song is written at one tempo, and levels are relative to the song's own.
 """
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,9 @@ def features(audio: Float) -> Float:
     mid, side = _power((left + right) / 2), _power((left - right) / 2)
     hertz = np.fft.rfftfreq(_FRAME, 1 / _RATE)
     edges = np.geomspace(40.0, 16_000.0, _BANDS + 1)
-    bands = [(hertz >= low) & (hertz < high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
-    bands = [
-        band if band.any() else hertz == hertz[np.abs(hertz - edges[at]).argmin()] for at, band in enumerate(bands)
-    ]
+    bands = [(hertz >= low) & (hertz < high) for low, high in pairwise(edges)]
+    nearest = [hertz == hertz[np.abs(hertz - edge).argmin()] for edge in edges]
+    bands = [band if band.any() else nearest[at] for at, band in enumerate(bands)]
     loud = np.stack([mid[:, band].sum(axis=1) for band in bands], axis=1)
     wide = np.stack([side[:, band].sum(axis=1) for band in bands], axis=1)
     sounding = loud.sum(axis=1) > 1e-6 * loud.sum(axis=1).max()
