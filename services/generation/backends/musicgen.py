@@ -50,8 +50,6 @@ _DEBUG = ModelDescription(
 _DEBUG_LIVE_GAIN_DB = -26.0
 _SLOTS = 4
 _MEMORY_SHARE = 0.6
-# Below the models' folder; hidden, so that nobody takes it for a model.
-_QUANTISED_FOLDER = ".quantised"
 
 
 class MusicGenBackend:
@@ -115,7 +113,7 @@ class MusicGenBackend:
         def build(installed: InstalledModel) -> SongMaker:
             environment = self._environment
             wish = Wish(environment.device, environment.precision, threads=environment.threads)
-            cache = self._shelf.folder / _QUANTISED_FOLDER
+            cache = self._shelf.quantised_folder
             return SongMaker(installed, select_runtime(installed.model, wish, cache=cache))
 
         if model_id == _DEBUG.id:

@@ -95,16 +95,25 @@ def _check(shelf: ModelShelf, model: str, *, agreement: bool) -> None:
     if not agreement:
         return
     from services.generation.runtimes.agreement import measure_agreement
+    from services.generation.runtimes.verdicts import Verdicts
 
     conditions = Conditioner(installed.model, installed.tokenizer).conditions(_PROMPTS)
     _say("What quantised weights do to it (teacher-forced, against float32):")
+    verdicts = Verdicts(shelf.quantised_folder)
     for found in measure_agreement(installed.model, conditions):
+        try:
+            verdicts.record(installed.model.decoder, found.precision.weights, found.distance)
+        except OSError as error:
+            _say(f"  (This cannot be kept in {shelf.quantised_folder}: {error.strerror}.)")
         verdict = "offered" if found.offered else "not offered: too far from the model"
         _say(
             f"  {found.precision}: distance {found.distance:.4f}, same likeliest token {found.same_greedy:.1%}, "
             f"same draws {found.same_draws:.1%} of {found.predictions:,} — {verdict}"
         )
-    _say("int8 is the default on a CPU; another one is chosen by MUSICGEN_GENERATION_PRECISION.")
+    _say(
+        "int8 is the default on a CPU; another one is chosen by MUSICGEN_GENERATION_PRECISION. "
+        "int4 then holds for the models on which it is offered here; the others stay int8."
+    )
 
 
 def _list(shelf: ModelShelf) -> None:

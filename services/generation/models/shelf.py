@@ -125,6 +125,11 @@ class ModelShelf:
         """The models folder."""
         return self._folder
 
+    @property
+    def quantised_folder(self) -> Path:
+        """Where quantised weights lie and what was measured on them; hidden, so that nobody takes it for a model."""
+        return self._folder / ".quantised"
+
     def descriptions(self) -> list[ModelDescription]:
         """The known models, those that are here as installed, and then the others that are here."""
         here = {description.id: description for _, description in self._models()}

@@ -24,9 +24,8 @@ from services.generation.musicgen.sampler import guide, sample
 from services.generation.runtimes.decoder_weights import decoder_weights
 from services.generation.runtimes.openvino_runner import OpenVinoRunner
 from services.generation.runtimes.paged_decoder import PagedDecoder
-from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
+from services.generation.runtimes.precision import MOST_DISTANCE, CachePrecision, Precision, WeightPrecision
 
-MOST_DISTANCE = 0.10
 _OFFERED = (WeightPrecision.INT8, WeightPrecision.INT4)
 _PREFILL = 64
 

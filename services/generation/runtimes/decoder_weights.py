@@ -69,6 +69,11 @@ def decoder_weights(decoder: nn.Module, precision: WeightPrecision, cache: Path 
     return weights
 
 
+def decoder_key(decoder: nn.Module) -> str:
+    """The `content_key` of `musicgen.decoder.Decoder`, before a runtime has taken its weights over."""
+    return content_key({name: _array(parameter) for name, parameter in decoder.named_parameters()})
+
+
 def content_key(state: Mapping[str, NDArray[np.float32]]) -> str:
     """A name for what these weights hold: the same for the same tensors, wherever they were read from."""
     digest = hashlib.sha256()

@@ -7,6 +7,9 @@ from enum import Enum
 
 from services.generation.musicgen.configuration import DecoderConfiguration
 
+# Mean total variation between a quantised model's predictions and its own in float32, up to which it is offered.
+MOST_DISTANCE = 0.10
+
 
 class WeightPrecision(Enum):
     """How the decoder's dense weights are kept. Embeddings, norms and positions are float32 throughout."""

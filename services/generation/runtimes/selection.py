@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import structlog
@@ -11,6 +12,8 @@ from services.generation.engine.runtime import Runtime, torch_runtime
 from services.generation.musicgen.model import MusicGen
 from services.generation.runtimes.machine import Machine
 from services.generation.runtimes.plan import OPENVINO, TORCH_CPU, TORCH_CUDA, RuntimePlan, Wish, plan_runtime
+from services.generation.runtimes.precision import MOST_DISTANCE, WeightPrecision
+from services.generation.runtimes.verdicts import Verdicts
 
 _log = structlog.get_logger(__name__)
 
@@ -20,13 +23,17 @@ def select_runtime(
 ) -> Runtime:
     """The runtime of a model on this machine. ValueError for a wish that cannot be met.
 
-    `cache` is a folder for quantised weights. A runtime that cannot be built (a broken driver, an OpenVINO without the
-    attention operation) is logged and replaced by the torch reference, which always works.
+    `cache` is a folder for quantised weights and for what was measured on them; with one, int4 is used only where its
+    check has said so (`agreement`), and int8 otherwise. A runtime that cannot be built (a broken driver, an OpenVINO
+    without the attention operation) is logged and replaced by the torch reference, which always works.
     """
     wish = wish or Wish()
     machine = machine or Machine.probe()
     configuration = model.configuration.decoder
     plan = plan_runtime(configuration, machine, wish)
+    if plan.precision.weights is WeightPrecision.INT4 and not _may_be_int4(model, cache):
+        wish = dataclasses.replace(wish, weights=WeightPrecision.INT8.value)
+        plan = plan_runtime(configuration, machine, wish)
     if plan.runtime != TORCH_CPU:
         try:
             runtime = _build(model, plan, machine, cache)
@@ -39,6 +46,23 @@ def select_runtime(
         plan = plan_runtime(configuration, on_torch, Wish(slots=wish.slots, threads=wish.threads))
     _say(plan)
     return torch_runtime(model, plan.slots, plan.threads)
+
+
+def _may_be_int4(model: MusicGen, cache: Path | None) -> bool:
+    """int4 is for checkpoints on which it was measured: on some it is another model."""
+    if cache is None:
+        return True
+    distance = Verdicts(cache).distance(model.decoder, WeightPrecision.INT4)
+    if distance is not None and distance <= MOST_DISTANCE:
+        return True
+    _log.warning(
+        "int4_not_used",
+        reason="It was not measured on this checkpoint. Run: musicgen models check NAME"
+        if distance is None
+        else f"On this checkpoint it is too far from the model: {distance:.3f}, at most {MOST_DISTANCE:.2f}.",
+        instead=WeightPrecision.INT8.value,
+    )
+    return False
 
 
 def _say(plan: RuntimePlan) -> None:

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from services.generation.models.checkpoint import load_model
 from services.generation.models.command import main, models_folder
+from services.generation.models.installation import checked
 from services.generation.models.shelf import ModelShelf
+from services.generation.runtimes import agreement
+from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
+from services.generation.runtimes.verdicts import Verdicts
 
 
 def test_checked_folder_is_linked_into_the_models_folder_and_listed(
@@ -65,3 +70,27 @@ def test_models_folder_is_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None
     assert models_folder(None) == Path("/home/models")
     monkeypatch.setenv("MUSICGEN_MODELS_DIR", "/weights")
     assert models_folder(None) == Path("/weights")
+
+
+def test_check_keeps_what_it_found_for_the_worker(
+    folder: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Found:
+        """One precision's agreement, as far as the command reads it."""
+
+        offered, distance, same_greedy, same_draws, predictions = False, 0.3, 0.5, 0.5, 100
+        precision = Precision(WeightPrecision.INT4, CachePrecision.FLOAT16)
+
+    monkeypatch.setattr(agreement, "measure_agreement", lambda *_: [Found()])
+    models = tmp_path / "models"
+    assert main(["--models-dir", str(models), "check", str(folder("mono"))]) == 0
+    assert "not offered" in capsys.readouterr().out
+    shelf = ModelShelf(models)
+    decoder = load_model(checked(folder("mono"), models)).decoder
+    assert Verdicts(shelf.quantised_folder).distance(decoder, WeightPrecision.INT4) == 0.3
+    # A folder that takes no files costs the record, not the answer.
+    occupied = tmp_path / "occupied"
+    occupied.mkdir()
+    (occupied / ".quantised").write_text("a file where the folder should be")
+    assert main(["--models-dir", str(occupied), "check", str(folder("mono"))]) == 0
+    assert "cannot be kept" in capsys.readouterr().out
