@@ -13,6 +13,7 @@ from services.gateway.browser.csrf import CsrfTokens
 from services.gateway.clients.accounts import AccountsClient
 from services.gateway.clients.admin import AdminClient
 from services.gateway.clients.credentials import CredentialsClient
+from services.gateway.clients.exports import ExportsClient
 from services.gateway.clients.federation import FederationClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
@@ -21,6 +22,7 @@ from services.gateway.clients.playlists import PlaylistsClient
 from services.gateway.clients.processing import ProcessingClient
 from services.gateway.clients.social import DiscoveryClient, SocialClient
 from services.gateway.clients.tracks import TracksClient
+from services.gateway.clients.webhooks import WebhooksClient
 from services.gateway.config import GatewaySettings
 from services.gateway.health import HealthChecks
 from services.gateway.oidc.attempt import Envelope
@@ -53,6 +55,8 @@ class Collaborators:
     social: SocialClient
     discovery: DiscoveryClient
     notifications: NotificationsClient
+    webhooks: WebhooksClient
+    exports: ExportsClient
     generation: GenerationClient
     processing: ProcessingClient
     authenticator: Authenticator

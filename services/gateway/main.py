@@ -23,6 +23,7 @@ from services.gateway.browser.sessions import BrowserSessions
 from services.gateway.clients.accounts import AccountsClient
 from services.gateway.clients.admin import AdminClient
 from services.gateway.clients.credentials import CredentialsClient
+from services.gateway.clients.exports import ExportsClient
 from services.gateway.clients.federation import FederationClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
@@ -31,6 +32,7 @@ from services.gateway.clients.playlists import PlaylistsClient
 from services.gateway.clients.processing import ProcessingClient
 from services.gateway.clients.social import DiscoveryClient, SocialClient
 from services.gateway.clients.tracks import TracksClient
+from services.gateway.clients.webhooks import WebhooksClient
 from services.gateway.collaborators import Collaborators
 from services.gateway.config import GatewaySettings
 from services.gateway.errors import install_error_handlers
@@ -69,6 +71,7 @@ from services.gateway.routes import (
     tracks,
     uploads,
     users,
+    webhooks,
     ws,
 )
 from services.gateway.sessions_watch import SessionWatch
@@ -110,6 +113,7 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     processing.router,
     uploads.router,
+    webhooks.router,
     admin.router,
     operations.router,
 )
@@ -172,6 +176,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 social=SocialClient(users_channel, tokens),
                 discovery=DiscoveryClient(users_channel, tokens),
                 notifications=NotificationsClient(users_channel, tokens),
+                webhooks=WebhooksClient(users_channel, tokens),
+                exports=ExportsClient(users_channel, tokens),
                 generation=GenerationClient(generation_channel, tokens),
                 processing=ProcessingClient(processing_channel, tokens),
                 authenticator=Authenticator(

@@ -28,6 +28,7 @@ _GO_WITH_IT = frozenset(
         "prompt",
         "structure",
         "seed",
+        "webhook_url",
         "title",
         "public",
         "model",

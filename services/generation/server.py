@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,7 +22,7 @@ from services.generation.sources import TrackSources
 from services.generation.submission import RequestChecker
 from services.generation.variations import Variations
 from services.generation.worker_registry import ResidentModels
-from services.shared.errors import AppError, ErrorCode
+from services.shared.errors import AppError, ErrorCode, FieldViolation
 from services.shared.grpc_client import call
 from services.shared.identity import require_user
 from services.shared.telemetry import inject_headers
@@ -81,9 +82,13 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             except AppError as error:
                 raise error.within(f"/requests/{position}") from None
         retries = _IDEMPOTENT_RETRIES if all(item.idempotency.key for item in request.requests) else 0
-        answer: jobs_pb2.CreateBatchResponse = await call(
-            self._jobs.CreateBatch, jobs_pb2.CreateBatchRequest(jobs=creates), token=caller.token, retries=retries
-        )
+        batch = jobs_pb2.CreateBatchRequest(jobs=creates)
+        try:
+            answer: jobs_pb2.CreateBatchResponse = await call(
+                self._jobs.CreateBatch, batch, token=caller.token, retries=retries
+            )
+        except AppError as error:
+            raise _of_requests(error) from None
         return generation_pb2.SubmitBatchResponse(responses=[_submitted(created) for created in answer.jobs])
 
     async def _create_request(self, request: generation_pb2.SubmitRequest, token: str) -> jobs_pb2.CreateRequest:
@@ -104,6 +109,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             reserve_seconds=checked.duration_seconds,
             model=model.id,
             idempotency=request.idempotency,
+            webhook_url=request.request.webhook_url,
         )
 
     async def Watch(  # noqa: N802 — the wire's name
@@ -176,6 +182,16 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             default=model.id == self._catalogue.default_id,
             parameters=model.parameters,
         )
+
+
+def _of_requests(error: AppError) -> AppError:
+    """The ledger's error about a batch, its pointers into the batch of requests."""
+    violations = [
+        FieldViolation(re.sub(r"^/jobs/(\d+)", r"/requests/\1", item.pointer), item.detail) for item in error.violations
+    ]
+    return AppError(
+        error.code, error.message, violations=violations, retry_after_seconds=error.retry_after_seconds, **error.context
+    )
 
 
 def _submitted(created: jobs_pb2.CreateResponse) -> generation_pb2.SubmitResponse:

@@ -19,7 +19,7 @@ from services.shared.errors import AppError
 MOST_RETAKES = 64
 _POINTER = "/variation_of"
 # Everything else of a request is the track's own.
-_GO_WITH_IT = frozenset({"variation_of_id", "regenerate", "seed", "title", "public", "model"})
+_GO_WITH_IT = frozenset({"variation_of_id", "regenerate", "seed", "title", "public", "model", "webhook_url"})
 
 
 class Variations:

@@ -53,6 +53,11 @@ class UserManagementSettings(ServiceSettings):
     sweep_seconds: float = Field(default=60.0, gt=0)
     # How often it looks whose mail about unread notifications is due.
     digest_seconds: float = Field(default=600.0, gt=0)
+    # How often it looks for what webhooks are owed: retries, and what a lost message did not ring for.
+    deliver_seconds: float = Field(default=5.0, gt=0)
+    # Lets webhooks call private networks, loopback included, by plain HTTP too. For platforms of one household or
+    # company only: whoever has an account can then send to what the server reaches.
+    webhook_private_networks: bool = False
     # What every new account may make, in seconds of audio.
     quota_grant_seconds: float = Field(default=36_000.0, ge=0)
     # What one account's tracks and files may take in storage, in bytes; 0: any number.

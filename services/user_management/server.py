@@ -16,12 +16,14 @@ from protos.users.v1 import (
     admin_pb2_grpc,
     credentials_pb2_grpc,
     discovery_pb2_grpc,
+    exports_pb2_grpc,
     federation_pb2_grpc,
     jobs_pb2_grpc,
     notifications_pb2_grpc,
     playlists_pb2_grpc,
     social_pb2_grpc,
     tracks_pb2_grpc,
+    webhooks_pb2_grpc,
 )
 from services.shared.grpc_server import GrpcServer
 from services.shared.identity import TokenVerifier
@@ -51,6 +53,8 @@ from services.user_management.background.app import celery_app
 from services.user_management.background.sender import CelerySender
 from services.user_management.config import UserManagementSettings
 from services.user_management.database import Database, open_engine
+from services.user_management.exports.exports import Exports
+from services.user_management.exports.service import ExportServicer
 from services.user_management.jobs.announcer import Announcer
 from services.user_management.jobs.endings import JobEndings
 from services.user_management.jobs.forecast import Forecast
@@ -69,6 +73,9 @@ from services.user_management.playlists.service import PlaylistServicer
 from services.user_management.quotas.rules import milliseconds
 from services.user_management.social.discovery_service import DiscoveryServicer
 from services.user_management.social.service import SocialServicer
+from services.user_management.webhooks.endpoints import Webhooks
+from services.user_management.webhooks.outbox import JobOutbox
+from services.user_management.webhooks.service import WebhookServicer
 
 STOP_SECONDS: Final = 4.0
 
@@ -114,7 +121,9 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             queued_per_owner=settings.queue_limit_per_user,
             stored_bytes_per_owner=settings.stored_bytes_per_user,
         )
-        ledger = JobLedger(database, announcer, limits)
+        sealer = Sealer(secrets.service_token_key())
+        private = settings.webhook_private_networks
+        ledger = JobLedger(database, announcer, limits, JobOutbox(sealer, tasks, private=private))
         policy = SignInPolicy(
             session_lifetime=timedelta(days=settings.refresh_token_days),
             refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
@@ -122,7 +131,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             email_verification=settings.email_verification,
             public_url=settings.public_url,
         )
-        factors = SecondFactors(Sealer(secrets.service_token_key()))
+        factors = SecondFactors(sealer)
         gate = SignInGate(
             database,
             passwords,
@@ -229,6 +238,16 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             notifications_pb2_grpc.add_NotificationServiceServicer_to_server,
             NotificationServicer(database),
             "musicgen.users.v1.NotificationService",
+        )
+        server.add(
+            webhooks_pb2_grpc.add_WebhookServiceServicer_to_server,
+            WebhookServicer(Webhooks(database, sealer, tasks, private=private)),
+            "musicgen.users.v1.WebhookService",
+        )
+        server.add(
+            exports_pb2_grpc.add_ExportServiceServicer_to_server,
+            ExportServicer(Exports(database, tasks)),
+            "musicgen.users.v1.ExportService",
         )
         await server.start()
         stack.push_async_callback(server.stop, STOP_SECONDS)

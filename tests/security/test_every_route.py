@@ -89,6 +89,8 @@ class Things:
             playlist_id=new_id(),
             username="grace",
             comment_id=new_id(),
+            webhook_id=new_id(),
+            delivery_id=new_id(),
         )
         return f"{path}?wait=0" if route.path.endswith("{job_id}") else path
 

@@ -65,7 +65,7 @@ ALONE = [
         r"/(generate|models|processing|stream|uploads)|/(audio|waveform|spectrogram|midi|file)", operation.path
     )
 ]
-OWNED = re.compile(r"\{(job_id|track_id|session_id|key_id|playlist_id)\}")
+OWNED = re.compile(r"\{(job_id|track_id|session_id|key_id|playlist_id|webhook_id|delivery_id)\}")
 
 
 def ids_of(**known: str) -> dict[str, str]:
@@ -75,17 +75,22 @@ def ids_of(**known: str) -> dict[str, str]:
 
 
 async def things_of(accounts: AccountServer, person: Person, http: httpx.AsyncClient) -> dict[str, str]:
-    """A track, its job, a session, a key and a playlist that are the person's."""
+    """A track, its job, a session, a key, a playlist, a webhook and a delivery that are the person's."""
     job = await accounts.users.make_track(person)
     sessions = (await http.get("/api/v1/auth/sessions")).json()["items"]
     key = (await http.post("/api/v1/api-keys", json={"name": "k", "scopes": ["read"]})).json()["key"]
     playlist = (await http.post("/api/v1/playlists", json={"title": "x"})).json()
+    hook = {"url": "https://example.org/hook", "events": ["job.failed"]}
+    webhook = (await http.post("/api/v1/webhooks", json=hook)).json()["webhook"]
+    delivery = (await http.post(f"/api/v1/webhooks/{webhook['id']}/test")).json()
     return ids_of(
         job_id=job.id,
         track_id=job.track_ids[0],
         session_id=sessions[0]["id"],
         key_id=key["id"],
         playlist_id=playlist["id"],
+        webhook_id=webhook["id"],
+        delivery_id=delivery["id"],
     )
 
 

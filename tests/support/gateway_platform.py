@@ -18,6 +18,7 @@ from protos.processing.v1 import processing_pb2_grpc
 from protos.users.v1 import (
     accounts_pb2,
     accounts_pb2_grpc,
+    exports_pb2_grpc,
     jobs_pb2_grpc,
     playlists_pb2_grpc,
     social_pb2_grpc,
@@ -32,6 +33,7 @@ from services.shared.ids import new_id
 from services.shared.secrets import Secrets, create_missing
 from services.shared.storage import ObjectStore
 from tests.support.gateway_services.accounts import Accounts
+from tests.support.gateway_services.exports import Exports
 from tests.support.gateway_services.generation import Generation
 from tests.support.gateway_services.jobs import Jobs
 from tests.support.gateway_services.library import Playlists, Tracks
@@ -114,6 +116,7 @@ class Backend:
             )
             social = Social(self.tracks)
             server.add(social_pb2_grpc.add_SocialServiceServicer_to_server, social, f"{package}.SocialService")
+            server.add(exports_pb2_grpc.add_ExportServiceServicer_to_server, Exports(), f"{package}.ExportService")
         elif name == "generation":
             server.add(
                 generation_pb2_grpc.add_GenerationServiceServicer_to_server,

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from musicgen_client.errors import UnexpectedAnswerError as UnexpectedAnswerError
     from musicgen_client.errors import UnreachableError as UnreachableError
     from musicgen_client.errors import VerificationPendingError as VerificationPendingError
+    from musicgen_client.errors import WebhookSignatureError as WebhookSignatureError
     from musicgen_client.tokens import FileTokenStore as FileTokenStore
     from musicgen_client.tokens import MemoryTokenStore as MemoryTokenStore
+    from musicgen_client.webhook_signatures import verify_webhook as verify_webhook
 
 _HOMES = {
     "AsyncClient": "async_client",
@@ -31,6 +33,8 @@ _HOMES = {
     "VerificationPendingError": "errors",
     "FileTokenStore": "tokens",
     "MemoryTokenStore": "tokens",
+    "WebhookSignatureError": "errors",
+    "verify_webhook": "webhook_signatures",
 }
 
 __all__ = list(_HOMES)

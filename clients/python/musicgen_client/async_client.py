@@ -18,7 +18,7 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 import httpx
 
 from musicgen_client.binding import bound
-from musicgen_client.calls import accounts, call, collecting, library, making, operations, people, shaping
+from musicgen_client.calls import accounts, call, collecting, hooks, library, making, operations, people, shaping
 from musicgen_client.calls.call import Call
 from musicgen_client.calls.library import AudioFormat
 from musicgen_client.calls.making import LiveFormat
@@ -79,6 +79,8 @@ class AsyncClient:
     delete_me = _method(accounts.delete_me)
     me = _method(accounts.me)
     usage = _method(accounts.usage)
+    start_export = _method(accounts.start_export)
+    export = _method(accounts.export)
     models = _method(making.models)
     model = _method(making.model)
     generate = _method(making.generate)
@@ -143,6 +145,16 @@ class AsyncClient:
     convert = _method(shaping.convert)
     effects = _method(shaping.effects)
     presets = _method(shaping.presets)
+    webhooks = _method(hooks.webhooks)
+    webhook = _method(hooks.webhook)
+    create_webhook = _method(hooks.create_webhook)
+    update_webhook = _method(hooks.update_webhook)
+    delete_webhook = _method(hooks.delete_webhook)
+    renew_webhook_secret = _method(hooks.renew_webhook_secret)
+    test_webhook = _method(hooks.test_webhook)
+    webhook_deliveries = _method(hooks.webhook_deliveries)
+    dead_letters = _method(hooks.dead_letters)
+    redeliver = _method(hooks.redeliver)
     version = _method(operations.version)
 
     async def send(self, call: Call[T]) -> T:
@@ -249,6 +261,10 @@ class AsyncClient:
     async def download_file(self, job_id: str, path: Path, *, name: str | None = None) -> Path:
         """Fetch a file that a job made beside tracks; without a name the only one."""
         return await self._fetch(shaping.file_path(job_id, name), {}, path, None)
+
+    async def download_export(self, path: Path) -> Path:
+        """Fetch the archive of everything of the account, once it is ready."""
+        return await self._fetch(accounts.export_path(), {}, path, None)
 
     async def download_spectrogram(
         self, track_id: str, path: Path, *, width: int = 1200, height: int = 400, scheme: str = "ember"

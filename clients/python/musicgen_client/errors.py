@@ -90,6 +90,10 @@ class JobFailedError(MusicGenError):
         super().__init__(" ".join(text.split()))
 
 
+class WebhookSignatureError(MusicGenError):
+    """A message that is not from the platform, was changed on its way, or is too old."""
+
+
 def retry_after(response: httpx.Response) -> float | None:
     """Seconds of a `Retry-After` header; None when there is none, or when it is a date."""
     try:

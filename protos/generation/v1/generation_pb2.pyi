@@ -47,6 +47,7 @@ class GenerateRequest(_message.Message):
     CONTINUE_AT_FIELD_NUMBER: _builtins.int
     VARIATION_OF_ID_FIELD_NUMBER: _builtins.int
     REGENERATE_FIELD_NUMBER: _builtins.int
+    WEBHOOK_URL_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """1 to 2,000 characters of text."""
     duration_seconds: _builtins.float
@@ -77,9 +78,11 @@ class GenerateRequest(_message.Message):
     continue_at: _builtins.float
     """The second of that track from which on there is new music; unset: its end."""
     variation_of_id: _builtins.str
-    """Id of a track of the composer that is varied: its form and harmony stay, the rest is made anew. Only seed, title, public and
-    regenerate go with it. Empty: none.
+    """Id of a track of the composer that is varied: its form and harmony stay, the rest is made anew. Only seed, title, public,
+    webhook_url and regenerate go with it. Empty: none.
     """
+    webhook_url: _builtins.str
+    """Hears of the job's end, signed; https://… Empty: nobody."""
     @_builtins.property
     def structure(self) -> _containers.RepeatedCompositeFieldContainer[Global___Section]: ...
     @_builtins.property
@@ -110,10 +113,11 @@ class GenerateRequest(_message.Message):
         continue_at: _builtins.float | None = ...,
         variation_of_id: _builtins.str = ...,
         regenerate: Global___Regenerate | None = ...,
+        webhook_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "regenerate", b"regenerate", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "continue_from_id", b"continue_from_id", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "key", b"key", "lyrics", b"lyrics", "melody_id", b"melody_id", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "public", b"public", "regenerate", b"regenerate", "seed", b"seed", "spec_json", b"spec_json", "structure", b"structure", "temperature", b"temperature", "title", b"title", "top_k", b"top_k", "top_p", b"top_p", "variation_of_id", b"variation_of_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "continue_from_id", b"continue_from_id", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "key", b"key", "lyrics", b"lyrics", "melody_id", b"melody_id", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "public", b"public", "regenerate", b"regenerate", "seed", b"seed", "spec_json", b"spec_json", "structure", b"structure", "temperature", b"temperature", "title", b"title", "top_k", b"top_k", "top_p", b"top_p", "variation_of_id", b"variation_of_id", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bpm: _TypeAlias = _typing.Literal["bpm"]  # noqa: Y015
     _WhichOneofArgType__bpm: _TypeAlias = _typing.Literal["_bpm", b"_bpm"]  # noqa: Y015

@@ -229,6 +229,7 @@ class CreateRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_FIELD_NUMBER: _builtins.int
     RESERVE_BYTES_FIELD_NUMBER: _builtins.int
+    WEBHOOK_URL_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     queue: _builtins.str
     request_json: _builtins.str
@@ -242,6 +243,8 @@ class CreateRequest(_message.Message):
     """For affinity: the model that a worker should have resident; may be empty."""
     reserve_bytes: _builtins.int
     """Bytes of storage that the job is expected to take, held until its end; 0: nobody knows, and none are held."""
+    webhook_url: _builtins.str
+    """Hears of the job's end, signed; https://… Empty: nobody."""
     @_builtins.property
     def idempotency(self) -> Global___Idempotency: ...
     def __init__(
@@ -256,10 +259,11 @@ class CreateRequest(_message.Message):
         model: _builtins.str = ...,
         idempotency: Global___Idempotency | None = ...,
         reserve_bytes: _builtins.int = ...,
+        webhook_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["idempotency", b"idempotency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "idempotency", b"idempotency", "kind", b"kind", "model", b"model", "priority", b"priority", "queue", b"queue", "request_json", b"request_json", "reserve_bytes", b"reserve_bytes", "reserve_seconds", b"reserve_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "idempotency", b"idempotency", "kind", b"kind", "model", b"model", "priority", b"priority", "queue", b"queue", "request_json", b"request_json", "reserve_bytes", b"reserve_bytes", "reserve_seconds", b"reserve_seconds", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

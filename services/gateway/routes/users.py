@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
+from starlette.responses import Response
 
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.dependencies import Caller, Gateway
 from services.gateway.device import device_of
-from services.gateway.responses import also
+from services.gateway.media.objects import Representation, object_response
+from services.gateway.responses import also, binary
 from services.gateway.routes.auth import needs_sign_in
 from services.gateway.schemas.security import PasswordProof
-from services.gateway.schemas.users import ProfileChange, Usage, User
+from services.gateway.schemas.users import Export, ProfileChange, Usage, User
+from services.gateway.schemas.webhooks import WebhookSecret
+from services.gateway.streams.response import StreamedResponse
+from services.shared.errors import AppError, ErrorCode
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=GatewayRoute)
 
@@ -47,3 +54,50 @@ async def delete_me(body: PasswordProof, request: Request, caller: Caller, gatew
 async def get_usage(caller: Caller, gateway: Gateway) -> Usage:
     """How much audio may still be made, is being made, and was made."""
     return Usage.from_message(await gateway.accounts.usage(caller))
+
+
+@router.post("/me/export", status_code=202, dependencies=[Depends(Admission("write", scope="account"))])
+async def start_export(caller: Caller, gateway: Gateway) -> Export:
+    """Have an archive made of everything that is yours: profile, tracks, jobs, sessions as JSON, and all audio.
+
+    One is made at a time: the answer is the one that is on its way, or that is less than an hour old, if there is one.
+    """
+    return Export.from_message(await gateway.exports.start(caller), gateway.links.of(caller))
+
+
+@router.get("/me/export", dependencies=[Depends(Admission("read", scope="account"))], responses=also(404))
+async def get_export(caller: Caller, gateway: Gateway) -> Export:
+    """How far the archive is, and where it is fetched."""
+    return Export.from_message(await gateway.exports.get(caller), gateway.links.of(caller))
+
+
+@router.get(
+    "/me/export/file",
+    dependencies=[Depends(Admission("audio", scope="account", takes_links=True))],
+    response_class=StreamedResponse,
+    responses={**binary("application/zip"), **also(404, 409)},
+)
+async def get_export_file(request: Request, caller: Caller, gateway: Gateway) -> Response:
+    """The archive. Takes Range, If-Range, If-None-Match and If-Modified-Since. It is kept for 7 days."""
+    export = await gateway.exports.get(caller)
+    if export.status != "ready":
+        raise AppError(ErrorCode.CONFLICT, "The archive is not ready. Ask GET /api/v1/users/me/export how far it is.")
+    what = Representation(
+        key=export.object_key,
+        size_bytes=export.size_bytes,
+        media_type="application/zip",
+        etag=f'"{export.sha256}"',
+        modified=export.finished_at.ToDatetime(tzinfo=UTC),
+        title="music-gen-ai export",
+        extension="zip",
+    )
+    return await object_response(request, gateway.store, what, attachment=True)
+
+
+@router.post("/me/webhook-secret", dependencies=[Depends(Admission("write"))])
+async def renew_request_secret(request: Request, caller: Caller, gateway: Gateway) -> WebhookSecret:
+    """Draw the secret that signs messages to addresses which requests name themselves (`webhook_url`).
+
+    It replaces the one before, for every attempt from now on.
+    """
+    return WebhookSecret(secret=await gateway.webhooks.renew_secret(caller, "", device_of(request)))

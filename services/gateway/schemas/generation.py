@@ -83,7 +83,7 @@ class GenerateRequest(Body):
         TrackId | None,
         Field(
             description="A song of the composer: its form and harmony stay, the rest is made anew. "
-            "Only `seed`, `title`, `public` and `regenerate` go with it."
+            "Only `seed`, `title`, `public`, `webhook_url` and `regenerate` go with it."
         ),
     ] = None
     continue_from_id: Annotated[
@@ -155,6 +155,16 @@ class GenerateRequest(Body):
             raise PydanticCustomError("missing", "This value is required.")
         return value
 
+    webhook_url: Annotated[
+        Line | None,
+        Field(
+            max_length=2_000,
+            description="An https address that hears of the job's end, signed with the secret of "
+            "`POST /api/v1/users/me/webhook-secret`.",
+            examples=["https://example.org/hooks/music"],
+        ),
+    ] = None
+
     def to_message(self, take: int = 0) -> generation_pb2.GenerateRequest:
         """For the wire. `take` counts from 0: each has a seed of its own, also where one was given."""
         return generation_pb2.GenerateRequest(
@@ -182,6 +192,7 @@ class GenerateRequest(Body):
             continue_at=self.continue_at,
             variation_of_id=self.variation_of or "",
             regenerate=self.regenerate.to_message() if self.regenerate else None,
+            webhook_url=self.webhook_url or "",
         )
 
 

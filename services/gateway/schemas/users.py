@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from protos.users.v1 import accounts_pb2
+from protos.users.v1 import accounts_pb2, exports_pb2
 from services.gateway.schemas.body import Body, Line, Text
 from services.gateway.schemas.times import optional_datetime, to_datetime
+from services.gateway.tokens.links import Links
+
+# Where the archive of everything is fetched.
+EXPORT_FILE = "/api/v1/users/me/export/file"
 
 
 class User(BaseModel):
@@ -65,6 +69,43 @@ class ProfileChange(Body):
         Annotated[list[Annotated[Line, Field(max_length=200)]], Field(max_length=5, description="https addresses.")]
         | None
     ) = None
+
+
+class Export(BaseModel):
+    """An archive (ZIP) of everything that is yours: JSON and audio."""
+
+    id: str
+    status: Annotated[Literal["queued", "running", "ready", "failed"], Field(examples=["ready"])]
+    progress: Annotated[float, Field(ge=0, le=1, examples=[1.0])]
+    size_bytes: Annotated[int | None, Field(description="Null until it is ready.", examples=[48_000_000])]
+    error: Annotated[str | None, Field(description="Why it could not be made.")]
+    created_at: datetime
+    finished_at: datetime | None
+    expires_at: Annotated[datetime | None, Field(description="When it is deleted: 7 days after it was made.")]
+    link: Annotated[
+        str | None,
+        Field(
+            description="Signed: for a while it needs no header. Null until it is ready.",
+            examples=["/api/v1/users/me/export/file?expires=…&signature=…"],
+        ),
+    ]
+
+    @classmethod
+    def from_message(cls, message: exports_pb2.Export, links: Links) -> Self:
+        """From the wire."""
+        ready = message.status == "ready"
+        progress = min(1.0, message.files_done / message.files) if message.files else 0.0
+        return cls(
+            id=message.id,
+            status=message.status,  # type: ignore[arg-type] # checked by the model
+            progress=1.0 if ready else progress,
+            size_bytes=message.size_bytes if ready else None,
+            error=message.error or None,
+            created_at=to_datetime(message.created_at),
+            finished_at=optional_datetime(message, "finished_at"),
+            expires_at=optional_datetime(message, "expires_at"),
+            link=links.link(EXPORT_FILE) if ready else None,
+        )
 
 
 class Usage(BaseModel):

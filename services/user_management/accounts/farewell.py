@@ -18,6 +18,7 @@ from services.user_management.audit.entry import Action, Actor, Entry
 from services.user_management.audit.repository import AuditLog
 from services.user_management.background.cleanup import delete_objects
 from services.user_management.database import Database
+from services.user_management.exports.exports import FOLDER
 from services.user_management.jobs.tables import jobs
 from services.user_management.library.objects import derivatives_prefix, job_prefix
 from services.user_management.library.repository import TrackRepository
@@ -60,7 +61,7 @@ class Farewell:
 
 def _prefixes(user_id: UUID) -> Callable[[AsyncConnection], Awaitable[list[str]]]:
     async def query(connection: AsyncConnection) -> list[str]:
-        found: list[str] = []
+        found = [f"{FOLDER}/{user_id}/"]
         for job_id in (await connection.execute(select(jobs.c.id).where(jobs.c.owner_id == user_id))).scalars():
             keys = await TrackRepository(connection).object_keys_of_job(job_id)
             found += [job_prefix(job_id), *(derivatives_prefix(key) for key in keys)]

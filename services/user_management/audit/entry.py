@@ -29,6 +29,9 @@ class Action(StrEnum):
     IDENTITIES_UNLINKED = "account.identities_unlinked"
     KEY_MADE = "api_key.made"
     KEY_REVOKED = "api_key.revoked"
+    WEBHOOK_MADE = "webhook.made"
+    WEBHOOK_REMOVED = "webhook.removed"
+    WEBHOOK_SECRET_RENEWED = "webhook.secret_renewed"  # noqa: S105 — a name
     DELETION_ASKED = "account.deletion_asked"
     DELETION_WITHDRAWN = "account.deletion_withdrawn"
     DELETED = "account.deleted"

@@ -1,4 +1,4 @@
-"""Encrypts what has to be read again (AES-256-GCM): a copy of the database alone gives no second factor away."""
+"""Encrypts what has to be read again (AES-256-GCM): a copy of the database alone gives no secret away."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ class Sealer:
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], owner_id.bytes)
         except InvalidTag as error:
-            raise AppError(ErrorCode.INTERNAL, "The second factor cannot be read. Ask the operator.") from error
+            raise AppError(ErrorCode.INTERNAL, "A stored secret cannot be read any more. Ask the operator.") from error

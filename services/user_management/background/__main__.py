@@ -1,7 +1,7 @@
 """`python -m services.user_management.background`: the Celery worker of queue `background`, with beat inside.
 
-Each task runs in the worker's one child process, opens what it needs and closes it again: nothing heavy, no connection
-and no channel exists before the fork.
+Each task runs in one of the worker's two child processes, opens what it needs and closes it again: nothing heavy, no
+connection and no channel exists before the fork.
 """
 
 from __future__ import annotations
@@ -26,18 +26,25 @@ from opentelemetry.trace import SpanKind
 
 from services.shared.errors import AppError
 from services.shared.logging import configure_logging
+from services.shared.secrets import Secrets
 from services.shared.storage import ObjectStore
 from services.shared.telemetry import configure_tracing, extract_context, start_metrics_server
-from services.user_management.background.app import BACKGROUND, celery_app
+from services.user_management.auth.sealing import Sealer
+from services.user_management.background.app import BACKGROUND, DELIVER, EXPORT, celery_app
 from services.user_management.background.cleanup import delete_objects, sweep
 from services.user_management.background.sender import REQUEST_ID_HEADER
 from services.user_management.config import UserManagementSettings
 from services.user_management.database import Database, open_engine
+from services.user_management.exports.exports import Exporter
 from services.user_management.notifications.digest import send_digests
+from services.user_management.webhooks.deliveries import Deliveries
+from services.user_management.webhooks.sender import WebhookSender
 
 SERVICE = "user_management.background"
 # Kept well below the visibility timeout, after which another worker would begin the same task.
 _LONGEST_TASK_SECONDS = 100
+# An export of a large library from slow storage; its lease is what others go by.
+_LONGEST_EXPORT_SECONDS = 6 * 3600
 _PARENT_SECONDS = 0.5
 
 _log = structlog.get_logger(__name__)
@@ -63,6 +70,16 @@ def register_tasks(app: Celery, settings: UserManagementSettings) -> None:
         with _traced(self):
             asyncio.run(_run_digests(settings))
 
+    @app.task(name=DELIVER, bind=True, time_limit=_LONGEST_TASK_SECONDS)  # type: ignore[untyped-decorator]
+    def _deliver_webhooks(self: Task) -> None:
+        with _traced(self):
+            asyncio.run(_run_deliveries(settings))
+
+    @app.task(name=EXPORT, bind=True, time_limit=_LONGEST_EXPORT_SECONDS)  # type: ignore[untyped-decorator]
+    def _make_exports(self: Task) -> None:
+        with _traced(self):
+            asyncio.run(_run_exports(settings))
+
 
 async def _run_digests(settings: UserManagementSettings) -> None:
     database = Database(open_engine(settings.database_url, connections=2))
@@ -74,6 +91,35 @@ async def _run_digests(settings: UserManagementSettings) -> None:
     finally:
         await database.close()
     _log.info("digests_posted", mails=posted)
+
+
+async def _run_exports(settings: UserManagementSettings) -> None:
+    database = Database(open_engine(settings.database_url, connections=2))
+    try:
+        made = await Exporter(database, ObjectStore.from_url(settings.storage_url)).run()
+    except AppError as error:
+        _log.warning("exports_not_made", reason=error.message)
+        return
+    finally:
+        await database.close()
+    if made:
+        _log.info("exports_made", exports=made)
+
+
+async def _run_deliveries(settings: UserManagementSettings) -> None:
+    database = Database(open_engine(settings.database_url, connections=4))
+    private = settings.webhook_private_networks
+    sealer = Sealer(Secrets(settings.secrets_dir).service_token_key())
+    deliveries = Deliveries(database, sealer, WebhookSender(private=private), private=private)
+    try:
+        tally = await deliveries.run()
+    except AppError as error:
+        _log.warning("webhooks_not_delivered", reason=error.message)
+        return
+    finally:
+        await database.close()
+    if tally.sent:
+        _log.info("webhooks_delivered", sent=tally.sent, arrived=tally.arrived, given_up=tally.given_up)
 
 
 async def _run_sweep(settings: UserManagementSettings) -> None:
@@ -93,6 +139,7 @@ async def _run_sweep(settings: UserManagementSettings) -> None:
         objects=swept.objects,
         tracks=swept.tracks,
         notifications=swept.notifications,
+        deliveries=swept.deliveries,
     )
 
 
@@ -131,7 +178,12 @@ def main() -> None:
 
 def run(settings: UserManagementSettings) -> None:
     """Work until asked to stop."""
-    app = celery_app(settings.broker_url, sweep_seconds=settings.sweep_seconds, digest_seconds=settings.digest_seconds)
+    app = celery_app(
+        settings.broker_url,
+        sweep_seconds=settings.sweep_seconds,
+        digest_seconds=settings.digest_seconds,
+        deliver_seconds=settings.deliver_seconds,
+    )
     register_tasks(app, settings)
 
     def configure(**_: Any) -> None:

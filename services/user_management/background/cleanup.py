@@ -15,6 +15,7 @@ from services.shared.errors import AppError
 from services.shared.storage import ObjectStore
 from services.user_management.auth.repository import SessionRepository
 from services.user_management.database import Database
+from services.user_management.exports.exports import forget_expired
 from services.user_management.jobs.idempotency import IdempotencyRepository
 from services.user_management.jobs.repository import JobRepository
 from services.user_management.library.objects import (
@@ -30,10 +31,14 @@ from services.user_management.library.objects import (
 from services.user_management.library.removal import trash_emptied
 from services.user_management.library.repository import TrackRepository
 from services.user_management.notifications.repository import NotificationRepository
+from services.user_management.webhooks.repository import WebhookRepository
 
 # Ended sessions stay for a while, so that the reuse of a stolen token is still noticed.
 SESSIONS_KEPT: Final = timedelta(days=7)
 JOBS_PER_SWEEP: Final = 200
+# What webhooks were told, and what they could not be told.
+DELIVERED_KEPT: Final = timedelta(days=7)
+DEAD_LETTERS_KEPT: Final = timedelta(days=30)
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +53,7 @@ class Swept:
     objects: int = 0
     tracks: int = 0
     notifications: int = 0
+    deliveries: int = 0
 
 
 async def delete_objects(store: ObjectStore, prefixes: Sequence[str]) -> int:
@@ -79,6 +85,7 @@ async def sweep(database: Database, store: ObjectStore) -> Swept:
     # Its objects are found below, as those of every removed track whose message was lost.
     tracks = await database.write(trash_emptied, repeatable=True)
     notifications = await database.write(forget_told, repeatable=True)
+    deliveries = await database.write(_forget_deliveries, repeatable=True)
     cleaned = objects = 0
     for job_id in await database.read(due):
         try:
@@ -92,7 +99,16 @@ async def sweep(database: Database, store: ObjectStore) -> Swept:
         objects += await _forget_uploads(database, store)
     except AppError as error:
         _log.warning("uploads_not_swept", reason=error.message)
-    return Swept(keys, sessions, cleaned, objects, tracks, notifications)
+    try:
+        objects += await forget_expired(database, store)
+    except AppError as error:
+        _log.warning("exports_not_swept", reason=error.message)
+    return Swept(keys, sessions, cleaned, objects, tracks, notifications, deliveries)
+
+
+async def _forget_deliveries(connection: AsyncConnection) -> int:
+    now = datetime.now(UTC)
+    return await WebhookRepository(connection).forget(now - DELIVERED_KEPT, now - DEAD_LETTERS_KEPT)
 
 
 @dataclass(frozen=True, slots=True)

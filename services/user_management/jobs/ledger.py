@@ -26,6 +26,7 @@ from services.user_management.library.repository import TrackRepository
 from services.user_management.library.track import TrackContent
 from services.user_management.quotas import rules as quota
 from services.user_management.quotas.repository import QuotaRepository
+from services.user_management.webhooks.outbox import JobOutbox
 
 _REAP_BATCH: Final = 100
 _CLAIM_ATTEMPTS: Final = 5
@@ -63,20 +64,37 @@ class Outputs:
 class JobLedger:
     """Every method raises `AppError`. Owners and workers are told apart by the caller."""
 
-    def __init__(self, database: Database, announcer: Announcer, limits: Limits) -> None:
+    def __init__(
+        self, database: Database, announcer: Announcer, limits: Limits, outbox: JobOutbox | None = None
+    ) -> None:
         self._database = database
         self._announcer = announcer
         self._limits = limits
+        self._outbox = outbox
 
     async def create(self, owner_id: UUID, new: NewJob, key: IdempotencyKey | None = None) -> tuple[Job, bool]:
         """Reserve quota and insert the job; or answer the job of the same key. The flag says which (True: replayed)."""
-        return (await self.create_all(owner_id, [(new, key)]))[0]
+        self._check(new)
+        return (await self._create_all(owner_id, [(new, key)]))[0]
 
     async def create_all(
         self, owner_id: UUID, orders: Sequence[tuple[NewJob, IdempotencyKey | None]]
     ) -> list[tuple[Job, bool]]:
         """`create` for each order, in one transaction: all of the jobs are made, or none."""
+        for position, (new, _) in enumerate(orders):
+            try:
+                self._check(new)
+            except AppError as error:
+                raise error.within(f"/jobs/{position}") from None
+        return await self._create_all(owner_id, orders)
 
+    def _check(self, new: NewJob) -> None:
+        if new.webhook_url and self._outbox is not None:
+            self._outbox.check(new.webhook_url)
+
+    async def _create_all(
+        self, owner_id: UUID, orders: Sequence[tuple[NewJob, IdempotencyKey | None]]
+    ) -> list[tuple[Job, bool]]:
         async def work(connection: AsyncConnection) -> list[tuple[Job, bool]]:
             return [await self._create(connection, owner_id, new, key) for new, key in orders]
 
@@ -88,7 +106,7 @@ class JobLedger:
             raise AppError(ErrorCode.UNAUTHENTICATED, "This account does not exist any more.") from error
         for job, replayed in created:
             if not replayed:
-                self._announcer.announce(None, job)
+                self._announce(None, job)
         return created
 
     async def _create(
@@ -110,7 +128,9 @@ class JobLedger:
             accounts = QuotaRepository(connection)
             account, entry = quota.reserve(await accounts.lock(owner_id), new.reserve_ms)
             await accounts.save(owner_id, account, entry, job_id)
-        return await JobRepository(connection).insert(job_id, owner_id, new), False
+        job = await JobRepository(connection).insert(job_id, owner_id, new)
+        await self._tell(connection, None, job)
+        return job, False
 
     async def _enter_queue(self, connection: AsyncConnection, owner_id: UUID, queue: str) -> None:
         counters = QueueRepository(connection)
@@ -146,12 +166,13 @@ class JobLedger:
                 lease_seconds=self._limits.lease_seconds,
             )
             await JobRepository(connection).save(before, after)
+            await self._tell(connection, before, after)
             return before, after
 
         claimed = await self._database.write(work)
         if claimed is None:
             return None
-        self._announcer.announce(*claimed)
+        self._announce(*claimed)
         return claimed[1]
 
     async def heartbeat(self, beats: Sequence[Beat]) -> dict[UUID, bool]:
@@ -191,7 +212,7 @@ class JobLedger:
 
         before, after = await self._database.write(work, repeatable=True)
         masters = [content.master_object_key for content in outputs.tracks] if after.status is Status.SUCCEEDED else []
-        self._announcer.announce(_if_changed(before, after), after, master_keys=masters)
+        self._announce(_if_changed(before, after), after, masters)
         return after
 
     async def fail(self, job_id: UUID, held: HeldLease, failure: JobFailure) -> Job:
@@ -210,7 +231,7 @@ class JobLedger:
 
         before, after = await self._database.write(work, repeatable=True)
         if after != before:
-            self._announcer.announce(before, after)
+            self._announce(before, after)
         return after
 
     async def get(self, owner_id: UUID, job_id: UUID) -> Job:
@@ -298,7 +319,7 @@ class JobLedger:
                     crashes=after.crashes,
                     status=after.status.value,
                 )
-                self._announcer.announce(before, after)
+                self._announce(before, after)
         if unreachable is not None and len(job_ids) == failures:
             raise unreachable
         return taken
@@ -308,7 +329,7 @@ class JobLedger:
             return await self._apply(connection, job_id, rule)
 
         before, after = await self._database.write(work, repeatable=True)
-        self._announcer.announce(_if_changed(before, after), after)
+        self._announce(_if_changed(before, after), after)
         return after
 
     async def _apply(
@@ -339,7 +360,19 @@ class JobLedger:
             else:
                 account, entry = quota.release(account, before.reserved_ms)
             await accounts.save(before.owner_id, account, entry, job_id)
+        await self._tell(connection, before, after)
         return before, after
+
+    async def _tell(self, connection: AsyncConnection, before: Job | None, after: Job) -> None:
+        """Note whom to tell by webhook, in the transaction of the change."""
+        if self._outbox is not None:
+            await self._outbox.tell(connection, before, after)
+
+    def _announce(self, before: Job | None, after: Job, master_keys: Sequence[str] = ()) -> None:
+        """Tell of a change that is committed."""
+        self._announcer.announce(before, after, master_keys=master_keys)
+        if self._outbox is not None:
+            self._outbox.ring(after.id)
 
 
 def _if_changed(before: Job, after: Job) -> Job | None:

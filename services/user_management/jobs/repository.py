@@ -88,6 +88,7 @@ class JobRepository:
             model=new.model,
             reserved_ms=new.reserve_ms,
             stored_bytes=new.reserve_bytes,
+            webhook_url=new.webhook_url,
         )
         return job_from_row((await self._connection.execute(statement.returning(jobs))).one())
 

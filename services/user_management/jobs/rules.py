@@ -66,7 +66,7 @@ class Job:
     every reap. `lease_id` stays after the end, so that a repeated call of the last holder is recognised.
     `reserved_ms` is what the quota holds for the job; `overtaken` counts how often affinity let another job pass;
     `promised_to` is a busy worker that takes nothing else until it can run this job. `stored_bytes` is what the job is
-    expected to take in storage until it ends, and what it took from then on.
+    expected to take in storage until it ends, and what it took from then on. `webhook_url` hears of its end.
     """
 
     id: UUID
@@ -80,6 +80,7 @@ class Job:
     priority: int = 0
     cost: int = 1
     model: str = ""
+    webhook_url: str = ""
     reserved_ms: int = 0
     progress: float = 0.0
     stage: str = ""
@@ -127,6 +128,7 @@ class NewJob:
     reserve_ms: int = 0
     model: str = ""
     reserve_bytes: int = 0
+    webhook_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ jobs: Final = Table(
     Column("cleanup_due_at", INSTANT),
     # What the job is expected to take in storage, then what it took, then what of it is left.
     Column("stored_bytes", BigInteger, nullable=False, server_default="0"),
+    # Who hears of its end; empty: nobody.
+    Column("webhook_url", Text, nullable=False, server_default=""),
     CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
     CheckConstraint("(status = 'running') = (lease_expires_at IS NOT NULL)", name="lease"),
     CheckConstraint("(status IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)", name="finished"),

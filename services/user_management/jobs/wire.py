@@ -113,6 +113,7 @@ def new_job(request: jobs_pb2.CreateRequest) -> NewJob:
         reserve_ms=milliseconds(request.reserve_seconds),
         reserve_bytes=max(0, request.reserve_bytes),
         model=storable(request.model, 256),
+        webhook_url=request.webhook_url,
     )
 
 

@@ -57,6 +57,17 @@ def security_notice(recipient: str, what: str) -> Mail:
     )
 
 
+def webhook_disabled(recipient: str, url: str) -> Mail:
+    """Tells that a webhook was switched off."""
+    return Mail(
+        recipient,
+        "A webhook was switched off",
+        f"Your webhook at\n\n{url.partition('?')[0]}\n\ncould not be reached for long, so it was switched off. "
+        "Once the address works, switch it on again; what could not be delivered is among the dead letters and can "
+        "be sent again from there.\n",
+    )
+
+
 def _link(public_url: str, page: str, token: str) -> str:
     # In the fragment: it is sent to no server, kept in no log, and told to no other site.
     return f"{public_url.rstrip('/')}/{page}/#token={quote(token, safe='')}"

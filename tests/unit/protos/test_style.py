@@ -16,11 +16,13 @@ from protos.processing.v1 import processing_pb2
 from protos.users.v1 import (
     accounts_pb2,
     discovery_pb2,
+    exports_pb2,
     federation_pb2,
     jobs_pb2,
     notifications_pb2,
     social_pb2,
     tracks_pb2,
+    webhooks_pb2,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,6 +39,8 @@ FILES: list[FileDescriptor] = [
         notifications_pb2,
         social_pb2,
         tracks_pb2,
+        exports_pb2,
+        webhooks_pb2,
     )
 ]
 SNAKE = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")

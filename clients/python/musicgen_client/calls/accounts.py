@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import httpx
 
-from musicgen_client.calls.call import Call, given, path_to, read_nothing, reader_of
+from musicgen_client.calls.call import Call, given, once, path_to, read_nothing, reader_of
 from musicgen_client.errors import VerificationPendingError
 from musicgen_client.models import (
     ApiKey,
+    Export,
     FactorEnrolment,
     NewApiKey,
     Page,
@@ -168,3 +169,18 @@ def me() -> Call[User]:
 def usage() -> Call[Usage]:
     """How many seconds of audio were made, are held, and may still be asked for."""
     return Call("GET", path_to("users", "me", "usage"), reader_of(Usage))
+
+
+def start_export() -> Call[Export]:
+    """Have an archive made of everything that is yours; the one on its way, or of the last hour, if there is one."""
+    return Call("POST", path_to("users", "me", "export"), reader_of(Export), headers=once(None))
+
+
+def export() -> Call[Export]:
+    """How far that archive is."""
+    return Call("GET", path_to("users", "me", "export"), reader_of(Export))
+
+
+def export_path() -> str:
+    """Where the archive is fetched."""
+    return path_to("users", "me", "export", "file")

@@ -50,6 +50,7 @@ class GenerateOptions(TypedDict, total=False):
     continue_from_id: str
     continue_at: float
     count: int
+    webhook_url: str
 
 
 class GenerateRequest(GenerateOptions, total=False):
