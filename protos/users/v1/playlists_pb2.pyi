@@ -47,6 +47,8 @@ Global___PlaylistRole: _TypeAlias = PlaylistRole  # noqa: Y015
 
 @_typing.final
 class Playlist(_message.Message):
+    """Tracks in an order, as one caller sees them."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
@@ -140,6 +142,8 @@ Global___PlaylistTrack: _TypeAlias = PlaylistTrack  # noqa: Y015
 
 @_typing.final
 class PlaylistMember(_message.Message):
+    """Somebody whom the owner let in."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_ID_FIELD_NUMBER: _builtins.int
