@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from services.processing.analysis.request import MUSICAL, AnalyzeRequest
 from services.processing.jobs.kind import JobKind, Made, Wanted, Work
 from services.processing.jobs.parsing import validated
+from services.processing.jobs.sizes import PICTURE_BYTES, Sound
 from services.shared.errors import AppError, ErrorCode
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class AnalyzeKind:
     def wanted(self, request: BaseModel) -> Sequence[Wanted]:
         """The track."""
         return [Wanted(_checked(request).track_id)]
+
+    def written_bytes(self, request: BaseModel, sources: Mapping[str, Sound]) -> int:
+        """Curves and pictures."""
+        return PICTURE_BYTES
 
     def run(self, work: Work) -> Made:
         """Analyse in a thread. Raises UNSUPPORTED_MEDIA for what cannot be read. Silence is an answer, not an error."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from services.processing.conversion.request import ConvertRequest
 from services.processing.jobs.kind import Made, SourceTrack, Wanted, Work
 from services.processing.jobs.parsing import refused, validated
+from services.processing.jobs.sizes import Sound, converted_bytes
 from services.processing.media.formats import violations_of
 from services.shared.errors import AppError, ErrorCode
 
@@ -28,6 +29,10 @@ class ConvertKind:
     def wanted(self, request: ConvertRequest) -> Sequence[Wanted]:
         """The master."""
         return (Wanted(request.track_id),)
+
+    def written_bytes(self, request: ConvertRequest, sources: Mapping[str, Sound]) -> int:
+        """The file."""
+        return converted_bytes(sources[request.track_id], request.target)
 
     def run(self, work: Work) -> Made:
         """Write `audio.<format>`. Raises UNSUPPORTED_MEDIA, STORAGE_FULL."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.processing.jobs.kind import LicenceTerms, Made, NewTrack, Wanted, Work
 from services.processing.jobs.parsing import validated
+from services.processing.jobs.sizes import Sound, imported_bytes
 from services.shared.errors import AppError, ErrorCode
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class ImportKind:
     def wanted(self, request: ImportRequest) -> Sequence[Wanted]:
         """No track."""
         return ()
+
+    def written_bytes(self, request: ImportRequest, sources: Mapping[str, Sound]) -> int:
+        """The master."""
+        return imported_bytes(request.filename, request.size_bytes)
 
     def run(self, work: Work) -> Made:
         """Decode, check and keep losslessly. Raises UNSUPPORTED_MEDIA with what is wrong with the file."""

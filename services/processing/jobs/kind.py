@@ -13,6 +13,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
+from services.processing.jobs.sizes import Sound
+
 RequestT = TypeVar("RequestT", bound=BaseModel)
 
 Check = Callable[[], None]
@@ -154,6 +156,9 @@ class JobKind(Protocol):
 
     def wanted(self, request: Any) -> Sequence[Wanted]:
         """The tracks that the request needs; each is read with the caller's own rights."""
+
+    def written_bytes(self, request: Any, sources: Mapping[str, Sound]) -> int:
+        """About what the job will store, its sources known by track id (`jobs.sizes`)."""
 
     def run(self, work: Work) -> Made:
         """Do the work, in a thread. Raises `AppError` for what the caller can understand."""

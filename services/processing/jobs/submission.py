@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -58,7 +58,9 @@ class Submissions:
             queue=QUEUE,
             request_json=stored.to_json(),
             cost=1,
-            reserve_bytes=max(_bytes_of(sources), request.upload.size_bytes),
+            # The file that was sent lies there until the job has ended.
+            reserve_bytes=request.upload.size_bytes
+            + kind.written_bytes(asked, {source.track_id: source for source in sources}),
             idempotency=request.idempotency,
         )
         # Only a call with a key may be repeated by us: without one, a lost answer would make two jobs.
@@ -98,11 +100,6 @@ def _own_upload(upload: processing_pb2.Upload, kind: JobKind, caller: Principal)
     if not upload.object_key.startswith(f"{UPLOADS}/{caller.subject}/"):
         raise AppError.field("/upload", "The file has to be sent first.")
     return upload.object_key
-
-
-def _bytes_of(sources: Sequence[SourceRecord]) -> int:
-    """About what a new version of the longest source takes as FLAC: two of the three bytes of each sample."""
-    return max((int(item.duration_seconds * item.sample_rate_hz * item.channels * 2) for item in sources), default=0)
 
 
 def _object(text: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from services.processing.jobs.kind import JobKind, Made, NewTrack, SourceTrack, Wanted, Work
 from services.processing.jobs.parsing import validated
+from services.processing.jobs.sizes import Sound, version_bytes
 from services.processing.mastering.request import HIGHEST_LUFS, LOWEST_LUFS, MasterRequest
 from services.shared.errors import AppError, ErrorCode
 
@@ -36,6 +37,10 @@ class MasterKind:
         if asked.reference_track_id is not None:
             wanted.append(Wanted(asked.reference_track_id, pointer="/reference_track_id"))
         return wanted
+
+    def written_bytes(self, request: BaseModel, sources: Mapping[str, Sound]) -> int:
+        """Another version of the track."""
+        return version_bytes(sources[_checked(request).track_id])
 
     def run(self, work: Work) -> Made:
         """Master in a thread. Raises VALIDATION (silence, too short, surround), UNSUPPORTED_MEDIA, STORAGE_FULL."""

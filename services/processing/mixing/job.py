@@ -10,6 +10,8 @@ from typing import Any, Final
 import orjson
 
 from services.processing.jobs.kind import JobKind, Made, NewTrack, SourceTrack, Wanted, Work
+from services.processing.jobs.sizes import PAPER_BYTES, Sound, master_bytes
+from services.processing.mixing.limits import LONGEST_TAIL_SECONDS
 from services.processing.mixing.session import Clip, MixRequest
 from services.processing.mixing.session_rules import parse
 from services.shared.errors import AppError
@@ -18,6 +20,7 @@ ENGINE_REVISION: Final = "1"
 _MODEL: Final = "mixer"
 _MOST_THREADS: Final = 4
 _SESSION_FILE: Final = "session.json"
+_HIGHEST_RATE_HZ: Final = 48_000
 
 
 class Mix:
@@ -44,6 +47,15 @@ class Mix:
             Wanted(track_id, track_id in masters, tuple(stems[track_id]), pointer)
             for track_id, pointer in request.naming_pointers().items()
         ]
+
+    def written_bytes(self, request: MixRequest, sources: Mapping[str, Sound]) -> int:
+        """A stereo master from the song's beginning to where the last clip ends, with the longest tail."""
+        ends = (_end(clip, sources[str(clip.track_id)]) for _, clip in request.pointed_clips())
+        tail = LONGEST_TAIL_SECONDS if request.tail is None else request.tail
+        seconds = max(ends) + tail
+        if request.range is not None:
+            seconds = min(seconds, request.range.end or seconds) - request.range.start
+        return master_bytes(seconds, request.sample_rate or _HIGHEST_RATE_HZ, 2) + PAPER_BYTES
 
     def run(self, work: Work) -> Made:
         """Render the session into a track whose spec holds it, so that it can be rendered again."""
@@ -82,6 +94,13 @@ class Mix:
             spec={"session": document},
         )
         return Made(rendered.result(), (track,), {_SESSION_FILE: session})
+
+
+def _end(clip: Clip, source: Sound) -> float:
+    """Where a clip ends in the song, in seconds."""
+    if clip.length is not None:
+        return clip.start + clip.length
+    return clip.start + max(0.0, source.duration_seconds - clip.offset) * clip.stretch
 
 
 def _path_of(sources: Mapping[str, SourceTrack], pointer: str, clip: Clip) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from services.processing.jobs.kind import JobKind, LicenceTerms, Made, NewTrack, SourceTrack, Wanted, Work
+from services.processing.jobs.sizes import Sound, version_bytes
 from services.processing.separation import request as requests
 from services.processing.separation.catalogue import SEPARATORS
 from services.processing.separation.plan import Output, plan_karaoke, plan_outputs
@@ -38,6 +39,10 @@ class SeparateKind:
     def wanted(self, request: SeparateRequest) -> Sequence[Wanted]:
         """The track's master."""
         return (Wanted(request.track_id),)
+
+    def written_bytes(self, request: SeparateRequest, sources: Mapping[str, Sound]) -> int:
+        """A version of the track for each stem."""
+        return requests.track_count(request) * version_bytes(sources[request.track_id])
 
     def run(self, work: Work) -> Made:
         """See `JobKind.run`. One song at a time in a process: a network takes every core anyway."""

@@ -49,6 +49,14 @@ def parse(body: Mapping[str, Any]) -> SeparateRequest:
     return request
 
 
+def track_count(request: SeparateRequest) -> int:
+    """How many tracks it will make, the residual among them."""
+    if request.preset == "karaoke":
+        return 1
+    info = SEPARATORS[request.model]
+    return len(plan_outputs(info.stems, info.rest, request.stems, request.residual))
+
+
 def _violations(request: SeparateRequest) -> list[FieldViolation]:
     wrong = []
     if request.model not in SEPARATORS:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from services.processing.jobs.kind import Equipment, JobKind, Made, SourceTrack, Wanted, Work
+from services.processing.jobs.sizes import PAPER_BYTES, Sound
 from services.processing.transcription import request as requests
 from services.processing.transcription.request import TranscribeRequest
 from services.shared.errors import AppError, ErrorCode
@@ -49,6 +50,10 @@ class TranscribeKind:
         """The master for the tempo, and the stem or all stems."""
         stems = (request.stem,) if request.stem else None
         return (Wanted(request.track_id, master=True, stems=stems),)
+
+    def written_bytes(self, request: TranscribeRequest, sources: Mapping[str, Sound]) -> int:
+        """Two files of notes."""
+        return PAPER_BYTES
 
     def run(self, work: Work) -> Made:
         """See `JobKind.run`."""

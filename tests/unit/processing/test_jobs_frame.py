@@ -20,6 +20,7 @@ from services.processing.heavy_work import HeavyWork
 from services.processing.jobs import registry
 from services.processing.jobs.kind import Equipment, LicenceTerms, Made, NewTrack, Wanted, Work
 from services.processing.jobs.licences import merged
+from services.processing.jobs.sizes import Sound
 from services.processing.jobs.stored_request import StoredRequest, source_record
 from services.processing.media.measuring import SILENCE_DBTP, SILENCE_LUFS, measure
 from services.processing.scratch import Scratch
@@ -160,6 +161,9 @@ class _Louder:
 
     def wanted(self, request: _Request) -> Sequence[Wanted]:
         return (Wanted(request.track_id, stems=("bass",)),)
+
+    def written_bytes(self, request: _Request, sources: Mapping[str, Sound]) -> int:
+        return 0
 
     def run(self, work: Work) -> Made:
         source = work.sources[work.request.track_id]

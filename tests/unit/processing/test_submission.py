@@ -17,6 +17,8 @@ from services.shared.errors import AppError
 from services.shared.identity import Principal
 from services.user_management.jobs.wire import new_job
 
+SECONDS = 100.0
+VERSION = 100 * 44_100 * 2 * 2
 CALLER = Principal(subject="u1", kind="user")
 
 
@@ -25,9 +27,11 @@ class _Ledger:
 
     def __init__(self) -> None:
         self.taken: list[StoredRequest] = []
+        self.held_bytes = 0
 
     async def Create(self, request: jobs_pb2.CreateRequest, **_: Any) -> jobs_pb2.CreateResponse:  # noqa: N802
         new_job(request)
+        self.held_bytes = request.reserve_bytes
         self.taken.append(StoredRequest.from_json(request.request_json))
         return jobs_pb2.CreateResponse()
 
@@ -35,18 +39,26 @@ class _Ledger:
         content = tracks_pb2.TrackContent(
             title="t" * 200,
             prompt="p" * 1_000,
+            duration_seconds=SECONDS,
+            sample_rate_hz=44_100,
+            channels=2,
             master_object_key="jobs/j/1/master.flac",
             stems=[tracks_pb2.Stem(name=name, object_key=f"jobs/j/1/{name}.flac") for name in ("drums", "vocals")],
         )
         return tracks_pb2.GetTrackResponse(track=tracks_pb2.Track(id=request.track_id, content=content))
 
 
-async def _stored(kind: str, body: dict[str, Any]) -> StoredRequest:
+async def _submitted(kind: str, body: dict[str, Any]) -> _Ledger:
     ledger = _Ledger()
-    upload = processing_pb2.Upload(object_key="uploads/u1/f") if kind == "import" else None
+    size = body.get("size_bytes", 0)
+    upload = processing_pb2.Upload(object_key="uploads/u1/f", size_bytes=size) if kind == "import" else None
     request = processing_pb2.SubmitRequest(kind=kind, request_json=orjson.dumps(body).decode(), upload=upload)
     await Submissions(ledger, ledger).create(request, CALLER)  # type: ignore[arg-type]
-    [found] = ledger.taken
+    return ledger
+
+
+async def _stored(kind: str, body: dict[str, Any]) -> StoredRequest:
+    [found] = (await _submitted(kind, body)).taken
     return found
 
 
@@ -102,3 +114,40 @@ async def test_largest_session_that_the_rules_allow_is_taken() -> None:
 async def test_request_beyond_its_length_is_refused_in_words() -> None:
     with pytest.raises(AppError, match="1,024 KiB"):
         await _stored("mix", {"tracks": [{"track_id": "a"}], "title": "ö" * (LONGEST_REQUEST // 2)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "held"),
+    [
+        ("separate", {"track_id": "a"}, 2 * VERSION),
+        ("separate", {"track_id": "a", "model": "htdemucs_6s", "residual": "stem"}, 7 * VERSION),
+        ("separate", {"track_id": "a", "preset": "karaoke"}, VERSION),
+        ("separate", {"track_id": "a", "stems": ["vocals"]}, VERSION),
+        ("master", {"track_id": "a", "reference_track_id": "b"}, VERSION),
+        ("convert", {"track_id": "a", "format": "wav", "bit_depth": 32, "sample_rate": 96_000}, 100 * 96_000 * 2 * 4),
+        ("convert", {"track_id": "a", "format": "flac"}, VERSION),
+        ("convert", {"track_id": "a", "format": "mp3", "bitrate": 128_000}, 100 * 16_000),
+        ("import", {"filename": "a.WAV", "size_bytes": 1_000_000}, 2 * 1_000_000),
+        ("import", {"filename": "a.mp3", "size_bytes": 1_000_000}, 9 * 1_000_000),
+        ("transcribe", {"track_id": "a"}, 1 << 20),
+        ("analyze", {"track_id": "a"}, 4 << 20),
+    ],
+)
+async def test_as_much_is_held_as_the_job_will_write(kind: str, body: dict[str, Any], held: int) -> None:
+    assert (await _submitted(kind, body)).held_bytes == held
+
+
+@pytest.mark.parametrize(
+    ("session", "seconds"),
+    [
+        ({"tracks": [{"track_id": "a"}]}, SECONDS + 30),
+        ({"tracks": [{"track_id": "a", "start": 7_000, "stretch": 2, "offset": 50}], "tail": 0}, 7_100),
+        ({"tracks": [{"track_id": "a", "loop": True, "length": 3_600}], "tail": 10}, 3_610),
+        ({"tracks": [{"track_id": "a", "offset": 500}], "tail": 0}, 0),
+        ({"tracks": [{"track_id": "a"}], "tail": 0, "range": {"start": 20, "end": 50}}, 30),
+        ({"tracks": [{"track_id": "a"}], "tail": 0, "range": {"start": 500}}, 0),
+    ],
+)
+async def test_a_mix_holds_what_its_song_will_be_long(session: dict[str, Any], seconds: float) -> None:
+    held = (await _submitted("mix", session)).held_bytes
+    assert held == pytest.approx(seconds * 48_000 * 2 * 2 + (1 << 20))
