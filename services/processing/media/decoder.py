@@ -26,7 +26,7 @@ REFUSED: Final = 3
 
 _BLOCK_FRAMES: Final = 65_536
 _CONTAINERS: Final = {
-    "WAV": {"WAV", "WAVEX", "RF64"},
+    "WAV": {"WAV", "WAVEX", "RF64", "W64"},
     "AIFF": {"AIFF"},
     "FLAC": {"FLAC"},
     "OGG": {"OGG"},

@@ -30,6 +30,9 @@ from services.shared.errors import AppError, ErrorCode
 # soxr's 28 and 20 bits: a lossy format hides what lies below the latter.
 _RESAMPLER_QUALITY: Final = {True: "VHQ", False: "HQ"}
 
+# RIFF counts its bytes in 32 bits. What may not fit, words and headers included, is written as RF64 (EBU Tech 3306).
+LARGEST_RIFF_BYTES: Final = (1 << 32) - (1 << 20)
+
 NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 Progress = Callable[[float], None]
@@ -82,7 +85,7 @@ def encode(
             "w",
             samplerate=rate_hz,
             channels=info.channels,
-            format=target.format.container,
+            format=container_of(target, round(info.frames * rate_hz / info.sample_rate_hz) * info.channels),
             subtype=subtype_of(target),
             compression_level=compression_level(target, rate_hz, info.channels),
             bitrate_mode="CONSTANT" if target.format.name == "mp3" else None,
@@ -100,6 +103,13 @@ def encode(
     if target.format.container == "OGG":
         fix_serial(target_path)
     return Encoded(written, rate_hz, info.channels)
+
+
+def container_of(target: Target, samples: int) -> str:
+    """libsndfile's name of the container for so many samples."""
+    if target.format.container != "WAV":
+        return target.format.container
+    return "RF64" if samples * (target.bit_depth or 16) // 8 > LARGEST_RIFF_BYTES else "WAV"
 
 
 def _conversion(target: Target, info: SourceInfo, rate_hz: int) -> Callable[[Block], NDArray[Any]]:

@@ -41,6 +41,9 @@ _FOREIGN: Final = (
     (b"{", "a text document"),
 )
 
+# Sony's Wave64: a GUID where RIFF has four letters, and lengths of 64 bits.
+_WAVE64: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+
 # ISO/IEC 11172-3 §2.4.2.3: version and layer bits that are reserved, or no layer III.
 _MPEG_SYNC: Final = 0xFFE0
 
@@ -67,6 +70,8 @@ def sniff(path: Path) -> Sniffed:
         kind = head[:4]
         if kind in (b"RIFF", b"RF64", b"RIFX") and head[8:12] == b"WAVE":
             return Sniffed("WAV", missing_bytes=_missing_chunks(file, size, "little" if kind != b"RIFX" else "big"))
+        if head.startswith(_WAVE64):
+            return Sniffed("WAV", missing_bytes=_missing_of_wave64(file, size))
         if kind == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
             return Sniffed("AIFF", missing_bytes=_missing_chunks(file, size, "big"))
         if kind == b"fLaC":
@@ -105,16 +110,39 @@ def _is_mpeg_frame(head: bytes) -> bool:
 
 def _missing_chunks(file: BinaryIO, size: int, order: str) -> int:
     """How far the sound of a RIFF or AIFF file reaches beyond its end."""
-    position = 12
+    position, long_length = 12, None
     for _ in range(_MOST_CHUNKS):
         file.seek(position)
-        head = file.read(8)
+        # Of RF64's first chunk, "ds64", the lengths of the file and of its sound (EBU Tech 3306 §3.5).
+        head = file.read(24)
         if len(head) < 8:
             return 0
-        length = struct.unpack("<I" if order == "little" else ">I", head[4:])[0]
+        if head[:4] == b"ds64" and len(head) == 24:
+            long_length = struct.unpack("<Q", head[16:])[0]
+        length = struct.unpack("<I" if order == "little" else ">I", head[4:8])[0]
         if head[:4] in (b"data", b"SSND"):
+            if long_length is not None and length == 0xFFFF_FFFF:
+                return max(0, position + 8 + long_length - size)
             return 0 if length in _UNKNOWN_SIZES else max(0, position + 8 + length - size)
         position += 8 + length + length % 2
+    return 0
+
+
+def _missing_of_wave64(file: BinaryIO, size: int) -> int:
+    """How far the sound of a Wave64 file reaches beyond its end. Lengths include the chunk's own head of 24 bytes."""
+    position = 40
+    for _ in range(_MOST_CHUNKS):
+        if position > size:
+            return 0
+        file.seek(position)
+        head = file.read(24)
+        if len(head) < 24:
+            return 0
+        length = struct.unpack("<Q", head[16:])[0]
+        if head[:4] == b"data":
+            return max(0, position + length - size)
+        # Chunks begin at multiples of eight.
+        position += max(24, -(-length // 8) * 8)
     return 0
 
 

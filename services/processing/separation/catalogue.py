@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ RESIDUAL: Final = "residual"
 
 DEFAULT_MODEL: Final = "spleeter-2stems"
 HYBRID: Final = "hybrid"
+ROFORMERS: Final = ("roformer-vocals", "roformer-4stems")
 
 _FOUR: Final = ("drums", "bass", OTHER, VOCALS)
 
@@ -22,7 +24,7 @@ class SeparatorInfo:
     """One separator. `stems` are in the model's order; `licence` is that of its weights, an SPDX id or a plain name.
 
     `assets` are names in `configs/assets.yaml`, fetched when they are first needed; a separator without any is put into
-    `<models_dir>/separation/` by an operator, or is made of `members`.
+    `<models_dir>/separation/` by an operator, or is made of `members`, and of `guests` where their weights are given.
     """
 
     id: str
@@ -32,6 +34,7 @@ class SeparatorInfo:
     commercial_use: bool
     assets: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
 
     @property
     def rest(self) -> str:
@@ -72,14 +75,42 @@ SEPARATORS: Final[dict[str, SeparatorInfo]] = {
             commercial_use=True,
         ),
         SeparatorInfo(
+            id=ROFORMERS[0],
+            title="RoFormer: vocals and accompaniment, a checkpoint of yours",
+            stems=(VOCALS, ACCOMPANIMENT),
+            licence="a checkpoint of unknown licence",
+            commercial_use=False,
+        ),
+        SeparatorInfo(
+            id=ROFORMERS[1],
+            title="RoFormer: four stems, a checkpoint of yours",
+            stems=_FOUR,
+            licence="a checkpoint of unknown licence",
+            commercial_use=False,
+        ),
+        SeparatorInfo(
             id=HYBRID,
             title="Spleeter and Demucs together, refined",
             stems=_FOUR,
             licence="MIT",
             commercial_use=True,
             members=(DEFAULT_MODEL, "htdemucs"),
+            guests=ROFORMERS,
         ),
     )
 }
+
+
+def ensemble(weights: Mapping[str, Mapping[str, float]] | None) -> tuple[str, ...]:
+    """The members of the hybrid that count for a stem: the usual ones for stems without weights of their own."""
+    info, named = SEPARATORS[HYBRID], weights or {}
+    usual = set(info.stems) - set(named)
+    return tuple(
+        member
+        for member in (*info.members, *info.guests)
+        if any(by_member.get(member, 0.0) > 0 for by_member in named.values())
+        or (member in info.members and usual & set(SEPARATORS[member].stems))
+    )
+
 
 STEMS: Final = tuple(dict.fromkeys(stem for info in SEPARATORS.values() for stem in info.stems))

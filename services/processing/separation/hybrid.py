@@ -72,8 +72,9 @@ class Hybrid:
 
 def _shares(stem: str, members: Mapping[str, Separator], asked: Mapping[str, float] | None) -> list[float]:
     """How much each stem of each member counts for `stem`; they sum to 1."""
-    usual = _VOCAL_WEIGHTS if stem == VOCALS else {}
-    weights = {name: (asked.get(name, 0.0) if asked else usual.get(name, 1.0)) for name in members}
+    # Guests count only where they are asked to.
+    usual = _VOCAL_WEIGHTS if stem == VOCALS else dict.fromkeys(_VOCAL_WEIGHTS, 1.0)
+    weights = {name: (asked if asked else usual).get(name, 0.0) for name in members}
     row = [weights[name] if each == stem else 0.0 for name, member in members.items() for each in member.stems]
     return [value / sum(row) for value in row]
 

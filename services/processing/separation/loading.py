@@ -11,9 +11,10 @@ import torch
 
 from services.processing.jobs.kind import Equipment
 from services.processing.networks import fetch_files
-from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS
+from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, ROFORMERS, SEPARATORS, ensemble
 from services.processing.separation.demucs import Demucs, find_bag, load_bag
 from services.processing.separation.hybrid import Hybrid
+from services.processing.separation.roformer import SUFFIXES, RoFormerSeparator, find_checkpoint, load_checkpoint
 from services.processing.separation.separator import Check, Separator
 from services.processing.separation.spleeter import Spleeter
 from services.shared.assets.store import AssetStore, sha256_of
@@ -48,8 +49,13 @@ def load_separator(
         check()
         return Spleeter.load(vocals, accompaniment, device)
     if model == HYBRID:
-        members = {member: load_separator(member, None, equipment, check, progress) for member in info.members}
+        members = {name: load_separator(name, None, equipment, check, progress) for name in ensemble(weights)}
         return Hybrid(members, info.stems, weights or {})
+    if model in ROFORMERS:
+        weights_file, config_file = _roformer_files(model, equipment)
+        check()
+        checkpoint = load_checkpoint(weights_file, config_file, info.stems)
+        return RoFormerSeparator(checkpoint, _revision([weights_file, config_file]), device)
     files, shares = _bag_files(model, equipment, check, progress)
     demucs = Demucs(load_bag(files, shares), _revision(files), device)
     if set(demucs.stems) != set(info.stems):
@@ -75,6 +81,16 @@ def _bag_files(
     where = f"{FOLDER}/{model}.safetensors, or the whole published folder as {FOLDER}/{model}"
     message = f"{SEPARATORS[model].title} is not installed: put its safetensors into the models folder as {where}."
     raise AppError(ErrorCode.MODEL_NOT_INSTALLED, f"{message} {_GUIDE}", folder=str(folder))
+
+
+def _roformer_files(model: str, equipment: Equipment) -> tuple[Path, Path]:
+    folder = equipment.models_dir / FOLDER
+    found = find_checkpoint(folder, model)
+    if found is None:
+        where = " and ".join(f"{FOLDER}/{model}{suffix}" for suffix in SUFFIXES)
+        message = f"No checkpoint of a RoFormer is installed: put its weights and its YAML there as {where}."
+        raise AppError(ErrorCode.MODEL_NOT_INSTALLED, f"{message} {_GUIDE}", folder=str(folder))
+    return found
 
 
 def _revision(files: Sequence[Path]) -> str:

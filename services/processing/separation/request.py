@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.processing.jobs.parsing import refused, validated
-from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS, VOCALS
+from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, SEPARATORS
 from services.processing.separation.plan import ResidualPolicy, plan_karaoke, plan_outputs
 from services.shared.errors import AppError, FieldViolation
 
@@ -85,16 +85,17 @@ def _weight_violations(request: SeparateRequest) -> list[FieldViolation]:
         return []
     if request.model != HYBRID:
         return [FieldViolation("/weights", "Only the hybrid has weights.")]
-    members = SEPARATORS[HYBRID].members
+    members = (*SEPARATORS[HYBRID].members, *SEPARATORS[HYBRID].guests)
     wrong = []
     for stem, by_member in request.weights.items():
         pointer = f"/weights/{stem}"
         if stem not in SEPARATORS[HYBRID].stems:
             wrong.append(FieldViolation(pointer, f"Choose stems from {', '.join(SEPARATORS[HYBRID].stems)}."))
         elif not by_member or not set(by_member) <= set(members):
-            wrong.append(FieldViolation(pointer, f"Give weights to {' and '.join(members)}."))
+            wrong.append(FieldViolation(pointer, f"Give weights to some of {', '.join(members)}."))
         elif sum(by_member.values()) <= 0:
             wrong.append(FieldViolation(pointer, "One weight has to be above 0."))
-        elif stem != VOCALS and by_member.get("htdemucs", 0) <= 0:
-            wrong.append(FieldViolation(pointer, "Only htdemucs knows this stem; give it a weight above 0."))
+        elif not any(by_member.get(member, 0) > 0 and stem in SEPARATORS[member].stems for member in members):
+            able = " or ".join(member for member in members if stem in SEPARATORS[member].stems)
+            wrong.append(FieldViolation(pointer, f"Only {able} know this stem; give one a weight above 0."))
     return wrong

@@ -13,11 +13,13 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from services.processing.media import encoding
 from services.processing.media.cancellation import Cancellation, WorkCancelled
 from services.processing.media.encoding import encode
 from services.processing.media.formats import (
     DERIVATIVES,
     FORMATS,
+    BitDepth,
     Target,
     compression_level,
     format_of,
@@ -354,3 +356,27 @@ def test_compression_level_stays_in_its_range() -> None:
             assert level is not None
             assert 0.0 <= level < 1.0
     assert compression_level(DERIVATIVES["wav"], 44_100, 2) is None
+
+
+@pytest.mark.parametrize("depth", [16, 24, 32])
+def test_wav_that_outgrows_32_bits_is_rf64_with_the_same_samples(
+    depth: BitDepth, master: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Target(FORMATS["wav"], bit_depth=depth)
+    tags = {"title": "Rain"}
+    encode(master, tmp_path / "small.wav", target, check=lambda: None, tags=tags)
+    monkeypatch.setattr(encoding, "LARGEST_RIFF_BYTES", 100_000)
+    encode(master, tmp_path / "large.wav", target, check=lambda: None, tags=tags)
+    assert (tmp_path / "small.wav").read_bytes()[:4] == b"RIFF"
+    assert (tmp_path / "large.wav").read_bytes()[:4] == b"RF64"
+    small, large = (soundfile.read(tmp_path / name, dtype="float32")[0] for name in ("small.wav", "large.wav"))
+    assert np.array_equal(small, large)
+    assert inspect(tmp_path / "large.wav").frames == len(small)
+
+
+def test_only_what_may_not_fit_is_rf64() -> None:
+    frames = encoding.LARGEST_RIFF_BYTES // 4
+    assert encoding.container_of(Target(FORMATS["wav"], bit_depth=16), 2 * frames) == "WAV"
+    assert encoding.container_of(Target(FORMATS["wav"], bit_depth=16), 2 * frames + 1) == "RF64"
+    assert encoding.container_of(Target(FORMATS["wav"], bit_depth=32), frames + 1) == "RF64"
+    assert encoding.container_of(Target(FORMATS["flac"]), 100 * frames) == "FLAC"

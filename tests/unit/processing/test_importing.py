@@ -193,3 +193,23 @@ def test_child_refuses_what_it_was_not_made_for(good: dict[str, bytes], tmp_path
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return write_good(tmp_path_factory.mktemp("good"))
+
+
+@pytest.mark.parametrize(("container", "subtype"), [("RF64", "PCM_24"), ("W64", "PCM_16"), ("W64", "FLOAT")])
+def test_containers_for_more_than_4_gib_are_taken(container: str, subtype: str, tmp_path: Path) -> None:
+    path = tmp_path / "sent"
+    samples = np.random.default_rng(3).uniform(-0.5, 0.5, (30_000, 2))
+    soundfile.write(path, samples, 48_000, format=container, subtype=subtype)
+    kept = keep(path, tmp_path / "master.flac", lambda: None, lambda _: None)
+    assert (kept.head.container, kept.frames) == ("WAV", 30_000)
+    assert np.allclose(soundfile.read(kept.path)[0], samples, atol=2.0**-15)
+    path.write_bytes(path.read_bytes()[:-20_000])
+    with pytest.raises(AppError, match="ends early"):
+        keep(path, tmp_path / "again.flac", lambda: None, lambda _: None)
+
+
+@pytest.mark.parametrize("length", [0, 1, 24, 1 << 32, (1 << 63) - 1, (1 << 64) - 1])
+def test_wave64_with_lengths_of_nonsense_is_looked_at_and_no_more(length: int, tmp_path: Path) -> None:
+    head = bytes.fromhex("726966662e91cf11a5d628db04c10000") + b"\xff" * 8 + b"wave" + b"\0" * 12
+    (tmp_path / "sent").write_bytes(head + b"junk" + b"\0" * 12 + length.to_bytes(8, "little") + b"\0" * 100)
+    assert sniff(tmp_path / "sent").container == "WAV"
