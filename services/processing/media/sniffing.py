@@ -110,7 +110,8 @@ def _is_mpeg_frame(head: bytes) -> bool:
 
 def _missing_chunks(file: BinaryIO, size: int, order: str) -> int:
     """How far the sound of a RIFF or AIFF file reaches beyond its end."""
-    position, long_length = 12, None
+    position = 12
+    long_length: int | None = None
     for _ in range(_MOST_CHUNKS):
         file.seek(position)
         # Of RF64's first chunk, "ds64", the lengths of the file and of its sound (EBU Tech 3306 §3.5).
@@ -118,7 +119,7 @@ def _missing_chunks(file: BinaryIO, size: int, order: str) -> int:
         if len(head) < 8:
             return 0
         if head[:4] == b"ds64" and len(head) == 24:
-            long_length = struct.unpack("<Q", head[16:])[0]
+            long_length = int.from_bytes(head[16:], "little")
         length = struct.unpack("<I" if order == "little" else ">I", head[4:8])[0]
         if head[:4] in (b"data", b"SSND"):
             if long_length is not None and length == 0xFFFF_FFFF:
@@ -138,7 +139,7 @@ def _missing_of_wave64(file: BinaryIO, size: int) -> int:
         head = file.read(24)
         if len(head) < 24:
             return 0
-        length = struct.unpack("<Q", head[16:])[0]
+        length = int.from_bytes(head[16:], "little")
         if head[:4] == b"data":
             return max(0, position + length - size)
         # Chunks begin at multiples of eight.

@@ -119,7 +119,7 @@ class _BandSplit(nn.Module):
         self.to_features = nn.ModuleList(nn.Sequential(_Norm(size), nn.Linear(size, width)) for size in sizes)
 
     def forward(self, values: Tensor) -> Tensor:
-        parts = zip(torch.split(values, self._sizes, dim=-1), self.to_features, strict=True)
+        parts = zip(torch.split(values, list(self._sizes), dim=-1), self.to_features, strict=True)
         return torch.stack([feature(part) for part, feature in parts], dim=-2)
 
 
