@@ -15,7 +15,19 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SCRIPT_BUDGET_BYTES = 250 * 1024
-PAGES = ("/", "/create/", "/library/", "/track/?id={track}", "/studio/", "/studio/?track={track}", "/settings/")
+PAGES = (
+    "/",
+    "/create/",
+    "/library/",
+    "/track/?id={track}",
+    "/studio/",
+    "/studio/?track={track}",
+    "/settings/",
+    "/community/",
+    "/person/?name={name}",
+    "/playlists/",
+    "/playlist/?id=gone",
+)
 OPEN_PAGES = (
     "/",
     "/sign-in/",
@@ -58,7 +70,7 @@ def test_axe_finds_nothing_serious_on_the_pages_of_a_member(member: Visitor, tra
     member.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     found = {}
     for path in PAGES:
-        settle(member, path.format(track=track))
+        settle(member, path.format(track=track, name=member.username))
         found[path] = violations(member)
     assert found == {path: [] for path in PAGES}
 
@@ -91,7 +103,7 @@ def test_nothing_is_wider_than_a_phone(member: Visitor, track: str) -> None:
     member.page.set_viewport_size({"width": 360, "height": 740})
     wide = {}
     for path in PAGES:
-        settle(member, path.format(track=track))
+        settle(member, path.format(track=track, name=member.username))
         wide[path] = member.page.evaluate("document.documentElement.scrollWidth")
     member.page.set_viewport_size(size or {"width": 1280, "height": 720})
     assert wide == dict.fromkeys(PAGES, 360)

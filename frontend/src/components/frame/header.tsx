@@ -5,6 +5,7 @@ import { usePathname } from "next/navigation";
 import { Search } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { AccountMenu } from "./account-menu";
+import { Bell } from "./bell";
 import { Logo } from "./logo";
 import { ButtonLink } from "@/components/ui/button";
 import { useSession } from "@/lib/session";
@@ -15,6 +16,7 @@ export const PLACES = [
   { href: "/create/", name: "create" },
   { href: "/studio/", name: "studio" },
   { href: "/library/", name: "library" },
+  { href: "/community/", name: "community" },
 ] as const;
 
 /** The top of every page. */
@@ -71,7 +73,10 @@ export function Header() {
             </button>
           )}
           {user ? (
-            <AccountMenu user={user} />
+            <>
+              <Bell />
+              <AccountMenu user={user} />
+            </>
           ) : (
             !loading && (
               <>

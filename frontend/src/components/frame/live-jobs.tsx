@@ -1,8 +1,9 @@
 "use client";
 
-import { useQueryClient } from "@tanstack/react-query";
+import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { onSignedOut } from "@/lib/api/client";
+import { social } from "@/lib/community";
 import { applyChange } from "@/lib/live/cached-jobs";
 import { LiveFeed } from "@/lib/live/feed";
 import { isActive, keys, playableTrack, useTakes } from "@/lib/music";
@@ -10,6 +11,12 @@ import { answer, api } from "@/lib/api/client";
 import { useSession } from "@/lib/session";
 import { useLivePeaks } from "@/stores/live-peaks";
 import { usePlayer } from "@/stores/player";
+
+/** Ask anew for the news, and for what they are about where it is in view. */
+function refreshNews(queries: QueryClient): Promise<unknown> {
+  const about = [social.unread, social.notifications, ["comments"], ["track"]];
+  return Promise.all(about.map((queryKey) => queries.invalidateQueries({ queryKey })));
+}
 
 /**
  * Keeps the takes fresh on whatever page one is: over the WebSocket, or by asking when that does not come up. Sees to it that
@@ -30,7 +37,11 @@ export function LiveJobs() {
     const feed = new LiveFeed({
       url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/ws`,
       onJob: (id, change) => applyChange(queries, id, change),
-      onGap: () => void queries.invalidateQueries({ queryKey: keys.jobs }),
+      onNotification: () => void refreshNews(queries),
+      onGap: () => {
+        void queries.invalidateQueries({ queryKey: keys.jobs });
+        void refreshNews(queries);
+      },
       poll: () => void queries.invalidateQueries({ queryKey: keys.jobs }),
     });
     feeds.current = feed;

@@ -1,7 +1,17 @@
 "use client";
 
 import { useRouter } from "next/navigation";
-import { AudioLines, LibraryBig, Music, Search, Settings, SlidersVertical, type LucideIcon } from "lucide-react";
+import {
+  AudioLines,
+  LibraryBig,
+  ListMusic,
+  Music,
+  Search,
+  Settings,
+  SlidersVertical,
+  UsersRound,
+  type LucideIcon,
+} from "lucide-react";
 import { useId, useMemo, useState, type KeyboardEvent } from "react";
 import { useTranslations } from "use-intl";
 import { Modal } from "@/components/ui/modal";
@@ -26,6 +36,8 @@ export default function Palette() {
       { id: "create", name: t("create"), href: "/create/", sign: AudioLines },
       { id: "studio", name: t("studio"), href: "/studio/", sign: SlidersVertical },
       { id: "library", name: t("library"), href: "/library/", sign: LibraryBig },
+      { id: "playlists", name: t("playlists"), href: "/playlists/", sign: ListMusic },
+      { id: "community", name: t("community"), href: "/community/", sign: UsersRound },
       { id: "settings", name: t("settings"), href: "/settings/", sign: Settings },
     ];
     const wanted = text.trim().toLowerCase();

@@ -2,11 +2,11 @@
 
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { AudioLines, LibraryBig, SlidersVertical } from "lucide-react";
+import { AudioLines, LibraryBig, SlidersVertical, UsersRound } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { PLACES } from "./header";
 
-const SIGNS = { create: AudioLines, studio: SlidersVertical, library: LibraryBig };
+const SIGNS = { create: AudioLines, studio: SlidersVertical, library: LibraryBig, community: UsersRound };
 
 /** The places, under the thumb, on phones. */
 export function TabBar() {
@@ -17,7 +17,7 @@ export function TabBar() {
       aria-label={t("places")}
       className="border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] md:hidden"
     >
-      <ul className="grid grid-cols-3">
+      <ul className="grid grid-cols-4">
         {PLACES.map(({ href, name }) => {
           const Sign = SIGNS[name];
           const here = path.startsWith(href.slice(0, -1));

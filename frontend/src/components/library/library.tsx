@@ -1,7 +1,7 @@
 "use client";
 
-import { LayoutGrid, List, Search, Trash2, X } from "lucide-react";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { LayoutGrid, List, ListMusic, Search, Trash2, X } from "lucide-react";
+import { useEffect, useMemo, useState } from "react";
 import { useTranslations } from "use-intl";
 import { TrackRow } from "./track-row";
 import { TrackTile } from "./track-tile";
@@ -9,6 +9,7 @@ import { Upload } from "./upload";
 import { MembersOnly } from "@/components/frame/members-only";
 import { Button, ButtonLink, IconButton } from "@/components/ui/button";
 import { inputClass } from "@/components/ui/field";
+import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import type { Track } from "@/lib/api/client";
 import { useDeleteTracks } from "@/lib/delete-tracks";
@@ -63,6 +64,10 @@ function Shelves() {
       <div className="flex flex-wrap items-end gap-x-6 gap-y-4">
         <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
         <div className="ml-auto flex flex-wrap items-center gap-2 max-sm:w-full">
+          <ButtonLink href="/playlists/">
+            <ListMusic size={16} aria-hidden />
+            {t("playlists")}
+          </ButtonLink>
           <Upload />
           <label className="relative flex-1 max-sm:order-last max-sm:basis-full sm:w-72">
             <span className="sr-only">{t("search")}</span>
@@ -196,31 +201,6 @@ function Waiting() {
       {Array.from({ length: 8 }, (_, at) => (
         <Skeleton key={at} className="h-[72px]" />
       ))}
-    </div>
-  );
-}
-
-/** Loads the next page when it comes into view, or is pressed. */
-function More({ load, loading }: { load: () => void; loading: boolean }) {
-  const t = useTranslations("library");
-  const place = useRef<HTMLDivElement>(null);
-  const latest = useRef(load);
-  useEffect(() => {
-    latest.current = load;
-  });
-  useEffect(() => {
-    const watcher = new IntersectionObserver(
-      (entries) => entries.some((entry) => entry.isIntersecting) && latest.current(),
-      { rootMargin: "600px" },
-    );
-    watcher.observe(place.current!);
-    return () => watcher.disconnect();
-  }, []);
-  return (
-    <div ref={place} className="mt-6 text-center">
-      <Button onClick={load} disabled={loading}>
-        {t("more")}
-      </Button>
     </div>
   );
 }

@@ -2,6 +2,7 @@
 
 import Link from "next/link";
 import { Pause, Play } from "lucide-react";
+import type { ReactNode } from "react";
 import { useTranslations } from "use-intl";
 import { Cover } from "@/components/ui/cover";
 import type { Track } from "@/lib/api/client";
@@ -9,8 +10,8 @@ import { clock, tempo } from "@/lib/format";
 import { trackHref } from "@/lib/music";
 import { usePlayer } from "@/stores/player";
 
-/** A track as a record on the shelf. */
-export function TrackTile({ track, onPlay }: { track: Track; onPlay: () => void }) {
+/** A track as a record on the shelf; what is given as children stands below its name. */
+export function TrackTile({ track, onPlay, children }: { track: Track; onPlay: () => void; children?: ReactNode }) {
   const t = useTranslations("library");
   const isOn = usePlayer((player) => player.queue[player.index]?.id === track.id);
   const playing = usePlayer((player) => player.playing) && isOn;
@@ -42,6 +43,7 @@ export function TrackTile({ track, onPlay }: { track: Track; onPlay: () => void 
       >
         {track.title}
       </Link>
+      {children}
       <p className="tabular mt-0.5 text-sm text-muted">
         {[clock(track.duration), track.bpm && `${tempo(track.bpm)} bpm`].filter(Boolean).join(" · ")}
       </p>

@@ -24,10 +24,10 @@ export function useQueryValue(name: string): string | undefined {
 /** The page of one track. */
 export function TrackPage() {
   const id = useQueryValue("id");
-  return <MembersOnly>{() => <Loaded id={id} />}</MembersOnly>;
+  return <MembersOnly>{(user) => <Loaded id={id} me={user.username} />}</MembersOnly>;
 }
 
-function Loaded({ id }: { id: string | undefined }) {
+function Loaded({ id, me }: { id: string | undefined; me: string }) {
   const t = useTranslations("track");
   const track = useTrack(id);
   const missing = !id || (track.error instanceof ProblemError && track.error.status < 500 && track.error.status > 0);
@@ -44,5 +44,5 @@ function Loaded({ id }: { id: string | undefined }) {
         <Skeleton className="h-56" />
       </div>
     );
-  return <TrackView track={track.data} />;
+  return <TrackView track={track.data} me={me} />;
 }

@@ -1,5 +1,6 @@
 "use client";
 
+import Link from "next/link";
 import { Pause, Play } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { Downloads } from "./downloads";
@@ -11,6 +12,9 @@ import { SeparateCard } from "./separate-card";
 import { useStemLayers } from "./use-stem-layers";
 import { TitleEditor } from "./title-editor";
 import { TagEditor } from "./tag-editor";
+import { Comments } from "@/components/community/comments";
+import { LikeButton } from "@/components/community/like-button";
+import { PublishButton } from "@/components/community/publish-button";
 import { StemDots, TrackFacts } from "@/components/create/take-details";
 import { TrackMenu } from "@/components/library/track-menu";
 import { ButtonLink, buttonClass } from "@/components/ui/button";
@@ -18,12 +22,13 @@ import { Cover } from "@/components/ui/cover";
 import { Waveform } from "@/components/ui/waveform";
 import type { Track } from "@/lib/api/client";
 import { engine } from "@/lib/audio/player-engine";
+import { personHref } from "@/lib/community";
 import { useDeleteTracks } from "@/lib/delete-tracks";
 import { playableTrack, useWaveform } from "@/lib/music";
 import { usePlayer } from "@/stores/player";
 
-/** A track with everything that belongs to it. */
-export function TrackView({ track }: { track: Track }) {
+/** A track with everything that belongs to it. Somebody else's is heard, liked and talked about, not changed. */
+export function TrackView({ track, me }: { track: Track; me: string }) {
   const t = useTranslations("track");
   const player = usePlayer();
   const waveform = useWaveform(track.id, 1000);
@@ -31,18 +36,34 @@ export function TrackView({ track }: { track: Track }) {
   const remove = useDeleteTracks();
   const isOn = player.current()?.id === track.id;
   const playing = isOn && player.playing;
+  const mine = track.owner.username === me;
   return (
     <article className="mx-auto w-full max-w-[1120px] px-4 pb-20 pt-8 md:px-6 md:pt-14">
       <div className="grid gap-6 md:grid-cols-[240px_1fr] md:gap-10">
         <Cover seed={track.id} className="aspect-square w-full max-w-60 shadow-float max-md:max-w-40" />
         <div className="flex min-w-0 flex-col justify-end">
-          <TitleEditor track={track} />
+          {mine ? (
+            <TitleEditor track={track} />
+          ) : (
+            <>
+              <h1 className="line-clamp-3 break-words text-[clamp(28px,4.2vw,48px)] font-[680] leading-[1.05] tracking-[-0.035em]">
+                {track.title}
+              </h1>
+              <Link
+                prefetch={false}
+                href={personHref(track.owner.username)}
+                className="mt-2 font-semibold hover:underline"
+              >
+                {track.owner.username}
+              </Link>
+            </>
+          )}
           <p className="mt-3 max-w-[70ch] text-muted">“{track.prompt}”</p>
           <div className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-2">
             <TrackFacts track={track} />
             <StemDots stems={track.stems} />
           </div>
-          <TagEditor track={track} />
+          {mine && <TagEditor track={track} />}
           <div className="mt-6 flex flex-wrap items-center gap-2">
             <button
               type="button"
@@ -56,17 +77,23 @@ export function TrackView({ track }: { track: Track }) {
               )}
               {playing ? t("pause") : t("play")}
             </button>
-            {track.stems.length > 0 && (
+            <LikeButton track={track} className="h-12 border border-line px-4" />
+            {mine && <PublishButton track={track} />}
+            {mine && track.stems.length > 0 && (
               <ButtonLink size="large" className="max-sm:px-4" href={`/studio/?track=${track.id}`}>
                 {t("openStudio")}
               </ButtonLink>
             )}
             <TrackMenu
               track={track}
-              onDelete={() => {
-                remove([track]);
-                history.length > 1 ? history.back() : location.assign("/library/");
-              }}
+              onDelete={
+                mine
+                  ? () => {
+                      remove([track]);
+                      history.length > 1 ? history.back() : location.assign("/library/");
+                    }
+                  : undefined
+              }
             />
           </div>
         </div>
@@ -88,13 +115,14 @@ export function TrackView({ track }: { track: Track }) {
       <div className="mt-12 grid grid-cols-1 gap-x-12 gap-y-12 lg:grid-cols-[1fr_360px]">
         <div className="flex min-w-0 flex-col gap-12">
           {track.stems.length > 0 && <Stems track={track} />}
+          <Comments track={track} me={me} />
           <Facts track={track} />
         </div>
         <aside aria-label={t("aside")} className="flex flex-col gap-4">
           <LicenceCard track={track} />
           <Downloads track={track} />
-          {track.stems.length === 0 && <SeparateCard track={track} />}
-          {track.model === "mastering" ? <MasteredCard track={track} /> : <MasterCard track={track} />}
+          {mine && track.stems.length === 0 && <SeparateCard track={track} />}
+          {mine && (track.model === "mastering" ? <MasteredCard track={track} /> : <MasterCard track={track} />)}
         </aside>
       </div>
     </article>

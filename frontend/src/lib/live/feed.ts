@@ -3,10 +3,21 @@ import type { Job, JobStatus } from "@/lib/api/client";
 /** A job's event as the WebSocket carries it: the same types and data as the server-sent events. */
 export type JobMessage = { job_id: string; type: string; data: Record<string, unknown>; id?: string };
 
+/** Whether a text off the socket says that somebody did something with one's music. */
+export function isNotification(text: string): boolean {
+  try {
+    return (JSON.parse(text) as { type?: unknown } | null)?.type === "notification";
+  } catch {
+    return false;
+  }
+}
+
 type FeedOptions = {
   url: string;
   /** What changed of a job. */
   onJob: (jobId: string, change: Partial<Job>) => void;
+  /** Somebody did something that concerns one. */
+  onNotification?: () => void;
   /** Something may have been missed: the connection came up, or came up again. */
   onGap: () => void;
   /** Ask the server; called every `pollMilliseconds` while the socket is down and something is being made. */
@@ -102,6 +113,7 @@ export class LiveFeed {
       const message = typeof event.data === "string" ? readMessage(event.data) : null;
       const change = message && changeOf(message);
       if (message && change) this.options.onJob(message.job_id, change);
+      else if (typeof event.data === "string" && isNotification(event.data)) this.options.onNotification?.();
     };
     socket.onclose = () => {
       this.open = false;

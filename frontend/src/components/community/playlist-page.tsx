@@ -1,0 +1,225 @@
+"use client";
+
+import Link from "next/link";
+import { ArrowDown, ArrowUp, Globe, Lock, Pause, Play, Trash2, X } from "lucide-react";
+import { useState } from "react";
+import { useTranslations } from "use-intl";
+import { toast } from "sonner";
+import { LikeButton } from "./like-button";
+import { MembersOnly } from "@/components/frame/members-only";
+import { useQueryValue } from "@/components/track/track-page";
+import { Button, ButtonLink, IconButton } from "@/components/ui/button";
+import { Cover } from "@/components/ui/cover";
+import { Modal } from "@/components/ui/modal";
+import { More } from "@/components/ui/more";
+import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import { ProblemError } from "@/lib/api/problem";
+import {
+  personHref,
+  usePlaylist,
+  usePlaylistChanges,
+  usePlaylistTracks,
+  type Playlist,
+  type PlaylistTrack,
+} from "@/lib/community";
+import { clock } from "@/lib/format";
+import { playableTrack, trackHref } from "@/lib/music";
+import { useProblemText } from "@/lib/use-problem-text";
+import { usePlayer } from "@/stores/player";
+
+/** One playlist: `/playlist/?id=…`. */
+export function PlaylistPage() {
+  const id = useQueryValue("id");
+  return <MembersOnly>{(user) => <Loaded id={id} me={user.username} />}</MembersOnly>;
+}
+
+function Loaded({ id, me }: { id: string | undefined; me: string }) {
+  const t = useTranslations("community");
+  const playlist = usePlaylist(id);
+  const { error } = playlist;
+  if (!id || (error instanceof ProblemError && error.status >= 400 && error.status < 500))
+    return (
+      <Empty title={t("missingList")} action={<ButtonLink href="/playlists/">{t("toPlaylists")}</ButtonLink>}>
+        {t("missingListText")}
+      </Empty>
+    );
+  if (error) return <Failed failure={error} retry={() => void playlist.refetch()} />;
+  if (!playlist.data) return <Skeleton className="mx-auto mt-16 h-64 w-full max-w-[860px]" />;
+  return <List playlist={playlist.data} me={me} />;
+}
+
+function List({ playlist, me }: { playlist: Playlist; me: string }) {
+  const t = useTranslations("community");
+  const text = useProblemText();
+  const tracks = usePlaylistTracks(playlist.id);
+  const { change, remove } = usePlaylistChanges();
+  const [asking, setAsking] = useState(false);
+  const owner = playlist.role === "owner";
+  const complain = { onError: (failure: Error) => void toast.error(text(failure)) };
+  const play = (at: number) =>
+    usePlayer.getState().play(
+      tracks.items.map(({ track }) => playableTrack(track)),
+      at,
+    );
+  return (
+    <article className="mx-auto w-full max-w-[860px] px-4 pb-20 pt-8 md:px-6 md:pt-12">
+      <h1 className="break-words text-4xl tracking-[-0.035em]">{playlist.title}</h1>
+      <p className="mt-2 text-muted">
+        <Link prefetch={false} href={personHref(playlist.owner.username)} className="hover:text-ink hover:underline">
+          {playlist.owner.username}
+        </Link>
+        {" · "}
+        {t("songCount", { count: playlist.track_count })}
+      </p>
+      {playlist.description && <p className="mt-3 max-w-[64ch] whitespace-pre-line">{playlist.description}</p>}
+      <div className="mt-6 flex flex-wrap items-center gap-2">
+        <Button look="primary" size="large" disabled={tracks.items.length === 0} onClick={() => play(0)}>
+          <Play size={18} fill="currentColor" aria-hidden />
+          {t("playAll")}
+        </Button>
+        {owner && (
+          <>
+            <Button
+              size="large"
+              aria-pressed={playlist.public}
+              onClick={() => change.mutate({ id: playlist.id, change: { public: !playlist.public } }, complain)}
+            >
+              {playlist.public ? <Globe size={17} aria-hidden /> : <Lock size={17} aria-hidden />}
+              {t(playlist.public ? "public" : "private")}
+            </Button>
+            <IconButton label={t("deletePlaylist")} size="large" onClick={() => setAsking(true)}>
+              <Trash2 size={18} />
+            </IconButton>
+          </>
+        )}
+      </div>
+      <div className="mt-8">
+        {tracks.isPending ? (
+          <Skeleton className="h-40" />
+        ) : tracks.error && tracks.items.length === 0 ? (
+          <Failed failure={tracks.error} retry={() => void tracks.refetch()} />
+        ) : tracks.items.length === 0 ? (
+          <Empty title={t("emptyListTitle")}>{t("emptyListText")}</Empty>
+        ) : (
+          <ol>
+            {tracks.items.map((placed, at) => (
+              <Line
+                key={placed.track.id}
+                placed={placed}
+                last={at === tracks.items.length - 1}
+                playlist={playlist}
+                me={me}
+                onPlay={() => play(at)}
+              />
+            ))}
+          </ol>
+        )}
+        {tracks.hasNextPage && <More load={() => void tracks.fetchNextPage()} loading={tracks.isFetchingNextPage} />}
+      </div>
+      {asking && (
+        <Modal label={t("deletePlaylist")} onClose={() => setAsking(false)} className="w-[min(92vw,420px)]">
+          <div className="p-6">
+            <h2 className="text-xl">{t("deletePlaylist")}</h2>
+            <p className="mt-2 text-muted">{t("deletePlaylistText", { title: playlist.title })}</p>
+            <div className="mt-6 flex justify-end gap-2">
+              <Button autoFocus onClick={() => setAsking(false)}>
+                {t("keep")}
+              </Button>
+              <Button
+                look="danger"
+                disabled={remove.isPending}
+                onClick={() =>
+                  remove.mutate(playlist.id, { ...complain, onSuccess: () => location.assign("/playlists/") })
+                }
+              >
+                {t("deletePlaylist")}
+              </Button>
+            </div>
+          </div>
+        </Modal>
+      )}
+    </article>
+  );
+}
+
+function Line({
+  placed: { track, position, added_by },
+  last,
+  playlist,
+  me,
+  onPlay,
+}: {
+  placed: PlaylistTrack;
+  last: boolean;
+  playlist: Playlist;
+  me: string;
+  onPlay: () => void;
+}) {
+  const t = useTranslations("community");
+  const text = useProblemText();
+  const { put, takeOut } = usePlaylistChanges();
+  const isOn = usePlayer((player) => player.queue[player.index]?.id === track.id);
+  const playing = usePlayer((player) => player.playing) && isOn;
+  const mayChange = playlist.role === "owner" || (playlist.role === "member" && added_by?.username === me);
+  const complain = { onError: (failure: Error) => void toast.error(text(failure)) };
+  const move = (to: number) => put.mutate({ playlist: playlist.id, track: track.id, position: to }, complain);
+  return (
+    <li className="group flex items-center gap-3 rounded-lg px-2 py-2 transition hover:bg-surface">
+      <button
+        type="button"
+        aria-label={t(playing ? "pause" : "play", { title: track.title })}
+        onClick={() => (isOn ? usePlayer.getState().toggle() : onPlay())}
+        className="relative size-12 shrink-0 overflow-hidden rounded-lg"
+      >
+        <Cover seed={track.id} className="size-full" />
+        <span
+          className={`absolute inset-0 grid place-items-center bg-black/45 text-white transition group-hover:opacity-100 ${isOn ? "" : "opacity-0 group-focus-within:opacity-100"}`}
+        >
+          {playing ? <Pause size={18} fill="currentColor" /> : <Play size={18} fill="currentColor" />}
+        </span>
+      </button>
+      <div className="min-w-0 flex-1">
+        <Link
+          prefetch={false}
+          href={trackHref(track.id)}
+          className={`line-clamp-1 font-semibold hover:underline ${isOn ? "text-accent" : ""}`}
+        >
+          {track.title}
+        </Link>
+        <p className="truncate text-sm text-muted">{track.owner.username}</p>
+      </div>
+      <LikeButton track={track} />
+      <p className="tabular w-12 text-right text-sm text-muted">{clock(track.duration)}</p>
+      {mayChange && (
+        <div className="flex max-sm:hidden">
+          <IconButton
+            label={t("moveUp", { title: track.title })}
+            size="small"
+            disabled={position === 0 || put.isPending}
+            onClick={() => move(position - 1)}
+          >
+            <ArrowUp size={16} />
+          </IconButton>
+          <IconButton
+            label={t("moveDown", { title: track.title })}
+            size="small"
+            disabled={last || put.isPending}
+            onClick={() => move(position + 1)}
+          >
+            <ArrowDown size={16} />
+          </IconButton>
+        </div>
+      )}
+      {mayChange && (
+        <IconButton
+          label={t("takeOut", { title: track.title })}
+          size="small"
+          disabled={takeOut.isPending}
+          onClick={() => takeOut.mutate({ playlist: playlist.id, track: track.id }, complain)}
+        >
+          <X size={16} />
+        </IconButton>
+      )}
+    </li>
+  );
+}
