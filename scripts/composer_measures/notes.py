@@ -44,9 +44,9 @@ class Melody:
         return [tuple(notes) for notes in found.values()]
 
 
-def song(genre: str, seed: int, seconds: float) -> Song:
+def song(genre: str, seed: int, seconds: float, bpm: float | None = None) -> Song:
     """A song of a genre with the plan that it was written from."""
-    request = GenerationRequest("", seconds, "composer", seed, spec={"genre": genre})
+    request = GenerationRequest("", seconds, "composer", seed, spec={"genre": genre}, bpm=bpm)
     return make_plan(GENRES[genre], read_request(request), seconds, seed), compose(request)
 
 
@@ -188,6 +188,13 @@ def drum_spread(score: Score, *grids: int) -> tuple[float, float]:
 
 
 def shared_bars(one: Melody, other: Melody) -> float:
-    """Share of the melody bars of more than one note that two songs have in common."""
-    first, second = ({bar for bar in melody.bars() if len(bar) > 1} for melody in (one, other))
+    """Share of the melody bars of more than one note that two songs have in common, in whatever keys they are."""
+    first, second = (
+        {
+            tuple((place, (pitch - melody.plan.key.tonic) % 12) for place, pitch in bar)
+            for bar in melody.bars()
+            if len(bar) > 1
+        }
+        for melody in (one, other)
+    )
     return len(first & second) / max(1, min(len(first), len(second)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ def measures(audio: NDArray[np.float64], stems: list[NDArray[np.float64]], score
         "longest_silence": float(gaps.max() / RATE) if len(gaps) else 0.0,
         "dc": float(np.abs(audio.mean(axis=0)).max()),
         "side_db": _db(np.sqrt(np.mean(side**2)) / max(1e-9, np.sqrt(np.mean(mid**2)))),
+        **_balance(audio),
         "stem_sum_db": _db(np.sqrt(np.mean(rest**2)) / max(1e-9, np.sqrt(np.mean(audio**2)))),
     }
 
@@ -83,14 +85,24 @@ def bands(audio: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(10 * np.log10(shares / shares.sum() + 1e-9))
 
 
+def _balance(audio: NDArray[np.float64]) -> dict[str, float]:
+    """The spectrum's slope from 80 Hz up in dB an octave, and how far an octave stands above its line."""
+    shares = bands(audio)[1:]
+    octaves = np.arange(len(shares))
+    slope, level = np.polyfit(octaves, shares, 1)
+    return {"tilt_db_octave": float(slope), "octave_above_db": float((shares - slope * octaves - level).max())}
+
+
 def _contrast(audio: NDArray[np.float64], score: Score) -> float:
     bar = score.beats_per_bar * score.seconds_per_beat * RATE
+    if len(score.sections) < 2 or max(s.energy for s in score.sections) - min(s.energy for s in score.sections) < 0.1:
+        return math.nan  # the form asks for none
     levels = []
     for section in score.sections:
         piece = audio[round(section.start_bar * bar) : round(section.end_bar * bar)]
         if len(piece) > RATE:
             levels.append(_db(float(np.sqrt(np.mean(piece**2)))))
-    return max(levels) - min(levels) if levels else 0.0
+    return max(levels) - min(levels) if levels else math.nan
 
 
 def _db(ratio: float) -> float:

@@ -36,14 +36,10 @@ from services.generation.composer.streams import Stream
 from services.generation.composer.summary import describe_spec, make_title
 
 _MONOPHONIC = frozenset({"bass", "melody", "double", "counter"})
-_CONTRAST_DB = 6.5
-"""Mix level between no energy and full energy; sections differ by part of it."""
-
-_LEAST_CONTRAST_DB = 5.0
-"""Between the softest and the loudest section of a song, wherever they differ at all."""
+_CONTRAST_SLOPE = 1.3
+"""Mix level between no energy and full energy, in units of the genre's section contrast."""
 
 _SAME_ENERGY = 0.02
-_DEEPEST_DB = -5.0
 _SHORTEST_SECONDS = 0.5
 _TEMPO_DRAWS = 3
 
@@ -177,11 +173,12 @@ def _section_spans(plan: Plan) -> tuple[SectionSpan, ...]:
     energies = [(section.energy_from + section.energy_to) / 2.0 for section in plan.sections]
     peak, low = max(energies), min(energies)
     # Forms whose sections hardly differ (a head, a solo) would come out flat: the ear wants some difference.
-    steepness = max(_CONTRAST_DB, _LEAST_CONTRAST_DB / (peak - low)) if peak - low > _SAME_ENERGY else 0.0
+    contrast = plan.genre.section_contrast_db
+    steepness = contrast * max(_CONTRAST_SLOPE, 1.0 / (peak - low)) if peak - low > _SAME_ENERGY else 0.0
     spans = []
     for index, (section, energy) in enumerate(zip(plan.sections, energies, strict=True)):
         extra = 1 if index == len(plan.sections) - 1 and plan.bars else 0
-        gain = round(max(_DEEPEST_DB, (energy - peak) * steepness), 2)
+        gain = round(max(-contrast, (energy - peak) * steepness), 2)
         spans.append(SectionSpan(section.name, section.start_bar, section.bars + extra, round(energy, 3), gain))
     return tuple(spans)
 

@@ -120,5 +120,6 @@ GENRE = Genre(
     ring_seconds=(2.0, 3.2, 5.5),
     ritardando=0.2,
     mix=MixHints(reverb_seconds=2.2, reverb_dark_hz=6_500.0, drive_db=1.0),
+    section_contrast_db=2.5,
     tags=("ballad", "pop"),
 )

@@ -141,5 +141,6 @@ GENRE = Genre(
     ring_seconds=(1.6, 2.6, 4.5),
     ritardando=0.12,
     mix=MixHints(reverb_seconds=1.4, reverb_dark_hz=7_500.0),
+    section_contrast_db=3.0,
     tags=("folk", "acoustic"),
 )

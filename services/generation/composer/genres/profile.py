@@ -214,6 +214,9 @@ class Genre:
     mix: MixHints = field(default_factory=MixHints)
     vinyl_noise_db: float | None = None
     tags: tuple[str, ...] = ()
+    section_contrast_db: float = 5.0
+    """How much softer the mix is in the calmest section than in the loudest, beside what the players do themselves.
+    Little where they already go from one instrument to all of them: the loudness range should stay below 12 LU."""
     harmonic_rhythm: int = 1
     """Bars per written bar of a progression: 2 makes chords twice as slow."""
 
