@@ -14,7 +14,7 @@ from services.generation.backends.protocol import Extension, GenerationRequest, 
 from services.generation.catalogue import ModelCatalogue
 from services.generation.origins import Origin, named, refuse_others
 from services.generation.sources import TrackSources
-from services.generation.submission import DRAWN_SEEDS, LONGEST_ID, LONGEST_PROMPT, asked_structure, require_installed
+from services.generation.submission import DRAWN_SEEDS, LONGEST_ID, asked_addition, require_installed
 from services.shared.errors import AppError
 
 MOST_EXTENSIONS = 16
@@ -106,9 +106,7 @@ def _extension(
         if wire.continue_at > content.duration_seconds:
             detail = f"The track is {content.duration_seconds:.1f} seconds long. Choose an earlier second."
             raise AppError.field("/continue_at", detail)
-    if len(wire.prompt) > LONGEST_PROMPT:
-        raise AppError.field("/prompt", f"The prompt is longer than {LONGEST_PROMPT:,} characters. Shorten it.")
-    structure = asked_structure(wire)
+    prompt, structure = asked_addition(wire)
     genre, meter, bpm, bars = _form(origin.spec)
     bar_seconds = seconds_per_bar(meter, bpm)
     at = wire.continue_at if wire.HasField("continue_at") else None
@@ -117,7 +115,7 @@ def _extension(
         bar=bar,
         from_seconds=origin.request.duration_seconds,
         seed=wire.seed if wire.HasField("seed") else draw_seed(),
-        prompt=wire.prompt.strip(),
+        prompt=prompt,
         structure=structure,
     )
     asked_of(extension)

@@ -226,12 +226,13 @@ def require_installed(model: ModelDescription) -> None:
         )
 
 
-def asked_structure(wire: GenerateRequest) -> tuple[Section, ...]:
-    """The asked form. Raises VALIDATION with every section that makes no sense."""
+def asked_addition(wire: GenerateRequest) -> tuple[str, tuple[Section, ...]]:
+    """Prompt and form of what is added to a song; both may be empty. Raises VALIDATION with all that is wrong."""
     found = _Violations()
+    prompt = found.text("prompt", wire.prompt, LONGEST_PROMPT)
     structure = _structure(wire, found)
     found.raise_if_any()
-    return structure
+    return prompt, structure
 
 
 def _spec(wire: GenerateRequest, found: _Violations) -> dict[str, Any]:
