@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from services.shared.settings import ServiceSettings
 
 SHORTEST_ADMIN_PASSWORD = 12
+_TIERS_FILE = Path(__file__).parents[2] / "configs" / "tiers.yaml"
 
 
 class UserManagementSettings(ServiceSettings):
@@ -60,6 +61,8 @@ class UserManagementSettings(ServiceSettings):
     webhook_private_networks: bool = False
     # What every new account may make, in seconds of audio.
     quota_grant_seconds: float = Field(default=36_000.0, ge=0)
+    # What each tier of accounts may make and keep.
+    tiers_file: Path = _TIERS_FILE
     # What one account's tracks and files may take in storage, in bytes; 0: any number.
     stored_bytes_per_user: int = Field(default=50 * 1024**3, ge=0)
 

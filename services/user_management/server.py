@@ -71,6 +71,7 @@ from services.user_management.notifications.bell import NotificationBell
 from services.user_management.notifications.service import NotificationServicer
 from services.user_management.playlists.service import PlaylistServicer
 from services.user_management.quotas.rules import milliseconds
+from services.user_management.quotas.tiers import Tiers
 from services.user_management.social.discovery_service import DiscoveryServicer
 from services.user_management.social.service import SocialServicer
 from services.user_management.webhooks.endpoints import Webhooks
@@ -123,7 +124,8 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         )
         sealer = Sealer(secrets.service_token_key())
         private = settings.webhook_private_networks
-        ledger = JobLedger(database, announcer, limits, JobOutbox(sealer, tasks, private=private))
+        tiers = Tiers.load(settings.tiers_file)
+        ledger = JobLedger(database, announcer, limits, JobOutbox(sealer, tasks, private=private), tiers)
         policy = SignInPolicy(
             session_lifetime=timedelta(days=settings.refresh_token_days),
             refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
@@ -185,6 +187,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
                 single_user=settings.single_user,
                 grant_ms=grant_ms,
                 stored_bytes_limit=settings.stored_bytes_per_user,
+                tiers=tiers,
             ),
             "musicgen.users.v1.AccountService",
         )
@@ -200,7 +203,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         )
         server.add(
             admin_pb2_grpc.add_AdminServiceServicer_to_server,
-            AdminServicer(database, Administration(database, revocations)),
+            AdminServicer(database, Administration(database, revocations, tiers)),
             "musicgen.users.v1.AdminService",
         )
         server.add(

@@ -169,6 +169,13 @@ class Usage(Answer):
     used_seconds: float = 0.0
     stored_bytes: int = 0
     stored_bytes_limit: int | None = None
+    tier: str = ""
+    day_seconds: float = 0.0
+    day_seconds_limit: float | None = None
+    month_seconds: float = 0.0
+    month_seconds_limit: float | None = None
+    jobs: int = 0
+    jobs_limit: int | None = None
 
 
 class Session(Answer):

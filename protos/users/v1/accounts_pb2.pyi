@@ -713,6 +713,13 @@ class GetUsageResponse(_message.Message):
     USED_SECONDS_FIELD_NUMBER: _builtins.int
     STORED_BYTES_FIELD_NUMBER: _builtins.int
     STORED_BYTES_LIMIT_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    DAY_SECONDS_FIELD_NUMBER: _builtins.int
+    DAY_SECONDS_LIMIT_FIELD_NUMBER: _builtins.int
+    MONTH_SECONDS_FIELD_NUMBER: _builtins.int
+    MONTH_SECONDS_LIMIT_FIELD_NUMBER: _builtins.int
+    JOBS_FIELD_NUMBER: _builtins.int
+    JOBS_LIMIT_FIELD_NUMBER: _builtins.int
     balance_seconds: _builtins.float
     """Seconds of audio that may still be asked for; reservations are already taken off."""
     reserved_seconds: _builtins.float
@@ -723,6 +730,20 @@ class GetUsageResponse(_message.Message):
     """Bytes that the account's tracks and files take in storage, with what running jobs hold."""
     stored_bytes_limit: _builtins.int
     """Bytes that they may take; 0: any number."""
+    tier: _builtins.str
+    """A name in configs/tiers.yaml."""
+    day_seconds: _builtins.float
+    """Seconds made and held of jobs asked for since midnight (UTC)."""
+    day_seconds_limit: _builtins.float
+    """Seconds that a day allows; unset: any number."""
+    month_seconds: _builtins.float
+    """Seconds made and held of jobs asked for since the first of the month (UTC)."""
+    month_seconds_limit: _builtins.float
+    """Seconds that a month allows; unset: any number."""
+    jobs: _builtins.int
+    """Jobs that wait or run."""
+    jobs_limit: _builtins.int
+    """Jobs that may wait or run at once; unset: any number."""
     def __init__(
         self,
         *,
@@ -731,11 +752,29 @@ class GetUsageResponse(_message.Message):
         used_seconds: _builtins.float = ...,
         stored_bytes: _builtins.int = ...,
         stored_bytes_limit: _builtins.int = ...,
+        tier: _builtins.str = ...,
+        day_seconds: _builtins.float = ...,
+        day_seconds_limit: _builtins.float | None = ...,
+        month_seconds: _builtins.float = ...,
+        month_seconds_limit: _builtins.float | None = ...,
+        jobs: _builtins.int = ...,
+        jobs_limit: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_day_seconds_limit", b"_day_seconds_limit", "_jobs_limit", b"_jobs_limit", "_month_seconds_limit", b"_month_seconds_limit", "day_seconds_limit", b"day_seconds_limit", "jobs_limit", b"jobs_limit", "month_seconds_limit", b"month_seconds_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_seconds", b"balance_seconds", "reserved_seconds", b"reserved_seconds", "stored_bytes", b"stored_bytes", "stored_bytes_limit", b"stored_bytes_limit", "used_seconds", b"used_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_day_seconds_limit", b"_day_seconds_limit", "_jobs_limit", b"_jobs_limit", "_month_seconds_limit", b"_month_seconds_limit", "balance_seconds", b"balance_seconds", "day_seconds", b"day_seconds", "day_seconds_limit", b"day_seconds_limit", "jobs", b"jobs", "jobs_limit", b"jobs_limit", "month_seconds", b"month_seconds", "month_seconds_limit", b"month_seconds_limit", "reserved_seconds", b"reserved_seconds", "stored_bytes", b"stored_bytes", "stored_bytes_limit", b"stored_bytes_limit", "tier", b"tier", "used_seconds", b"used_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__day_seconds_limit: _TypeAlias = _typing.Literal["day_seconds_limit"]  # noqa: Y015
+    _WhichOneofArgType__day_seconds_limit: _TypeAlias = _typing.Literal["_day_seconds_limit", b"_day_seconds_limit"]  # noqa: Y015
+    _WhichOneofReturnType__jobs_limit: _TypeAlias = _typing.Literal["jobs_limit"]  # noqa: Y015
+    _WhichOneofArgType__jobs_limit: _TypeAlias = _typing.Literal["_jobs_limit", b"_jobs_limit"]  # noqa: Y015
+    _WhichOneofReturnType__month_seconds_limit: _TypeAlias = _typing.Literal["month_seconds_limit"]  # noqa: Y015
+    _WhichOneofArgType__month_seconds_limit: _TypeAlias = _typing.Literal["_month_seconds_limit", b"_month_seconds_limit"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__day_seconds_limit) -> _WhichOneofReturnType__day_seconds_limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__jobs_limit) -> _WhichOneofReturnType__jobs_limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__month_seconds_limit) -> _WhichOneofReturnType__month_seconds_limit | None: ...
 
 Global___GetUsageResponse: _TypeAlias = GetUsageResponse  # noqa: Y015

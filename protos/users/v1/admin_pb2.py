@@ -28,7 +28,7 @@ from protos.users.v1 import accounts_pb2 as protos_dot_users_dot_v1_dot_accounts
 from protos.users.v1 import jobs_pb2 as protos_dot_users_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/users/v1/admin.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/common.proto\x1a\x1eprotos/users/v1/accounts.proto\x1a\x1aprotos/users/v1/jobs.proto\"}\n\x0bManagedUser\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\x12\x17\n\x0f\x62\x61lance_seconds\x18\x02 \x01(\x01\x12\x18\n\x10reserved_seconds\x18\x03 \x01(\x01\x12\x14\n\x0cused_seconds\x18\x04 \x01(\x01\"_\n\x10ListUsersRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\x0e\n\x06search\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\"P\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.musicgen.users.v1.User\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"!\n\x0eGetUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"?\n\x0fGetUserResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"\xa1\x01\n\x11UpdateUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\x04role\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x16\n\tsuspended\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12)\n\x06\x64\x65vice\x18\x05 \x01(\x0b\x32\x19.musicgen.users.v1.DeviceB\x07\n\x05_roleB\x0c\n\n_suspended\"B\n\x12UpdateUserResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"`\n\x11GrantQuotaRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"B\n\x12GrantQuotaResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"\x7f\n\x0fListJobsRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.musicgen.users.v1.JobStatus\x12\x0f\n\x07user_id\x18\x03 \x01(\t\"M\n\x10ListJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.musicgen.users.v1.Job\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x11\n\x0fGetStatsRequest\"\xca\x01\n\x10GetStatsResponse\x12\r\n\x05users\x18\x01 \x01(\x03\x12\x17\n\x0fsuspended_users\x18\x02 \x01(\x03\x12\x0e\n\x06tracks\x18\x03 \x01(\x03\x12;\n\x04jobs\x18\x04 \x03(\x0b\x32-.musicgen.users.v1.GetStatsResponse.JobsEntry\x12\x14\n\x0cmade_seconds\x18\x05 \x01(\x01\x1a+\n\tJobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xbd\x01\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61\x63tor_id\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x12\n\nsubject_id\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\x0f\n\x07outcome\x18\x08 \x01(\t\x12\x14\n\x0c\x64\x65tails_json\x18\t \x01(\t\"b\n\x10ListAuditRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\"X\n\x11ListAuditResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.musicgen.users.v1.AuditEntry\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t2\xf0\x04\n\x0c\x41\x64minService\x12V\n\tListUsers\x12#.musicgen.users.v1.ListUsersRequest\x1a$.musicgen.users.v1.ListUsersResponse\x12P\n\x07GetUser\x12!.musicgen.users.v1.GetUserRequest\x1a\".musicgen.users.v1.GetUserResponse\x12Y\n\nUpdateUser\x12$.musicgen.users.v1.UpdateUserRequest\x1a%.musicgen.users.v1.UpdateUserResponse\x12Y\n\nGrantQuota\x12$.musicgen.users.v1.GrantQuotaRequest\x1a%.musicgen.users.v1.GrantQuotaResponse\x12S\n\x08ListJobs\x12\".musicgen.users.v1.ListJobsRequest\x1a#.musicgen.users.v1.ListJobsResponse\x12S\n\x08GetStats\x12\".musicgen.users.v1.GetStatsRequest\x1a#.musicgen.users.v1.GetStatsResponse\x12V\n\tListAudit\x12#.musicgen.users.v1.ListAuditRequest\x1a$.musicgen.users.v1.ListAuditResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/users/v1/admin.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/common.proto\x1a\x1eprotos/users/v1/accounts.proto\x1a\x1aprotos/users/v1/jobs.proto\"\x8b\x01\n\x0bManagedUser\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\x12\x17\n\x0f\x62\x61lance_seconds\x18\x02 \x01(\x01\x12\x18\n\x10reserved_seconds\x18\x03 \x01(\x01\x12\x14\n\x0cused_seconds\x18\x04 \x01(\x01\x12\x0c\n\x04tier\x18\x05 \x01(\t\"_\n\x10ListUsersRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\x0e\n\x06search\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\"P\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.musicgen.users.v1.User\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"!\n\x0eGetUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"?\n\x0fGetUserResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"\xbd\x01\n\x11UpdateUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\x04role\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x16\n\tsuspended\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12)\n\x06\x64\x65vice\x18\x05 \x01(\x0b\x32\x19.musicgen.users.v1.Device\x12\x11\n\x04tier\x18\x06 \x01(\tH\x02\x88\x01\x01\x42\x07\n\x05_roleB\x0c\n\n_suspendedB\x07\n\x05_tier\"B\n\x12UpdateUserResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"`\n\x11GrantQuotaRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"B\n\x12GrantQuotaResponse\x12,\n\x04user\x18\x01 \x01(\x0b\x32\x1e.musicgen.users.v1.ManagedUser\"\x7f\n\x0fListJobsRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.musicgen.users.v1.JobStatus\x12\x0f\n\x07user_id\x18\x03 \x01(\t\"M\n\x10ListJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.musicgen.users.v1.Job\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x11\n\x0fGetStatsRequest\"\xca\x01\n\x10GetStatsResponse\x12\r\n\x05users\x18\x01 \x01(\x03\x12\x17\n\x0fsuspended_users\x18\x02 \x01(\x03\x12\x0e\n\x06tracks\x18\x03 \x01(\x03\x12;\n\x04jobs\x18\x04 \x03(\x0b\x32-.musicgen.users.v1.GetStatsResponse.JobsEntry\x12\x14\n\x0cmade_seconds\x18\x05 \x01(\x01\x1a+\n\tJobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xbd\x01\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61\x63tor_id\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x12\n\nsubject_id\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\x0f\n\x07outcome\x18\x08 \x01(\t\x12\x14\n\x0c\x64\x65tails_json\x18\t \x01(\t\"b\n\x10ListAuditRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\"X\n\x11ListAuditResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.musicgen.users.v1.AuditEntry\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t2\xf0\x04\n\x0c\x41\x64minService\x12V\n\tListUsers\x12#.musicgen.users.v1.ListUsersRequest\x1a$.musicgen.users.v1.ListUsersResponse\x12P\n\x07GetUser\x12!.musicgen.users.v1.GetUserRequest\x1a\".musicgen.users.v1.GetUserResponse\x12Y\n\nUpdateUser\x12$.musicgen.users.v1.UpdateUserRequest\x1a%.musicgen.users.v1.UpdateUserResponse\x12Y\n\nGrantQuota\x12$.musicgen.users.v1.GrantQuotaRequest\x1a%.musicgen.users.v1.GrantQuotaResponse\x12S\n\x08ListJobs\x12\".musicgen.users.v1.ListJobsRequest\x1a#.musicgen.users.v1.ListJobsResponse\x12S\n\x08GetStats\x12\".musicgen.users.v1.GetStatsRequest\x1a#.musicgen.users.v1.GetStatsResponse\x12V\n\tListAudit\x12#.musicgen.users.v1.ListAuditRequest\x1a$.musicgen.users.v1.ListAuditResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,40 +37,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETSTATSRESPONSE_JOBSENTRY']._loaded_options = None
   _globals['_GETSTATSRESPONSE_JOBSENTRY']._serialized_options = b'8\001'
-  _globals['_MANAGEDUSER']._serialized_start=174
-  _globals['_MANAGEDUSER']._serialized_end=299
-  _globals['_LISTUSERSREQUEST']._serialized_start=301
-  _globals['_LISTUSERSREQUEST']._serialized_end=396
-  _globals['_LISTUSERSRESPONSE']._serialized_start=398
-  _globals['_LISTUSERSRESPONSE']._serialized_end=478
-  _globals['_GETUSERREQUEST']._serialized_start=480
-  _globals['_GETUSERREQUEST']._serialized_end=513
-  _globals['_GETUSERRESPONSE']._serialized_start=515
-  _globals['_GETUSERRESPONSE']._serialized_end=578
-  _globals['_UPDATEUSERREQUEST']._serialized_start=581
-  _globals['_UPDATEUSERREQUEST']._serialized_end=742
-  _globals['_UPDATEUSERRESPONSE']._serialized_start=744
-  _globals['_UPDATEUSERRESPONSE']._serialized_end=810
-  _globals['_GRANTQUOTAREQUEST']._serialized_start=812
-  _globals['_GRANTQUOTAREQUEST']._serialized_end=908
-  _globals['_GRANTQUOTARESPONSE']._serialized_start=910
-  _globals['_GRANTQUOTARESPONSE']._serialized_end=976
-  _globals['_LISTJOBSREQUEST']._serialized_start=978
-  _globals['_LISTJOBSREQUEST']._serialized_end=1105
-  _globals['_LISTJOBSRESPONSE']._serialized_start=1107
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1184
-  _globals['_GETSTATSREQUEST']._serialized_start=1186
-  _globals['_GETSTATSREQUEST']._serialized_end=1203
-  _globals['_GETSTATSRESPONSE']._serialized_start=1206
-  _globals['_GETSTATSRESPONSE']._serialized_end=1408
-  _globals['_GETSTATSRESPONSE_JOBSENTRY']._serialized_start=1365
-  _globals['_GETSTATSRESPONSE_JOBSENTRY']._serialized_end=1408
-  _globals['_AUDITENTRY']._serialized_start=1411
-  _globals['_AUDITENTRY']._serialized_end=1600
-  _globals['_LISTAUDITREQUEST']._serialized_start=1602
-  _globals['_LISTAUDITREQUEST']._serialized_end=1700
-  _globals['_LISTAUDITRESPONSE']._serialized_start=1702
-  _globals['_LISTAUDITRESPONSE']._serialized_end=1790
-  _globals['_ADMINSERVICE']._serialized_start=1793
-  _globals['_ADMINSERVICE']._serialized_end=2417
+  _globals['_MANAGEDUSER']._serialized_start=175
+  _globals['_MANAGEDUSER']._serialized_end=314
+  _globals['_LISTUSERSREQUEST']._serialized_start=316
+  _globals['_LISTUSERSREQUEST']._serialized_end=411
+  _globals['_LISTUSERSRESPONSE']._serialized_start=413
+  _globals['_LISTUSERSRESPONSE']._serialized_end=493
+  _globals['_GETUSERREQUEST']._serialized_start=495
+  _globals['_GETUSERREQUEST']._serialized_end=528
+  _globals['_GETUSERRESPONSE']._serialized_start=530
+  _globals['_GETUSERRESPONSE']._serialized_end=593
+  _globals['_UPDATEUSERREQUEST']._serialized_start=596
+  _globals['_UPDATEUSERREQUEST']._serialized_end=785
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=787
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=853
+  _globals['_GRANTQUOTAREQUEST']._serialized_start=855
+  _globals['_GRANTQUOTAREQUEST']._serialized_end=951
+  _globals['_GRANTQUOTARESPONSE']._serialized_start=953
+  _globals['_GRANTQUOTARESPONSE']._serialized_end=1019
+  _globals['_LISTJOBSREQUEST']._serialized_start=1021
+  _globals['_LISTJOBSREQUEST']._serialized_end=1148
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1150
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1227
+  _globals['_GETSTATSREQUEST']._serialized_start=1229
+  _globals['_GETSTATSREQUEST']._serialized_end=1246
+  _globals['_GETSTATSRESPONSE']._serialized_start=1249
+  _globals['_GETSTATSRESPONSE']._serialized_end=1451
+  _globals['_GETSTATSRESPONSE_JOBSENTRY']._serialized_start=1408
+  _globals['_GETSTATSRESPONSE_JOBSENTRY']._serialized_end=1451
+  _globals['_AUDITENTRY']._serialized_start=1454
+  _globals['_AUDITENTRY']._serialized_end=1643
+  _globals['_LISTAUDITREQUEST']._serialized_start=1645
+  _globals['_LISTAUDITREQUEST']._serialized_end=1743
+  _globals['_LISTAUDITRESPONSE']._serialized_start=1745
+  _globals['_LISTAUDITRESPONSE']._serialized_end=1833
+  _globals['_ADMINSERVICE']._serialized_start=1836
+  _globals['_ADMINSERVICE']._serialized_end=2460
 # @@protoc_insertion_point(module_scope)

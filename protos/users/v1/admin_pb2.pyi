@@ -32,12 +32,15 @@ class ManagedUser(_message.Message):
     BALANCE_SECONDS_FIELD_NUMBER: _builtins.int
     RESERVED_SECONDS_FIELD_NUMBER: _builtins.int
     USED_SECONDS_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
     balance_seconds: _builtins.float
     """Seconds of audio that may still be asked for."""
     reserved_seconds: _builtins.float
     """Seconds held for jobs that have not ended."""
     used_seconds: _builtins.float
     """Seconds made."""
+    tier: _builtins.str
+    """What it may make and keep: a name in configs/tiers.yaml."""
     @_builtins.property
     def user(self) -> _accounts_pb2.User: ...
     def __init__(
@@ -47,10 +50,11 @@ class ManagedUser(_message.Message):
         balance_seconds: _builtins.float = ...,
         reserved_seconds: _builtins.float = ...,
         used_seconds: _builtins.float = ...,
+        tier: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_seconds", b"balance_seconds", "reserved_seconds", b"reserved_seconds", "used_seconds", b"used_seconds", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_seconds", b"balance_seconds", "reserved_seconds", b"reserved_seconds", "tier", b"tier", "used_seconds", b"used_seconds", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -155,6 +159,7 @@ class UpdateUserRequest(_message.Message):
     SUSPENDED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     role: _builtins.str
     """Unset: stays."""
@@ -162,6 +167,8 @@ class UpdateUserRequest(_message.Message):
     """Unset: stays."""
     reason: _builtins.str
     """Told to the owner at sign-in; at most 500 characters."""
+    tier: _builtins.str
+    """Unset: stays."""
     @_builtins.property
     def device(self) -> _accounts_pb2.Device: ...
     def __init__(
@@ -172,19 +179,24 @@ class UpdateUserRequest(_message.Message):
         suspended: _builtins.bool | None = ...,
         reason: _builtins.str = ...,
         device: _accounts_pb2.Device | None = ...,
+        tier: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_role", b"_role", "_suspended", b"_suspended", "device", b"device", "role", b"role", "suspended", b"suspended"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_role", b"_role", "_suspended", b"_suspended", "_tier", b"_tier", "device", b"device", "role", b"role", "suspended", b"suspended", "tier", b"tier"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_role", b"_role", "_suspended", b"_suspended", "device", b"device", "reason", b"reason", "role", b"role", "suspended", b"suspended", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_role", b"_role", "_suspended", b"_suspended", "_tier", b"_tier", "device", b"device", "reason", b"reason", "role", b"role", "suspended", b"suspended", "tier", b"tier", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__role: _TypeAlias = _typing.Literal["role"]  # noqa: Y015
     _WhichOneofArgType__role: _TypeAlias = _typing.Literal["_role", b"_role"]  # noqa: Y015
     _WhichOneofReturnType__suspended: _TypeAlias = _typing.Literal["suspended"]  # noqa: Y015
     _WhichOneofArgType__suspended: _TypeAlias = _typing.Literal["_suspended", b"_suspended"]  # noqa: Y015
+    _WhichOneofReturnType__tier: _TypeAlias = _typing.Literal["tier"]  # noqa: Y015
+    _WhichOneofArgType__tier: _TypeAlias = _typing.Literal["_tier", b"_tier"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__role) -> _WhichOneofReturnType__role | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__suspended) -> _WhichOneofReturnType__suspended | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tier) -> _WhichOneofReturnType__tier | None: ...
 
 Global___UpdateUserRequest: _TypeAlias = UpdateUserRequest  # noqa: Y015
 

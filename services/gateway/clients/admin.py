@@ -49,12 +49,13 @@ class AdminClient:
         *,
         role: str | None,
         suspended: bool | None,
+        tier: str | None,
         reason: str,
         device: accounts_pb2.Device,
     ) -> admin_pb2.ManagedUser:
         """Change a role, shut out, let in again."""
         request = admin_pb2.UpdateUserRequest(
-            user_id=user_id, role=role, suspended=suspended, reason=reason, device=device
+            user_id=user_id, role=role, suspended=suspended, tier=tier, reason=reason, device=device
         )
         response: admin_pb2.UpdateUserResponse = await call(
             self._stub.UpdateUser, request, token=self._tokens.token(caller)

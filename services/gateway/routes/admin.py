@@ -57,12 +57,13 @@ async def get_user(user_id: str, caller: Caller, gateway: Gateway) -> ManagedUse
 async def change_user(
     user_id: str, body: UserChange, request: Request, caller: Caller, gateway: Gateway
 ) -> ManagedUser:
-    """Change a role, suspend, or let in again. Ends the account's sessions, so that it takes effect at once."""
+    """Change a role or tier, suspend, or let in again. A role and a suspension end the account's sessions at once."""
     changed = await gateway.admin.change(
         caller,
         known_id(user_id, "account"),
         role=body.role,
         suspended=body.suspended,
+        tier=body.tier,
         reason=body.reason,
         device=device_of(request),
     )

@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from protos.users.v1 import admin_pb2, jobs_pb2
-from services.gateway.schemas.body import Body, Text
+from services.gateway.schemas.body import Body, Line, Text
 from services.gateway.schemas.jobs import JobStatus, problem_of, status_of
 from services.gateway.schemas.problems import Problem
 from services.gateway.schemas.times import optional_datetime, to_datetime
@@ -25,6 +25,7 @@ class ManagedUser(User):
     balance_seconds: Annotated[float, Field(description="What may still be asked for.", examples=[3570.0])]
     reserved_seconds: Annotated[float, Field(description="Held for jobs that have not ended.", examples=[30.0])]
     used_seconds: Annotated[float, Field(description="Made since the account exists.", examples=[120.0])]
+    tier: Annotated[str, Field(description="What it may make and keep.", examples=["standard"])]
 
     @classmethod
     def from_managed(cls, message: admin_pb2.ManagedUser) -> Self:
@@ -35,6 +36,7 @@ class ManagedUser(User):
             balance_seconds=message.balance_seconds,
             reserved_seconds=message.reserved_seconds,
             used_seconds=message.used_seconds,
+            tier=message.tier,
         )
 
 
@@ -46,20 +48,21 @@ class UserList(BaseModel):
 
 
 class UserChange(Body):
-    """What is to change about an account. Every change ends its sessions."""
+    """What is to change about an account. A role and a suspension end its sessions."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"role": "moderator"}, {"suspended": True, "reason": "Spam."}]}
+        json_schema_extra={"examples": [{"role": "moderator"}, {"tier": "pro"}, {"suspended": True, "reason": "Spam."}]}
     )
 
     role: Role | None = None
     suspended: bool | None = None
+    tier: Annotated[Line | None, Field(max_length=40, description="A name of `configs/tiers.yaml`.")] = None
     reason: Annotated[Text, Field(max_length=500, description="Why; told to the owner at sign-in.")] = ""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.role is None and self.suspended is None:
-            raise ValueError("Give a role, or suspended.")
+        if self.role is None and self.suspended is None and self.tier is None:
+            raise ValueError("Give a role, a tier, or suspended.")
         return self
 
 

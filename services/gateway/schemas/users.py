@@ -123,6 +123,14 @@ class Usage(BaseModel):
         int | None, Field(description="What they may take; null: any number.", examples=[53_687_091_200])
     ]
 
+    tier: Annotated[str, Field(description="What the account may make and keep.", examples=["standard"])]
+    day_seconds: Annotated[float, Field(description="Asked for since midnight (UTC), less what came back.")]
+    day_seconds_limit: Annotated[float | None, Field(description="Null: any number.", examples=[600.0])]
+    month_seconds: Annotated[float, Field(description="The same since the first of the month (UTC).")]
+    month_seconds_limit: Annotated[float | None, Field(description="Null: any number.", examples=[3600.0])]
+    jobs: Annotated[int, Field(description="That wait or run.", examples=[1])]
+    jobs_limit: Annotated[int | None, Field(description="That may at once; null: any number.", examples=[3])]
+
     @classmethod
     def from_message(cls, message: accounts_pb2.GetUsageResponse) -> Self:
         """From the wire."""
@@ -132,4 +140,11 @@ class Usage(BaseModel):
             used_seconds=message.used_seconds,
             stored_bytes=message.stored_bytes,
             stored_bytes_limit=message.stored_bytes_limit or None,
+            tier=message.tier,
+            day_seconds=message.day_seconds,
+            day_seconds_limit=message.day_seconds_limit if message.HasField("day_seconds_limit") else None,
+            month_seconds=message.month_seconds,
+            month_seconds_limit=message.month_seconds_limit if message.HasField("month_seconds_limit") else None,
+            jobs=message.jobs,
+            jobs_limit=message.jobs_limit if message.HasField("jobs_limit") else None,
         )

@@ -56,6 +56,7 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         change = Change(
             role=request.role if request.HasField("role") else None,
             suspended=request.suspended if request.HasField("suspended") else None,
+            tier=request.tier if request.HasField("tier") else None,
             reason=storable(request.reason, len(request.reason)),
         )
         user = await self._administration.change(actor_of(request.device), _account(request.user_id), change)
@@ -117,11 +118,13 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
 
     async def _managed(self, user: User) -> admin_pb2.ManagedUser:
         account = await self._database.read(lambda connection: QuotaRepository(connection).get(user.id))
+        tier = await self._database.read(lambda connection: QuotaRepository(connection).tier(user.id))
         return admin_pb2.ManagedUser(
             user=user_message(user),
             balance_seconds=account.balance_ms / 1000,
             reserved_seconds=account.reserved_ms / 1000,
             used_seconds=account.used_ms / 1000,
+            tier=tier,
         )
 
 

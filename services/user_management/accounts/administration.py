@@ -25,6 +25,7 @@ from services.user_management.jobs.tables import jobs
 from services.user_management.library.tables import tracks
 from services.user_management.quotas import rules as quota_rules
 from services.user_management.quotas.repository import QuotaRepository
+from services.user_management.quotas.tiers import Tiers
 
 ROLES = ("user", "moderator", "admin")
 LARGEST_GRANT_SECONDS = 10_000_000.0
@@ -37,6 +38,7 @@ class Change:
 
     role: str | None = None
     suspended: bool | None = None
+    tier: str | None = None
     reason: str = ""
 
 
@@ -54,9 +56,10 @@ class Stats:
 class Administration:
     """Every method raises `AppError`; NOT_FOUND for an account that does not exist."""
 
-    def __init__(self, database: Database, revocations: Revocations) -> None:
+    def __init__(self, database: Database, revocations: Revocations, tiers: Tiers) -> None:
         self._database = database
         self._revocations = revocations
+        self._tiers = tiers
 
     async def require_admin(self, user_id: UUID) -> User:
         """The acting administrator. FORBIDDEN unless the account is one at this moment, whatever its token says."""
@@ -78,9 +81,11 @@ class Administration:
         return await self._database.read(lambda connection: _existing(connection, user_id))
 
     async def change(self, actor: Actor, user_id: UUID, change: Change) -> User:
-        """Change a role, or shut an account out. Both end the account's sessions, so that they take effect at once."""
+        """Change a role or tier, or shut an account out. Role and suspension end its sessions, to count at once."""
         if change.role is not None and change.role not in ROLES:
             raise AppError.field("/role", f"A role is one of {', '.join(ROLES)}.")
+        if change.tier is not None:
+            self._tiers.check(change.tier)
         if len(change.reason) > LONGEST_REASON:
             raise AppError.field("/reason", f"A reason has at most {LONGEST_REASON} characters.")
 
@@ -102,6 +107,12 @@ class Administration:
                 if change.suspended:
                     ended += await SessionRepository(connection).revoke_all(user_id)
                     ended += await revoke_all_keys(connection, user_id)
+            accounts = QuotaRepository(connection)
+            before = await accounts.tier(user_id)
+            if change.tier is not None and change.tier != before:
+                await accounts.set_tier(user_id, change.tier)
+                details = {"from": before, "to": change.tier}
+                await AuditLog(connection).append(Entry(Action.TIER_CHANGED, actor, user_id, details=details))
             if await repository.admins() == 0:
                 raise AppError(ErrorCode.CONFLICT, "Nobody could administer after this. Make somebody else one first.")
             return ended

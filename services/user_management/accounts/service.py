@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from services.user_management.callers import user_id
 from services.user_management.database import Database
 from services.user_management.jobs.repository import JobRepository
 from services.user_management.quotas.repository import QuotaRepository
-from services.user_management.quotas.rules import Account
+from services.user_management.quotas.tiers import Tiers, day_start, month_start
 from services.user_management.wire import parse_id, timestamp
 
 Context = Any
@@ -40,6 +41,7 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         single_user: bool,
         grant_ms: int,
         stored_bytes_limit: int,
+        tiers: Tiers,
     ) -> None:
         self._database = database
         self._sign_in = sign_in
@@ -47,6 +49,7 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         self._single_user = single_user
         self._grant_ms = grant_ms
         self._stored_bytes_limit = stored_bytes_limit
+        self._tiers = tiers
 
     async def Register(self, request: accounts_pb2.RegisterRequest, context: Context) -> accounts_pb2.RegisterResponse:
         """Make an account."""
@@ -150,18 +153,29 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         """What the caller may still make, and what they have made."""
         owner_id: UUID = user_id()
 
-        async def query(connection: AsyncConnection) -> tuple[Account, int]:
-            account = await QuotaRepository(connection).get(owner_id)
-            return account, await JobRepository(connection).stored_bytes_of(owner_id)
+        now = datetime.now(UTC)
 
-        account, stored_bytes = await self._database.read(query)
-        return accounts_pb2.GetUsageResponse(
-            balance_seconds=account.balance_ms / 1000,
-            reserved_seconds=account.reserved_ms / 1000,
-            used_seconds=account.used_ms / 1000,
-            stored_bytes=stored_bytes,
-            stored_bytes_limit=self._stored_bytes_limit,
-        )
+        async def query(connection: AsyncConnection) -> accounts_pb2.GetUsageResponse:
+            quota = QuotaRepository(connection)
+            account = await quota.get(owner_id)
+            name = await quota.tier(owner_id)
+            tier = self._tiers.of(name)
+            return accounts_pb2.GetUsageResponse(
+                balance_seconds=account.balance_ms / 1000,
+                reserved_seconds=account.reserved_ms / 1000,
+                used_seconds=account.used_ms / 1000,
+                stored_bytes=await JobRepository(connection).stored_bytes_of(owner_id),
+                stored_bytes_limit=self._stored_bytes_limit if tier.stored_bytes is None else tier.stored_bytes,
+                tier=name,
+                day_seconds=await quota.made_since(owner_id, day_start(now)) / 1000,
+                day_seconds_limit=tier.day_seconds,
+                month_seconds=await quota.made_since(owner_id, month_start(now)) / 1000,
+                month_seconds_limit=tier.month_seconds,
+                jobs=await quota.jobs_at_once(owner_id),
+                jobs_limit=tier.jobs,
+            )
+
+        return await self._database.read(query)
 
 
 def _credentials(request: accounts_pb2.LoginRequest | accounts_pb2.OpenBrowserSessionRequest) -> Credentials:

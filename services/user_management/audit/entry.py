@@ -38,6 +38,7 @@ class Action(StrEnum):
     ROLE_CHANGED = "admin.role_changed"
     SUSPENDED = "admin.suspended"
     UNSUSPENDED = "admin.unsuspended"
+    TIER_CHANGED = "admin.tier_changed"
     QUOTA_GRANTED = "admin.quota_granted"
 
 

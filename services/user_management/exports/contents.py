@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,8 +24,10 @@ from services.user_management.database import Database
 from services.user_management.exports.archive import ArchiveFile
 from services.user_management.jobs.tables import jobs
 from services.user_management.library.tables import stems, tracks
+from services.user_management.notifications.tables import notifications
 from services.user_management.playlists.tables import playlist_tracks, playlists
 from services.user_management.quotas.tables import quota_accounts, quota_entries
+from services.user_management.social.tables import blocks, comments, follows, likes, mutes
 from services.user_management.webhooks.tables import webhooks
 
 _PAGE: Final = 200
@@ -33,7 +36,7 @@ _LONGEST_TITLE: Final = 60
 
 _README = """This archive holds everything of your account at Music Gen AI.
 
-*.json        your profile, tracks, playlists, jobs, sessions, keys, webhooks, quota and audit log
+*.json        your profile, tracks, playlists, likes, comments, jobs, sessions, keys, webhooks, quota and audit log
 audio/        the lossless master of each track, its stems, and its MIDI file
 missing.json  files that storage did not have any more; empty as a rule
 
@@ -50,6 +53,10 @@ class Section:
     mine: Callable[[UUID], ColumnElement[bool]]
     order: tuple[str, ...] = ("id",)
     hidden: frozenset[str] = field(default_factory=frozenset)
+
+
+def _of_person(table: Table, owner: UUID) -> ColumnElement[bool]:
+    return table.c.person_id == owner
 
 
 SECTIONS: Final = (
@@ -90,6 +97,13 @@ SECTIONS: Final = (
         lambda owner: playlist_tracks.c.playlist_id.in_(select(playlists.c.id).where(playlists.c.owner_id == owner)),
         order=("playlist_id", "track_id"),
     ),
+    Section("likes", likes, lambda owner: likes.c.person_id == owner, order=("track_id",)),
+    Section("comments", comments, lambda owner: comments.c.author_id == owner, hidden=frozenset({"words"})),
+    *(
+        Section(table.name, table, partial(_of_person, table), order=("other_id",))
+        for table in (follows, blocks, mutes)
+    ),
+    Section("notifications", notifications, lambda owner: notifications.c.person_id == owner),
     Section("identities", identities, lambda owner: identities.c.user_id == owner, order=("issuer", "subject")),
     Section("sessions", sessions, lambda owner: sessions.c.user_id == owner, hidden=frozenset({"secret_sha256"})),
     Section("api_keys", api_keys, lambda owner: api_keys.c.user_id == owner, hidden=frozenset({"secret_sha256"})),

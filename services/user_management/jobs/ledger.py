@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from services.user_management.library.repository import TrackRepository
 from services.user_management.library.track import TrackContent
 from services.user_management.quotas import rules as quota
 from services.user_management.quotas.repository import QuotaRepository
+from services.user_management.quotas.tiers import Tiers, check_jobs, check_span, day_start, month_start
 from services.user_management.webhooks.outbox import JobOutbox
 
 _REAP_BATCH: Final = 100
@@ -65,12 +66,18 @@ class JobLedger:
     """Every method raises `AppError`. Owners and workers are told apart by the caller."""
 
     def __init__(
-        self, database: Database, announcer: Announcer, limits: Limits, outbox: JobOutbox | None = None
+        self,
+        database: Database,
+        announcer: Announcer,
+        limits: Limits,
+        outbox: JobOutbox | None = None,
+        tiers: Tiers | None = None,
     ) -> None:
         self._database = database
         self._announcer = announcer
         self._limits = limits
         self._outbox = outbox
+        self._tiers = tiers or Tiers()
 
     async def create(self, owner_id: UUID, new: NewJob, key: IdempotencyKey | None = None) -> tuple[Job, bool]:
         """Reserve quota and insert the job; or answer the job of the same key. The flag says which (True: replayed)."""
@@ -119,11 +126,7 @@ class JobLedger:
             if earlier is not None:
                 return earlier, True
         await self._enter_queue(connection, owner_id, new.queue)
-        if new.reserve_bytes and self._limits.stored_bytes_per_owner:
-            # The lock makes two creations at once see each other's reservations.
-            await QuotaRepository(connection).lock(owner_id)
-            stored = await JobRepository(connection).stored_bytes_of(owner_id)
-            quota.check_room(stored, new.reserve_bytes, self._limits.stored_bytes_per_owner)
+        await self._check_tier(connection, owner_id, new)
         if new.reserve_ms:
             accounts = QuotaRepository(connection)
             account, entry = quota.reserve(await accounts.lock(owner_id), new.reserve_ms)
@@ -131,6 +134,28 @@ class JobLedger:
         job = await JobRepository(connection).insert(job_id, owner_id, new)
         await self._tell(connection, None, job)
         return job, False
+
+    async def _check_tier(self, connection: AsyncConnection, owner_id: UUID, new: NewJob) -> None:
+        """Raise `AppError` (QUOTA_EXCEEDED) for what the owner's tier does not allow."""
+        accounts = QuotaRepository(connection)
+        tier = self._tiers.of(await accounts.tier(owner_id))
+        room = tier.stored_bytes if tier.stored_bytes is not None else self._limits.stored_bytes_per_owner
+        makes = new.reserve_ms > 0 and tier.limits_making
+        keeps = new.reserve_bytes > 0 and (room > 0 or tier.stored_bytes is not None)
+        if not (makes or keeps or tier.jobs is not None):
+            return
+        # The lock makes two creations at once see each other's reservations.
+        await accounts.lock(owner_id)
+        if tier.jobs is not None:
+            check_jobs(await accounts.jobs_at_once(owner_id), tier.jobs)
+        if keeps:
+            quota.check_room(await JobRepository(connection).stored_bytes_of(owner_id), new.reserve_bytes, room)
+        if makes:
+            now = datetime.now(UTC)
+            spans = (("day", day_start(now), tier.day_seconds), ("month", month_start(now), tier.month_seconds))
+            for span, start, limit in spans:
+                if limit is not None:
+                    check_span(await accounts.made_since(owner_id, start), new.reserve_ms, limit, span)
 
     async def _enter_queue(self, connection: AsyncConnection, owner_id: UUID, queue: str) -> None:
         counters = QueueRepository(connection)

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.ids import new_id
+from services.user_management.jobs.tables import job_counters
 from services.user_management.quotas.rules import Account, Entry
 from services.user_management.quotas.tables import quota_accounts, quota_entries
+from services.user_management.quotas.tiers import DEFAULT_TIER
 
 _BALANCES = (quota_accounts.c.balance_ms, quota_accounts.c.reserved_ms, quota_accounts.c.used_ms)
+
+
+# Ids are made a little before the transaction's time, by clocks of other machines.
+_MARGIN: Final = timedelta(hours=1)
+
+
+def _first_id(start: datetime) -> UUID:
+    """The least UUIDv7 (RFC 9562 §5.7) of an instant."""
+    return UUID(int=int(start.timestamp() * 1000) << 80)
 
 
 class QuotaRepository:
@@ -29,6 +42,41 @@ class QuotaRepository:
         """The account as it stands; an empty one when there is none."""
         row = (await self._connection.execute(select(*_BALANCES).where(quota_accounts.c.owner_id == owner_id))).first()
         return Account(*row) if row else Account()
+
+    async def tier(self, owner_id: UUID) -> str:
+        """The name of the account's tier."""
+        query = select(quota_accounts.c.tier).where(quota_accounts.c.owner_id == owner_id)
+        return str((await self._connection.execute(query)).scalar_one_or_none() or DEFAULT_TIER)
+
+    async def set_tier(self, owner_id: UUID, tier: str) -> None:
+        """Give the account another tier."""
+        changed = update(quota_accounts).where(quota_accounts.c.owner_id == owner_id)
+        await self._connection.execute(changed.values(tier=tier))
+
+    async def made_since(self, owner_id: UUID, start: datetime) -> int:
+        """Milliseconds that jobs asked for since then have made or hold: their reservations less what came back."""
+        debit, credit = quota_entries.alias("debit"), quota_entries.alias("credit")
+        came_back = (credit.c.job_id == debit.c.job_id) & credit.c.kind.in_(("settle", "release"))
+        net = -debit.c.amount_ms - func.coalesce(credit.c.amount_ms, 0)
+        query = (
+            select(func.coalesce(func.sum(net), 0))
+            .select_from(debit.outerjoin(credit, came_back))
+            .where(
+                debit.c.owner_id == owner_id,
+                debit.c.kind == "reserve",
+                debit.c.created_at >= start,
+                # Ids sort by time (UUIDv7): the index of an owner's entries is read from here on.
+                debit.c.id >= _first_id(start - _MARGIN),
+            )
+        )
+        return int((await self._connection.execute(query)).scalar_one())
+
+    async def jobs_at_once(self, owner_id: UUID) -> int:
+        """How many of the account's jobs wait or run, by the kept counters."""
+        query = select(func.coalesce(func.sum(job_counters.c.queued + job_counters.c.running), 0)).where(
+            job_counters.c.queue.in_(("generation", "processing")), job_counters.c.owner_id == owner_id
+        )
+        return int((await self._connection.execute(query)).scalar_one())
 
     async def lock(self, owner_id: UUID) -> Account:
         """The account, locked until the transaction ends."""

@@ -15,6 +15,8 @@ quota_accounts: Final = Table(
     Column("balance_ms", BigInteger, nullable=False, server_default="0"),
     Column("reserved_ms", BigInteger, nullable=False, server_default="0"),
     Column("used_ms", BigInteger, nullable=False, server_default="0"),
+    # Its name in `configs/tiers.yaml`.
+    Column("tier", Text, nullable=False, server_default="standard"),
     CheckConstraint("reserved_ms >= 0", name="reserved"),
     CheckConstraint("used_ms >= 0", name="used"),
 )

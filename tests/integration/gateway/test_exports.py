@@ -99,6 +99,8 @@ async def test_the_archive_holds_everything_that_is_mine_and_no_secret(
         for playlist in lists:
             added = await http.put(f"/api/v1/playlists/{playlist['id']}/tracks/{tracks[1]['id']}", json={})
             assert added.status_code < 300, added.text
+        for path in (f"/api/v1/tracks/{tracks[1]['id']}/like", f"/api/v1/users/{bob.username}/follow"):
+            assert (await http.put(path)).status_code < 300, path
         asked = await http.post(EXPORT)
         assert (asked.status_code, asked.json()["status"]) == (202, "queued")
         assert (await http.get(f"{EXPORT}/file")).status_code == 409
@@ -123,9 +125,11 @@ async def test_the_archive_holds_everything_that_is_mine_and_no_secret(
         )
         assert [row["title"] for row in documents["playlists.json"]] == ["List 0", "List 1"]
         assert [row["track_id"] for row in documents["playlist_tracks.json"]] == [tracks[1]["id"]] * 2
+        assert [row["track_id"] for row in documents["likes.json"]] == [tracks[1]["id"]]
+        assert [row["other_id"] for row in documents["follows.json"]] == [bob.id]
         assert documents["missing.json"] == []
         text = b"".join(archive.read(name) for name in names if name.endswith(".json"))
-        for hidden in (key, secret, "password_hash", "secret_sha256", "sealed", "$argon2", "_trace", bob.id):
+        for hidden in (key, secret, "password_hash", "secret_sha256", "sealed", "$argon2", "_trace", "His"):
             assert hidden.encode() not in text, hidden
         assert (await his.get(EXPORT)).status_code == 404
         assert (await his.get(f"{EXPORT}/file")).status_code == 404

@@ -1,0 +1,94 @@
+"""Tiers of accounts as data: `configs/tiers.yaml`. What an account has made in a span is read off its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.shared.errors import AppError, ErrorCode
+
+DEFAULT_TIER: Final = "standard"
+_LONGEST_NAME: Final = 40
+
+
+class Tier(BaseModel):
+    """What one tier allows; None: no such limit of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    day_seconds: Annotated[int, Field(ge=0)] | None = None
+    month_seconds: Annotated[int, Field(ge=0)] | None = None
+    stored_bytes: Annotated[int, Field(ge=1)] | None = None
+    jobs: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def limits_making(self) -> bool:
+        """Whether what was made in a span of time matters."""
+        return self.day_seconds is not None or self.month_seconds is not None
+
+
+class Tiers:
+    """Every tier by its name. A name that the file has no more means the default one."""
+
+    def __init__(self, tiers: Mapping[str, Tier] | None = None) -> None:
+        self._tiers = dict(tiers or {DEFAULT_TIER: Tier()})
+
+    @classmethod
+    def load(cls, path: Path) -> Tiers:
+        """Read the file. Raises `AppError` (VALIDATION) that says what is wrong with it."""
+        try:
+            document = yaml.safe_load(path.read_text("utf-8"))
+            tiers = {str(name): Tier.model_validate(entry) for name, entry in document["tiers"].items()}
+        except OSError as error:
+            raise AppError(ErrorCode.VALIDATION, f"The tiers {path} cannot be read: {error.strerror}.") from error
+        except (yaml.YAMLError, ValidationError, TypeError, KeyError, AttributeError) as error:
+            raise AppError(ErrorCode.VALIDATION, f"The tiers {path} are not as expected: {error}") from error
+        if DEFAULT_TIER not in tiers or any(len(name) > _LONGEST_NAME for name in tiers):
+            raise AppError(ErrorCode.VALIDATION, f"The tiers {path} lack {DEFAULT_TIER}, or have a name too long.")
+        return cls(tiers)
+
+    def of(self, name: str) -> Tier:
+        """The tier of this name."""
+        return self._tiers.get(name, self._tiers[DEFAULT_TIER])
+
+    def check(self, name: str) -> str:
+        """The name of a tier that exists. Raises `AppError` (VALIDATION)."""
+        if name not in self._tiers:
+            raise AppError.field("/tier", f"A tier is one of {', '.join(self._tiers)}.")
+        return name
+
+
+def day_start(now: datetime) -> datetime:
+    """Midnight (UTC)."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def month_start(now: datetime) -> datetime:
+    """The first of the month (UTC)."""
+    return day_start(now).replace(day=1)
+
+
+def check_span(made_ms: int, wanted_ms: int, limit_seconds: int | None, span: str) -> None:
+    """Raise `AppError` (QUOTA_EXCEEDED) when a job does not fit into what a span (`day`, `month`) allows."""
+    if limit_seconds is not None and made_ms + wanted_ms > limit_seconds * 1000:
+        left = max(0, limit_seconds * 1000 - made_ms) / 1000
+        when = "midnight" if span == "day" else "the first of the next month"
+        raise AppError(
+            ErrorCode.QUOTA_EXCEEDED,
+            f"Your tier allows {limit_seconds:g} s of audio a {span} and {left:g} s are left; this takes "
+            f"{wanted_ms / 1000:g} s. Ask for less, or wait until {when} (UTC).",
+        )
+
+
+def check_jobs(at_once: int, limit: int | None) -> None:
+    """Raise `AppError` (QUOTA_EXCEEDED) when more jobs wait or run than may at once; `at_once` counts the new one."""
+    if limit is not None and at_once > limit:
+        raise AppError(
+            ErrorCode.QUOTA_EXCEEDED,
+            f"Your tier allows {limit} jobs at once. Wait for one to end, or cancel one.",
+        )
