@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 # The tests' hypothesis seeds rotate with the commit: each run is reproducible, no two commits sample alike.
 SEED := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 0)
 
-.PHONY: help run ui ui-test screenshots test test-full lint format protos protos-check openapi assets bench bench-engine bench-engine-gpu composer-report load clean environment-run environment-test
+.PHONY: help run ui ui-test screenshots test test-full lint format protos protos-check openapi assets bench bench-engine bench-engine-gpu composer-report load query-plans demo clean environment-run environment-test
 
 help: ## this list
 	@echo "Music Gen AI"; echo
@@ -68,8 +68,14 @@ bench-engine: environment-test ## the MusicGen engine beside transformers on the
 bench-engine-gpu: environment-test ## the same on a GPU, in eight minutes
 	@$(PY) scripts/bench_engine_gpu.py
 
-load: environment-test ## 50 users for 60 s against an instance of its own; prints percentiles
+load: environment-test ## 50 users' journeys, then 1,000 devices at 500 requests/s, a minute each; prints percentiles
 	@$(PY) scripts/load_test.py
+
+query-plans: environment-test ## lists on 10,000 people, 200,000 tracks and 2 M likes: their plans and percentiles (minutes)
+	@$(PY) scripts/bench_lists.py
+
+demo: environment-run ## a few people with songs, for a running platform that is empty
+	@$(PY) scripts/seed_demo.py
 
 clean: ## remove what tools made (not .venv, not var)
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './var/*' -prune -exec rm -rf {} +

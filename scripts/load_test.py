@@ -1,27 +1,39 @@
-"""Fifty users for a minute against a platform of its own: `python scripts/load_test.py [--users 50] [--seconds 60]`.
+"""Load on a platform of its own: `python scripts/load_test.py [--users 50] [--seconds 60]`.
 
-Prints Locust's percentiles per call; exits with 1 when a call failed or the p99 of all is above 200 ms.
+First journeys (Locust, a closed loop): people who read, write and wait for songs, with pauses between clicks. Then
+rates (`tests/load/open_loop.py`): `--devices` connections that ask `--rate` times a second together, whether or not
+earlier answers came. Rate limits are off, because a dozen accounts stand for all of them. Prints percentiles per call,
+and the processor time that a request costs, which other work on the machine changes little. Ends with 1 when a call
+failed, a p99 is above 200 ms, or fewer requests were answered than were due.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import csv
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from services.shared.assets.store import AssetStore  # noqa: E402
+from tests.load import open_loop  # noqa: E402
 from tests.support.platform import Platform, free_port  # noqa: E402
 
-ACCOUNTS = 5
+ACCOUNTS = 12
 P99_LIMIT_MS = 200.0
+# Of the requests that were due, so many have to have been answered well: a Poisson process is not exact.
+ANSWERED_SHARE = 0.99
 
 
 def start(folder: Path, **environment: str) -> Platform:
@@ -50,6 +62,8 @@ def make_accounts(platform: Platform) -> list[dict[str, str]]:
         if job["status"] != "succeeded":
             raise SystemExit(f"A song for the load test failed: {job['error']}")
         track_id = job["result"]["track_ids"][0]
+        # What others may find: the lists of everybody's music are not empty.
+        caller.call("PATCH", f"/tracks/{track_id}", json={"public": True})
         accounts.append({"token": caller.access_token, "track_id": track_id, "job_id": job_id})
     return accounts
 
@@ -87,20 +101,68 @@ def report(table: Path) -> int:
     return int(failed > 0 or p99 > P99_LIMIT_MS)
 
 
+def processor_seconds(platform: Platform) -> dict[str, float]:
+    """What the platform's processes have worked, by program."""
+    found: Counter[str] = Counter()
+    for process in platform.descendants():
+        with contextlib.suppress(psutil.Error):
+            line = process.cmdline()
+            name = line[line.index("-m") + 1] if "-m" in line else Path(process.name()).name
+            times = process.cpu_times()
+            found[name] += times.user + times.system
+    return dict(found)
+
+
+def run_open_loop(platform: Platform, accounts: list[dict[str, str]], devices: int, rate: float, seconds: float) -> int:
+    """Ask at a rate and print what came of it; 1 when it is not good enough."""
+    people = [open_loop.Account(**account) for account in accounts]
+    # Until it is warm, a server's first answers are not those of a service that runs.
+    asyncio.run(open_loop.run(platform.url, people, users=devices, rate=rate / 5, seconds=5, seed=1))
+    before = processor_seconds(platform)
+    result = asyncio.run(open_loop.run(platform.url, people, users=devices, rate=rate, seconds=seconds, seed=2))
+    spent = {name: after - before.get(name, 0.0) for name, after in processor_seconds(platform).items()}
+    print(f"\n{'open loop':<36}{'answered':>9}{'p50':>7}{'p95':>7}{'p99':>7}{'max':>8}  ms from when it was due")
+    everything = [value for values in result.latencies.values() for value in values]
+    for name, values in [*sorted(result.latencies.items()), ("all", everything)]:
+        shown = "".join(f"{open_loop.percentile(values, share) * 1000:>7.0f}" for share in (0.5, 0.95, 0.99))
+        print(f"{name:<36}{len(values):>9}{shown}{max(values, default=0) * 1000:>8.0f}")
+    for what, count in sorted(result.failures.items()):
+        print(f"  failed, {what}: {count}")
+    p99 = open_loop.percentile(everything, 0.99) * 1000
+    own = open_loop.percentile(result.lateness, 0.99) * 1000
+    failed = result.failures.total()
+    print(
+        f"{devices} devices, {rate:.0f} requests/s due, {result.answered / result.seconds:.0f} answered, "
+        f"p99 {p99:.0f} ms (limit {P99_LIMIT_MS:.0f}), {failed} failed; the generator's own p99 delay {own:.0f} ms; "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
+    each = {name: seconds * 1000 / max(result.answered, 1) for name, seconds in spent.items()}
+    costs = ", ".join(f"{name} {value:.2f}" for name, value in sorted(each.items(), key=lambda item: -item[1])[:5])
+    print(f"processor time per answer: {sum(each.values()):.2f} ms ({costs})")
+    return int(failed > 0 or p99 > P99_LIMIT_MS or result.answered < ANSWERED_SHARE * len(result.lateness))
+
+
 def main() -> int:
     """Start, prepare, load, report, stop."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=50)
-    parser.add_argument("--seconds", type=int, default=60)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", type=int, default=50, help="of the journeys; 0: none")
+    parser.add_argument("--seconds", type=int, default=60, help="of each part")
+    parser.add_argument("--devices", type=int, default=1000, help="of the open loop; 0: none")
+    parser.add_argument("--rate", type=float, default=500.0, help="requests a second of the open loop")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mg-load-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         print("Starting a platform …", flush=True)
         platform = start(folder, MUSICGEN_GATEWAY_RATE_LIMITS="off")
         try:
-            accounts = make_accounts(platform)
-            print(f"{arguments.users} users for {arguments.seconds} s …", flush=True)
-            return report(run_locust(platform, accounts, arguments.users, arguments.seconds, folder))
+            accounts, wrong = make_accounts(platform), 0
+            if arguments.users:
+                print(f"{arguments.users} users for {arguments.seconds} s …", flush=True)
+                wrong |= report(run_locust(platform, accounts, arguments.users, arguments.seconds, folder))
+            if arguments.devices:
+                print(f"{arguments.devices} devices for {arguments.seconds} s …", flush=True)
+                wrong |= run_open_loop(platform, accounts, arguments.devices, arguments.rate, arguments.seconds)
+            return wrong
         finally:
             platform.stop()
 

@@ -1,4 +1,4 @@
-"""What fifty people do who are not generating: look at their songs, their jobs, the models; listen to a bit.
+"""What fifty people do: look at their songs and others', change and like them, listen to a bit, wait for jobs.
 
 Run by `make load`, which starts a platform and hands over its accounts: MUSICGEN_LOAD_ACCOUNTS is a JSON list of
 `{token, track_id, job_id}`.
@@ -7,6 +7,7 @@ Run by `make load`, which starts a platform and hands over its accounts: MUSICGE
 import itertools
 import json
 import os
+import random
 
 from locust import HttpUser, between, task
 
@@ -39,6 +40,38 @@ class Listener(HttpUser):
     @task(3)
     def one_job(self) -> None:
         self.client.get(f"/api/v1/jobs/{self.job_id}", name="GET /jobs/{id}")
+
+    @task(6)
+    def wait_for_a_job(self) -> None:
+        for _ in range(3):
+            self.client.get(f"/api/v1/jobs/{self.job_id}", name="GET /jobs/{id}, a poll")
+
+    @task(2)
+    def rename(self) -> None:
+        body = {"title": f"Take {random.randrange(1000)}"}
+        self.client.patch(f"/api/v1/tracks/{self.track_id}", json=body, name="PATCH /tracks/{id}")
+
+    @task(2)
+    def like_and_think_again(self) -> None:
+        self.client.put(f"/api/v1/tracks/{self.track_id}/like", name="PUT /tracks/{id}/like")
+        self.client.delete(f"/api/v1/tracks/{self.track_id}/like", name="DELETE /tracks/{id}/like")
+
+    @task(1)
+    def say_something(self) -> None:
+        body = {"body": "That bass!", "position": 1.5}
+        with self.client.post(
+            f"/api/v1/tracks/{self.track_id}/comments", json=body, name="POST comment, or told to wait",
+            catch_response=True,
+        ) as answer:  # fmt: skip
+            # How much one may say in an hour is a limit of its own, which fifty people of a dozen accounts reach.
+            if answer.status_code in {201, 429}:
+                answer.success()
+
+    @task(2)
+    def look_around(self) -> None:
+        self.client.get("/api/v1/explore?limit=20", name="GET /explore")
+        self.client.get("/api/v1/feed?limit=20", name="GET /feed")
+        self.client.get("/api/v1/search?q=calm", name="GET /search")
 
     @task(2)
     def models(self) -> None:
