@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import copy
+import json
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +15,8 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from services.shared.ids import new_id
 from tests.security.test_matrix import ALONE, DOCUMENT, Operation, ids_of, person
@@ -239,6 +242,37 @@ async def test_connections_that_dawdle_keep_nobody_waiting(accounts: AccountServ
     finally:
         for writer in writers:
             writer.close()
+
+
+async def test_a_flood_of_sockets_without_credentials_is_turned_away(accounts: AccountServer) -> None:
+    address = accounts.url.replace("http", "ws", 1) + "/api/v1/ws"
+    ways: list[dict[str, Any]] = [
+        {},
+        {"additional_headers": {"authorization": "Bearer x"}},
+        {"additional_headers": {"cookie": f"musicgen_session=mgb_{'x' * 43}"}},
+        {"subprotocols": ["musicgen.v1", "bearer.x"]},
+        {"additional_headers": {"x-api-key": f"mga_{'x' * 43}"}},
+    ]
+
+    async def knock(number: int) -> int:
+        try:
+            async with connect(address, proxy=None, open_timeout=60, **ways[number % len(ways)]):
+                return 101
+        except InvalidStatus as refused:
+            return refused.response.status_code
+
+    async with accounts.somebody() as http:
+        token = http.headers["authorization"]
+        async with connect(address, additional_headers={"authorization": token}, proxy=None) as hub:
+            assert json.loads(await hub.recv())["type"] == "hello"
+            statuses = Counter(await asyncio.gather(*(knock(number) for number in range(300))))
+            print("300 sockets without a credential that holds:", dict(statuses))
+            assert statuses.keys() <= {401, 403, 429}
+            # Whoever is there already notices nothing.
+            await hub.send(json.dumps({"type": "ping"}))
+            async with asyncio.timeout(20):
+                assert json.loads(await hub.recv())["type"] == "pong"
+        assert (await http.get("/api/v1/users/me")).status_code == 200
 
 
 async def test_clients_cannot_choose_their_address(accounts: AccountServer) -> None:
