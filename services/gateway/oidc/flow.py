@@ -13,6 +13,7 @@ from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from services.gateway.oidc.attempt import LIFETIME_SECONDS, Attempt, Pending
 from services.gateway.oidc.discovery import Discovery, Metadata, away, json_object
@@ -85,7 +86,11 @@ class OidcSignIn:
     async def _use_up(self, attempt: Attempt) -> None:
         """One callback a sign-in, however often it is sent and by how many at once."""
         name = hashlib.sha256(attempt.state.encode()).hexdigest()
-        if not await self._redis.set(f"mg:oidc:used:{name}", "1", nx=True, ex=LIFETIME_SECONDS):
+        try:
+            first = await self._redis.set(f"mg:oidc:used:{name}", "1", nx=True, ex=LIFETIME_SECONDS)
+        except (RedisError, OSError) as error:
+            raise away(self.provider) from error
+        if not first:
             raise _start_again()
 
     async def _exchange(self, metadata: Metadata, code: str, verifier: str) -> dict[str, Any]:
