@@ -6,6 +6,9 @@
 musicgen-small's real dimensions (24 layers of 1,024, T5-base, EnCodec 32 kHz), random weights, the same ones for both;
 30 s of audio, guidance 3, top-k 250, codec included. transformers computes in float32, its fastest here. CPU seconds
 stand beside wall-clock ones: on a machine that others use too, they and the ratios mean more.
+
+"limit" is the share of the speed at which memory, as fast as it was read in the same run, gives a step its weights, its
+caches and the codec's weights. Below each of our lines stands where a step in the middle of the song goes.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -45,7 +48,9 @@ from services.generation.musicgen.configuration import (  # noqa: E402
 )
 from services.generation.musicgen.model import MusicGen  # noqa: E402
 from services.generation.musicgen.text_conditioner import HashTokenizer  # noqa: E402
+from services.generation.runtimes.fast_sampling import draw  # noqa: E402
 from services.generation.runtimes.machine import Machine  # noqa: E402
+from services.generation.runtimes.openvino_runner import OpenVinoRunner  # noqa: E402
 from services.generation.runtimes.openvino_runtime import openvino_runtime  # noqa: E402
 from services.generation.runtimes.precision import (  # noqa: E402
     CachePrecision,
@@ -75,9 +80,36 @@ class Cost:
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.wall + other.wall, self.cpu + other.cpu)
 
+    def less(self, other: Cost) -> Cost:
+        """What is left without the other; at least nothing."""
+        return Cost(max(0.0, self.wall - other.wall), max(0.0, self.cpu - other.cpu))
+
     def times(self, factor: float) -> Cost:
         """So often the same."""
         return Cost(self.wall * factor, self.cpu * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where a step of all songs goes: `layers` without any past, what the `cache` adds, `codec`, and `sampling`."""
+
+    layers: Cost
+    cache: Cost
+    codec: Cost
+    sampling: Cost
+
+    def line(self, limit: float) -> str:
+        """One line; `limit` are the seconds that memory needs."""
+        named = {"layers": self.layers, "cache": self.cache, "codec": self.codec, "sampling and tokens": self.sampling}
+        total = Cost(sum(cost.wall for cost in named.values()), sum(cost.cpu for cost in named.values()))
+        shares = ", ".join(
+            f"{name} {1e3 * cost.wall:.1f} ({1e3 * cost.cpu:.1f} CPU, {cost.cpu / total.cpu:.0%})"
+            for name, cost in named.items()
+        )
+        return (
+            f"    a step in the middle, ms: {shares}; {1 / total.wall:.1f} steps/s, memory allows {1 / limit:.1f} "
+            f"({limit / total.wall:.0%})"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +171,8 @@ class Ours:
         )
         self.conditioner = Conditioner(self.model, HashTokenizer(SMALL.text.vocabulary))
         self.tokens = np.random.default_rng(1)
+        weights = sum(parameter.numel() for parameter in self.model.audio_encoder.decoder.parameters())
+        self.codec_bytes = weights * (2 if half_codec else 4)
 
     def condition(self) -> SongCondition:
         """The prompt, encoded."""
@@ -146,18 +180,32 @@ class Ours:
 
     def window(self, songs: int, position: int, steps: int) -> Cost:
         """One step of all songs at a position, sampling included."""
+        self.take_slots(songs)
+        return timed(lambda: self.runtime.runner.step(self.rows(songs, position)), steps)
+
+    def take_slots(self, songs: int) -> None:
+        """Condition so many slots."""
         condition = self.condition()
         for slot in range(songs):
             self.runtime.runner.condition(slot, condition)
 
-        def step() -> None:
-            rows = [
-                RowStep(slot, position, tuple(self.tokens.integers(0, 2_048, 4)), SamplingParameters(slot), position)
-                for slot in range(songs)
-            ]
-            self.runtime.runner.step(rows)
+    def rows(self, songs: int, position: int) -> list[RowStep]:
+        """Some inputs at a position."""
+        return [
+            RowStep(slot, position, tuple(self.tokens.integers(0, 2_048, 4)), SamplingParameters(slot), position)
+            for slot in range(songs)
+        ]
 
-        return timed(step, steps)
+    def parts(self, songs: int, position: int, steps: int) -> Parts:
+        """A step of all songs at a position, taken apart by leaving things out."""
+        runner = cast("OpenVinoRunner", self.runtime.runner)
+        self.take_slots(songs)
+        layers = timed(lambda: runner.logits(self.rows(songs, 0)), steps)
+        attended = timed(lambda: runner.logits(self.rows(songs, position)), steps)
+        conditional, unconditional = runner.logits(self.rows(songs, position))
+        sampling = [SamplingParameters(slot) for slot in range(songs)]
+        drawn = timed(lambda: draw(conditional, unconditional, sampling, [position] * songs), steps)
+        return Parts(layers, attended.less(layers), self.chunk(steps).times(songs / CHUNK_FRAMES), drawn)
 
     def chunk(self, repeats: int) -> Cost:
         """One chunk of one stream through the codec."""
@@ -174,7 +222,7 @@ class Ours:
         codec = self.chunk(steps).times(songs * frames / CHUNK_FRAMES)
         path = " ".join(f"{1e3 * cost.wall:.0f}" for _, cost in windows)
         note = f"ms a step along the song {path}; codec {codec.wall / (decoder.wall + codec.wall):.0%}"
-        return Result(name, songs, seconds, decoder + codec, decoder.times(1 / (frames + 3)), note)
+        return Result(name, songs, seconds, decoder + codec, (decoder + codec).times(1 / (frames + 3)), note)
 
     def whole(self, name: str, songs: int, seconds: float) -> Result:
         """Whole songs through the engine's thread and each song's own, as in the product."""
@@ -348,11 +396,15 @@ def show(result: Result, limit: Cost | None = None) -> None:
     print(f"{line}{share}  {result.note}", flush=True)
 
 
-def step_limit(precision: Precision, songs: int, seconds: float, bytes_per_second: float) -> Cost:
-    """The seconds that reading weights and cache takes, for a step in the middle of a song."""
+def step_limit(
+    precision: Precision, songs: int, seconds: float, bytes_per_second: float, codec_bytes: float = 0.0
+) -> Cost:
+    """The seconds that reading weights, cache and codec takes, for a step in the middle of a song."""
     middle = round(seconds * FRAME_RATE / 2)
     moved = weight_bytes(SMALL.decoder, precision.weights)
     moved += 2 * songs * cache_bytes(SMALL.decoder, precision.cache, middle)
+    # A chunk of every song reads the codec's decoder once, and lasts for its frames.
+    moved += songs * codec_bytes / CHUNK_FRAMES
     return Cost(moved / bytes_per_second, 0.0)
 
 
@@ -404,7 +456,10 @@ def main() -> int:
                 if arguments.quick
                 else ours.whole(f"ours {precision}", songs, arguments.seconds)
             )
-            show(result, step_limit(precision, songs, arguments.seconds, speed))
+            limit = step_limit(precision, songs, arguments.seconds, speed, ours.codec_bytes)
+            show(result, limit)
+            middle = round(arguments.seconds * FRAME_RATE / 2)
+            print(ours.parts(songs, middle, arguments.steps).line(limit.wall), flush=True)
             results.append(result)
         first = ours.first_audio()
         firsts.append(f"{name}: {first.wall:.2f} s ({first.cpu:.2f} s of CPU)")

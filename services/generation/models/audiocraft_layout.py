@@ -30,6 +30,8 @@ _LANGUAGE_MODEL = (
 )
 # What a language model's file may hold beside weights: features of the melody conditioner, which are computed here.
 _LANGUAGE_MODEL_UNUSED = re.compile(r"^condition_provider\.conditioners\.self_wav\.(chroma|demucs|stem)")
+# musicgen-style hears a recording through MERT, a transformer and a quantizer of its own.
+_STYLE = re.compile(r"^condition_provider\.conditioners\.self_wav\.(?!output_proj\.|chroma|demucs|stem)")
 _CODEC = (
     (r"^(encoder|decoder)\.model\.(\d+)\.(?:conv\.conv|convtr\.convtr)\.", r"audio_encoder.\1.layers.\2.conv."),
     (r"^(encoder|decoder)\.model\.(\d+)\.block\.(\d+)\.conv\.conv\.", r"audio_encoder.\1.layers.\2.block.\3.conv."),
@@ -41,7 +43,9 @@ _PARTS = ("q_proj", "k_proj", "v_proj")
 
 
 def language_model_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """audiocraft's language model under transformers' names. ValueError for names that it does not have."""
+    """audiocraft's language model under transformers' names. ValueError for other names, and for style models."""
+    if any(_STYLE.match(name) for name in state):
+        raise ValueError("it is a style model (musicgen-style), whose conditioner is not built here")
     renamed = {
         _rename(name, _LANGUAGE_MODEL): tensor
         for name, tensor in state.items()

@@ -282,6 +282,7 @@ def test_cut_audiocraft_checkpoint_is_refused(
 
 
 MODEL = {"emb.0.weight": torch.zeros(3, 4)}
+STYLE = "condition_provider.conditioners.self_wav.rvq.vq.layers.0._codebook.embed"
 
 
 @pytest.mark.parametrize(
@@ -292,6 +293,7 @@ MODEL = {"emb.0.weight": torch.zeros(3, 4)}
         ([1, 2], "table"),
         ({"best_state": {"emb.0.weight": "text"}, "xp.cfg": "a: 1"}, "beside tensors"),
         ({"best_state": {3: torch.zeros(1)}, "xp.cfg": "a: 1"}, "beside tensors"),
+        ({"best_state": {**MODEL, STYLE: torch.zeros(3)}, "xp.cfg": "a: 1"}, "style model"),
         ({"best_state": MODEL}, "xp.cfg"),
         ({"best_state": MODEL, "xp.cfg": "{"}, "settings"),
         ({"best_state": MODEL, "xp.cfg": "[1]"}, "no table"),

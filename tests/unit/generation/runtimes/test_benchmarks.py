@@ -40,6 +40,27 @@ def test_a_listener_waits_when_a_piece_comes_after_the_last_one_was_played(bench
     assert bench.starvation([(1.0, second), (2.25, second), (3.5, second)]) == pytest.approx(0.25)
 
 
+def test_a_step_is_taken_apart_and_held_against_what_memory_allows(bench: ModuleType) -> None:
+    parts = bench.Parts(
+        bench.Cost(0.010, 0.020), bench.Cost(0.020, 0.040), bench.Cost(0.008, 0.016), bench.Cost(0.002, 0.004)
+    )
+    line = parts.line(0.010)
+    assert "layers 10.0 (20.0 CPU, 25%), cache 20.0 (40.0 CPU, 50%), codec 8.0 (16.0 CPU, 20%)" in line
+    assert "25.0 steps/s, memory allows 100.0 (25%)" in line
+    # What leaving a part out seems to cost is noise, not speed.
+    assert bench.Cost(1.0, 1.0).less(bench.Cost(2.0, 0.5)) == bench.Cost(0.0, 0.5)
+
+
+def test_the_limit_counts_weights_caches_and_the_codec_of_every_song(bench: ModuleType) -> None:
+    precision = bench.Precision(bench.WeightPrecision.INT8, bench.CachePrecision.FLOAT16)
+    one, eight, with_codec = (
+        bench.step_limit(precision, songs, 30.0, 1e9, codec) for songs, codec in ((1, 0.0), (8, 0.0), (8, 60e6))
+    )
+    cache = 2 * bench.cache_bytes(bench.SMALL.decoder, bench.CachePrecision.FLOAT16, 750)
+    assert (eight.wall - one.wall) * 1e9 == pytest.approx(7 * cache)
+    assert (with_codec.wall - eight.wall) * 1e9 == pytest.approx(8 * 60e6 / bench.CHUNK_FRAMES)
+
+
 def test_the_gpu_benchmark_runs_on_a_processor_at_toy_dimensions(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("transformers")
     gpu = script("bench_engine_gpu")
