@@ -181,9 +181,47 @@ def test_session_file_is_rendered_and_its_files_are_sent_once(
     assert len(server.to("/api/v1/uploads")) == 1
 
 
+SESSION = {"version": 1, "title": "Täglich", "tracks": [{"track_id": "t9", "gain_db": -3.0}], "tempo": 84.0}
+
+
+@pytest.fixture
+def mixed(server: Any, studio: Any, answer: Any, track: Any) -> None:
+    studio("processing/mix", tracks=["m1"])
+    for track_id, spec in (("m0", {"session": SESSION}), ("song", {"prompt": "rain"}), ("none", None)):
+        server.on("GET", f"/api/v1/tracks/{track_id}", answer({**track, "id": track_id, "spec": spec}))
+
+
+def test_mixed_track_is_rendered_again_by_its_own_session(server: Any, mixed: None) -> None:
+    assert run(["mix", "m0"]) == 0
+    assert server.to("/api/v1/processing/mix")[0].document == SESSION
+
+
+@pytest.mark.parametrize("name", ["saved.yaml", "saved.json"])
+def test_saved_session_is_the_one_that_is_rendered(server: Any, mixed: None, name: str) -> None:
+    assert run(["mix", "m0", "--save", name]) == 0
+    assert server.to("/api/v1/processing/mix") == []
+    assert "Täglich" in Path(name).read_text("utf-8")
+    assert run(["mix", name]) == 0
+    assert server.to("/api/v1/processing/mix")[0].document == SESSION
+
+
+def test_saving_a_session_overwrites_no_other_version(mixed: None, capsys: Captured) -> None:
+    Path("saved.yaml").write_text("mine")
+    assert run(["mix", "m0", "--save", "saved.yaml"]) == 2
+    assert "exists" in capsys.readouterr().err
+    assert Path("saved.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("track_id", ["song", "none"])
+def test_track_that_was_not_mixed_has_no_session(mixed: None, track_id: str, capsys: Captured) -> None:
+    assert run(["mix", track_id]) == 2
+    assert "holds no session" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
+        (["mix", "list.yaml", "--save", "x.yaml"], "--save takes"),
         (["upload", "none.wav"], "no file"),
         (["separate", "none.wav"], "no file"),
         (["mix", "none.yaml"], "cannot read"),

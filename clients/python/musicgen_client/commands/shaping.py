@@ -69,21 +69,48 @@ def separate(
 
 @app.command()
 def mix(
-    session: Annotated[Path, typer.Argument(metavar="SESSION", help="A session, as YAML or JSON.")],
+    session: Annotated[
+        str, typer.Argument(metavar="SESSION", help="A session, as YAML or JSON; or the id of a track that was mixed.")
+    ],
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write the session of a mixed track here, and render nothing.")
+    ] = None,
     out: Output = None,
     wait: Wait = True,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
-    """Render a session. Its tracks name tracks of the library (track_id) or files (file), which are sent first."""
-    from musicgen_client.commands.sources import check_output, read_session, with_files_sent
+    """Render a session. Its tracks name tracks of the library (track_id) or files (file), which are sent first.
+
+    A mixed track keeps its session: its id renders that again, and --save makes a file of it to change.
+    """
+    from musicgen_client.commands.sources import (
+        check_output,
+        is_file_name,
+        read_session,
+        session_of,
+        with_files_sent,
+        write_session,
+    )
 
     if out is not None and not wait:
         raise typer.BadParameter("--no-wait fetches nothing: leave out --output")
-    body = read_session(session)
+    if is_file_name(session):
+        if save is not None:
+            raise typer.BadParameter("--save takes the session of a track: give the id of one that was mixed")
+        path = Path(session)
+        body = read_session(path)
+        out = check_output(out)
+        with connect(url) as client:
+            body = with_files_sent(client, body, path.parent, quiet=json)
+            _finish(client, client.mix(body), out, wait=wait, json=json)
+        return
     out = check_output(out)
     with connect(url) as client:
-        body = with_files_sent(client, body, session.parent, quiet=json)
+        body = session_of(client, session)
+        if save is not None:
+            write_session(save, body)
+            return
         _finish(client, client.mix(body), out, wait=wait, json=json)
 
 

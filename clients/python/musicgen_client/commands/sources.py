@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 
 def track_of(client: Client, source: str, *, quiet: bool) -> str:
     """The id of a track; a local file is sent first and becomes one."""
+    if not is_file_name(source):
+        return source
     path = Path(source)
     if not path.is_file():
-        if path.suffix or os.sep in source:
-            raise typer.BadParameter(f"there is no file {source}")
-        return source
+        raise typer.BadParameter(f"there is no file {source}")
     job = follow(client, send(client, path, quiet=quiet), quiet=quiet)
     return job.track_ids[0]
+
+
+def is_file_name(source: str) -> bool:
+    """Whether a file is meant, there or not; ids of tracks have no ending and no folder."""
+    path = Path(source)
+    return path.is_file() or bool(path.suffix) or os.sep in source
 
 
 def send(client: Client, path: Path, *, title: str | None = None, quiet: bool) -> Job:
@@ -132,6 +138,31 @@ def read_session(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise typer.BadParameter(f"{path} has to hold one object, with a list of tracks")
     return found
+
+
+def session_of(client: Client, track_id: str) -> dict[str, Any]:
+    """The session that a track was mixed by. Raises a usage error for a track that was made in another way."""
+    session = (client.track(track_id).spec or {}).get("session")
+    if not isinstance(session, dict):
+        raise typer.BadParameter(f"track {track_id} holds no session: only tracks that were mixed do")
+    return cast("dict[str, Any]", session)
+
+
+def write_session(path: Path, session: Mapping[str, Any]) -> None:
+    """Write a session as JSON or, with any other ending, as YAML. An existing file is left alone."""
+    if path.suffix.lower() == ".json":
+        text = json_format.dumps(session, indent=2, ensure_ascii=False) + "\n"
+    else:
+        import yaml
+
+        text = yaml.safe_dump(dict(session), sort_keys=False, allow_unicode=True)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise typer.BadParameter(f"{path} exists: give another name, so that no version is lost") from None
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {path}: {error.strerror}") from None
 
 
 def with_files_sent(client: Client, session: Mapping[str, Any], folder: Path, *, quiet: bool) -> dict[str, Any]:
