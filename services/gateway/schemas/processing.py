@@ -125,6 +125,9 @@ class AnalyzeRequest(Body):
 
     track_id: TrackId
     features: Annotated[list[str] | None, Field(min_length=1, description="Only these; all if not said.")] = None
+    scheme: Annotated[
+        str | None, Field(pattern="^[a-z][a-z0-9_-]{0,31}$", description="Colours of the pictures: ember, ocean, …")
+    ] = None
 
 
 class Catalogue(BaseModel):

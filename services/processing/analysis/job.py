@@ -68,7 +68,7 @@ class AnalyzeKind:
         file = work.folder / "analysis.json"
         file.write_bytes(orjson.dumps({**whole, **curves}, option=orjson.OPT_INDENT_2))
         work.report(_DESCRIBED, "writing it down")
-        return Made(result=shortened(whole), files={file.name: file, **_drawn(heard, work.folder)})
+        return Made(result=shortened(whole), files={file.name: file, **_drawn(heard, work.folder, asked.scheme)})
 
 
 def shortened(whole: Mapping[str, Any], most: int = _MOST_LISTED) -> dict[str, Any]:
@@ -123,16 +123,14 @@ def _described(asked: AnalyzeRequest, heard: Heard) -> tuple[dict[str, Any], dic
     return result, curves
 
 
-def _drawn(heard: Heard, folder: Path) -> dict[str, Path]:
+def _drawn(heard: Heard, folder: Path, scheme: str) -> dict[str, Path]:
     """The pictures that were asked for, by file name."""
-    from services.processing.analysis.colours import DEFAULT
-
     pictures: dict[str, bytes] = {}
     if heard.spectrogram is not None:
-        pictures["spectrogram.png"] = heard.spectrogram.png(_SPECTROGRAM_HEIGHT, DEFAULT)
+        pictures["spectrogram.png"] = heard.spectrogram.png(_SPECTROGRAM_HEIGHT, scheme)
     if heard.waveform is not None:
-        pictures["waveform.png"] = heard.waveform.png(_WAVEFORM_HEIGHT, DEFAULT)
-        pictures["waveform.svg"] = heard.waveform.svg(_WAVEFORM_HEIGHT, DEFAULT)
+        pictures["waveform.png"] = heard.waveform.png(_WAVEFORM_HEIGHT, scheme)
+        pictures["waveform.svg"] = heard.waveform.svg(_WAVEFORM_HEIGHT, scheme)
     for name, data in pictures.items():
         (folder / name).write_bytes(data)
     return {name: folder / name for name in pictures}

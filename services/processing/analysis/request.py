@@ -6,6 +6,8 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from services.processing.analysis.colours import DEFAULT, SCHEMES
+
 Feature = Literal[
     "tempo", "beats", "key", "chords", "sections", "loudness", "spectrum", "energy", "spectrogram", "waveform"
 ]
@@ -21,6 +23,15 @@ class AnalyzeRequest(BaseModel):
 
     track_id: Annotated[str, Field(min_length=1, max_length=64)]
     features: tuple[Feature, ...] = FEATURES
+    # Colours of the pictures.
+    scheme: Annotated[str, Field(max_length=32)] = DEFAULT
+
+    @field_validator("scheme")
+    @classmethod
+    def _known(cls, scheme: str) -> str:
+        if scheme not in SCHEMES:
+            raise ValueError(f"Choose one of {', '.join(SCHEMES)}.")
+        return scheme
 
     @field_validator("features")
     @classmethod

@@ -163,6 +163,8 @@ def load_checkpoint(weights: Path, config_file: Path, stems: Sequence[str]) -> C
         raise _unfit(weights, str(error).splitlines()[0][:300]) from error
     if network.shape.stems != len(config.stems):
         raise _unfit(weights, f"it has {network.shape.stems} stems and its configuration {len(config.stems)}")
+    if config.model.stft_hop_length > network.shape.bins // 2:
+        raise _unfit(config_file, "its hop is longer than half a transform")
     return Checkpoint(network, config)
 
 

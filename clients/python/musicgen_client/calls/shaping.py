@@ -85,9 +85,19 @@ def transcribe(
     return _process("transcribe", idempotency_key, body, stem=stem, quantize=quantize)
 
 
-def analyze(track_id: str, *, features: Sequence[str] | None = None, idempotency_key: str | None = None) -> Call[Job]:
-    """Find a track's tempo, beats, key, chords, sections, loudness and spectrum; the job's `result` holds them."""
-    return _process("analyze", idempotency_key, {"track_id": track_id}, features=list(features) if features else None)
+def analyze(
+    track_id: str,
+    *,
+    features: Sequence[str] | None = None,
+    scheme: str | None = None,
+    idempotency_key: str | None = None,
+) -> Call[Job]:
+    """Find a track's tempo, beats, key, chords, sections, loudness and spectrum; the job's `result` holds them.
+
+    `scheme` colours the pictures that it leaves: "ember", "ocean", …
+    """
+    asked = list(features) if features else None
+    return _process("analyze", idempotency_key, {"track_id": track_id}, features=asked, scheme=scheme)
 
 
 def effects() -> Call[dict[str, Any]]:

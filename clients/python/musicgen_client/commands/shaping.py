@@ -173,6 +173,7 @@ def transcribe(
 def analyze(
     track: Source,
     features: Annotated[str | None, typer.Option("--features", help="Only these, with commas: tempo,key.")] = None,
+    scheme: Annotated[str | None, typer.Option("--scheme", help="Colours of the pictures: ember, ocean, …")] = None,
     out: Output = None,
     wait: Wait = True,
     url: Url = DEFAULT_URL,
@@ -182,7 +183,7 @@ def analyze(
     names = [name.strip() for name in features.split(",")] if features else None
 
     def ask(client: Client, track_id: str) -> Job:
-        return client.analyze(track_id, features=names)
+        return client.analyze(track_id, features=names, scheme=scheme)
 
     _shape(track, ask, out, wait=wait, url=url, json=json)
 

@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from services.processing.analysis.colours import SCHEMES, as_hex
 from services.processing.analysis.job import KIND
 from services.processing.analysis.request import FEATURES
 from services.processing.jobs.kind import Wanted
@@ -65,9 +66,19 @@ def test_the_same_song_gives_the_same_bytes(analyze, write, music):
     assert first == second
 
 
+def test_pictures_come_in_the_colours_that_were_asked_for(analyze, write, music):
+    path = write(music[: 2 * RATE])
+    ember, ocean = (analyze(path, features=["spectrogram", "waveform"], scheme=name) for name in ("ember", "ocean"))
+    for name in ("spectrogram.png", "waveform.png", "waveform.svg"):
+        assert ember.files[name].read_bytes() != ocean.files[name].read_bytes()
+    assert as_hex(SCHEMES["ocean"].wave) in ocean.files["waveform.svg"].read_text()
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
+        ({"scheme": "plaid"}, "/scheme"),
+        ({"scheme": None}, "/scheme"),
         ({"features": []}, "/features"),
         ({"features": ["tempo", "tempo"]}, "/features"),
         ({"features": ["mood"]}, "/features/0"),

@@ -266,6 +266,7 @@ def test_checkpoint_that_does_not_fit_is_named(change: Callable[[dict[str, Tenso
     [
         "",
         "model: {stft_hop_length: 512}",
+        "model: {stft_hop_length: 2048}\ntraining: {instruments: [vocals]}",
         "model: {stft_hop_length: .nan}\ntraining: {instruments: [vocals]}",
         "model: {stft_hop_length: 512}\ntraining: {instruments: [kazoo]}",
         "model: {stft_hop_length: 512}\ntraining: {instruments: [vocals]}\naudio: {sample_rate: 48000}",
