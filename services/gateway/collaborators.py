@@ -17,9 +17,12 @@ from services.gateway.clients.exports import ExportsClient
 from services.gateway.clients.federation import FederationClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
+from services.gateway.clients.moderation import ModerationClient
 from services.gateway.clients.notifications import NotificationsClient
 from services.gateway.clients.playlists import PlaylistsClient
 from services.gateway.clients.processing import ProcessingClient
+from services.gateway.clients.projects import ProjectsClient
+from services.gateway.clients.sharing import SharingClient
 from services.gateway.clients.social import DiscoveryClient, SocialClient
 from services.gateway.clients.tracks import TracksClient
 from services.gateway.clients.webhooks import WebhooksClient
@@ -57,6 +60,9 @@ class Collaborators:
     notifications: NotificationsClient
     webhooks: WebhooksClient
     exports: ExportsClient
+    projects: ProjectsClient
+    sharing: SharingClient
+    moderation: ModerationClient
     generation: GenerationClient
     processing: ProcessingClient
     authenticator: Authenticator

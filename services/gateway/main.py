@@ -27,9 +27,12 @@ from services.gateway.clients.exports import ExportsClient
 from services.gateway.clients.federation import FederationClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
+from services.gateway.clients.moderation import ModerationClient
 from services.gateway.clients.notifications import NotificationsClient
 from services.gateway.clients.playlists import PlaylistsClient
 from services.gateway.clients.processing import ProcessingClient
+from services.gateway.clients.projects import ProjectsClient
+from services.gateway.clients.sharing import SharingClient
 from services.gateway.clients.social import DiscoveryClient, SocialClient
 from services.gateway.clients.tracks import TracksClient
 from services.gateway.clients.webhooks import WebhooksClient
@@ -59,14 +62,18 @@ from services.gateway.routes import (
     generate,
     jobs,
     models,
+    moderation,
     notifications,
     oidc,
     operations,
     people,
     playlists,
     processing,
+    projects,
     reference,
+    remix,
     security,
+    sharing,
     stream,
     tracks,
     uploads,
@@ -106,14 +113,18 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     stream.router,
     jobs.router,
     tracks.router,
+    remix.router,
+    projects.router,
     playlists.router,
     comments.router,
     discovery.router,
     notifications.router,
+    sharing.router,
     models.router,
     processing.router,
     uploads.router,
     webhooks.router,
+    moderation.router,
     admin.router,
     operations.router,
 )
@@ -178,6 +189,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 notifications=NotificationsClient(users_channel, tokens),
                 webhooks=WebhooksClient(users_channel, tokens),
                 exports=ExportsClient(users_channel, tokens),
+                projects=ProjectsClient(users_channel, tokens),
+                moderation=ModerationClient(users_channel, tokens),
+                sharing=SharingClient(users_channel, tokens),
                 generation=GenerationClient(generation_channel, tokens),
                 processing=ProcessingClient(processing_channel, tokens),
                 authenticator=Authenticator(

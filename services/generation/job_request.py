@@ -23,7 +23,9 @@ SOURCES_KEY = "_sources"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SourceTrack:
-    """A track that a request starts from: where its lossless master lies, and what may be done with what it becomes."""
+    """A track that a request starts from: where its lossless master lies (empty: its sound is not needed), and what may
+    be done with what it becomes.
+    """
 
     object_key: str
     licence: str

@@ -98,9 +98,9 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             checked, model = await self._extensions.check(request.request, token)
         else:
             checked, model = self._checker.check(request.request)
-        # Songs that come from notes need nobody's sound.
-        from_notes = checked.variation_of_id or checked.extensions
-        sources = {} if from_notes else await self._sources.resolve(checked, token)
+        # Songs that come from notes need nobody's sound; the terms of what they come from hold all the same.
+        from_notes = bool(checked.variation_of_id or checked.extensions)
+        sources = await self._sources.resolve(checked, token, with_sound=not from_notes)
         return jobs_pb2.CreateRequest(
             kind=job_request.KIND,
             queue=job_request.QUEUE,

@@ -13,24 +13,33 @@ _UNKNOWN = {ErrorCode.NOT_FOUND, ErrorCode.VALIDATION}
 
 
 class TrackSources:
-    """Resolves `melody_id` and `continue_from_id`."""
+    """Resolves `melody_id`, `continue_from_id` and `variation_of_id`."""
 
     def __init__(self, tracks: tracks_pb2_grpc.TrackServiceStub) -> None:
         self._tracks = tracks
 
-    async def resolve(self, request: GenerationRequest, token: str) -> dict[str, SourceTrack]:
-        """The tracks that a request names, by their ids.
+    async def resolve(
+        self, request: GenerationRequest, token: str, *, with_sound: bool = True
+    ) -> dict[str, SourceTrack]:
+        """The tracks that a request names, by their ids; without sound only their terms.
 
         Raises VALIDATION with the field when the caller has no such track, or it ends before `continue_at`.
         """
         found: dict[str, SourceTrack] = {}
-        for pointer, track_id in (("/melody_id", request.melody_id), ("/continue_from_id", request.continue_from_id)):
+        for pointer, track_id in (
+            ("/melody_id", request.melody_id),
+            ("/continue_from_id", request.continue_from_id),
+            ("/variation_of", request.variation_of_id),
+        ):
             if not track_id:
                 continue
-            content = await self.content(pointer, track_id, token)
-            licence = content.licence
+            track = await self._track(pointer, track_id, token)
+            content, licence = track.content, track.content.licence
             found[track_id] = SourceTrack(
-                content.master_object_key, licence.name, licence.commercial_use, tuple(licence.attributions)
+                content.master_object_key if with_sound else "",
+                licence.name,
+                licence.commercial_use,
+                (*licence.attributions, track.credit) if track.credit else tuple(licence.attributions),
             )
             if pointer == "/continue_from_id" and (request.continue_at or 0.0) > content.duration_seconds:
                 raise AppError.field(
@@ -40,6 +49,9 @@ class TrackSources:
 
     async def content(self, pointer: str, track_id: str, token: str) -> tracks_pb2.TrackContent:
         """A track that the caller may hear. Raises VALIDATION at `pointer` when there is none."""
+        return (await self._track(pointer, track_id, token)).content
+
+    async def _track(self, pointer: str, track_id: str, token: str) -> tracks_pb2.Track:
         try:
             answer: tracks_pb2.GetTrackResponse = await call(
                 self._tracks.GetTrack, tracks_pb2.GetTrackRequest(track_id=track_id), token=token, retries=_RETRIES
@@ -48,4 +60,4 @@ class TrackSources:
             if error.code in _UNKNOWN:
                 raise AppError.field(pointer, "There is no such track. Choose one of your library.") from error
             raise
-        return answer.track.content
+        return answer.track

@@ -24,7 +24,7 @@ _SENSITIVE_KEY = re.compile(
 _SENSITIVE_TEXT = re.compile(
     r"(?P<bearer>(?i:bearer)\s+)[\w.~+/=-]{8,}"
     r"|\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"
-    r"|\bmg[abmr]_[\w-]{6,}"
+    r"|\bmg[abmrs]_[\w-]{6,}"
     r"|(?P<scheme>://[^/\s:@]*:)[^@\s/]+(?=@)"
 )
 _REDACTED = "[redacted]"

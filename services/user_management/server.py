@@ -19,8 +19,11 @@ from protos.users.v1 import (
     exports_pb2_grpc,
     federation_pb2_grpc,
     jobs_pb2_grpc,
+    moderation_pb2_grpc,
     notifications_pb2_grpc,
     playlists_pb2_grpc,
+    projects_pb2_grpc,
+    sharing_pb2_grpc,
     social_pb2_grpc,
     tracks_pb2_grpc,
     webhooks_pb2_grpc,
@@ -67,11 +70,15 @@ from services.user_management.jobs.watcher import JobWatcher
 from services.user_management.library.service import TrackServicer
 from services.user_management.mail.courier import Courier
 from services.user_management.mail.transport import transport_for
+from services.user_management.moderation.service import ModerationServicer
 from services.user_management.notifications.bell import NotificationBell
 from services.user_management.notifications.service import NotificationServicer
 from services.user_management.playlists.service import PlaylistServicer
+from services.user_management.projects.service import ProjectServicer
 from services.user_management.quotas.rules import milliseconds
 from services.user_management.quotas.tiers import Tiers
+from services.user_management.sharing.guesses import Guesses
+from services.user_management.sharing.service import SharingServicer
 from services.user_management.social.discovery_service import DiscoveryServicer
 from services.user_management.social.service import SocialServicer
 from services.user_management.webhooks.endpoints import Webhooks
@@ -251,6 +258,21 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             exports_pb2_grpc.add_ExportServiceServicer_to_server,
             ExportServicer(Exports(database, tasks)),
             "musicgen.users.v1.ExportService",
+        )
+        server.add(
+            projects_pb2_grpc.add_ProjectServiceServicer_to_server,
+            ProjectServicer(database),
+            "musicgen.users.v1.ProjectService",
+        )
+        server.add(
+            moderation_pb2_grpc.add_ModerationServiceServicer_to_server,
+            ModerationServicer(database, revocations),
+            "musicgen.users.v1.ModerationService",
+        )
+        server.add(
+            sharing_pb2_grpc.add_SharingServiceServicer_to_server,
+            SharingServicer(database, passwords, Guesses(valkey)),
+            "musicgen.users.v1.SharingService",
         )
         await server.start()
         stack.push_async_callback(server.stop, STOP_SECONDS)

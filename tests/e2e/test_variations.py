@@ -92,3 +92,24 @@ def test_somebody_elses_song_cannot_be_varied(platform: Platform, song: dict) ->
     answer = platform.sign_up().call("POST", "/generate", json={"variation_of": song["id"]})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/variation_of"
+
+
+def test_a_public_song_is_remixed_and_its_maker_is_named(platform: Platform, singer: Caller, song: dict) -> None:
+    fan = platform.sign_up()
+    refused = fan.call("POST", f"/tracks/{song['id']}/remix", json={})
+    assert refused.status_code == 404
+    singer.call("PATCH", f"/tracks/{song['id']}", json={"public": True, "title": "Bridge over"})
+    job = fan.call("POST", f"/tracks/{song['id']}/remix", json={"seed": 9})
+    assert job.status_code == 202, job.text
+    ended = fan.finished(job.json()["id"])
+    assert ended["status"] == "succeeded", ended
+    remix = fan.call("GET", f"/tracks/{ended['result']['track_ids'][0]}").json()
+    assert (remix["title"], remix["parent_id"], remix["relation"]) == ("Bridge over (remix)", song["id"], "remix")
+    credit = f"“Bridge over” by {song['owner']['username']}"
+    assert remix["licence"]["attributions"] == [*song["licence"]["attributions"], credit]
+    assert remix["licence"]["commercial_use"] == song["licence"]["commercial_use"]
+    tree = fan.call("GET", f"/tracks/{remix['id']}/versions").json()["items"]
+    assert [item["id"] for item in tree] == [song["id"], remix["id"]]
+    wrong = fan.call("POST", f"/tracks/{song['id']}/remix", json={"regenerate": {"section": "polka"}})
+    assert wrong.status_code == 422
+    assert wrong.json()["errors"][0]["pointer"] == "/regenerate/section"

@@ -26,7 +26,12 @@ ROUTES = [route for router in API_ROUTERS for route in router.routes if isinstan
 CALLS = [(method, route) for route in ROUTES for method in sorted(route.methods)]
 SIGNED_IN = [(method, route) for method, route in CALLS if route.admission is not None and route.admission.signed_in]
 LINKED = [(method, route) for method, route in SIGNED_IN if route.admission.takes_links]
-OWNED = [(method, route) for method, route in SIGNED_IN if re.search(r"\{(job|track|session)_id\}", route.path)]
+# Moderators work on other people's things, and nobody else may: that is the matrix's.
+OWNED = [
+    (method, route)
+    for method, route in SIGNED_IN
+    if re.search(r"\{(job|track|session)_id\}", route.path) and "/moderation/" not in route.path
+]
 
 # Open to everybody, on purpose. A new call is signed in unless it is added here.
 OPEN = {
@@ -42,6 +47,10 @@ OPEN = {
     "POST /api/v1/auth/email/resend",
     "POST /api/v1/auth/password/forgot",
     "POST /api/v1/auth/password/reset",
+    # By the token of a link, and by what opening it gave.
+    "POST /api/v1/shared",
+    "GET /api/v1/shared/{share_id}/audio",
+    "GET /api/v1/shared/{share_id}/waveform",
     "GET /health/live",
     "GET /health/ready",
     "GET /version",
@@ -51,6 +60,14 @@ BODIES = {
     "/api/v1/generate": {"prompt": "x"},
     "/api/v1/generate/batch": {"requests": [{"prompt": "x"}]},
     "/api/v1/tracks/{track_id}": {"title": "taken over"},
+    "/api/v1/tracks/{track_id}/share": {},
+    "/api/v1/tracks/bulk": {"track_ids": ["x"], "public": True},
+    "/api/v1/tracks/{track_id}/remix": {},
+    "/api/v1/projects": {"title": "x"},
+    "/api/v1/projects/{project_id}": {"title": "taken over"},
+    "/api/v1/reports": {"kind": "track", "id": "{track_id}", "reason": "spam"},
+    "/api/v1/moderation/reports/{report_id}/decision": {"decision": "hide"},
+    "/api/v1/moderation/tracks/{track_id}/hidden": {},
     "/api/v1/playlists": {"title": "x"},
     "/api/v1/playlists/{playlist_id}": {"title": "taken over"},
     "/api/v1/playlists/{playlist_id}/tracks/{track_id}": {},
@@ -87,6 +104,9 @@ class Things:
             key_id=new_id(),
             user_id=new_id(),
             playlist_id=new_id(),
+            share_id=new_id(),
+            report_id=new_id(),
+            project_id=new_id(),
             username="grace",
             comment_id=new_id(),
             webhook_id=new_id(),

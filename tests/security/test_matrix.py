@@ -57,15 +57,16 @@ OPERATIONS = [
 ]
 SIGNED_IN = [operation for operation in OPERATIONS if "security" in operation.spec]
 ADMIN = [operation for operation in SIGNED_IN if operation.path.startswith("/api/v1/admin/")]
+MODERATION = [operation for operation in SIGNED_IN if operation.path.startswith("/api/v1/moderation/")]
 # What the real user_management answers alone; the others need services that are not started here.
 ALONE = [
     operation
     for operation in SIGNED_IN
     if not re.search(
-        r"/(generate|models|processing|stream|uploads)|/(audio|waveform|spectrogram|midi|file)", operation.path
+        r"/(generate|remix|models|processing|stream|uploads)|/(audio|waveform|spectrogram|midi|file)", operation.path
     )
 ]
-OWNED = re.compile(r"\{(job_id|track_id|session_id|key_id|playlist_id|webhook_id|delivery_id)\}")
+OWNED = re.compile(r"\{(job_id|track_id|session_id|key_id|playlist_id|share_id|project_id|webhook_id|delivery_id)\}")
 
 
 def ids_of(**known: str) -> dict[str, str]:
@@ -75,10 +76,12 @@ def ids_of(**known: str) -> dict[str, str]:
 
 
 async def things_of(accounts: AccountServer, person: Person, http: httpx.AsyncClient) -> dict[str, str]:
-    """A track, its job, a session, a key, a playlist, a webhook and a delivery that are the person's."""
+    """A track, its job, a session, a key and one of everything else that people have."""
     job = await accounts.users.make_track(person)
     sessions = (await http.get("/api/v1/auth/sessions")).json()["items"]
     key = (await http.post("/api/v1/api-keys", json={"name": "k", "scopes": ["read"]})).json()["key"]
+    share = (await http.post(f"/api/v1/tracks/{job.track_ids[0]}/share", json={})).json()["share"]
+    project = (await http.post("/api/v1/projects", json={"title": "x"})).json()
     playlist = (await http.post("/api/v1/playlists", json={"title": "x"})).json()
     hook = {"url": "https://example.org/hook", "events": ["job.failed"]}
     webhook = (await http.post("/api/v1/webhooks", json=hook)).json()["webhook"]
@@ -91,6 +94,8 @@ async def things_of(accounts: AccountServer, person: Person, http: httpx.AsyncCl
         playlist_id=playlist["id"],
         webhook_id=webhook["id"],
         delivery_id=delivery["id"],
+        share_id=share["id"],
+        project_id=project["id"],
     )
 
 
@@ -141,7 +146,7 @@ async def test_what_is_somebody_elses_does_not_exist(
         ids = await things_of(accounts, ann, hers)
         checked, wrong = 0, []
         for operation in ALONE:
-            if not OWNED.search(operation.path):
+            if not OWNED.search(operation.path) or operation in MODERATION:
                 continue
             own, unknown = await operation.send(his, ids), await operation.send(his, ids_of())
             checked += 1
@@ -264,3 +269,23 @@ async def test_administration_is_closed_to_people_and_open_to_administrators(
             assert (await operation.send(moderator, ids)).status_code == 403, operation.name
             assert (await operation.send(admin, ids)).status_code in {200, 404}, operation.name
     assert len(ADMIN) >= 6
+
+
+async def test_moderation_is_closed_to_people_and_open_to_moderators(
+    accounts: AccountServer, sql: asyncpg.Connection
+) -> None:
+    ann, hers = await person(accounts)
+    _, his = await person(accounts)
+    staff: dict[str, httpx.AsyncClient] = {}
+    for role in ("moderator", "admin"):
+        one, staff[role] = await person(accounts)
+        await sql.execute("UPDATE users SET role = $2 WHERE id = $1", one.id, role)
+    async with hers, his, staff["moderator"], staff["admin"]:
+        ids = await things_of(accounts, ann, hers)
+        for operation in MODERATION:
+            for anybody in (hers, his):
+                assert (await operation.send(anybody, ids)).status_code == 403, operation.name
+            for role, http in staff.items():
+                assert (await operation.send(http, ids)).status_code in {200, 204, 404}, (operation.name, role)
+        assert (await hers.get(f"/api/v1/tracks/{ids['track_id']}")).json()["hidden_at"] is None
+    assert len(MODERATION) >= 5

@@ -21,6 +21,7 @@ from protos.users.v1 import (
     exports_pb2_grpc,
     jobs_pb2_grpc,
     playlists_pb2_grpc,
+    sharing_pb2_grpc,
     social_pb2_grpc,
     tracks_pb2_grpc,
 )
@@ -36,7 +37,7 @@ from tests.support.gateway_services.accounts import Accounts
 from tests.support.gateway_services.exports import Exports
 from tests.support.gateway_services.generation import Generation
 from tests.support.gateway_services.jobs import Jobs
-from tests.support.gateway_services.library import Playlists, Tracks
+from tests.support.gateway_services.library import Playlists, Sharing, Tracks
 from tests.support.gateway_services.processing import Processing
 from tests.support.gateway_services.social import Social
 
@@ -117,6 +118,7 @@ class Backend:
             social = Social(self.tracks)
             server.add(social_pb2_grpc.add_SocialServiceServicer_to_server, social, f"{package}.SocialService")
             server.add(exports_pb2_grpc.add_ExportServiceServicer_to_server, Exports(), f"{package}.ExportService")
+            server.add(sharing_pb2_grpc.add_SharingServiceServicer_to_server, Sharing(), f"{package}.SharingService")
         elif name == "generation":
             server.add(
                 generation_pb2_grpc.add_GenerationServiceServicer_to_server,

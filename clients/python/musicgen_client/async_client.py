@@ -18,7 +18,19 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 import httpx
 
 from musicgen_client.binding import bound
-from musicgen_client.calls import accounts, call, collecting, hooks, library, making, operations, people, shaping
+from musicgen_client.calls import (
+    accounts,
+    call,
+    collecting,
+    hooks,
+    library,
+    making,
+    moderating,
+    operations,
+    people,
+    shaping,
+    sharing,
+)
 from musicgen_client.calls.call import Call
 from musicgen_client.calls.library import AudioFormat
 from musicgen_client.calls.making import LiveFormat
@@ -87,12 +99,15 @@ class AsyncClient:
     generate_batch = _method(making.generate_batch)
     vary = _method(making.vary)
     extend = _method(making.extend)
+    remix = _method(making.remix)
     jobs = _method(making.jobs)
     job = _method(making.job)
     cancel = _method(making.cancel)
     tracks = _method(library.tracks)
     track = _method(library.track)
     update_track = _method(library.update_track)
+    move_track = _method(library.move_track)
+    change_tracks = _method(library.change_tracks)
     delete_track = _method(library.delete_track)
     restore_track = _method(library.restore_track)
     versions = _method(library.versions)
@@ -136,6 +151,21 @@ class AsyncClient:
     mark_read = _method(people.mark_read)
     notification_preferences = _method(people.notification_preferences)
     update_notification_preferences = _method(people.update_notification_preferences)
+    projects = _method(collecting.projects)
+    create_project = _method(collecting.create_project)
+    project = _method(collecting.project)
+    update_project = _method(collecting.update_project)
+    delete_project = _method(collecting.delete_project)
+    report = _method(moderating.report)
+    reports = _method(moderating.reports)
+    moderated_report = _method(moderating.moderated_report)
+    decide_report = _method(moderating.decide_report)
+    hide_track = _method(moderating.hide_track)
+    show_track = _method(moderating.show_track)
+    share_track = _method(sharing.share_track)
+    shares = _method(sharing.shares)
+    revoke_share = _method(sharing.revoke_share)
+    open_share = _method(sharing.open_share)
     upload = _method(shaping.upload)
     separate = _method(shaping.separate)
     mix = _method(shaping.mix)

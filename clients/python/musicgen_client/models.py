@@ -328,6 +328,8 @@ class Track(Answer):
     stems: list[Stem] = Field(default_factory=list)
     has_midi: bool = False
     parent_id: str | None = None
+    relation: str | None = None
+    project_id: str | None = None
     licence: Licence = Field(default_factory=Licence)
     model_revision: str = ""
     engine_version: str = ""

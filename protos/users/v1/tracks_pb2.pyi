@@ -232,6 +232,9 @@ class Track(_message.Message):
     LIKES_FIELD_NUMBER: _builtins.int
     COMMENTS_FIELD_NUMBER: _builtins.int
     LIKED_FIELD_NUMBER: _builtins.int
+    RELATION_FIELD_NUMBER: _builtins.int
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    CREDIT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     owner_id: _builtins.str
     """The owner's id."""
@@ -245,6 +248,14 @@ class Track(_message.Message):
     """How many comments it has."""
     liked: _builtins.bool
     """Whether the caller likes it."""
+    relation: _builtins.str
+    """How it came from its parent: "remix" (of somebody else's song), "variation", "continuation", "melody", "stem", "mix",
+    "master"; empty without a parent, or when it is not known.
+    """
+    project_id: _builtins.str
+    """The project that it lies in, for its owner alone; empty: none."""
+    credit: _builtins.str
+    """The name that has to be given with what the caller makes of it, when it is somebody else's; empty: none."""
     @_builtins.property
     def content(self) -> Global___TrackContent: ...
     @_builtins.property
@@ -271,10 +282,13 @@ class Track(_message.Message):
         likes: _builtins.int = ...,
         comments: _builtins.int = ...,
         liked: _builtins.bool = ...,
+        relation: _builtins.str = ...,
+        project_id: _builtins.str = ...,
+        credit: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments", "content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at", "id", b"id", "job_id", b"job_id", "liked", b"liked", "likes", b"likes", "owner_id", b"owner_id", "owner_username", b"owner_username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments", "content", b"content", "created_at", b"created_at", "credit", b"credit", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at", "id", b"id", "job_id", b"job_id", "liked", b"liked", "likes", b"likes", "owner_id", b"owner_id", "owner_username", b"owner_username", "project_id", b"project_id", "relation", b"relation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -331,6 +345,8 @@ class ListTracksRequest(_message.Message):
     PARENT_ID_FIELD_NUMBER: _builtins.int
     TRASHED_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    WITHOUT_PROJECT_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """Words that title, tags or prompt hold, each at least as a beginning; up to 200 characters. Empty: all."""
     model: _builtins.str
@@ -341,6 +357,10 @@ class ListTracksRequest(_message.Message):
     trashed: _builtins.bool
     """What lies in the trash, instead of what does not."""
     order: Global___TrackOrder.ValueType
+    project_id: _builtins.str
+    """Only what lies in this project; empty: any."""
+    without_project: _builtins.bool
+    """Only what lies in no project."""
     @_builtins.property
     def page(self) -> _common_pb2.PageRequest: ...
     @_builtins.property
@@ -358,10 +378,12 @@ class ListTracksRequest(_message.Message):
         parent_id: _builtins.str = ...,
         trashed: _builtins.bool = ...,
         order: Global___TrackOrder.ValueType = ...,
+        project_id: _builtins.str = ...,
+        without_project: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_public", b"_public", "page", b"page", "public", b"public"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_public", b"_public", "model", b"model", "order", b"order", "page", b"page", "parent_id", b"parent_id", "public", b"public", "query", b"query", "tags", b"tags", "trashed", b"trashed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_public", b"_public", "model", b"model", "order", b"order", "page", b"page", "parent_id", b"parent_id", "project_id", b"project_id", "public", b"public", "query", b"query", "tags", b"tags", "trashed", b"trashed", "without_project", b"without_project"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__public: _TypeAlias = _typing.Literal["public"]  # noqa: Y015
     _WhichOneofArgType__public: _TypeAlias = _typing.Literal["_public", b"_public"]  # noqa: Y015
@@ -402,10 +424,13 @@ class UpdateTrackRequest(_message.Message):
     PUBLIC_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
     SET_TAGS_FIELD_NUMBER: _builtins.int
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     title: _builtins.str
     public: _builtins.bool
     set_tags: _builtins.bool
+    project_id: _builtins.str
+    """Puts it into this project of the caller; empty: into none."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Replaces all tags when set_tags is true."""
@@ -418,15 +443,20 @@ class UpdateTrackRequest(_message.Message):
         public: _builtins.bool | None = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
         set_tags: _builtins.bool = ...,
+        project_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_public", b"_public", "_title", b"_title", "public", b"public", "title", b"title"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "_public", b"_public", "_title", b"_title", "project_id", b"project_id", "public", b"public", "title", b"title"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_public", b"_public", "_title", b"_title", "public", b"public", "set_tags", b"set_tags", "tags", b"tags", "title", b"title", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "_public", b"_public", "_title", b"_title", "project_id", b"project_id", "public", b"public", "set_tags", b"set_tags", "tags", b"tags", "title", b"title", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__project_id: _TypeAlias = _typing.Literal["project_id"]  # noqa: Y015
+    _WhichOneofArgType__project_id: _TypeAlias = _typing.Literal["_project_id", b"_project_id"]  # noqa: Y015
     _WhichOneofReturnType__public: _TypeAlias = _typing.Literal["public"]  # noqa: Y015
     _WhichOneofArgType__public: _TypeAlias = _typing.Literal["_public", b"_public"]  # noqa: Y015
     _WhichOneofReturnType__title: _TypeAlias = _typing.Literal["title"]  # noqa: Y015
     _WhichOneofArgType__title: _TypeAlias = _typing.Literal["_title", b"_title"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__project_id) -> _WhichOneofReturnType__project_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__public) -> _WhichOneofReturnType__public | None: ...
     @_typing.overload
@@ -557,7 +587,7 @@ class ListVersionsResponse(_message.Message):
     TRACKS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Track]:
-        """At most 200."""
+        """At most 200 of what it came from, of what came from it, and of the caller's own."""
 
     def __init__(
         self,
@@ -571,3 +601,110 @@ class ListVersionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListVersionsResponse: _TypeAlias = ListVersionsResponse  # noqa: Y015
+
+@_typing.final
+class ChangeTracksRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_IDS_FIELD_NUMBER: _builtins.int
+    ADD_TAGS_FIELD_NUMBER: _builtins.int
+    REMOVE_TAGS_FIELD_NUMBER: _builtins.int
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    PUBLIC_FIELD_NUMBER: _builtins.int
+    TRASHED_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    """Puts them into this project of the caller; empty: into none."""
+    public: _builtins.bool
+    """Publishes or withdraws them."""
+    trashed: _builtins.bool
+    """Into the trash, or out of it."""
+    @_builtins.property
+    def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 200."""
+
+    @_builtins.property
+    def add_tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def remove_tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        track_ids: _abc.Iterable[_builtins.str] | None = ...,
+        add_tags: _abc.Iterable[_builtins.str] | None = ...,
+        remove_tags: _abc.Iterable[_builtins.str] | None = ...,
+        project_id: _builtins.str | None = ...,
+        public: _builtins.bool | None = ...,
+        trashed: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "_public", b"_public", "_trashed", b"_trashed", "project_id", b"project_id", "public", b"public", "trashed", b"trashed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "_public", b"_public", "_trashed", b"_trashed", "add_tags", b"add_tags", "project_id", b"project_id", "public", b"public", "remove_tags", b"remove_tags", "track_ids", b"track_ids", "trashed", b"trashed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__project_id: _TypeAlias = _typing.Literal["project_id"]  # noqa: Y015
+    _WhichOneofArgType__project_id: _TypeAlias = _typing.Literal["_project_id", b"_project_id"]  # noqa: Y015
+    _WhichOneofReturnType__public: _TypeAlias = _typing.Literal["public"]  # noqa: Y015
+    _WhichOneofArgType__public: _TypeAlias = _typing.Literal["_public", b"_public"]  # noqa: Y015
+    _WhichOneofReturnType__trashed: _TypeAlias = _typing.Literal["trashed"]  # noqa: Y015
+    _WhichOneofArgType__trashed: _TypeAlias = _typing.Literal["_trashed", b"_trashed"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__project_id) -> _WhichOneofReturnType__project_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__public) -> _WhichOneofReturnType__public | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__trashed) -> _WhichOneofReturnType__trashed | None: ...
+
+Global___ChangeTracksRequest: _TypeAlias = ChangeTracksRequest  # noqa: Y015
+
+@_typing.final
+class ChangedTrack(_message.Message):
+    """What became of one track of a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_ID_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    track_id: _builtins.str
+    done: _builtins.bool
+    """Whether it is as it was asked to be."""
+    code: _builtins.str
+    """Stable slug and sentence of what is wrong; empty when it is done."""
+    detail: _builtins.str
+    def __init__(
+        self,
+        *,
+        track_id: _builtins.str = ...,
+        done: _builtins.bool = ...,
+        code: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "detail", b"detail", "done", b"done", "track_id", b"track_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangedTrack: _TypeAlias = ChangedTrack  # noqa: Y015
+
+@_typing.final
+class ChangeTracksResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangedTrack]:
+        """In the order of the request, each id once."""
+
+    def __init__(
+        self,
+        *,
+        tracks: _abc.Iterable[Global___ChangedTrack] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeTracksResponse: _TypeAlias = ChangeTracksResponse  # noqa: Y015

@@ -60,6 +60,11 @@ class TrackServiceStub:
                 request_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackRequest.SerializeToString,
                 response_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackResponse.FromString,
                 _registered_method=True)
+        self.ChangeTracks = channel.unary_unary(
+                '/musicgen.users.v1.TrackService/ChangeTracks',
+                request_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.ChangeTracksRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.ChangeTracksResponse.FromString,
+                _registered_method=True)
         self.ListVersions = channel.unary_unary(
                 '/musicgen.users.v1.TrackService/ListVersions',
                 request_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsRequest.SerializeToString,
@@ -106,8 +111,16 @@ class TrackServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangeTracks(self, request, context):
+        """Changes several tracks in one transaction; each has an outcome of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListVersions(self, request, context):
-        """Everything of the caller's that a track came from and that came from it: a tree, oldest first.
+        """What a track that the caller may hear came from, what came from it, and what else the caller made of these: a tree,
+        oldest first. Others' tracks are in it as far as they are public.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +153,11 @@ def add_TrackServiceServicer_to_server(servicer, server):
                     servicer.RestoreTrack,
                     request_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackRequest.FromString,
                     response_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackResponse.SerializeToString,
+            ),
+            'ChangeTracks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeTracks,
+                    request_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.ChangeTracksRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.ChangeTracksResponse.SerializeToString,
             ),
             'ListVersions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListVersions,
@@ -283,6 +301,33 @@ class TrackService:
             '/musicgen.users.v1.TrackService/RestoreTrack',
             protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackRequest.SerializeToString,
             protos_dot_users_dot_v1_dot_tracks__pb2.RestoreTrackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeTracks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.TrackService/ChangeTracks',
+            protos_dot_users_dot_v1_dot_tracks__pb2.ChangeTracksRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_tracks__pb2.ChangeTracksResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,26 +44,28 @@ class ProcessingClient:
         self._tokens = tokens
 
     async def ensure_derivative(
-        self, caller: Principal, object_key: str, audio_format: common_pb2.AudioFormat.ValueType
+        self, caller: Principal | None, object_key: str, audio_format: common_pb2.AudioFormat.ValueType
     ) -> processing_pb2.EnsureDerivativeResponse:
-        """Make a lossless object available in a format."""
+        """Make a lossless object available in a format. Without a caller the gateway asks for itself."""
         with _still_being_made():
             response: processing_pb2.EnsureDerivativeResponse = await call(
                 self._stub.EnsureDerivative,
                 processing_pb2.EnsureDerivativeRequest(object_key=object_key, format=audio_format),
-                token=self._tokens.token(caller),
+                token=self._tokens.token(caller) if caller is not None else None,
                 timeout=_DERIVATIVE_SECONDS,
                 retries=RETRIES,
             )
         return response
 
-    async def waveform(self, caller: Principal, object_key: str, points: int) -> processing_pb2.GetWaveformResponse:
+    async def waveform(
+        self, caller: Principal | None, object_key: str, points: int
+    ) -> processing_pb2.GetWaveformResponse:
         """Peaks of a lossless object."""
         with _still_being_made():
             response: processing_pb2.GetWaveformResponse = await call(
                 self._stub.GetWaveform,
                 processing_pb2.GetWaveformRequest(object_key=object_key, points=points),
-                token=self._tokens.token(caller),
+                token=self._tokens.token(caller) if caller is not None else None,
                 timeout=_DERIVATIVE_SECONDS,
                 retries=RETRIES,
             )

@@ -38,7 +38,7 @@ class TracksClient:
         return response
 
     async def versions(self, caller: Principal, track_id: str) -> Sequence[tracks_pb2.Track]:
-        """The tree of the caller's tracks that one belongs to, oldest first."""
+        """The tree around a track, oldest first."""
         response: tracks_pb2.ListVersionsResponse = await call(
             self._stub.ListVersions,
             tracks_pb2.ListVersionsRequest(track_id=track_id),
@@ -47,17 +47,21 @@ class TracksClient:
         )
         return response.tracks
 
-    async def update(
-        self, caller: Principal, track_id: str, *, title: str | None, public: bool | None, tags: Sequence[str] | None
-    ) -> tracks_pb2.Track:
-        """Change what is not None."""
-        request = tracks_pb2.UpdateTrackRequest(
-            track_id=track_id, title=title, public=public, tags=tags or (), set_tags=tags is not None
-        )
+    async def update(self, caller: Principal, request: tracks_pb2.UpdateTrackRequest) -> tracks_pb2.Track:
+        """Change what is set."""
         response: tracks_pb2.UpdateTrackResponse = await call(
             self._stub.UpdateTrack, request, token=self._tokens.token(caller), retries=RETRIES
         )
         return response.track
+
+    async def change(
+        self, caller: Principal, request: tracks_pb2.ChangeTracksRequest
+    ) -> tracks_pb2.ChangeTracksResponse:
+        """Change several tracks at once."""
+        response: tracks_pb2.ChangeTracksResponse = await call(
+            self._stub.ChangeTracks, request, token=self._tokens.token(caller), retries=RETRIES
+        )
+        return response
 
     async def delete(self, caller: Principal, track_id: str, *, forever: bool) -> None:
         """Put a track into the trash, or remove it."""

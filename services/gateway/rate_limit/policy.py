@@ -26,7 +26,7 @@ class LimitClass(BaseModel):
 
 # The classes that routes name; a file without one of them is refused at the start.
 CLASS_NAMES = frozenset(
-    {"auth", "rejected", "generate", "write", "comments", "read", "stream", "audio", "pictures", "public"}
+    {"auth", "rejected", "generate", "write", "comments", "read", "stream", "audio", "pictures", "public", "shared"}
 )
 
 

@@ -19,7 +19,15 @@ from services.gateway.media.formats import WIRE_FORMATS, TrackFormat, WireFormat
 from services.gateway.media.objects import Representation, object_response
 from services.gateway.responses import AUDIO, also, binary
 from services.gateway.schemas.track_query import TrackQuery
-from services.gateway.schemas.tracks import StemList, Track, TrackList, TrackPatch, Waveform
+from services.gateway.schemas.tracks import (
+    ChangedTracks,
+    StemList,
+    Track,
+    TrackChanges,
+    TrackList,
+    TrackPatch,
+    Waveform,
+)
 from services.gateway.streams.response import StreamedResponse
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
@@ -36,6 +44,7 @@ _MIDI_MEDIA_TYPE = "audio/midi"
 _PICTURE_MEDIA_TYPE = "image/png"
 
 Format = Annotated[TrackFormat, Query(alias="format", description="Container and codec.")]
+Points = Annotated[int, Query(ge=16, le=8_192, description="How many parts.")]
 Download = Annotated[bool, Query(description="Whether browsers are to save the file instead of playing it.")]
 
 
@@ -55,6 +64,14 @@ async def list_tracks(
     )
 
 
+@router.post("/bulk", dependencies=_WRITE)
+async def change_tracks(body: TrackChanges, caller: Caller, gateway: Gateway) -> ChangedTracks:
+    """Tag, move, publish or withdraw up to 200 of your tracks, or put them into the trash or take them out: in one
+    transaction, with an outcome for each.
+    """
+    return ChangedTracks.from_message(await gateway.tracks.change(caller, body.to_message()))
+
+
 @router.get("/{track_id}", dependencies=_READ)
 async def get_track(track_id: str, caller: Caller, gateway: Gateway) -> Track:
     """One track of yours, or a public one."""
@@ -63,10 +80,8 @@ async def get_track(track_id: str, caller: Caller, gateway: Gateway) -> Track:
 
 @router.patch("/{track_id}", dependencies=_WRITE)
 async def update_track(track_id: str, body: TrackPatch, caller: Caller, gateway: Gateway) -> Track:
-    """Change a track's title, tags or publicity."""
-    track = await gateway.tracks.update(
-        caller, known_id(track_id, "track"), title=body.title, public=body.public, tags=body.tags
-    )
+    """Change a track's title, tags, publicity or project."""
+    track = await gateway.tracks.update(caller, body.to_message(known_id(track_id, "track")))
     return Track.from_message(track, gateway.links.of(caller))
 
 
@@ -90,7 +105,10 @@ async def restore_track(track_id: str, caller: Caller, gateway: Gateway) -> Trac
 
 @router.get("/{track_id}/versions", dependencies=_READ)
 async def list_versions(track_id: str, caller: Caller, gateway: Gateway) -> TrackList:
-    """Everything of yours that the track came from and that came from it, oldest first: `parent_id` makes the tree."""
+    """The tree around a track: what it came from, what came from it, and your own branches, oldest first.
+
+    `parent_id` makes the tree, `relation` says how. Others' tracks are in it as far as they are public.
+    """
     found = await gateway.tracks.versions(caller, known_id(track_id, "track"))
     return TrackList(items=[Track.from_message(track, gateway.links.of(caller)) for track in found], next_cursor=None)
 
@@ -166,10 +184,17 @@ async def get_waveform(
     request: Request,
     caller: Caller,
     gateway: Gateway,
-    points: Annotated[int, Query(ge=16, le=8_192, description="How many parts.")] = 1_000,
+    points: Points = 1_000,
 ) -> Response:
     """Peaks to draw the track with."""
     track = await _track(gateway, caller, track_id)
+    return await waveform_response(request, gateway, caller, track, points)
+
+
+async def waveform_response(
+    request: Request, gateway: Collaborators, caller: Principal | None, track: tracks_pb2.Track, points: int
+) -> Response:
+    """Peaks of `track`; without a caller for whoever holds a link to it."""
     key = track.content.master_object_key
     etag = _etag_of_key(f"{key}?{points}")
     headers = {"etag": etag, "cache-control": "private, max-age=3600"}
@@ -216,7 +241,7 @@ async def get_spectrogram(
 async def audio_response(
     request: Request,
     gateway: Collaborators,
-    caller: Principal,
+    caller: Principal | None,
     track: tracks_pb2.Track,
     object_key: str,
     wire: WireFormat,
@@ -224,7 +249,7 @@ async def audio_response(
     attachment: bool,
     part: str = "",
 ) -> Response:
-    """A lossless object of `track` in the asked format."""
+    """A lossless object of `track` in the asked format; without a caller for whoever holds a link to it."""
     derivative = await gateway.processing.ensure_derivative(caller, object_key, wire.proto)
     what = Representation(
         key=derivative.object_key,

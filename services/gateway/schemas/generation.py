@@ -21,6 +21,7 @@ MOST_SECTIONS = 64
 LARGEST_SPEC_BYTES = 16_384
 LARGEST_BATCH = 32
 MOST_TAKES = 8
+LONGEST_TITLE = 200
 
 
 def _spec_is_small(spec: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -58,6 +59,33 @@ class Regenerate(Body):
     def to_message(self) -> generation_pb2.Regenerate:
         """For the wire."""
         return generation_pb2.Regenerate(section=self.section, occurrence=self.occurrence)
+
+
+class RemixRequest(Body):
+    """How a song is to differ from the one that it is a remix of; what is left out is drawn or taken over."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seed": 11}, {"regenerate": {"section": "bridge"}}]})
+
+    seed: Annotated[
+        int | None, Field(ge=0, le=HIGHEST_SEED, description="The same seed makes the same remix again.")
+    ] = None
+    title: Annotated[
+        Line | None, Field(max_length=200, description="Left out: the song's, and that it is a remix.")
+    ] = None
+    public: Annotated[bool, Field(description="Whether everybody may hear the remix.")] = False
+    regenerate: Annotated[
+        Regenerate | None, Field(description="Play one section of the song anew and leave all others as they are.")
+    ] = None
+
+    def to_message(self, track_id: str, title: str) -> generation_pb2.GenerateRequest:
+        """For the wire: a remix of a song of that title."""
+        return generation_pb2.GenerateRequest(
+            variation_of_id=track_id,
+            seed=self.seed,
+            title=(self.title or "").strip() or f"{title} (remix)"[:LONGEST_TITLE],
+            public=self.public,
+            regenerate=self.regenerate.to_message() if self.regenerate else None,
+        )
 
 
 class GenerateRequest(Body):

@@ -29,6 +29,10 @@ _ORDERS = {
 }
 
 
+# In place of a project's id.
+NO_PROJECT = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class TrackQuery:
     """Filters, all of which have to hold, and the order."""
@@ -42,6 +46,9 @@ class TrackQuery:
     model: Annotated[str, Query(max_length=100, description="Id in `GET /api/v1/models`.")] = ""
     public: Annotated[bool | None, Query(description="Only public ones, or only private ones.")] = None
     parent_id: Annotated[str, Query(max_length=64, description="Tracks that were made from this one.")] = ""
+    project_id: Annotated[
+        str, Query(max_length=64, description="What lies in this project of yours; `none`: in no project.")
+    ] = ""
     trashed: Annotated[bool, Query(description="What lies in the trash, instead of what does not.")] = False
     sort: Annotated[TrackSort, Query(description="`relevance` needs `q`.")] = TrackSort.NEWEST
 
@@ -55,5 +62,7 @@ class TrackQuery:
             public=self.public,
             parent_id=self.parent_id,
             trashed=self.trashed,
+            project_id="" if self.project_id == NO_PROJECT else self.project_id,
+            without_project=self.project_id == NO_PROJECT,
             order=_ORDERS[self.sort],
         )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from protos.processing.v1 import processing_pb2
 from protos.users.v1 import tracks_pb2
+from services.gateway.problems import kind_of
 from services.gateway.schemas.body import Body, Line
 from services.gateway.schemas.times import optional_datetime, to_datetime
 from services.gateway.tokens.links import Links
+
+Relation = Literal["remix", "variation", "continuation", "melody", "stem", "mix", "master"]
+
+_RELATIONS: Mapping[str, Relation] = {name: name for name in get_args(Relation)}
 
 
 class Owner(BaseModel):
@@ -54,6 +60,10 @@ class Track(BaseModel):
     stems: Annotated[list[str], Field(description="Names for `…/stems/{name}/audio`.", examples=[["drums", "bass"]])]
     has_midi: bool
     parent_id: Annotated[str | None, Field(description="The track that this one was made from.")]
+    relation: Annotated[
+        Relation | None, Field(description="How: `remix` is a song after somebody else's.", examples=["variation"])
+    ]
+    project_id: Annotated[str | None, Field(description="The project of yours that it lies in.")]
     job_id: Annotated[str | None, Field(description="The job that made it.")]
     licence: Licence
     model_revision: str
@@ -102,6 +112,8 @@ class Track(BaseModel):
             stems=[stem.name for stem in content.stems],
             has_midi=bool(content.midi_object_key),
             parent_id=content.parent_id or None,
+            relation=_RELATIONS.get(message.relation),
+            project_id=message.project_id or None,
             job_id=message.job_id or None,
             licence=Licence(
                 name=content.licence.name,
@@ -130,6 +142,10 @@ class TrackList(BaseModel):
     next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null on the last.")]
 
 
+LARGEST_BULK = 200
+Tag = Annotated[Line, Field(min_length=1, max_length=50)]
+
+
 class TrackPatch(Body):
     """What to change; what is left out stays."""
 
@@ -138,8 +154,91 @@ class TrackPatch(Body):
     )
 
     title: Annotated[Line, Field(min_length=1, max_length=200)] | None = None
-    tags: Annotated[list[Annotated[Line, Field(min_length=1, max_length=50)]], Field(max_length=30)] | None = None
+    tags: Annotated[list[Tag], Field(max_length=30)] | None = None
     public: bool | None = None
+    project_id: Annotated[
+        Line | None, Field(min_length=1, max_length=64, description="Where it is to lie; null: in no project.")
+    ] = None
+
+    def to_message(self, track_id: str) -> tracks_pb2.UpdateTrackRequest:
+        """For the wire."""
+        request = tracks_pb2.UpdateTrackRequest(
+            track_id=track_id,
+            title=self.title,
+            public=self.public,
+            tags=self.tags or (),
+            set_tags=self.tags is not None,
+        )
+        if "project_id" in self.model_fields_set:
+            request.project_id = self.project_id or ""
+        return request
+
+
+class TrackChanges(Body):
+    """What is to become of several tracks at once; what is left out stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"track_ids": ["0196f1c2-7b3a-7d42-9a61-3f0f6f2c9b11"], "add_tags": ["album"], "public": True}]
+        }
+    )
+
+    track_ids: Annotated[
+        list[Annotated[Line, Field(min_length=1, max_length=64)]],
+        Field(min_length=1, max_length=LARGEST_BULK, description="Your tracks."),
+    ]
+    add_tags: Annotated[list[Tag], Field(default_factory=list, max_length=20)]
+    remove_tags: Annotated[list[Tag], Field(default_factory=list, max_length=20)]
+    project_id: Annotated[
+        Line | None, Field(min_length=1, max_length=64, description="Where they are to lie; null: in no project.")
+    ] = None
+    public: Annotated[bool | None, Field(description="Publish or withdraw them.")] = None
+    trashed: Annotated[bool | None, Field(description="Into the trash, or out of it.")] = None
+
+    def to_message(self) -> tracks_pb2.ChangeTracksRequest:
+        """For the wire."""
+        request = tracks_pb2.ChangeTracksRequest(
+            track_ids=self.track_ids,
+            add_tags=self.add_tags,
+            remove_tags=self.remove_tags,
+            public=self.public,
+            trashed=self.trashed,
+        )
+        if "project_id" in self.model_fields_set:
+            request.project_id = self.project_id or ""
+        return request
+
+
+class ChangedTrack(BaseModel):
+    """What became of one track."""
+
+    track_id: str
+    done: Annotated[bool, Field(description="Whether it is as it was asked to be.", examples=[True])]
+    type: Annotated[
+        str | None, Field(description="What kind of problem it was, where it is not.", examples=["/problems/not-found"])
+    ]
+    detail: Annotated[str | None, Field(description="The problem in words.", examples=["There is no such track."])]
+
+
+class ChangedTracks(BaseModel):
+    """What became of each track, in the order of the request; each is told of once."""
+
+    items: list[ChangedTrack]
+
+    @classmethod
+    def from_message(cls, message: tracks_pb2.ChangeTracksResponse) -> Self:
+        """From the wire."""
+        return cls(
+            items=[
+                ChangedTrack(
+                    track_id=item.track_id,
+                    done=item.done,
+                    type=kind_of(item.code).type if item.code else None,
+                    detail=item.detail or None,
+                )
+                for item in message.tracks
+            ]
+        )
 
 
 class Stem(BaseModel):

@@ -111,11 +111,22 @@ def source_record(track: tracks_pb2.Track, wanted: Sequence[Wanted]) -> SourceRe
         bpm=content.bpm,
         key=content.key,
         tags=tuple(content.tags),
-        licence=LicenceTerms(content.licence.name, content.licence.commercial_use, tuple(content.licence.attributions)),
+        licence=LicenceTerms(
+            content.licence.name,
+            content.licence.commercial_use,
+            (*content.licence.attributions, *filter(None, [track.credit])),
+        ),
         master=content.master_object_key if with_master else "",
         stems=names,
         midi=content.midi_object_key if with_master else "",
     )
+
+
+def _licence(track: tracks_pb2.Track) -> LicenceTerms:
+    """The track's terms; somebody else's has to be named, too."""
+    terms = track.content.licence
+    names = (*terms.attributions, track.credit) if track.credit else tuple(terms.attributions)
+    return LicenceTerms(terms.name, terms.commercial_use, names)
 
 
 def at_place(error: AppError, place: Wanted) -> AppError:

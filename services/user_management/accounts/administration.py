@@ -101,12 +101,12 @@ class Administration:
                 await AuditLog(connection).append(Entry(Action.ROLE_CHANGED, actor, user_id, details=details))
                 ended += await SessionRepository(connection).revoke_all(user_id)
             if change.suspended is not None and change.suspended != (user.suspended_at is not None):
-                await repository.set_suspended(user_id, suspended=change.suspended, reason=change.reason)
-                action = Action.SUSPENDED if change.suspended else Action.UNSUSPENDED
-                await AuditLog(connection).append(Entry(action, actor, user_id, details={"reason": change.reason}))
                 if change.suspended:
-                    ended += await SessionRepository(connection).revoke_all(user_id)
-                    ended += await revoke_all_keys(connection, user_id)
+                    ended += await shut_out(connection, actor, user_id, change.reason)
+                else:
+                    await repository.set_suspended(user_id, suspended=False, reason="")
+                    details = {"reason": change.reason}
+                    await AuditLog(connection).append(Entry(Action.UNSUSPENDED, actor, user_id, details=details))
             accounts = QuotaRepository(connection)
             before = await accounts.tier(user_id)
             if change.tier is not None and change.tier != before:
@@ -180,6 +180,14 @@ class Administration:
                 user_id=user_id, action=action, before_id=before_id, limit=limit
             )
         )
+
+
+async def shut_out(connection: AsyncConnection, actor: Actor, user_id: UUID, reason: str) -> list[UUID]:
+    """Suspend an account within the caller's transaction; the sessions and keys that ended, to be published after."""
+    await UserRepository(connection).set_suspended(user_id, suspended=True, reason=reason)
+    await AuditLog(connection).append(Entry(Action.SUSPENDED, actor, user_id, details={"reason": reason}))
+    ended = await SessionRepository(connection).revoke_all(user_id)
+    return ended + await revoke_all_keys(connection, user_id)
 
 
 async def _existing(connection: AsyncConnection, user_id: UUID) -> User:

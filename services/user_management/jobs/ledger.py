@@ -232,7 +232,7 @@ class JobLedger:
             if before.status is Status.RUNNING and after.status is Status.SUCCEEDED:
                 library = TrackRepository(connection)
                 for track_id, content in zip(track_ids, outputs.tracks, strict=True):
-                    await library.insert(track_id, before.owner_id, job_id, content)
+                    await library.insert(track_id, before, content)
             return before, after
 
         before, after = await self._database.write(work, repeatable=True)

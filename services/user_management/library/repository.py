@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, exists, false, func, insert, literal, select, update
+from sqlalchemy import (
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.accounts.tables import users
+from services.user_management.jobs.rules import Job
+from services.user_management.library.bulk import BulkChange
+from services.user_management.library.lineage import Relation, relation_of
 from services.user_management.library.search import Wanted, cursor_at, matching, sorted_after
 from services.user_management.library.tables import stems, tracks
 from services.user_management.library.track import Stem, Track, TrackContent
@@ -30,10 +46,12 @@ class TrackRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def insert(self, track_id: UUID, owner_id: UUID, job_id: UUID, content: TrackContent) -> None:
-        """Add a track with its stems."""
+    async def insert(self, track_id: UUID, job: Job, content: TrackContent) -> None:
+        """Add a track that a job made, with its stems."""
         values = {name: _stored(name, getattr(content, name)) for name in _CONTENT}
-        await self._connection.execute(insert(tracks).values(id=track_id, owner_id=owner_id, job_id=job_id, **values))
+        values["relation"] = await self._relation(job, content)
+        values |= {"id": track_id, "owner_id": job.owner_id, "job_id": job.id}
+        await self._connection.execute(insert(tracks).values(values))
         if content.stems:
             await self._connection.execute(
                 insert(stems),
@@ -42,6 +60,14 @@ class TrackRepository:
                     for position, stem in enumerate(content.stems)
                 ],
             )
+
+    async def _relation(self, job: Job, content: TrackContent) -> str:
+        if content.parent_id is None:
+            return Relation.NONE
+        query = select(tracks.c.owner_id).where(tracks.c.id == content.parent_id)
+        parents_owner = (await self._connection.execute(query)).scalar()
+        others = parents_owner is not None and parents_owner != job.owner_id
+        return relation_of(job.kind, job.request, of_somebody_else=others)
 
     async def visible(self, track_id: UUID, viewer_id: UUID) -> Track | None:
         """One track, if the viewer may hear it. What lies in the trash nobody hears."""
@@ -67,18 +93,60 @@ class TrackRepository:
         query = sorted_after(select_tracks(owner_id).where(*matching(wanted, owner_id)), wanted, cursor).limit(limit)
         return [(track, cursor_at(wanted.order, row.place, row.id)) for track, row in await self.found(query)]
 
-    async def versions(self, track_id: UUID, owner_id: UUID, limit: int) -> list[Track]:
-        """The tree of the owner's tracks that this one belongs to, oldest first; empty when it is none of theirs."""
-        mine = (tracks.c.owner_id == owner_id) & tracks.c.deleted_at.is_(None)
-        one = select(tracks.c.id, tracks.c.parent_id).where(mine, tracks.c.id == track_id)
+    async def versions(self, track_id: UUID, viewer_id: UUID, limit: int) -> list[Track]:
+        """The tree around a track that the viewer may hear, oldest first; empty when it is none of those.
+
+        What it came from, whatever came from it, and the viewer's own branches of what it came from; each as far as the
+        viewer may hear it. At most `limit` of what came from it, and as many own ones.
+        """
+        link = select(tracks.c.id, tracks.c.parent_id).join(users, users.c.id == tracks.c.owner_id)
+        heard = link.where(heard_by(viewer_id))
         # UNION (not ALL) ends also on data that goes round in a circle.
-        up = one.cte("up", recursive=True)
-        parent = select(tracks.c.id, tracks.c.parent_id).where(mine).join(up, tracks.c.id == up.c.parent_id)
-        up = up.union(parent)
-        down = select(up.c.id).cte("down", recursive=True)
-        down = down.union(select(tracks.c.id).where(mine).join(down, tracks.c.parent_id == down.c.id))
-        query = select_tracks(owner_id).where(tracks.c.id.in_(select(down.c.id))).order_by(tracks.c.id).limit(limit)
-        return await self._found(query)
+        up = heard.where(tracks.c.id == track_id).cte("up", recursive=True)
+        up = up.union(heard.join(up, tracks.c.id == up.c.parent_id))
+        own = select(up.c.id).cte("own", recursive=True)
+        mine = (tracks.c.owner_id == viewer_id) & tracks.c.deleted_at.is_(None)
+        own = own.union(select(tracks.c.id).join(own, tracks.c.parent_id == own.c.id).where(mine))
+        down = select(up.c.id).where(up.c.id == track_id).cte("down", recursive=True)
+        below = select(tracks.c.id).join(users, users.c.id == tracks.c.owner_id).where(heard_by(viewer_id))
+        down = down.union(below.join(down, tracks.c.parent_id == down.c.id))
+        # A limit without an order ends the recursion as soon as it is reached, however popular the song is.
+        parts = [select(part.c.id).limit(limit) for part in (up, own, down)]
+        ids = union_all(*(select(part.subquery().c.id) for part in parts)).subquery()
+        return await self._found(
+            select_tracks(viewer_id).where(tracks.c.id.in_(select(ids.c.id))).order_by(tracks.c.id)
+        )
+
+    async def lock_own(self, track_ids: Sequence[UUID], owner_id: UUID) -> dict[UUID, Row[Any]]:
+        """Those of the tracks that are the owner's, in the trash or not, locked until the transaction ends."""
+        query: Select[Any] = (
+            select(tracks.c.id, tracks.c.tags, tracks.c.deleted_at)
+            .where(tracks.c.id.in_(track_ids), tracks.c.owner_id == owner_id)
+            # In one order, so that two that lock the same tracks wait for each other in turn.
+            .order_by(tracks.c.id)
+            .with_for_update()
+        )
+        return {row.id: row for row in await self._connection.execute(query)}
+
+    async def change(self, track_ids: Collection[UUID], change: BulkChange) -> None:
+        """Do to tracks that are locked what the change says, but for the tags."""
+        values: dict[str, Any] = {}
+        if change.moves:
+            values["project_id"] = change.project_id
+        if change.public is not None:
+            values["public"] = change.public
+        if change.trashed is not None:
+            # Since when it lies there: since the first time.
+            values["deleted_at"] = func.coalesce(tracks.c.deleted_at, func.now()) if change.trashed else None
+        if track_ids and values:
+            await self._connection.execute(update(tracks).where(tracks.c.id.in_(track_ids)).values(values))
+
+    async def set_tags(self, tags: Mapping[UUID, Sequence[str]]) -> None:
+        """Replace the tags of tracks that are locked."""
+        if tags:
+            changed = update(tracks).where(tracks.c.id == bindparam("track")).values(tags=bindparam("tagged"))
+            rows = [{"track": track_id, "tagged": list(texts)} for track_id, texts in tags.items()]
+            await self._connection.execute(changed, rows)
 
     async def set_deleted(self, track_id: UUID, owner_id: UUID, deleted: bool) -> bool:
         """Put one of the owner's tracks into the trash or take it out; False when there is none to move."""
@@ -172,6 +240,8 @@ def _track(row: Row[Any], parts: Sequence[Stem]) -> Track:
         likes=row.likes,
         comments=row.comments,
         liked=row.liked,
+        relation=row.relation,
+        project_id=row.project_id,
     )
 
 

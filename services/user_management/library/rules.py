@@ -1,4 +1,4 @@
-"""What a track may be called and tagged with: pure checks that answer the form to store."""
+"""What tracks, and collections of them, may be called and tagged with: pure checks that answer the form to store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from services.shared.errors import AppError
 LONGEST_TITLE: Final = 200
 LONGEST_TAG: Final = 50
 MOST_TAGS: Final = 20
+LONGEST_DESCRIPTION: Final = 2_000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\ud800-\udfff]")
+# Line breaks and tabs may stand in a description.
+_CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\ud800-\udfff]")
 
 
 def title(text: str) -> str:
@@ -31,4 +34,14 @@ def tags(texts: Iterable[str]) -> tuple[str, ...]:
     for tag in found:
         if not 1 <= len(tag) <= LONGEST_TAG or _CONTROL.search(tag):
             raise AppError.field("/tags", f"A tag has 1 to {LONGEST_TAG} characters and no control characters.")
+    return found
+
+
+def description(text: str) -> str:
+    """The description of a collection without surrounding blanks; may be empty. Raises `AppError` (VALIDATION)."""
+    found = text.strip()
+    if len(found) > LONGEST_DESCRIPTION or _CONTROL_IN_TEXT.search(found):
+        raise AppError.field(
+            "/description", f"A description has at most {LONGEST_DESCRIPTION} characters and no control characters."
+        )
     return found

@@ -40,6 +40,8 @@ class Wanted:
     public: bool | None = None
     parent_id: UUID | None = None
     trashed: bool = False
+    project_id: UUID | None = None
+    without_project: bool = False
     order: Order = Order.NEWEST
 
 
@@ -70,6 +72,10 @@ def matching(wanted: Wanted, owner_id: UUID) -> list[ColumnElement[bool]]:
         conditions.append(columns.public == wanted.public)
     if wanted.parent_id is not None:
         conditions.append(columns.parent_id == wanted.parent_id)
+    if wanted.project_id is not None:
+        conditions.append(columns.project_id == wanted.project_id)
+    if wanted.without_project:
+        conditions.append(columns.project_id.is_(None))
     return conditions
 
 

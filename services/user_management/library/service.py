@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,12 +14,21 @@ from services.shared.errors import AppError, ErrorCode
 from services.user_management.background.sender import BACKGROUND, BackgroundTasks
 from services.user_management.callers import user_id
 from services.user_management.database import Database
+from services.user_management.library.bulk import MOST_TRACKS, Outcome, missing
 from services.user_management.library.objects import prefixes_of
 from services.user_management.library.removal import removed
 from services.user_management.library.repository import TrackRepository
 from services.user_management.library.rules import tags, title
 from services.user_management.library.track import Track
-from services.user_management.library.wire import track_message, wanted
+from services.user_management.library.wire import (
+    bulk_change,
+    no_such_project,
+    outcome_message,
+    project_reference,
+    track_message,
+    wanted,
+)
+from services.user_management.projects.repository import ProjectRepository
 from services.user_management.wire import fitting, page_limit, parse_id
 
 Context = Any
@@ -42,7 +52,8 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
         async def query(connection: AsyncConnection) -> Track | None:
             return await TrackRepository(connection).visible(track_id, viewer_id)
 
-        return tracks_pb2.GetTrackResponse(track=track_message(_existing(await self._database.read(query))))
+        track = _existing(await self._database.read(query))
+        return tracks_pb2.GetTrackResponse(track=track_message(track, viewer_id))
 
     async def ListTracks(
         self, request: tracks_pb2.ListTracksRequest, context: Context
@@ -56,7 +67,7 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
             return await TrackRepository(connection).listed(owner_id, asked, request.page.cursor, limit + 1)
 
         found = await self._database.read(query)
-        messages = [track_message(track) for track, _ in found[:limit]]
+        messages = [track_message(track, owner_id) for track, _ in found[:limit]]
         count = fitting(messages)
         return tracks_pb2.ListTracksResponse(
             tracks=messages[:count], next_cursor=found[count - 1][1] if len(found) > count else ""
@@ -65,16 +76,16 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
     async def ListVersions(
         self, request: tracks_pb2.ListVersionsRequest, context: Context
     ) -> tracks_pb2.ListVersionsResponse:
-        """The tree that one of the caller's tracks belongs to."""
-        owner_id, track_id = user_id(), _track_id(request.track_id)
+        """The tree around a track that the caller may hear."""
+        viewer_id, track_id = user_id(), _track_id(request.track_id)
 
         async def query(connection: AsyncConnection) -> list[Track]:
-            return await TrackRepository(connection).versions(track_id, owner_id, MOST_VERSIONS)
+            return await TrackRepository(connection).versions(track_id, viewer_id, MOST_VERSIONS)
 
         found = await self._database.read(query)
         if not found:
             raise _no_such_track()
-        messages = [track_message(track) for track in found]
+        messages = [track_message(track, viewer_id) for track in found]
         return tracks_pb2.ListVersionsResponse(tracks=messages[: fitting(messages)])
 
     async def UpdateTrack(
@@ -89,14 +100,54 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
             changes["public"] = request.public
         if request.set_tags:
             changes["tags"] = tags(request.tags)
+        project_id = project_reference(request.project_id) if request.HasField("project_id") else None
+        if request.HasField("project_id"):
+            changes["project_id"] = project_id
 
         async def work(connection: AsyncConnection) -> Track | None:
             library = TrackRepository(connection)
+            await _require_project(connection, project_id, owner_id)
             changed = await library.update(track_id, owner_id, changes)
             return await library.visible(track_id, owner_id) if changed else None
 
         track = _existing(await self._database.write(work, repeatable=True))
-        return tracks_pb2.UpdateTrackResponse(track=track_message(track))
+        return tracks_pb2.UpdateTrackResponse(track=track_message(track, owner_id))
+
+    async def ChangeTracks(
+        self, request: tracks_pb2.ChangeTracksRequest, context: Context
+    ) -> tracks_pb2.ChangeTracksResponse:
+        """Change several of the caller's own tracks in one transaction."""
+        owner_id, named, change = user_id(), list(dict.fromkeys(request.track_ids)), bulk_change(request)
+        if not 1 <= len(named) <= MOST_TRACKS:
+            raise AppError.field("/track_ids", f"Name 1 to {MOST_TRACKS} tracks.")
+        asked = {text: parse_id(text) for text in named}
+
+        async def work(connection: AsyncConnection) -> list[Outcome]:
+            library = TrackRepository(connection)
+            await _require_project(connection, change.project_id, owner_id)
+            there = await library.lock_own([found for found in asked.values() if found is not None], owner_id)
+            outcomes: dict[str, Outcome] = {}
+            tagged: dict[UUID, Sequence[str]] = {}
+            changed: list[UUID] = []
+            for text, track_id in asked.items():
+                row = there.get(track_id) if track_id is not None else None
+                if row is None or not change.reaches(in_trash=row.deleted_at is not None):
+                    outcomes[text] = missing(text)
+                    continue
+                try:
+                    after = change.tags_of(row.tags)
+                except AppError as error:
+                    outcomes[text] = Outcome(text, error.code, error.message)
+                    continue
+                if list(after) != list(row.tags):
+                    tagged[row.id] = after
+                changed.append(row.id)
+            await library.set_tags(tagged)
+            await library.change(changed, change)
+            return [outcomes.get(text, Outcome(text)) for text in asked]
+
+        outcomes = await self._database.write(work, repeatable=True)
+        return tracks_pb2.ChangeTracksResponse(tracks=[outcome_message(outcome) for outcome in outcomes])
 
     async def DeleteTrack(
         self, request: tracks_pb2.DeleteTrackRequest, context: Context
@@ -135,7 +186,13 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
             return found if found is not None and found.owner_id == owner_id else None
 
         track = _existing(await self._database.write(work, repeatable=True))
-        return tracks_pb2.RestoreTrackResponse(track=track_message(track))
+        return tracks_pb2.RestoreTrackResponse(track=track_message(track, owner_id))
+
+
+async def _require_project(connection: AsyncConnection, project_id: UUID | None, owner_id: UUID) -> None:
+    """Raises `AppError` (VALIDATION) unless it is one of the owner's, which it then stays, or none."""
+    if project_id is not None and not await ProjectRepository(connection).keep(project_id, owner_id):
+        raise no_such_project()
 
 
 def _track_id(text: str) -> UUID:

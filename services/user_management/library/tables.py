@@ -68,13 +68,17 @@ tracks: Final = Table(
     Column("deleted_at", INSTANT),
     # Since when moderators keep it from everybody but its owner.
     Column("hidden_at", INSTANT),
+    Column("project_id", ID, ForeignKey("projects.id", ondelete="SET NULL")),
+    # How it came from its parent (`library.lineage`).
+    Column("relation", Text, nullable=False, server_default=""),
     Column("words", TSVECTOR, Computed(_WORDS, persisted=True)),
     Index(None, "owner_id", "id"),
     Index(None, "job_id"),
     Index(None, "words", postgresql_using="gin"),
     Index(None, "tags", postgresql_using="gin"),
     Index(None, "owner_id", "title", "id"),
-    Index(None, "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+    Index(None, "parent_id", "owner_id", postgresql_where=text("parent_id IS NOT NULL")),
+    Index(None, "project_id", "id", postgresql_where=text("project_id IS NOT NULL")),
     Index(None, "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
 )
 

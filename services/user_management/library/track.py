@@ -87,3 +87,6 @@ class Track:
     comments: int = 0
     # Whether whoever asked likes it.
     liked: bool = False
+    # How it came from its parent.
+    relation: str = ""
+    project_id: UUID | None = None

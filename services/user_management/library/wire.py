@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from protos.users.v1 import tracks_pb2
 from services.shared.errors import AppError
+from services.user_management.library.bulk import BulkChange, Outcome
+from services.user_management.library.lineage import credit_of
 from services.user_management.library.rules import tags
 from services.user_management.library.search import LONGEST_QUERY, Order, Wanted, words
 from services.user_management.library.track import Stem, Track, TrackContent
@@ -66,6 +71,8 @@ def wanted(request: tracks_pb2.ListTracksRequest) -> Wanted:
     if request.parent_id and parent_id is None:
         raise AppError.field("/parent_id", "There is no such track.")
     return Wanted(
+        project_id=project_reference(request.project_id),
+        without_project=request.without_project,
         query=storable(request.query, LONGEST_QUERY + 1),
         tags=tags(request.tags),
         model=storable(request.model, _LONGEST_NAME),
@@ -77,8 +84,8 @@ def wanted(request: tracks_pb2.ListTracksRequest) -> Wanted:
     )
 
 
-def track_message(track: Track) -> tracks_pb2.Track:
-    """The wire form of a track."""
+def track_message(track: Track, viewer_id: UUID | None = None) -> tracks_pb2.Track:
+    """The wire form of a track. Only when the viewer is its owner, what it says of the owner's own order."""
     content = track.content
     return tracks_pb2.Track(
         id=str(track.id),
@@ -91,6 +98,9 @@ def track_message(track: Track) -> tracks_pb2.Track:
         likes=track.likes,
         comments=track.comments,
         liked=track.liked,
+        relation=track.relation,
+        project_id=str(track.project_id or "") if viewer_id == track.owner_id else "",
+        credit="" if viewer_id == track.owner_id else credit_of(track),
         content=tracks_pb2.TrackContent(
             title=content.title,
             prompt=content.prompt,
@@ -123,3 +133,44 @@ def track_message(track: Track) -> tracks_pb2.Track:
             parent_id=str(content.parent_id or ""),
         ),
     )
+
+
+def project_reference(text: str) -> UUID | None:
+    """The project that a request names; None for the empty text: none. Raises `AppError` (VALIDATION)."""
+    project_id = parse_id(text)
+    if text and project_id is None:
+        raise no_such_project()
+    return project_id
+
+
+def no_such_project() -> AppError:
+    """What is said of a request that names a project that is none of the caller's."""
+    return AppError.field("/project_id", "There is no such project. Choose one of yours.")
+
+
+def bulk_change(request: tracks_pb2.ChangeTracksRequest) -> BulkChange:
+    """What is to become of several tracks. Raises `AppError` (VALIDATION)."""
+    change = BulkChange(
+        add_tags=_tags_at("/add_tags", request.add_tags),
+        remove_tags=_tags_at("/remove_tags", request.remove_tags),
+        moves=request.HasField("project_id"),
+        project_id=project_reference(request.project_id) if request.HasField("project_id") else None,
+        public=request.public if request.HasField("public") else None,
+        trashed=request.trashed if request.HasField("trashed") else None,
+    )
+    change.check()
+    return change
+
+
+def outcome_message(outcome: Outcome) -> tracks_pb2.ChangedTrack:
+    """The wire form of an outcome."""
+    return tracks_pb2.ChangedTrack(
+        track_id=outcome.track_id, done=not outcome.code, code=outcome.code, detail=outcome.detail
+    )
+
+
+def _tags_at(pointer: str, texts: Iterable[str]) -> tuple[str, ...]:
+    try:
+        return tags(texts)
+    except AppError as error:
+        raise AppError.field(pointer, error.message) from None

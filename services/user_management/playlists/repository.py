@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.errors import AppError
+from services.user_management.accounts.holding import hold
 from services.user_management.accounts.tables import users
 from services.user_management.library.repository import TrackRepository, select_tracks
 from services.user_management.library.tables import tracks
@@ -46,8 +47,7 @@ class PlaylistRepository:
 
     async def count_of(self, owner_id: UUID) -> int:
         """How many playlists somebody has; nobody makes another one for them until the transaction ends."""
-        lock = select(users.c.id).where(users.c.id == owner_id).with_for_update(key_share=True)
-        await self._connection.execute(lock)
+        await hold(self._connection, owner_id)
         query = select(func.count()).where(playlists.c.owner_id == owner_id)
         return (await self._connection.execute(query)).scalar_one()
 
@@ -79,7 +79,7 @@ class PlaylistRepository:
             select(playlist_members.c.playlist_id.label("id"))
             .join(playlists, playlists.c.id == playlist_members.c.playlist_id)
             .join(users, users.c.id == playlists.c.owner_id)
-            .where(playlist_members.c.user_id == viewer_id, users.c.suspended_at.is_(None))
+            .where(playlist_members.c.user_id == viewer_id, _kept_by(viewer_id))
         )
         if before_id is not None:
             own = own.where(playlists.c.id < before_id)
@@ -94,8 +94,7 @@ class PlaylistRepository:
         self, username: str, viewer_id: UUID, before_id: UUID | None, limit: int
     ) -> list[Playlist] | None:
         """Somebody's public playlists, newest first; None when there is no such person."""
-        person = select(users.c.id).where(users.c.username == username, users.c.suspended_at.is_(None))
-        owner_id = (await self._connection.execute(person)).scalar()
+        owner_id = await self.person(username, viewer_id)
         if owner_id is None:
             return None
         query = _playlists(viewer_id).where(playlists.c.owner_id == owner_id, playlists.c.public)
@@ -176,9 +175,14 @@ class PlaylistRepository:
         )
         return [Member(*row) for row in await self._connection.execute(query)]
 
-    async def person(self, username: str) -> UUID | None:
-        """The account of that name, unless it is shut out."""
-        query = select(users.c.id).where(users.c.username == username, users.c.suspended_at.is_(None))
+    async def person(self, username: str, viewer_id: UUID) -> UUID | None:
+        """The account of that name, unless it is shut out, about to go, or blocks the viewer."""
+        query = select(users.c.id).where(
+            users.c.username == username,
+            users.c.suspended_at.is_(None),
+            users.c.deletion_due_at.is_(None),
+            ~shuts_out(users.c.id, viewer_id),
+        )
         return (await self._connection.execute(query)).scalar()
 
     async def add_member(self, playlist_id: UUID, user_id: UUID) -> None:
@@ -244,11 +248,16 @@ class PlaylistRepository:
 def _read_by(viewer_id: UUID) -> Any:
     return or_(
         playlists.c.owner_id == viewer_id,
-        and_(
-            users.c.suspended_at.is_(None),
-            ~shuts_out(playlists.c.owner_id, viewer_id),
-            or_(playlists.c.public, _is_member(viewer_id)),
-        ),
+        and_(_kept_by(viewer_id), or_(playlists.c.public, _is_member(viewer_id))),
+    )
+
+
+def _kept_by(viewer_id: UUID) -> Any:
+    """Whether its owner is there for the viewer: neither shut out nor about to go, and does not block them."""
+    return and_(
+        users.c.suspended_at.is_(None),
+        users.c.deletion_due_at.is_(None),
+        ~shuts_out(playlists.c.owner_id, viewer_id),
     )
 
 

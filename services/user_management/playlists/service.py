@@ -220,7 +220,7 @@ class PlaylistServicer(playlists_pb2_grpc.PlaylistServiceServicer):
         async def work(connection: AsyncConnection) -> Member:
             repository = PlaylistRepository(connection)
             _existing(await repository.readable(playlist_id, caller_id, lock=True)).require_owner()
-            person_id = await repository.person(username)
+            person_id = await repository.person(username, caller_id)
             if person_id is None:
                 raise _no_such_person()
             if person_id == caller_id:
@@ -246,7 +246,7 @@ class PlaylistServicer(playlists_pb2_grpc.PlaylistServiceServicer):
         async def work(connection: AsyncConnection) -> bool:
             repository = PlaylistRepository(connection)
             playlist = _existing(await repository.readable(playlist_id, caller_id, lock=True))
-            if await repository.person(username) != caller_id:
+            if await repository.person(username, caller_id) != caller_id:
                 playlist.require_owner()
             return await repository.remove_member(playlist_id, username)
 

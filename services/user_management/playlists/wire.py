@@ -10,9 +10,9 @@ import orjson
 
 from protos.users.v1 import playlists_pb2
 from services.shared.errors import AppError
+from services.user_management.library.rules import description, title
 from services.user_management.library.wire import track_message
 from services.user_management.playlists.playlist import Member, NewPlaylist, Place, PlacedTrack, Playlist, Role
-from services.user_management.playlists.rules import description, title
 from services.user_management.wire import parse_id, timestamp
 
 _ROLES: Final = {

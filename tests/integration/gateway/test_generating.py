@@ -185,3 +185,29 @@ async def test_melody_and_continuation_reach_the_generation_service(gateway: Gat
     assert (sent.melody_id, sent.continue_from_id, sent.continue_at) == (track, track, 12.5)
     assert (await ada.http.post("/api/v1/generate", json={"prompt": "x"})).status_code == 202
     assert not gateway.backend.generation.submitted[-1].HasField("continue_at")
+
+
+async def test_a_remix_is_a_variation_of_a_song_that_one_may_hear(gateway: Gateway, ada: Person, bob: Person) -> None:
+    track = gateway.backend.tracks.add(ada.user, title="Rain " * 50)
+    path = f"/api/v1/tracks/{track.id}/remix"
+    assert (await bob.http.post(path, json={})).status_code == 404
+    await ada.http.patch(f"/api/v1/tracks/{track.id}", json={"public": True})
+    headers = {"idempotency-key": "remix"}
+    body = {"seed": 3, "regenerate": {"section": "bridge"}}
+    answer = await bob.http.post(path, json=body, headers=headers)
+    assert answer.status_code == 202
+    assert answer.headers["location"] == answer.json()["links"]["self"]
+    asked = gateway.backend.generation.submitted[-1]
+    assert (asked.variation_of_id, asked.seed, asked.public, asked.prompt) == (track.id, 3, False, "")
+    assert (len(asked.title), asked.regenerate.section) == (200, "bridge")
+    again = await bob.http.post(path, json={"regenerate": {"section": "bridge"}, "seed": 3}, headers=headers)
+    assert (again.json()["id"], again.headers["idempotency-replayed"]) == (answer.json()["id"], "true")
+    # The same body about another song is another request.
+    other = gateway.backend.tracks.add(bob.user)
+    wrong = await bob.http.post(f"/api/v1/tracks/{other.id}/remix", json=body, headers=headers)
+    assert wrong.status_code == 422
+    named = await bob.http.post(path, json={"title": "Mine", "public": True})
+    assert named.status_code == 202
+    asked = gateway.backend.generation.submitted[-1]
+    assert (asked.title, asked.public, asked.HasField("seed")) == ("Mine", True, False)
+    assert (await bob.http.post(path, json={"prompt": "x"})).status_code == 422

@@ -356,3 +356,14 @@ async def test_nobody_fills_the_database_with_playlists(ann: Somebody, sql: asyn
     )
     answers = await asyncio.gather(*(ann.http.post(PATH, json={"title": "last"}) for _ in range(5)))
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
+
+
+async def test_whom_somebody_blocks_neither_reads_nor_lets_them_in(ann: Somebody, ben: Somebody) -> None:
+    playlist, his = await ann.playlist(public=True), await ben.playlist()
+    name = ben.person.username
+    await ann.http.put(f"{PATH}/{playlist}/members/{name}")
+    assert (await ann.http.put(f"/api/v1/users/{name}/block")).status_code == 204
+    assert (await ben.http.get(f"{PATH}/{playlist}")).status_code == 404
+    assert [item["id"] for item in (await ben.http.get(PATH)).json()["items"]] == [his]
+    assert (await ben.http.get(PATH, params={"owner": ann.person.username})).status_code == 404
+    assert (await ben.http.put(f"{PATH}/{his}/members/{ann.person.username}")).status_code == 404

@@ -184,3 +184,27 @@ async def test_the_hub_tells_a_songs_whole_life(url: str) -> None:
                 seen = [json.loads(await socket.recv()) for _ in range(5)]
         assert [message["type"] for message in seen] == ["hello", "status", "status", "status", "done"]
         assert seen[0]["data"]["resumed"]
+
+
+async def test_a_shared_song_is_heard_by_strangers_until_its_link_is_revoked(url: str) -> None:
+    async with somebody(url) as http, httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as stranger:
+        body = {"prompt": "a tone", "model": "tone", "duration": 2}
+        job = (await http.post("/api/v1/generate", json=body)).json()
+        ended = (await http.get(f"/api/v1/jobs/{job['id']}", params={"wait": 60})).json()
+        path = f"/api/v1/tracks/{ended['result']['track_ids'][0]}"
+        asked = {"password": "open sesame", "expires_in_hours": 1}
+        made = (await http.post(f"{path}/share", json=asked)).json()
+        secrets = {"token": made["token"], "password": asked["password"]}
+        shared = (await stranger.post("/api/v1/shared", json=secrets)).json()
+        assert shared["duration"] == 2.0
+        audio = await stranger.get(f"{shared['links']['audio']}&format=flac")
+        samples, rate = soundfile.read(io.BytesIO(audio.content))
+        assert len(samples) / rate == 2.0
+        part = await stranger.get(shared["links"]["audio"], headers={"range": "bytes=0-99"})
+        assert (part.status_code, len(part.content)) == (206, 100)
+        waveform = (await stranger.get(f"{shared['links']['waveform']}&points=16")).json()
+        assert max(waveform["maxima"]) > 0.01
+        assert (await http.delete(f"{path}/shares/{made['share']['id']}")).status_code == 204
+        for name in ("audio", "waveform"):
+            assert (await stranger.get(shared["links"][name])).status_code == 404, name
+        assert (await stranger.post("/api/v1/shared", json=secrets)).status_code == 404

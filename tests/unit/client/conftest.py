@@ -85,7 +85,7 @@ class ScriptedServer:
                 answer = handler(asked) if handler else json_answer(missing, 404)
                 self._send(answer)
 
-            do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 — names that http.server looks for
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815 — names that http.server looks for
 
             def _send(self, answer: Answer) -> None:
                 self.send_response(answer.status)

@@ -1,14 +1,17 @@
-"""Playlists: tracks in an order, alone or with others."""
+"""Playlists (tracks in an order, alone or with others) and projects (folders of one's own)."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from musicgen_client.calls.call import Call, given, once, path_to, read_nothing, reader_of
-from musicgen_client.collections import Playlist, PlaylistMember, PlaylistTrack
+from musicgen_client.collections import Playlist, PlaylistMember, PlaylistTrack, Project
 from musicgen_client.models import Page
 
 READ_PLAYLIST: Final = reader_of(Playlist)
+
+
+READ_PROJECT: Final = reader_of(Project)
 
 
 def playlists(*, owner: str | None = None, limit: int = 20, cursor: str | None = None) -> Call[Page[Playlist]]:
@@ -85,3 +88,31 @@ def put_playlist_member(playlist_id: str, username: str) -> Call[PlaylistMember]
 def remove_playlist_member(playlist_id: str, username: str) -> Call[None]:
     """Let somebody in no longer; or leave, by your own name."""
     return Call("DELETE", path_to("playlists", playlist_id, "members", username), read_nothing)
+
+
+def projects(*, limit: int = 20, cursor: str | None = None) -> Call[Page[Project]]:
+    """Your projects, newest first."""
+    params: dict[str, Any] = given(limit=str(limit), cursor=cursor)
+    return Call("GET", path_to("projects"), reader_of(Page[Project]), params=params)
+
+
+def create_project(title: str, *, description: str | None = None, idempotency_key: str | None = None) -> Call[Project]:
+    """Make an empty project."""
+    body: dict[str, Any] = given(title=title, description=description)
+    return Call("POST", path_to("projects"), READ_PROJECT, body=body, headers=once(idempotency_key))
+
+
+def project(project_id: str) -> Call[Project]:
+    """One project; its tracks are `tracks(project_id=…)`."""
+    return Call("GET", path_to("projects", project_id), READ_PROJECT)
+
+
+def update_project(project_id: str, *, title: str | None = None, description: str | None = None) -> Call[Project]:
+    """Change what a project is called."""
+    body: dict[str, Any] = given(title=title, description=description)
+    return Call("PATCH", path_to("projects", project_id), READ_PROJECT, body=body)
+
+
+def delete_project(project_id: str) -> Call[None]:
+    """Remove a project; its tracks stay, in none."""
+    return Call("DELETE", path_to("projects", project_id), read_nothing)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from musicgen_client.calls.call import Call, given, path_to, read_nothing, reader_of
+from musicgen_client.collections import ChangedTracks
 from musicgen_client.models import (
     Page,
     Track,
@@ -33,12 +34,16 @@ def tracks(
     model: str | None = None,
     public: bool | None = None,
     parent_id: str | None = None,
+    project_id: str | None = None,
     trashed: bool = False,
     sort: TrackSort | None = None,
 ) -> Call[Page[Track]]:
-    """The caller's tracks that match, newest first unless sorted otherwise; every word of `query` is a beginning."""
+    """The caller's tracks that match, newest first unless sorted otherwise; every word of `query` is a beginning.
+
+    `project_id` is a project of the caller's, or "none" for what lies in no project.
+    """
     params: dict[str, Any] = given(
-        limit=str(limit), cursor=cursor, q=query, model=model, parent_id=parent_id, sort=sort
+        limit=str(limit), cursor=cursor, q=query, model=model, parent_id=parent_id, project_id=project_id, sort=sort
     )
     if tags:
         params["tag"] = list(tags)
@@ -50,7 +55,7 @@ def tracks(
 
 
 def versions(track_id: str) -> Call[Page[Track]]:
-    """Every track that this one came from and that came from it, oldest first."""
+    """The tree around a track: what it came from, what came from it, and your own branches, oldest first."""
     return Call("GET", path_to("tracks", track_id, "versions"), READ_TRACKS)
 
 
@@ -70,6 +75,35 @@ def update_track(
     """Change a track's title, tags or publicity."""
     body: dict[str, Any] = given(title=title, tags=tags, public=public)
     return Call("PATCH", path_to("tracks", track_id), READ_TRACK, body=body)
+
+
+def move_track(track_id: str, project_id: str | None) -> Call[Track]:
+    """Put a track into a project, or (None) into none."""
+    return Call("PATCH", path_to("tracks", track_id), READ_TRACK, body={"project_id": project_id})
+
+
+def change_tracks(
+    track_ids: Sequence[str],
+    *,
+    add_tags: Sequence[str] | None = None,
+    remove_tags: Sequence[str] | None = None,
+    project_id: str | None = None,
+    without_project: bool = False,
+    public: bool | None = None,
+    trashed: bool | None = None,
+) -> Call[ChangedTracks]:
+    """Change up to 200 tracks in one transaction; each has an outcome. `without_project` takes them out of theirs."""
+    body: dict[str, Any] = given(
+        track_ids=list(track_ids),
+        add_tags=add_tags,
+        remove_tags=remove_tags,
+        project_id=project_id,
+        public=public,
+        trashed=trashed,
+    )
+    if without_project:
+        body["project_id"] = None
+    return Call("POST", path_to("tracks", "bulk"), reader_of(ChangedTracks), body=body)
 
 
 def delete_track(track_id: str, *, forever: bool = False) -> Call[None]:

@@ -146,6 +146,22 @@ def generate_batch(requests: Sequence[GenerateRequest], *, idempotency_key: str 
     )
 
 
+def remix(
+    track_id: str,
+    *,
+    seed: int | None = None,
+    title: str | None = None,
+    public: bool = False,
+    section: str | None = None,
+    idempotency_key: str | None = None,
+) -> Call[Job]:
+    """Ask for a song after one of yours or a public one; with `section` only that part is made anew."""
+    body: dict[str, Any] = given(seed=seed, title=title, public=public or None)
+    if section is not None:
+        body["regenerate"] = {"section": section}
+    return Call("POST", path_to("tracks", track_id, "remix"), READ_JOB, body=body, headers=once(idempotency_key))
+
+
 def jobs(*, limit: int = 20, cursor: str | None = None, status: JobStatus | None = None) -> Call[Page[Job]]:
     """The caller's jobs, newest first."""
     params = given(limit=str(limit), cursor=cursor, status=status)

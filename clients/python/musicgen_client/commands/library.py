@@ -30,6 +30,7 @@ def tracks(
     query: Annotated[str | None, typer.Option("--query", "-q", help="Words in title, tags or prompt.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag that they have; may be repeated.")] = None,
     sort: Annotated[str | None, typer.Option("--sort", help="newest, oldest, title or relevance.")] = None,
+    project: Annotated[str | None, typer.Option("--project", help="A project's id; none: in no project.")] = None,
     trashed: Annotated[bool, typer.Option("--trashed", help="What lies in the trash.")] = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
@@ -45,6 +46,7 @@ def tracks(
             query=query,
             tags=tag or (),
             sort=orders[sort] if sort else None,
+            project_id=project,
             trashed=trashed,
         )
     if json:
@@ -57,7 +59,7 @@ def tracks(
     output.table(
         ("id", "title", "length", "model", "created"),
         rows,
-        "no tracks match" if query or tag or trashed else "no tracks yet: try musicgen generate",
+        "no tracks match" if query or tag or project or trashed else "no tracks yet: try musicgen generate",
     )
     if page.next_cursor:
         output.note(f"more: --cursor {page.next_cursor}")

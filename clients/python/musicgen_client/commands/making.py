@@ -1,4 +1,4 @@
-"""`musicgen generate`, `vary`, `extend`, `jobs`, `job`, `cancel`."""
+"""`musicgen generate`, `vary`, `remix`, `extend`, `jobs`, `job`, `cancel`."""
 
 from __future__ import annotations
 
@@ -87,6 +87,28 @@ def vary(
     asked = _checked(out, format_name, stems, midi, wait=wait, stream=False, json=json)
     with connect(url) as client:
         job = client.vary(track_id, section=section, occurrence=occurrence, seed=seed, title=title)
+        _follow(client, job, asked, wait=wait, stream=False, json=json)
+
+
+@app.command()
+def remix(
+    track_id: Annotated[str, typer.Argument(metavar="TRACK", help="A song of yours or a public one.")],
+    section: Annotated[str | None, typer.Option("--section", help="Make only this section anew.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same seed makes the same remix again.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="The track's name.")] = None,
+    public: Annotated[bool, typer.Option("--public", help="Let everybody hear it.")] = False,
+    out: Output = None,
+    format_name: Annotated[str | None, typer.Option("--format", "-f", help="wav, flac, mp3, ogg or opus.")] = None,
+    stems: Stems = None,
+    midi: Midi = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the song and fetch it.")] = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Make a song after somebody's: the remix names them. Ctrl-C asks the server to stop."""
+    asked = _checked(out, format_name, stems, midi, wait=wait, stream=False, json=json)
+    with connect(url) as client:
+        job = client.remix(track_id, section=section, seed=seed, title=title, public=public)
         _follow(client, job, asked, wait=wait, stream=False, json=json)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from protos.users.v1 import jobs_pb2
+from protos.users.v1 import jobs_pb2, tracks_pb2
 from services.shared.errors import AppError, ErrorCode
+from services.shared.grpc_client import call
 from services.shared.ids import new_id
 
 pytestmark = pytest.mark.integration
@@ -33,6 +34,23 @@ async def test_song_goes_on_from_a_track_and_names_it_as_its_parent(generation: 
     assert made.content.parent_id == track.id
     assert made.content.duration_seconds == pytest.approx(1.5)
     assert '"continue_at":2.0' in ended.request_json
+
+
+async def test_what_is_made_of_somebody_elses_song_names_them(generation: Any, worker: asyncio.Event) -> None:
+    track = await generation.track(await generation.ended(await generation.submit(duration_seconds=2)))
+    publish = tracks_pb2.UpdateTrackRequest(track_id=track.id, public=True, title="Tide")
+    users = generation.users
+    await call(users.tracks.UpdateTrack, publish, token=users.token(generation.person))
+    fan = await users.sign_up()
+    job = await generation.submit(
+        person=fan, model="musicgen-debug", duration_seconds=1, continue_from_id=track.id, continue_at=1.0
+    )
+    ended = await generation.ended(job, person=fan)
+    request = tracks_pb2.GetTrackRequest(track_id=ended.track_ids[0])
+    made = (await call(users.tracks.GetTrack, request, token=users.token(fan))).track
+    assert (made.relation, made.content.parent_id) == ("remix", track.id)
+    assert f"“Tide” by {generation.person.username}" in made.content.licence.attributions
+    assert made.credit == ""
 
 
 async def test_tracks_that_the_caller_does_not_have_are_refused_by_field(

@@ -1,0 +1,31 @@
+"""Links that open one track for whoever holds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from musicgen_client.calls.call import Call, given, path_to, read_nothing, reader_of
+from musicgen_client.collections import NewShare, Share, SharedTrack
+from musicgen_client.models import Page
+
+
+def share_track(track_id: str, *, expires_in_hours: int | None = 720, password: str | None = None) -> Call[NewShare]:
+    """Make a link to your track; with None as `expires_in_hours` it works until it is revoked."""
+    body: dict[str, Any] = {"expires_in_hours": expires_in_hours, **given(password=password)}
+    return Call("POST", path_to("tracks", track_id, "share"), reader_of(NewShare), body=body)
+
+
+def shares(track_id: str) -> Call[Page[Share]]:
+    """The links to your track, newest first, without their tokens."""
+    return Call("GET", path_to("tracks", track_id, "shares"), reader_of(Page[Share]))
+
+
+def revoke_share(track_id: str, share_id: str) -> Call[None]:
+    """End a link, at once."""
+    return Call("DELETE", path_to("tracks", track_id, "shares", share_id), read_nothing)
+
+
+def open_share(token: str, *, password: str | None = None) -> Call[SharedTrack]:
+    """What a link leads to; needs no account."""
+    body: dict[str, Any] = given(token=token, password=password)
+    return Call("POST", path_to("shared"), reader_of(SharedTrack), body=body, signed=False)
