@@ -18,6 +18,9 @@ import pytest
 import pytest_asyncio
 from musicgen_client import verify_webhook
 
+from protos.users.v1 import jobs_pb2
+from services.shared.errors import AppError
+from services.shared.grpc_client import call
 from services.shared.secrets import Secrets
 from services.shared.storage import ObjectStore
 from services.user_management.auth.sealing import Sealer
@@ -439,3 +442,23 @@ async def test_a_killed_worker_loses_no_message(
             kill(worker)
     assert [json.loads(item.body)["data"]["job"]["id"] for item in receiver.got] == [job.id, job.id]
     assert len({item.headers["x-musicgen-delivery"] for item in receiver.got}) == 1
+
+
+async def test_a_request_may_not_name_an_address_inside(start_accounts: Any) -> None:
+    accounts: AccountServer = await start_accounts()
+    ann = await accounts.users.sign_up()
+    fields = {"kind": "generate", "queue": "generation", "request_json": "{}"}
+    for url in ("https://127.0.0.1/", "https://169.254.169.254/", "http://example.org/", "x"):
+        with pytest.raises(AppError) as refused:
+            await accounts.users.create(ann, webhook_url=url)
+        assert refused.value.violations[0].pointer == "/webhook_url"
+    batch = [jobs_pb2.CreateRequest(**fields), jobs_pb2.CreateRequest(**fields, webhook_url="https://[::1]/")]
+    with pytest.raises(AppError) as refused:
+        await call(
+            accounts.users.jobs.CreateBatch,
+            jobs_pb2.CreateBatchRequest(jobs=batch),
+            token=accounts.users.token(ann),
+        )
+    assert refused.value.violations[0].pointer == "/jobs/1/webhook_url"
+    async with accounts.client(ann.tokens.access_token) as http:
+        assert (await http.get("/api/v1/jobs")).json()["items"] == [], "all of a batch, or none"
