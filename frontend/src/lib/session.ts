@@ -3,6 +3,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { answer, api, type User } from "./api/client";
 import { ProblemError } from "./api/problem";
+import { forgetQueue, usePlayer } from "@/stores/player";
 
 /** The signed-in person; null when nobody is. A server in single-user mode always answers with its owner. */
 export function useSession(): { user: User | null; loading: boolean; failure: Error | null } {
@@ -33,6 +34,9 @@ export function useSignOut() {
     mutationFn: () => answer(api.DELETE("/api/v1/auth/session")),
     onSuccess: () => {
       queries.clear();
+      forgetQueue();
+      usePlayer.getState().clear();
+      usePlayer.getState().remove(0);
       location.assign("/");
     },
   });

@@ -30,6 +30,8 @@ type PlayerState = {
   muted: boolean;
   shuffle: boolean;
   repeat: Repeat;
+  /** What was on before, the latest last: the way back, and under shuffle what had its turn. */
+  trail: Playable[];
   current: () => Playable | undefined;
   /** Put a list on, from one of its entries. */
   play: (list: Playable[], index?: number) => void;
@@ -45,6 +47,14 @@ type PlayerState = {
   toggleMute: () => void;
   toggleShuffle: () => void;
   cycleRepeat: () => void;
+  /** Move an entry of the queue to another place. */
+  move: (from: number, to: number) => void;
+  /** Leave only what is on. */
+  clear: () => void;
+  /** Try again what could not be played, from where it stopped. */
+  retry: () => void;
+  /** Take up what a former page of this tab left, without playing it. */
+  resume: (kept: KeptQueue) => void;
   /** A take became a track: from now on the file can be sought in, and survives a reload. */
   settle: (jobId: string, track: Playable) => void;
   /** Take something off, wherever it stands in the queue. */
@@ -60,27 +70,70 @@ function storedVolume(): number {
 }
 
 /** The index after `index`; null when the list is over. */
-export function following(
-  index: number,
-  length: number,
-  repeat: Repeat,
-  shuffle: boolean,
-  random: () => number,
-): number | null {
+export function following(index: number, length: number, repeat: Repeat): number | null {
   if (!length) return null;
-  if (shuffle && length > 1) {
-    const other = Math.floor(random() * (length - 1));
-    return other >= index ? other + 1 : other;
-  }
   if (index + 1 < length) return index + 1;
   return repeat === "all" ? 0 : null;
 }
 
+/**
+ * Any entry that had no turn yet, each as likely; null when all had theirs. With "all" another round begins, with any
+ * entry but the one that is on.
+ */
+export function shuffled(
+  index: number,
+  queue: readonly Playable[],
+  trail: readonly Playable[],
+  repeat: Repeat,
+  random: () => number,
+): number | null {
+  const others = queue.flatMap((_, at) => (at === index ? [] : [at]));
+  const fresh = others.filter((at) => !trail.includes(queue[at]!));
+  const open = fresh.length ? fresh : repeat === "all" ? others : [];
+  return open[Math.floor(random() * open.length)] ?? null;
+}
+
+/** What a reload leaves of the queue: tracks only, since a take's stream may be over. */
+export type KeptQueue = Pick<PlayerState, "queue" | "index" | "time" | "shuffle" | "repeat">;
+
+/** Read what was kept; null when there is nothing to take up. */
+export function readQueue(text: string | null): KeptQueue | null {
+  try {
+    const kept = JSON.parse(text ?? "null") as Partial<KeptQueue> | null;
+    const queue = kept?.queue;
+    const whole =
+      Array.isArray(queue) && queue.every((item) => typeof item?.src === "string" && /^\/[^/]/.test(item.src));
+    if (!kept || !whole || !queue[kept.index ?? -1]) return null;
+    return {
+      queue,
+      index: kept.index!,
+      time: Number(kept.time) || 0,
+      shuffle: kept.shuffle === true,
+      repeat: kept.repeat === "all" || kept.repeat === "one" ? kept.repeat : "off",
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** What to keep, as text; empty when there is nothing that lasts. */
+export function keptQueue({ queue, index, time, shuffle, repeat }: KeptQueue): string {
+  const lasting = queue.filter((item) => !item.live);
+  const at = lasting.indexOf(queue[index]!);
+  if (at < 0) return "";
+  return JSON.stringify({ queue: lasting, index: at, time, shuffle, repeat });
+}
+
+const LONGEST_TRAIL = 500;
+
 export const usePlayer = create<PlayerState>((set, get) => {
-  const start = (index: number) => {
-    const item = get().queue[index];
+  const start = (index: number, back = false) => {
+    const { queue, trail, current } = get();
+    const item = queue[index];
     if (!item) return;
-    set({ index, time: 0, duration: item.duration, failed: false, waiting: true });
+    const before = current();
+    const went = back || !before || before === item ? trail : [...trail, before].slice(-LONGEST_TRAIL);
+    set({ index, trail: went, time: 0, duration: item.duration, failed: false, waiting: true });
     engine.load(item.src, item.duration);
     engine.play();
   };
@@ -96,14 +149,16 @@ export const usePlayer = create<PlayerState>((set, get) => {
     muted: false,
     shuffle: false,
     repeat: "off",
+    trail: [],
     current: () => get().queue[get().index],
     play: (list, index = 0) => {
-      set({ queue: list });
+      set({ queue: list, trail: [], index: -1 });
       start(index);
     },
     toggle: (item) => {
-      const { current, playing } = get();
-      if (item && current()?.id !== item.id) {
+      const { current, playing, failed } = get();
+      if (failed && (!item || current()?.id === item.id)) get().retry();
+      else if (item && current()?.id !== item.id) {
         const at = get().queue.findIndex((queued) => queued.id === item.id);
         if (at >= 0) start(at);
         else get().play([item]);
@@ -128,21 +183,25 @@ export const usePlayer = create<PlayerState>((set, get) => {
     },
     jump: start,
     next: (byItself = false) => {
-      const { index, queue, repeat, shuffle } = get();
+      const { index, queue, repeat, shuffle, trail } = get();
       if (byItself && repeat === "one") return start(index);
-      const upcoming = following(
-        index,
-        queue.length,
-        byItself ? repeat : repeat === "off" ? "off" : "all",
-        shuffle,
-        Math.random,
-      );
-      if (upcoming !== null) start(upcoming);
+      const around = byItself || repeat === "off" ? repeat : "all";
+      if (!shuffle || queue.length < 2) {
+        const upcoming = following(index, queue.length, around);
+        return upcoming === null ? undefined : start(upcoming);
+      }
+      const upcoming = shuffled(index, queue, trail, around, Math.random);
+      if (upcoming === null) return;
+      // All had their turn: the next round begins.
+      if (trail.includes(queue[upcoming]!)) set({ trail: [] });
+      start(upcoming);
     },
     previous: () => {
-      const { index, time } = get();
-      if (time > 3 || index <= 0) get().seek(0);
-      else start(index - 1);
+      const { index, time, shuffle, trail, queue } = get();
+      const last = shuffle ? queue.indexOf(trail.at(-1)!) : index - 1;
+      if (time > 3 || last < 0) return get().seek(0);
+      if (shuffle) set({ trail: trail.slice(0, -1) });
+      start(last, true);
     },
     seek: (seconds) => {
       const { duration } = get();
@@ -160,6 +219,31 @@ export const usePlayer = create<PlayerState>((set, get) => {
     },
     toggleShuffle: () => set({ shuffle: !get().shuffle }),
     cycleRepeat: () => set({ repeat: ({ off: "all", all: "one", one: "off" } as const)[get().repeat] }),
+    move: (from, to) => {
+      const { queue, index } = get();
+      if (from === to || !queue[from] || to < 0 || to >= queue.length) return;
+      const on = queue[index];
+      const moved = queue.filter((_, at) => at !== from);
+      moved.splice(to, 0, queue[from]);
+      const between = from < index && to >= index ? -1 : from > index && to <= index ? 1 : 0;
+      set({ queue: moved, index: from === index ? to : on ? index + between : index });
+    },
+    clear: () => {
+      const item = get().current();
+      set({ queue: item ? [item] : [], index: item ? 0 : -1, trail: [] });
+    },
+    retry: () => {
+      const { index, time } = get();
+      start(index, true);
+      if (time > 0) engine.seek(time);
+    },
+    resume: (kept) => {
+      const item = kept.queue[kept.index];
+      if (get().queue.length || !item) return;
+      set({ ...kept, duration: item.duration });
+      engine.load(item.src, item.duration);
+      if (kept.time > 0) engine.seek(kept.time);
+    },
     settle: (jobId, track) => {
       const { queue, index } = get();
       const at = queue.findIndex((item) => item.id === jobId);
@@ -176,6 +260,31 @@ export const usePlayer = create<PlayerState>((set, get) => {
     },
   };
 });
+
+const QUEUE_KEY = "studio.queue";
+
+/** Forget what this tab would take up again: nobody who signs in next shall see it. */
+export function forgetQueue(): void {
+  sessionStorage.removeItem(QUEUE_KEY);
+}
+
+/** Take up the queue of before a reload, and keep it for the next one. Returns how to stop. */
+export function keepQueue(): () => void {
+  const kept = readQueue(sessionStorage.getItem(QUEUE_KEY));
+  if (kept) usePlayer.getState().resume(kept);
+  const keep = () => {
+    const text = keptQueue(usePlayer.getState());
+    if (text) sessionStorage.setItem(QUEUE_KEY, text);
+    else forgetQueue();
+  };
+  const goOn = () => usePlayer.getState().failed && usePlayer.getState().retry();
+  addEventListener("pagehide", keep);
+  addEventListener("online", goOn);
+  return () => {
+    removeEventListener("pagehide", keep);
+    removeEventListener("online", goOn);
+  };
+}
 
 engine.listen({
   time: (time) => usePlayer.setState({ time }),

@@ -1,22 +1,10 @@
 "use client";
 
 import Link from "next/link";
-import {
-  Loader,
-  ListMusic,
-  Pause,
-  Play,
-  Repeat,
-  Repeat1,
-  Shuffle,
-  SkipBack,
-  SkipForward,
-  Volume1,
-  Volume2,
-  VolumeX,
-} from "lucide-react";
-import { lazy, Suspense } from "react";
+import { Loader, ListMusic, Pause, Play, SkipBack, SkipForward, Volume1, Volume2, VolumeX } from "lucide-react";
+import { lazy, Suspense, useEffect } from "react";
 import { useTranslations } from "use-intl";
+import { Modes } from "./modes";
 import { useMediaSession } from "./use-media-session";
 import { usePeaks } from "./use-peaks";
 import { IconButton } from "@/components/ui/button";
@@ -25,7 +13,7 @@ import { Waveform } from "@/components/ui/waveform";
 import { engine } from "@/lib/audio/player-engine";
 import { clock } from "@/lib/format";
 import { useFrame } from "@/stores/frame";
-import { usePlayer } from "@/stores/player";
+import { keepQueue, usePlayer } from "@/stores/player";
 
 const Queue = lazy(() => import("./queue"));
 
@@ -37,6 +25,7 @@ export function PlayerBar() {
   const { peaks, made } = usePeaks(item, 240);
   const { queueOpen, toggleQueue } = useFrame();
   useMediaSession();
+  useEffect(keepQueue, []);
   if (!item) return null;
   const position = player.duration ? player.time / player.duration : 0;
   const Volume = player.muted || player.volume === 0 ? VolumeX : player.volume < 0.5 ? Volume1 : Volume2;
@@ -75,7 +64,22 @@ export function PlayerBar() {
             <div className="truncate font-semibold">{item.title}</div>
           )}
           <div className="truncate text-[13px] text-muted">
-            {player.failed ? <span className="text-bad">{t("failed")}</span> : item.live ? t("beingMade") : item.artist}
+            {player.failed ? (
+              <span role="alert" className="flex gap-2">
+                <span className="truncate text-bad">{t("failed")}</span>
+                <button
+                  type="button"
+                  onClick={player.retry}
+                  className="shrink-0 underline underline-offset-2 hover:text-ink"
+                >
+                  {t("retry")}
+                </button>
+              </span>
+            ) : item.live ? (
+              t("beingMade")
+            ) : (
+              item.artist
+            )}
           </div>
         </div>
         <Waveform
@@ -95,22 +99,7 @@ export function PlayerBar() {
           <span className="text-ink">{clock(player.time)}</span> / {clock(player.duration)}
         </div>
         <div className="flex items-center">
-          <IconButton
-            label={t("shuffle")}
-            pressed={player.shuffle}
-            onClick={player.toggleShuffle}
-            className="max-lg:hidden"
-          >
-            <Shuffle size={17} />
-          </IconButton>
-          <IconButton
-            label={t(`repeat.${player.repeat}`)}
-            pressed={player.repeat !== "off"}
-            onClick={player.cycleRepeat}
-            className="max-lg:hidden"
-          >
-            {player.repeat === "one" ? <Repeat1 size={17} /> : <Repeat size={17} />}
-          </IconButton>
+          <Modes className="max-lg:hidden" />
           <IconButton label={t("queue")} pressed={queueOpen} aria-expanded={queueOpen} onClick={toggleQueue}>
             <ListMusic size={19} />
           </IconButton>

@@ -1,21 +1,28 @@
 "use client";
 
-import { AudioLines, X } from "lucide-react";
+import { ArrowDown, ArrowUp, AudioLines, X } from "lucide-react";
 import { useTranslations } from "use-intl";
-import { IconButton } from "@/components/ui/button";
+import { Modes } from "./modes";
+import { Button, IconButton } from "@/components/ui/button";
 import { clock } from "@/lib/format";
 import { usePlayer } from "@/stores/player";
 
 /** What plays now and what comes after it. */
 export default function Queue() {
   const t = useTranslations("player");
-  const { queue, index, jump, remove } = usePlayer();
+  const { queue, index, jump, remove, move, clear } = usePlayer();
   return (
     <section
       aria-label={t("queue")}
       className="panel shadow-float absolute bottom-full right-2 mb-2 flex max-h-[60dvh] w-[min(96vw,380px)] flex-col bg-surface p-2 md:right-6"
     >
-      <h2 className="px-3 py-2 text-sm font-semibold text-muted">{t("queue")}</h2>
+      <div className="flex items-center gap-1 pl-3">
+        <h2 className="mr-auto py-2 text-sm font-semibold text-muted">{t("queue")}</h2>
+        <Modes className="lg:hidden" />
+        <Button size="small" look="plain" disabled={queue.length < 2} onClick={clear}>
+          {t("clearQueue")}
+        </Button>
+      </div>
       <ol className="overflow-y-auto">
         {queue.map((item, at) => (
           <li key={`${item.id}-${at}`} className="group flex items-center rounded-md hover:bg-raised">
@@ -33,6 +40,24 @@ export default function Queue() {
               </span>
               <span className="tabular text-[13px] text-faint">{clock(item.duration)}</span>
             </button>
+            <span className="flex opacity-0 transition-opacity group-focus-within:opacity-100 group-hover:opacity-100 max-md:opacity-100">
+              <IconButton
+                label={t("moveUp", { title: item.title })}
+                size="small"
+                disabled={at === 0}
+                onClick={() => move(at, at - 1)}
+              >
+                <ArrowUp size={14} />
+              </IconButton>
+              <IconButton
+                label={t("moveDown", { title: item.title })}
+                size="small"
+                disabled={at === queue.length - 1}
+                onClick={() => move(at, at + 1)}
+              >
+                <ArrowDown size={14} />
+              </IconButton>
+            </span>
             <IconButton label={t("removeFromQueue", { title: item.title })} size="small" onClick={() => remove(at)}>
               <X size={15} />
             </IconButton>

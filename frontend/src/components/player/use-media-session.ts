@@ -21,23 +21,37 @@ export function useMediaSession(): void {
     if ("mediaSession" in navigator) navigator.mediaSession.playbackState = playing ? "playing" : "paused";
   }, [playing]);
 
+  const duration = usePlayer((player) => player.duration);
+  const second = usePlayer((player) => Math.floor(player.time));
+  useEffect(() => {
+    if (!("mediaSession" in navigator) || !(duration > 0)) return;
+    navigator.mediaSession.setPositionState?.({ duration, position: Math.min(second, duration), playbackRate: 1 });
+  }, [duration, second]);
+
   useEffect(() => {
     if (!("mediaSession" in navigator)) return;
     const player = () => usePlayer.getState();
     const actions: Partial<Record<MediaSessionAction, MediaSessionActionHandler>> = {
-      play: () => player().toggle(),
-      pause: () => player().toggle(),
+      // A key that says what it wants is not a switch.
+      play: () => !player().playing && player().toggle(),
+      pause: () => player().playing && player().toggle(),
+      stop: () => player().playing && player().toggle(),
       nexttrack: () => player().next(),
       previoustrack: () => player().previous(),
       seekto: (details) => details.seekTime !== undefined && player().seek(details.seekTime),
       seekforward: (details) => player().seek(player().time + (details.seekOffset ?? 10)),
       seekbackward: (details) => player().seek(player().time - (details.seekOffset ?? 10)),
     };
-    for (const [action, handler] of Object.entries(actions))
-      navigator.mediaSession.setActionHandler(action as MediaSessionAction, handler);
+    const set = (action: string, handler: MediaSessionActionHandler | null) => {
+      try {
+        navigator.mediaSession.setActionHandler(action as MediaSessionAction, handler);
+      } catch {
+        // A browser that does not know an action does without it.
+      }
+    };
+    for (const [action, handler] of Object.entries(actions)) set(action, handler);
     return () => {
-      for (const action of Object.keys(actions))
-        navigator.mediaSession.setActionHandler(action as MediaSessionAction, null);
+      for (const action of Object.keys(actions)) set(action, null);
     };
   }, []);
 }
