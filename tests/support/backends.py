@@ -56,9 +56,9 @@ class ToneBackend:
                 channels=2,
                 max_duration_seconds=600.0,
                 default_duration_seconds=5.0,
-                conditioning=("text",),
+                conditioning=("text", "melody"),
                 outputs=("audio",),
-                parameters=("spec",),
+                parameters=("spec", "melody_id"),
                 revision="tone-1",
             ),
         )

@@ -13,4 +13,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    # A microphone that hears a beep; a page still has to ask for it.
+    "--use-fake-device-for-media-stream",
 ]

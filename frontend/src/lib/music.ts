@@ -165,6 +165,11 @@ export function stemUrl(id: string, stem: string, format = "flac", download = fa
   return `/api/v1/tracks/${encodeURIComponent(id)}/stems/${encodeURIComponent(stem)}/audio?format=${format}${download ? "&download=true" : ""}`;
 }
 
+/** Where a track's notes are. */
+export function midiUrl(id: string): string {
+  return `/api/v1/tracks/${encodeURIComponent(id)}/midi`;
+}
+
 /** A finished track as something that can be put on. */
 export function playableTrack(track: Track): Playable {
   return {

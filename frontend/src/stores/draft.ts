@@ -2,7 +2,7 @@ import { create } from "zustand";
 import { createJSONStorage, persist } from "zustand/middleware";
 import type { GenerateRequest, Model } from "@/lib/api/client";
 
-export type DraftSection = { section: string; bars: number };
+export type DraftSection = { section: string; bars: number; prompt?: string };
 
 /** What is being written on the create page. Texts of number fields stay texts, so that half-typed ones are kept. */
 export type Draft = {
@@ -23,6 +23,13 @@ export type Draft = {
   negativePrompt: string;
   guidance: string;
   temperature: string;
+  /** A track whose tune is followed; empty: none. */
+  melodyId: string;
+  melodyTitle: string;
+  /** A track that the take goes on from, and the second at which it does; empty: its end. */
+  continueFromId: string;
+  continueFromTitle: string;
+  continueAt: string;
 };
 
 export const EMPTY_DRAFT: Draft = {
@@ -41,6 +48,11 @@ export const EMPTY_DRAFT: Draft = {
   negativePrompt: "",
   guidance: "",
   temperature: "",
+  melodyId: "",
+  melodyTitle: "",
+  continueFromId: "",
+  continueFromTitle: "",
+  continueAt: "",
 };
 
 type DraftStore = Draft & { change: (change: Partial<Draft>) => void; reset: () => void };
@@ -80,11 +92,33 @@ export function draftRequest(
   if (takes("key") && draft.tonic) request.key = `${draft.tonic} ${draft.mode}`;
   if (takes("spec") && draft.instruments.length) request.spec = { instruments: draft.instruments };
   if (takes("structure") && draft.structure.length) {
-    request.structure = draft.structure.map(({ section, bars }) => ({ section, bars, prompt: "" }));
+    request.structure = draft.structure.map(({ section, bars, prompt }) => ({
+      section,
+      bars,
+      prompt: (prompt ?? "").trim(),
+    }));
     delete request.duration;
   }
   if (takes("negative_prompt") && draft.negativePrompt.trim()) request.negative_prompt = draft.negativePrompt.trim();
   if (takes("guidance_scale") && number(draft.guidance) !== undefined) request.guidance_scale = number(draft.guidance);
   if (takes("temperature") && number(draft.temperature) !== undefined) request.temperature = number(draft.temperature);
+  if (takes("melody_id") && draft.melodyId) request.melody_id = draft.melodyId;
+  if (takes("continue_from_id") && draft.continueFromId) {
+    request.continue_from_id = draft.continueFromId;
+    const at = number(draft.continueAt);
+    if (takes("continue_at") && at !== undefined && at > 0) request.continue_at = at;
+  }
   return request;
+}
+
+/** Write the next take as one that goes on from a track; what else was written stays. */
+export function continueFrom(track: { id: string; title: string }): void {
+  // The draft of this tab may not have been read yet: a page that does not show it does not read it.
+  if (!useDraft.persist.hasHydrated()) void useDraft.persist.rehydrate();
+  useDraft.getState().change({
+    advanced: true,
+    continueFromId: track.id,
+    continueFromTitle: track.title,
+    continueAt: "",
+  });
 }

@@ -124,8 +124,8 @@ def test_deleted_account_ends_its_sessions_and_signing_in_brings_it_back(arrive:
     expect(sure).to_be_disabled()
     dialog.get_by_label("to be sure").fill(visitor.username)
     sure.click()
-    expect(dialog.get_by_role("heading", name="Your account is closed")).to_be_visible()
-    dialog.get_by_role("button", name="Goodbye").click()
+    expect(page.get_by_role("heading", name="Your account is closed")).to_be_visible()
+    page.get_by_role("link", name="Goodbye").click()
     page.wait_for_url("**/")
     assert visitor.api("/users/me")["status"] == 401
     visitor.go("/sign-in/")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.studio.conftest import Visitor
+from tests.e2e.studio.conftest import PASSWORD, Visitor
 from tests.support.platform import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
@@ -136,3 +136,43 @@ def test_keyboard_alone_makes_a_take_and_stops_it(member: Visitor) -> None:
     stop.focus()
     page.keyboard.press("Enter")
     expect(member.card("keyboard blues").get_by_role("button", name="Make it again")).to_be_visible()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_what_opens_on_a_page(member: Visitor, track: str, theme: str) -> None:
+    page = member.page
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    found = {}
+    settle(member, f"/studio/?track={track}")
+    channels = page.get_by_role("list", name="Channels")
+    page.get_by_role("button", name="Back to the stems as they were").click()
+    channels.get_by_role("listitem").first.get_by_role("button").first.click()
+    page.get_by_role("button", name="Automation of").first.click()
+    page.get_by_role("button", name="Add a point at the playhead").first.click()
+    # Points stand where they are in time: two within a finger's width are told apart by zooming in.
+    for _ in range(8):
+        page.get_by_role("group", name="Timeline").press("ArrowRight")
+    page.get_by_role("button", name="Add a point at the playhead").first.click()
+    page.locator("[data-point]").first.press("c")
+    page.get_by_label("Add a send").select_option("new")
+    page.get_by_label("Add an effect").select_option("reverb")
+    found["studio"] = violations(member)
+    settle(member, f"/track/?id={track}")
+    page.get_by_role("button", name="Loudness, ceiling, reference").click()
+    found["track"] = violations(member)
+    settle(member, "/create/")
+    more = page.get_by_role("button", name="More", exact=True)
+    if more.get_attribute("aria-expanded") == "false":
+        more.click()
+    page.get_by_role("button", name="Lay out the form").click()
+    found["create"] = violations(member)
+    page.get_by_role("button", name="Leave it to the model").click()
+    settle(member, "/settings/")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_role("button", name="Set up").click()
+    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("img", name="QR code")).to_be_visible()
+    found["settings"] = violations(member)
+    assert found == {place: [] for place in found}

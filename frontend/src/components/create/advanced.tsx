@@ -4,6 +4,7 @@ import { Dices } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { InstrumentPicker } from "./instrument-picker";
 import { KeyFields } from "./key-fields";
+import { Sources } from "./sources";
 import { StructureEditor } from "./structure-editor";
 import { IconButton } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
@@ -81,6 +82,7 @@ export default function Advanced({ model }: { model: Model | undefined }) {
           />
         </div>
       )}
+      <Sources model={model} />
       {takes("spec") && (
         <div className="sm:col-span-2 lg:col-span-4">
           <InstrumentPicker chosen={draft.instruments} onChange={(instruments) => draft.change({ instruments })} />

@@ -33,7 +33,19 @@ export function StructureEditor({
   };
   return (
     <div className="flex flex-col gap-2">
-      <span className="text-sm font-medium text-muted">{t("structure")}</span>
+      <span className="flex items-baseline justify-between gap-3 text-sm font-medium text-muted">
+        {t("structure")}
+        {sections.length > 0 && (
+          <span className="flex items-center gap-3">
+            <span className="tabular font-normal text-faint">
+              {t("bars", { bars: sections.reduce((sum, { bars }) => sum + bars, 0) })}
+            </span>
+            <button type="button" onClick={() => onChange([])} className="font-normal underline underline-offset-4">
+              {t("freeForm")}
+            </button>
+          </span>
+        )}
+      </span>
       {sections.length === 0 ? (
         <div>
           <Button size="small" onClick={() => onChange(A_SONG)}>
@@ -105,6 +117,14 @@ export function StructureEditor({
                   </button>
                 </span>
               </div>
+              <input
+                aria-label={t("sectionWords", { number: at + 1 })}
+                placeholder={t("sectionWordsExample")}
+                value={section.prompt ?? ""}
+                maxLength={2000}
+                onChange={(event) => change(at, { prompt: event.target.value })}
+                className="h-8 w-full rounded-md border border-transparent bg-transparent px-1 text-[13px] transition hover:border-line focus:border-line-strong"
+              />
             </li>
           ))}
           <li>

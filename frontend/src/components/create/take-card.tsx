@@ -25,7 +25,16 @@ import { useLivePeaks } from "@/stores/live-peaks";
 import { usePlayer } from "@/stores/player";
 
 /** One take: heard from its first second, seen growing, and kept in view when it is finished, failed or cancelled. */
-export const TakeCard = memo(function TakeCard({ job, artist }: { job: Job; artist: string }) {
+export const TakeCard = memo(function TakeCard({
+  job,
+  artist,
+  beside,
+}: {
+  job: Job;
+  artist: string;
+  /** Set where the take stands beside others of its kind: put on, it takes over from the one that sounds. */
+  beside?: (id: string) => boolean;
+}) {
   const t = useTranslations("take");
   const request = requestOf(job);
   const track = useTrack(job.result?.track_ids[0]);
@@ -58,7 +67,12 @@ export const TakeCard = memo(function TakeCard({ job, artist }: { job: Job; arti
           type="button"
           disabled={!canPlay}
           aria-label={playing ? t("pause", { title }) : t("play", { title })}
-          onClick={() => player.toggle(isOn ? undefined : playable)}
+          onClick={() => {
+            const now = usePlayer.getState();
+            const from = !isOn && now.playing && beside?.(now.current()?.id ?? "") ? now.time : 0;
+            player.toggle(isOn ? undefined : playable);
+            if (from > 0) player.seek(from);
+          }}
           className={`grid size-12 shrink-0 place-items-center rounded-full transition md:size-14 ${
             isOn ? "making text-on-accent" : "bg-raised text-ink hover:bg-line"
           } disabled:opacity-40`}
@@ -115,7 +129,7 @@ export const TakeCard = memo(function TakeCard({ job, artist }: { job: Job; arti
           {broken && <Broken job={job} />}
         </div>
       </div>
-      {track.data && <TakeDetails track={track.data} request={request} />}
+      {track.data && <TakeDetails track={track.data} request={request} narrow={beside !== undefined} />}
       {active && (
         <div className="absolute inset-x-0 bottom-0 h-0.5 bg-line">
           <div

@@ -1,23 +1,38 @@
 "use client";
 
 import Link from "next/link";
-import { Download, RefreshCw, SlidersVertical } from "lucide-react";
+import { Download, Layers2, RefreshCw, SlidersVertical } from "lucide-react";
 import { useState } from "react";
 import { useTranslations } from "use-intl";
 import { Understood } from "./understood";
 import { buttonClass } from "@/components/ui/button";
 import type { GenerateRequest, Track } from "@/lib/api/client";
 import { clock, loudness, musicalKey, tempo } from "@/lib/format";
-import { audioUrl, trackHref } from "@/lib/music";
+import { audioUrl, trackHref, useMake } from "@/lib/music";
+import { useProblemText } from "@/lib/use-problem-text";
 import { useStemName } from "@/lib/use-stem-name";
 import { inMixerOrder, stemVariable } from "@/lib/stems";
 
+/** The model whose songs can be varied: it knows their form and harmony. */
+const COMPOSER = "composer";
+const VARIATIONS = 2;
+
 /** What a finished take is, in numbers with units, and where one can go with it. */
-export function TakeDetails({ track, request }: { track: Track; request: GenerateRequest }) {
+export function TakeDetails({
+  track,
+  request,
+  narrow = false,
+}: {
+  track: Track;
+  request: GenerateRequest;
+  narrow?: boolean;
+}) {
   const t = useTranslations("take");
   const [open, setOpen] = useState(false);
+  const make = useMake();
+  const text = useProblemText();
   return (
-    <div className="mt-3 md:pl-[72px]">
+    <div className={`mt-3 ${narrow ? "" : "md:pl-[72px]"}`}>
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <TrackFacts track={track} />
         <StemDots stems={track.stems} />
@@ -31,6 +46,17 @@ export function TakeDetails({ track, request }: { track: Track; request: Generat
             >
               <RefreshCw size={14} aria-hidden />
               {t("change")}
+            </button>
+          )}
+          {track.model === COMPOSER && (
+            <button
+              type="button"
+              disabled={make.isPending}
+              onClick={() => make.mutate({ request: { variation_of: track.id }, count: VARIATIONS })}
+              className={buttonClass("plain", "small")}
+            >
+              <Layers2 size={14} aria-hidden />
+              {t("vary")}
             </button>
           )}
           {track.stems.length > 0 && (
@@ -48,6 +74,11 @@ export function TakeDetails({ track, request }: { track: Track; request: Generat
           </Link>
         </div>
       </div>
+      {make.error && (
+        <p role="alert" className="mt-2 text-sm text-bad">
+          {text(make.error)}
+        </p>
+      )}
       {open && track.spec && <Understood track={track} request={request} />}
     </div>
   );

@@ -1,8 +1,10 @@
 "use client";
 
 import { useTranslations } from "use-intl";
+import { SideBySide } from "./side-by-side";
 import { TakeCard } from "./take-card";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import { groupTakes } from "@/lib/take-groups";
 import { useTakes } from "@/lib/music";
 import { useSession } from "@/lib/session";
 
@@ -27,9 +29,13 @@ export function Takes() {
         {t("takes")}
       </h2>
       <ul className="mt-4 flex flex-col gap-3">
-        {takes.data.map((job) => (
-          <TakeCard key={job.id} job={job} artist={user.username} />
-        ))}
+        {groupTakes(takes.data).map((group) =>
+          group.length === 1 ? (
+            <TakeCard key={group[0]!.id} job={group[0]!} artist={user.username} />
+          ) : (
+            <SideBySide key={group.at(-1)!.id} jobs={group} artist={user.username} />
+          ),
+        )}
       </ul>
     </section>
   );

@@ -1,12 +1,23 @@
 "use client";
 
 import Link from "next/link";
-import { Download, Ellipsis, FileMusic, ListMusic, ListPlus, ListStart, SlidersVertical, Trash2 } from "lucide-react";
+import {
+  Download,
+  Ellipsis,
+  FileMusic,
+  ListMusic,
+  ListPlus,
+  ListStart,
+  SlidersVertical,
+  StepForward,
+  Trash2,
+} from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Pop, menuItemClass } from "@/components/ui/pop";
 import type { Track } from "@/lib/api/client";
-import { audioUrl, playableTrack } from "@/lib/music";
+import { audioUrl, midiUrl, playableTrack } from "@/lib/music";
+import { continueFrom } from "@/stores/draft";
 import { usePlayer } from "@/stores/player";
 
 const AddToPlaylist = lazy(() => import("@/components/community/add-to-playlist"));
@@ -43,6 +54,10 @@ export function TrackMenu({ track, onDelete }: { track: Track; onDelete?: () => 
             {t("openStems")}
           </Link>
         )}
+        <Link prefetch={false} href="/create/" className={menuItemClass} onClick={() => continueFrom(track)}>
+          <StepForward size={16} aria-hidden />
+          {t("goOn")}
+        </Link>
         <a href={audioUrl(track.id, "wav", true)} download className={menuItemClass}>
           <Download size={16} aria-hidden />
           {t("downloadAs", { format: "WAV" })}
@@ -52,7 +67,7 @@ export function TrackMenu({ track, onDelete }: { track: Track; onDelete?: () => 
           {t("downloadAs", { format: "MP3" })}
         </a>
         {track.has_midi && (
-          <a href={`/api/v1/tracks/${track.id}/midi`} download className={menuItemClass}>
+          <a href={midiUrl(track.id)} download className={menuItemClass}>
             <FileMusic size={16} aria-hidden />
             {t("downloadAs", { format: "MIDI" })}
           </a>

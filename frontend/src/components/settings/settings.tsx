@@ -5,7 +5,7 @@ import { Laptop } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
 import { ApiKeys } from "./api-keys";
-import { DeleteAccount } from "./delete-account";
+import { AccountClosed, DeleteAccount } from "./delete-account";
 import { Password } from "./password";
 import { Profile } from "./profile";
 import { SecondFactor } from "./second-factor";
@@ -19,16 +19,25 @@ import { deviceName } from "@/lib/device";
 import { clock } from "@/lib/format";
 import { LOCALES, LOCALE_NAMES, useLanguage, type Locale } from "@/lib/i18n";
 import { useSignOut, useVersion } from "@/lib/session";
+import { forgetQueue } from "@/stores/player";
 import { applyTheme, chosenTheme, type ThemeChoice } from "@/lib/theme";
 
 const THEMES: ThemeChoice[] = ["system", "dark", "light"];
 
 /** Profile, how much may still be made, appearance, and the devices that are signed in. */
 export function Settings() {
-  return <MembersOnly>{(user) => <Sections user={user} />}</MembersOnly>;
+  const [closed, setClosed] = useState<string | null>(null);
+  const queries = useQueryClient();
+  if (closed !== null) return <AccountClosed due={closed} />;
+  const leave = (due: string) => {
+    setClosed(due);
+    forgetQueue();
+    queries.setQueryData(["me"], null);
+  };
+  return <MembersOnly>{(user) => <Sections user={user} onClosed={leave} />}</MembersOnly>;
 }
 
-function Sections({ user }: { user: User }) {
+function Sections({ user, onClosed }: { user: User; onClosed: (due: string) => void }) {
   const t = useTranslations("settings");
   const version = useVersion();
   const single = version.data?.single_user ?? false;
@@ -58,7 +67,7 @@ function Sections({ user }: { user: User }) {
       )}
       {!single && (
         <Section title={t("goingAway")}>
-          <DeleteAccount user={user} />
+          <DeleteAccount user={user} onClosed={onClosed} />
         </Section>
       )}
       <p className="mt-12 text-sm text-faint">

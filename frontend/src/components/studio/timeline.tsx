@@ -26,6 +26,8 @@ import { addBus, useStudio } from "@/stores/studio";
 
 const CLOSEST_PIXELS_PER_SECOND = 240;
 const FREE_STEP_SECONDS = 1;
+/** As many as the server's mixer takes. */
+const MOST_BUSES = 32;
 
 /** The channels above each other, their clips along time, then the buses and the master. */
 export function Timeline({
@@ -128,7 +130,8 @@ export function Timeline({
         <button
           type="button"
           onClick={() => addBus((number) => t("busName", { number }))}
-          className="flex h-11 w-full items-center gap-2 px-3 text-sm font-medium text-muted transition hover:bg-raised hover:text-ink"
+          disabled={buses.length >= MOST_BUSES}
+          className="flex h-11 w-full items-center gap-2 px-3 text-sm font-medium text-muted transition hover:bg-raised hover:text-ink disabled:opacity-40"
         >
           <Plus size={16} aria-hidden />
           {t("addBus")}

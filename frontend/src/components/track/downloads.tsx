@@ -3,7 +3,7 @@
 import { Download } from "lucide-react";
 import { useTranslations } from "use-intl";
 import type { Track } from "@/lib/api/client";
-import { audioUrl } from "@/lib/music";
+import { audioUrl, midiUrl } from "@/lib/music";
 
 const FORMATS = ["wav", "flac", "mp3", "ogg", "opus"] as const;
 
@@ -28,7 +28,7 @@ export function Downloads({ track }: { track: Track }) {
         ))}
         {track.has_midi && (
           <li>
-            <a href={`/api/v1/tracks/${track.id}/midi`} download className={line}>
+            <a href={midiUrl(track.id)} download className={line}>
               <Download size={16} aria-hidden className="text-faint" />
               <span className="w-14 font-semibold">MIDI</span>
               <span className="text-sm text-faint">{t("formats.midi")}</span>

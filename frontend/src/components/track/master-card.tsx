@@ -6,13 +6,14 @@ import { useId, useState } from "react";
 import { useTranslations } from "use-intl";
 import { CompareMasters } from "./compare-masters";
 import { MasterReportView } from "./master-report";
+import { TrackSelect } from "@/components/library/track-select";
 import { Button } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
 import { Slider } from "@/components/ui/slider";
 import type { Track } from "@/lib/api/client";
 import { loudness, signed } from "@/lib/format";
 import { CEILING_RANGE, LUFS_RANGE, loudestTarget, masterRequest, readReport } from "@/lib/mastering";
-import { isActive, trackHref, useTrack, useTracks } from "@/lib/music";
+import { isActive, trackHref, useTrack } from "@/lib/music";
 import { useJob, useMaster, usePresets } from "@/lib/processing";
 import { useProblemText } from "@/lib/use-problem-text";
 
@@ -64,7 +65,13 @@ export function MasterCard({ track }: { track: Track }) {
           disabled={busy || !(chosen || likeAnother)}
           onClick={() =>
             master.mutate(
-              masterRequest(track.id, { preset: chosen?.name ?? "", lufs, ceilingDbtp: ceiling, referenceId }),
+              masterRequest(track.id, {
+                preset: chosen?.name ?? "",
+                // A lower ceiling may leave no room for the preset's loudness: what is asked for is what stands there.
+                lufs: lufs ?? (ceiling === null || referenceId ? null : lufsNow),
+                ceilingDbtp: ceiling,
+                referenceId,
+              }),
             )
           }
         >
@@ -86,7 +93,7 @@ export function MasterCard({ track }: { track: Track }) {
         <div className="mt-1 flex flex-col gap-3">
           <Level
             label={t("target")}
-            text={lufs === null && likeAnother ? t("asReference") : loudness(lufsNow)}
+            text={lufs === null && referenceId ? t("asReference") : loudness(lufsNow)}
             {...LUFS_RANGE}
             step={0.5}
             value={lufsNow}
@@ -100,9 +107,12 @@ export function MasterCard({ track }: { track: Track }) {
             value={ceilingNow}
             onChange={setCeiling}
           />
-          <Reference
-            track={track}
+          <TrackSelect
+            label={t("reference")}
+            none={t("noReference")}
             value={referenceId}
+            leaveOut={track.id}
+            describe={(other) => loudness(other.loudness_lufs)}
             onChange={(id) => {
               setReferenceId(id);
               if (!id && name === "") setName(null);
@@ -161,31 +171,6 @@ function Level({
       </div>
       <Slider {...range} id={id} aria-valuetext={text} onValue={onChange} className="mt-1 w-full" />
     </div>
-  );
-}
-
-/** A track of the library that the master shall sound like. */
-function Reference({ track, value, onChange }: { track: Track; value: string; onChange: (id: string) => void }) {
-  const t = useTranslations("master");
-  const tracks = useTracks();
-  const others = (tracks.data?.pages ?? []).flatMap((page) => page.items).filter(({ id }) => id !== track.id);
-  return (
-    <label className="block text-sm">
-      <span className="text-muted">{t("reference")}</span>
-      <select
-        className={`${selectClass} mt-1 w-full`}
-        value={value}
-        onChange={(event) => onChange(event.target.value)}
-        disabled={!others.length}
-      >
-        <option value="">{others.length || tracks.isPending ? t("noReference") : t("nothingElse")}</option>
-        {others.map((other) => (
-          <option key={other.id} value={other.id}>
-            {other.title} · {loudness(other.loudness_lufs)}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 

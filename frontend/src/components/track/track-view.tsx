@@ -2,6 +2,7 @@
 
 import Link from "next/link";
 import { Pause, Play } from "lucide-react";
+import { lazy, Suspense } from "react";
 import { useTranslations } from "use-intl";
 import { Downloads } from "./downloads";
 import { Facts } from "./facts";
@@ -19,6 +20,7 @@ import { StemDots, TrackFacts } from "@/components/create/take-details";
 import { TrackMenu } from "@/components/library/track-menu";
 import { ButtonLink, buttonClass } from "@/components/ui/button";
 import { Cover } from "@/components/ui/cover";
+import { Skeleton } from "@/components/ui/states";
 import { Waveform } from "@/components/ui/waveform";
 import type { Track } from "@/lib/api/client";
 import { engine } from "@/lib/audio/player-engine";
@@ -26,6 +28,8 @@ import { personHref } from "@/lib/community";
 import { useDeleteTracks } from "@/lib/delete-tracks";
 import { playableTrack, useWaveform } from "@/lib/music";
 import { usePlayer } from "@/stores/player";
+
+const PianoRoll = lazy(async () => ({ default: (await import("./piano-roll")).PianoRoll }));
 
 /** A track with everything that belongs to it. Somebody else's is heard, liked and talked about, not changed. */
 export function TrackView({ track, me }: { track: Track; me: string }) {
@@ -115,6 +119,11 @@ export function TrackView({ track, me }: { track: Track; me: string }) {
       <div className="mt-12 grid grid-cols-1 gap-x-12 gap-y-12 lg:grid-cols-[1fr_360px]">
         <div className="flex min-w-0 flex-col gap-12">
           {track.stems.length > 0 && <Stems track={track} />}
+          {track.has_midi && (
+            <Suspense fallback={<Skeleton className="h-72" />}>
+              <PianoRoll track={track} />
+            </Suspense>
+          )}
           <Comments track={track} me={me} />
           <Facts track={track} />
         </div>

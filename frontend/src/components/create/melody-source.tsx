@@ -1,0 +1,192 @@
+"use client";
+
+import { Loader, Mic, Square, Upload, X } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import { useTranslations } from "use-intl";
+import { TrackSelect } from "@/components/library/track-select";
+import { Button } from "@/components/ui/button";
+import { LONGEST_RECORDING_SECONDS, Recording, RecordingError } from "@/lib/audio/recorder";
+import { clock } from "@/lib/format";
+import { isActive, useTrack } from "@/lib/music";
+import { useJob } from "@/lib/processing";
+import { AUDIO_TYPES, useUpload } from "@/lib/uploads";
+import { useProblemText } from "@/lib/use-problem-text";
+import { useDraft } from "@/stores/draft";
+
+/** A tune to follow: from the library, from a file, or sung into the microphone. */
+export function MelodySource() {
+  const t = useTranslations("advanced");
+  const text = useProblemText();
+  const draft = useDraft();
+  const field = useRef<HTMLInputElement>(null);
+  const [sent, setSent] = useState(0);
+  const [problem, setProblem] = useState<string | null>(null);
+  const upload = useUpload(setSent);
+  const job = useJob(upload.data?.id);
+  const made = useTrack(job.data?.result?.track_ids[0]);
+  const busy = upload.isPending || (job.data ? isActive(job.data) : false);
+  const { id, title } = made.data ?? {};
+
+  useEffect(() => {
+    if (id) useDraft.getState().change({ melodyId: id, melodyTitle: title ?? "" });
+  }, [id, title]);
+
+  const send = (file: File | undefined) => {
+    if (!file || busy) return;
+    setProblem(null);
+    setSent(0);
+    upload.mutate(file);
+  };
+  const failure =
+    problem ?? (upload.error ? text(upload.error) : job.data?.status === "failed" ? job.data.error?.detail : null);
+  return (
+    <div className="flex flex-col gap-2">
+      <TrackSelect
+        label={t("melody")}
+        none={t("noMelody")}
+        value={draft.melodyId}
+        title={draft.melodyTitle}
+        onChange={(melodyId, melodyTitle) => draft.change({ melodyId, melodyTitle })}
+      />
+      <div className="flex flex-wrap gap-2">
+        <input
+          ref={field}
+          type="file"
+          accept={AUDIO_TYPES}
+          tabIndex={-1}
+          aria-label={t("uploadMelody")}
+          className="sr-only"
+          onChange={(event) => {
+            send(event.target.files?.[0]);
+            event.target.value = "";
+          }}
+        />
+        <Button size="small" disabled={busy} onClick={() => field.current?.click()}>
+          {busy ? <Loader size={15} className="animate-spin" aria-hidden /> : <Upload size={15} aria-hidden />}
+          <span className="tabular">
+            {upload.isPending
+              ? t("sending", { percent: Math.round(sent * 100) })
+              : busy
+                ? t("listening")
+                : t("uploadMelody")}
+          </span>
+        </Button>
+        <Record disabled={busy} onDone={send} onProblem={setProblem} />
+      </div>
+      {failure && (
+        <p role="alert" className="text-[13px] text-bad">
+          {failure}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** The microphone: one press begins, the next one keeps what was sung. */
+function Record({
+  disabled,
+  onDone,
+  onProblem,
+}: {
+  disabled: boolean;
+  onDone: (file: File) => void;
+  onProblem: (problem: string | null) => void;
+}) {
+  const t = useTranslations("advanced");
+  const [recording, setRecording] = useState<Recording | null>(null);
+  const [waiting, setWaiting] = useState(false);
+  const [seconds, setSeconds] = useState(0);
+  const meter = useRef<HTMLSpanElement>(null);
+  const running = useRef<Recording | null>(null);
+  const gone = useRef(false);
+
+  useEffect(() => {
+    gone.current = false;
+    // Whoever leaves the page takes the microphone's light with them.
+    return () => {
+      gone.current = true;
+      running.current?.cancel();
+      running.current = null;
+    };
+  }, []);
+
+  const fail = (failure: unknown) =>
+    onProblem(t(`recordProblems.${failure instanceof RecordingError ? failure.problem : "unsupported"}`));
+  const begin = async () => {
+    onProblem(null);
+    setWaiting(true);
+    try {
+      const begun = await Recording.begin();
+      if (gone.current) return begun.cancel();
+      running.current = begun;
+      setSeconds(0);
+      setRecording(begun);
+    } catch (failure) {
+      fail(failure);
+    } finally {
+      setWaiting(false);
+    }
+  };
+  const finish = async () => {
+    const now = running.current;
+    if (!now) return;
+    running.current = null;
+    setRecording(null);
+    try {
+      onDone(await now.finish(`${t("recordingName")} ${new Date().toISOString().slice(0, 16).replace("T", " ")}.wav`));
+    } catch (failure) {
+      fail(failure);
+    }
+  };
+  const done = useRef(finish);
+  useEffect(() => {
+    done.current = finish;
+  });
+  useEffect(() => {
+    if (!recording) return;
+    let handle = 0;
+    const follow = () => {
+      setSeconds(Math.floor(recording.seconds));
+      const part = Math.min(1, Math.max(0, 1 + recording.levelDb / 54));
+      if (meter.current) meter.current.style.transform = `scaleX(${part})`;
+      if (recording.seconds >= LONGEST_RECORDING_SECONDS) return void done.current();
+      handle = requestAnimationFrame(follow);
+    };
+    follow();
+    return () => cancelAnimationFrame(handle);
+  }, [recording]);
+
+  if (!recording)
+    return (
+      <Button size="small" disabled={disabled || waiting} onClick={() => void begin()}>
+        <Mic size={15} aria-hidden />
+        {waiting ? t("askingMicrophone") : t("record")}
+      </Button>
+    );
+  return (
+    <span className="flex items-center gap-2">
+      <Button size="small" look="primary" autoFocus onClick={() => void finish()}>
+        <Square size={13} fill="currentColor" aria-hidden />
+        {t("stopRecording")}
+      </Button>
+      <span role="timer" aria-live="off" className="tabular text-sm">
+        {clock(seconds)}
+      </span>
+      <span aria-hidden className="h-1.5 w-16 overflow-hidden rounded-full bg-line">
+        <span ref={meter} className="making block h-full origin-left" style={{ transform: "scaleX(0)" }} />
+      </span>
+      <Button
+        size="small"
+        look="plain"
+        aria-label={t("dropRecording")}
+        onClick={() => {
+          running.current?.cancel();
+          running.current = null;
+          setRecording(null);
+        }}
+      >
+        <X size={15} aria-hidden />
+      </Button>
+    </span>
+  );
+}

@@ -1,0 +1,58 @@
+"use client";
+
+import { useTranslations } from "use-intl";
+import { selectClass } from "@/components/ui/field";
+import type { Track } from "@/lib/api/client";
+import { clock } from "@/lib/format";
+import { useTracks } from "@/lib/music";
+
+const MORE = "more";
+
+/** One of the library's tracks; the rest of a large library comes page by page. */
+export function TrackSelect({
+  label,
+  none,
+  value,
+  title,
+  leaveOut,
+  onChange,
+  describe = (track) => clock(track.duration),
+}: {
+  label: string;
+  /** What stands there while none is chosen. */
+  none: string;
+  value: string;
+  /** The chosen track's name, for as long as its page of the library is not loaded. */
+  title?: string;
+  leaveOut?: string;
+  onChange: (id: string, title: string) => void;
+  describe?: (track: Track) => string;
+}) {
+  const t = useTranslations("library");
+  const tracks = useTracks();
+  const items = (tracks.data?.pages ?? []).flatMap((page) => page.items).filter(({ id }) => id !== leaveOut);
+  const known = items.some(({ id }) => id === value);
+  return (
+    <label className="block min-w-0 text-sm">
+      <span className="font-medium text-muted">{label}</span>
+      <select
+        className={`${selectClass} mt-1.5 w-full`}
+        value={value}
+        disabled={!value && !items.length && !tracks.hasNextPage}
+        onChange={(event) => {
+          if (event.target.value === MORE) return void tracks.fetchNextPage();
+          onChange(event.target.value, items.find(({ id }) => id === event.target.value)?.title ?? "");
+        }}
+      >
+        <option value="">{items.length || tracks.isPending ? none : t("nothingYet")}</option>
+        {value && !known && <option value={value}>{title || value}</option>}
+        {items.map((track) => (
+          <option key={track.id} value={track.id}>
+            {track.title} · {describe(track)}
+          </option>
+        ))}
+        {tracks.hasNextPage && <option value={MORE}>{t("more")}</option>}
+      </select>
+    </label>
+  );
+}
