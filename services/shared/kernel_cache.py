@@ -11,11 +11,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib.util
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _LOCK_NAME = "kernels.lock"
+# Saving takes milliseconds.
+_WAIT_SECONDS = 5.0
+_LOOK_SECONDS = 0.002
 
 
 def share_kernel_cache() -> None:
@@ -44,6 +48,19 @@ def _lock(folder: Path, operation: int) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         # A folder that nobody may write holds a cache that nobody changes; one that is not there yet holds none.
         with contextlib.suppress(OSError):
-            file = stack.enter_context((folder / _LOCK_NAME).open("ab"))
-            fcntl.flock(file, operation)
+            _take(stack.enter_context((folder / _LOCK_NAME).open("ab")), operation)
         yield
+
+
+def _take(file: IO[bytes], operation: int) -> None:
+    """Wait for a lock, but not for ever: a process may be stopped while it holds one."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return

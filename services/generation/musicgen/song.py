@@ -84,7 +84,11 @@ class SongMaker:
         )
         metrics = EngineMetrics(self._description.id, runtime.slots, self._codebooks)
         self._thread = EngineThread(Engine(scheduler, runtime.runner), metrics)
-        self._warm_up()
+        try:
+            self._warm_up()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def busy(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
 from pathlib import Path
 
@@ -57,3 +58,15 @@ def test_folder_that_cannot_be_locked_is_read_all_the_same(tmp_path: Path) -> No
     cache = IndexDataCacheFile(str(tmp_path), "kernel", "stamp")
     cache.save("key", "code")
     assert cache.load("key") == "code"
+
+
+def test_lock_that_a_stopped_process_holds_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share_kernel_cache()
+    monkeypatch.setattr("services.shared.kernel_cache._WAIT_SECONDS", 0.05)
+    with (tmp_path / "kernels.lock").open("ab") as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        cache = IndexDataCacheFile(str(tmp_path), "kernel", "stamp")
+        cache.save("key", "code")
+        assert cache.load("key") == "code"

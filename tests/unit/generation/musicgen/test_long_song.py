@@ -244,3 +244,21 @@ def test_form_changes_every_window_that_it_reaches_and_none_before(maker: SongMa
     assert formed.frames[225:275] != plain.frames[225:275]
     assert other.frames[: 375 - 3] == formed.frames[: 375 - 3]
     assert other.frames[375:425] != formed.frames[375:425]
+
+
+def test_model_that_cannot_be_warmed_up_leaves_no_engine_behind(model: MusicGen) -> None:
+    class Broken(Watched):
+        """A runner whose machine lacks something."""
+
+        def step(self, rows: Sequence[RowStep]) -> list[Tokens]:
+            raise MemoryError
+
+    closed: list[bool] = []
+    plain = torch_runtime(model, 1, 1)
+    runtime = dataclasses.replace(plain, runner=Broken(plain.runner), close=lambda: closed.append(True))
+    installed = InstalledModel(DESCRIPTION, model, HashTokenizer(model.configuration.text.vocabulary))
+    before = {thread for thread in threading.enumerate() if thread.name == "engine"}
+    with pytest.raises(MemoryError):
+        SongMaker(installed, runtime)
+    assert closed == [True]
+    assert {thread for thread in threading.enumerate() if thread.name == "engine"} == before
