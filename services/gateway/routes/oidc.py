@@ -34,7 +34,9 @@ _SIGN_IN_PAGE = "/sign-in/"
 _PAGE = re.compile(r"/(?![/\\]|api/)[A-Za-z0-9/_.~%?&=+#:@!$'()*,;-]{0,290}", re.ASCII)
 _REDIRECT: Responses = {303: {"description": "To the next page"}}
 
-Parameter = Annotated[str, Query(max_length=4_096)]
+# Together, and however they are escaped, within what a request's head may hold.
+Code = Annotated[str, Query(max_length=3_000)]
+Parameter = Annotated[str, Query(max_length=500)]
 
 
 @router.get("", dependencies=[Depends(Admission("public", signed_in=False))])
@@ -94,10 +96,10 @@ async def finish_oidc(
     provider: str,
     request: Request,
     gateway: Gateway,
-    code: Parameter = "",
+    code: Code = "",
     state: Parameter = "",
     iss: Parameter = "",
-    error: Annotated[str, Query(max_length=4_096, description="Why the provider did not sign anybody in.")] = "",
+    error: Annotated[str, Query(max_length=200, description="Why the provider did not sign anybody in.")] = "",
 ) -> Response:
     """Where the provider sends the browser back to; signs it in by cookie and sends it on.
 
