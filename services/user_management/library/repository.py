@@ -20,6 +20,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    true,
     union_all,
     update,
 )
@@ -100,22 +101,23 @@ class TrackRepository:
         viewer may hear it. At most `limit` of what came from it, and as many own ones.
         """
         link = select(tracks.c.id, tracks.c.parent_id).join(users, users.c.id == tracks.c.owner_id)
-        heard = link.where(heard_by(viewer_id))
-        # UNION (not ALL) ends also on data that goes round in a circle.
+        heard, mine = link.where(heard_by(viewer_id)), (tracks.c.owner_id == viewer_id) & tracks.c.deleted_at.is_(None)
+        # UNION (not ALL) ends also on data that goes round in a circle. Each step looks from one song at a time, and at
+        # no more of its children than there can be answers: however popular it is, and whatever the planner expects.
         up = heard.where(tracks.c.id == track_id).cte("up", recursive=True)
-        up = up.union(heard.join(up, tracks.c.id == up.c.parent_id))
+        above = heard.where(tracks.c.id == up.c.parent_id).limit(1).lateral("above")
+        up = up.union(select(above.c.id, above.c.parent_id).select_from(up.join(above, true())))
         own = select(up.c.id).cte("own", recursive=True)
-        mine = (tracks.c.owner_id == viewer_id) & tracks.c.deleted_at.is_(None)
-        own = own.union(select(tracks.c.id).join(own, tracks.c.parent_id == own.c.id).where(mine))
+        branch = select(tracks.c.id).where(tracks.c.parent_id == own.c.id, mine).limit(limit).lateral("branch")
+        own = own.union(select(branch.c.id).select_from(own.join(branch, true())))
         down = select(up.c.id).where(up.c.id == track_id).cte("down", recursive=True)
-        below = select(tracks.c.id).join(users, users.c.id == tracks.c.owner_id).where(heard_by(viewer_id))
-        down = down.union(below.join(down, tracks.c.parent_id == down.c.id))
-        # A limit without an order ends the recursion as soon as it is reached, however popular the song is.
+        below = heard.where(tracks.c.parent_id == down.c.id).limit(limit).lateral("below")
+        down = down.union(select(below.c.id).select_from(down.join(below, true())))
+        # A limit without an order ends the recursion as soon as it is reached.
         parts = [select(part.c.id).limit(limit) for part in (up, own, down)]
-        ids = union_all(*(select(part.subquery().c.id) for part in parts)).subquery()
-        return await self._found(
-            select_tracks(viewer_id).where(tracks.c.id.in_(select(ids.c.id))).order_by(tracks.c.id)
-        )
+        asked = union_all(*(select(part.subquery().c.id) for part in parts))
+        ids = set((await self._connection.execute(asked)).scalars())
+        return await self._found(select_tracks(viewer_id).where(tracks.c.id.in_(ids)).order_by(tracks.c.id))
 
     async def lock_own(self, track_ids: Sequence[UUID], owner_id: UUID) -> dict[UUID, Row[Any]]:
         """Those of the tracks that are the owner's, in the trash or not, locked until the transaction ends."""
