@@ -42,9 +42,17 @@ def async_url(database_url: str) -> URL:
 
 
 def open_engine(
-    database_url: str, *, connections: int = 20, statement_seconds: float = _STATEMENT_SECONDS
+    database_url: str,
+    *,
+    connections: int = 20,
+    statement_seconds: float = _STATEMENT_SECONDS,
+    custom_plans: bool = False,
 ) -> AsyncEngine:
-    """A pool of at most `connections`. `statement_seconds` bounds each statement and each wait for a lock."""
+    """A pool of at most `connections`. `statement_seconds` bounds each statement and each wait for a lock.
+
+    With `custom_plans` every query is planned for its own values, which is for searches: what suits a common word does
+    not suit a rare one.
+    """
     timeout_ms = str(int(statement_seconds * 1000))
     return create_async_engine(
         async_url(database_url),
@@ -65,6 +73,10 @@ def open_engine(
                 "statement_timeout": timeout_ms,
                 "lock_timeout": timeout_ms,
                 "idle_in_transaction_session_timeout": timeout_ms,
+                # Of solid disks and of what lies in memory anyway; the default is that of turning ones, for which
+                # reading all of a table looks cheaper than a thousand rows by index.
+                "random_page_cost": "1.1",
+                "plan_cache_mode": "force_custom_plan" if custom_plans else "auto",
             },
         },
     )

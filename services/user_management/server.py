@@ -100,6 +100,13 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
     async with contextlib.AsyncExitStack() as stack:
         database = Database(open_engine(settings.database_url, connections=settings.database_connections))
         stack.push_async_callback(database.close)
+        # Apart, so that a crowd of searches leaves the ledger its connections.
+        searches = Database(
+            open_engine(
+                settings.database_url, connections=max(2, settings.database_connections // 4), custom_plans=True
+            )
+        )
+        stack.push_async_callback(searches.close)
         passwords = Passwords(threads=settings.password_threads, queue=settings.password_queue)
         stack.callback(passwords.close)
         if not settings.single_user:
@@ -241,7 +248,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         )
         server.add(
             discovery_pb2_grpc.add_DiscoveryServiceServicer_to_server,
-            DiscoveryServicer(database),
+            DiscoveryServicer(searches),
             "musicgen.users.v1.DiscoveryService",
         )
         server.add(

@@ -64,7 +64,9 @@ class Society:
 
     async def say(self, person: Person, track_id: str, body: str = "Nice", **fields: Any) -> social_pb2.Comment:
         request = social_pb2.AddCommentRequest(track_id=track_id, body=body, **fields)
-        return (await call(self.service.social.AddComment, request, token=self.service.token(person))).comment
+        retries = RETRIES if "idempotency" in fields else 0
+        stub = self.service.social.AddComment
+        return (await call(stub, request, token=self.service.token(person), retries=retries)).comment
 
     async def remove(self, person: Person, comment: social_pb2.Comment) -> None:
         request = social_pb2.RemoveCommentRequest(track_id=comment.track_id, comment_id=comment.id)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from musicgen_client.commands import account, collecting, keys, library, making, models, shaping, webhooks
+from musicgen_client.commands import account, collecting, keys, library, making, models, people, shaping, webhooks
 from musicgen_client.exit_codes import ExitCode, of_error
 
 EPILOG = (
@@ -25,7 +25,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (making.app, models.app, shaping.app, library.app, collecting.app, account.app, keys.app, webhooks.app):
+for commands in (
+    making.app,
+    models.app,
+    shaping.app,
+    library.app,
+    collecting.app,
+    people.app,
+    account.app,
+    keys.app,
+    webhooks.app,
+):
     app.registered_commands.extend(commands.registered_commands)
     app.registered_groups.extend(commands.registered_groups)
 

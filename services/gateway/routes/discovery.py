@@ -79,7 +79,7 @@ async def search(
     limit: Limit = 20,
     cursor: Cursor = "",
 ) -> SearchResults:
-    """Find public tracks or people, best match first; of the 500 most liked tracks (200 most followed people)."""
+    """Find public tracks or people, best match first."""
     found = await gateway.discovery.search(
         caller, query=q, kind=SEARCH_KINDS[search_type], tags=tags, limit=limit, cursor=cursor
     )

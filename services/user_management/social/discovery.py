@@ -11,8 +11,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Float,
+    FromClause,
+    ScalarSelect,
     Select,
     case,
     cast,
@@ -22,6 +25,7 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,7 +39,11 @@ from services.user_management.social.visibility import apart, muted_by
 
 Place = tuple[UUID, str]
 
-# What a search ranks: the hottest tracks (the most followed people) that match at all.
+# What a search ranks: those of the hottest tracks that match, if they are enough, or the hottest (the most followed
+# people) of all that match.
+HOTTEST: Final = 2_000
+ENOUGH: Final = 60
+NAMED: Final = 10_000
 RANKED_TRACKS: Final = 500
 RANKED_PEOPLE: Final = 200
 # What trending tags are counted in.
@@ -91,13 +99,28 @@ class DiscoveryRepository:
 
 
 def feed_query(viewer_id: UUID, cursor: str, limit: int) -> Select[Any]:
-    """A page of the feed: as many of the latest of each person as the page holds, the latest of these."""
-    each = _latest(_before("feed", cursor, _listed().where(_stand.owner_id == follows.c.other_id)), limit)
-    recent = lateral(each.correlate(follows), name="recent")
+    """A page of the feed.
+
+    Whatever is on it is of one of the people whose latest tracks are the latest of all, as many as the page is long: of
+    everybody else one track is looked at.
+    """
+    head = lateral(
+        _latest(_before("feed", cursor, _listed().where(_stand.owner_id == follows.c.other_id)), 1).correlate(follows),
+        name="head",
+    )
+    heads = (
+        select(follows.c.other_id)
+        .select_from(follows.join(head, true()))
+        .where(follows.c.person_id == viewer_id, ~muted_by(follows.c.other_id, viewer_id))
+        .order_by(head.c.listed_at.desc(), head.c.track_id.desc())
+        .limit(limit)
+        .subquery("heads")
+    )
+    each = _before("feed", cursor, _listed().where(_stand.owner_id == heads.c.other_id))
+    recent = lateral(_latest(each, limit).correlate(heads), name="recent")
     return (
         select(recent.c.track_id, recent.c.listed_at)
-        .select_from(follows.join(recent, true()))
-        .where(follows.c.person_id == viewer_id, ~muted_by(follows.c.other_id, viewer_id))
+        .select_from(heads.join(recent, true()))
         .order_by(recent.c.listed_at.desc(), recent.c.track_id.desc())
         .limit(limit)
     )
@@ -118,36 +141,55 @@ def trending_query(viewer_id: UUID, tags: Sequence[str], cursor: str, limit: int
 
 def trending_tags_query(limit: int) -> Select[Any]:
     """The commonest tags of the hottest tracks."""
-    hot = select(_stand.track_id).where(_stand.listed).order_by(_stand.heat.desc()).limit(HOT_TRACKS).cte("hot")
-    tagged = select(func.unnest(tracks.c.tags).label("tag")).join(hot, hot.c.track_id == tracks.c.id).subquery()
+    hot = _fenced(select(_stand.track_id).where(_stand.listed).order_by(_stand.heat.desc()).limit(HOT_TRACKS), "hot")
+    one = _by_key(select(tracks.c.tags).where(tracks.c.id == hot.c.track_id), hot, "one")
+    tagged = select(func.unnest(one.c.tags).label("tag")).select_from(hot.join(one, true())).subquery()
     count = func.count().label("tracks")
     return select(tagged.c.tag, count).group_by(tagged.c.tag).order_by(count.desc(), tagged.c.tag).limit(limit)
 
 
 def search_tracks_query(viewer_id: UUID, text: str, tags: Sequence[str], cursor: str, limit: int) -> Select[Any]:
-    """A page of the matching tracks: ranked by how well the words fit, and a little by how many like it."""
-    asked = func.to_tsquery("simple", words(text))
-    matching = (
-        select(tracks.c.id, tracks.c.words, _stand.likes)
-        .join(track_standings, _stand.track_id == tracks.c.id)
-        .where(_stand.listed, tracks.c.words.op("@@")(asked), ~apart(_stand.owner_id, viewer_id))
-        .order_by(_stand.heat.desc())
-        .limit(RANKED_TRACKS)
+    """A page of the matching tracks: ranked by how well the words fit, and a little by how many like it.
+
+    What is ranked are those of the hottest tracks that match; where these are few, the hottest of all that match. So a
+    common word is found by walking a little, and a rare one by the index of words, whatever the planner believes of it:
+    how common the beginning of a word is, it does not know.
+    """
+    asked = _asked(text)
+    hottest = select(_stand.track_id).where(_stand.listed).order_by(_stand.heat.desc()).limit(HOTTEST)
+    hot = _fenced(hottest, "hot")
+    one = _by_key(select(tracks.c.id, tracks.c.words, tracks.c.tags).where(tracks.c.id == hot.c.track_id), hot, "one")
+    known = _fenced(select(one).select_from(hot.join(one, true())), "known")
+
+    def matching(of: Any) -> list[ColumnElement[bool]]:
+        return [of.c.words.op("@@")(asked), *([of.c.tags.contains(list(tags))] if tags else [])]
+
+    near = select(known.c.id, known.c.words).where(*matching(known)).cte("near")
+    named = _fenced(select(tracks.c.id, tracks.c.words).where(*matching(tracks)).limit(NAMED), "named")
+    either = union_all(select(near).where(_count(near) >= ENOUGH), select(named).where(_count(near) < ENOUGH)).subquery(
+        "either"
     )
-    if tags:
-        matching = matching.where(tracks.c.tags.contains(list(tags)))
-    found = matching.cte("found")
+    of_it = select(_stand.listed, _stand.owner_id, _stand.likes, _stand.heat).where(_stand.track_id == either.c.id)
+    standing = _by_key(of_it, either, "standing")
+    everywhere = (
+        select(either.c.id, either.c.words, standing.c.owner_id, standing.c.likes, standing.c.heat)
+        .select_from(either.join(standing, standing.c.listed))
+        .subquery("everywhere")
+    )
+    found = select(everywhere).order_by(everywhere.c.heat.desc()).limit(RANKED_TRACKS).cte("found")
     rank = cast(func.ts_rank(found.c.words, asked), Float(53)) * (1 + func.ln(1 + cast(found.c.likes, Float(53))) / 10)
-    return _ranked("found-tracks", select(found.c.id, rank.label("rank")), rank, found.c.id, cursor).limit(limit)
+    # Of those that are ranked, and not before: it would be asked of every track that matches.
+    query = select(found.c.id, rank.label("rank")).where(~apart(found.c.owner_id, viewer_id))
+    return _ranked("found-tracks", query, rank, found.c.id, cursor).limit(limit)
 
 
 def search_people_query(viewer_id: UUID, text: str, cursor: str, limit: int) -> Select[Any]:
     """A page of the matching people: whose username it is first, then those whom most follow."""
-    asked = func.to_tsquery("simple", words(text))
+    asked = _asked(text)
     matching = (
         select(users.c.id, users.c.username, users.c.names, person_standings.c.followers)
         .join(person_standings, person_standings.c.person_id == users.c.id)
-        .where(person_standings.c.active, users.c.names.op("@@")(asked), ~apart(users.c.id, viewer_id))
+        .where(person_standings.c.active, users.c.names.op("@@")(asked))
         .order_by(person_standings.c.followers.desc())
         .limit(RANKED_PEOPLE)
     )
@@ -155,7 +197,29 @@ def search_people_query(viewer_id: UUID, text: str, cursor: str, limit: int) -> 
     fit = cast(func.ts_rank(found.c.names, asked), Float(53)) + func.ln(1 + cast(found.c.followers, Float(53)))
     exact = case((found.c.username == text.strip().lower(), 1_000.0), else_=0.0)
     rank = exact + fit
-    return _ranked("found-people", select(found.c.id, rank.label("rank")), rank, found.c.id, cursor).limit(limit)
+    query = select(found.c.id, rank.label("rank")).where(~apart(found.c.id, viewer_id))
+    return _ranked("found-people", query, rank, found.c.id, cursor).limit(limit)
+
+
+def _asked(text: str) -> ColumnElement[Any]:
+    """The words, each as a whole or as a beginning: whole words rank higher."""
+    each = (word.removesuffix(":*") for word in words(text).split(" & "))
+    return func.to_tsquery("simple", " & ".join(f"({word} | {word}:*)" for word in each))
+
+
+def _fenced(query: Select[Any], name: str) -> CTE:
+    """A part of a query that is carried out by itself."""
+    return query.cte(name).prefix_with("MATERIALIZED")
+
+
+def _by_key(query: Select[Any], of: FromClause, name: str) -> FromClause:
+    """A row for each of a few others, found by its key: beside those, the table is not to be read."""
+    # The planner takes no query apart that has an offset.
+    return lateral(query.correlate(of).offset(0), name=name)
+
+
+def _count(rows: CTE) -> ScalarSelect[int]:
+    return select(func.count()).select_from(rows).scalar_subquery()
 
 
 def _ranked(

@@ -57,15 +57,16 @@ class PeopleRepository:
         """People around one, latest first; each with the cursor behind them."""
         table, inward = _CIRCLES[circle]
         near, far = (table.c.other_id, table.c.person_id) if inward else (table.c.person_id, table.c.other_id)
-        query = people(viewer_id).add_columns(table.c.created_at.label("tied_at")).join(table, far == users.c.id)
-        query = query.where(near == person_id)
+        query = select(far.label("id"), table.c.created_at).where(near == person_id)
         if circle in (Circle.FOLLOWERS, Circle.FOLLOWING):
-            query = query.where(person_standings.c.active, ~apart(users.c.id, viewer_id))
+            query = query.join(person_standings, person_standings.c.person_id == far)
+            query = query.where(person_standings.c.active, ~apart(far, viewer_id))
         if place := moment_behind(circle.value, cursor):
             here = tuple_(literal(place[0], INSTANT), literal(place[1], ID))
             query = query.where(tuple_(table.c.created_at, far) < here)
-        rows = await self._connection.execute(query.order_by(table.c.created_at.desc(), far.desc()).limit(limit))
-        return [(person_of(row), behind(circle.value, row.tied_at, row.id)) for row in rows]
+        query = query.order_by(table.c.created_at.desc(), far.desc()).limit(limit)
+        places = {row.id: behind(circle.value, row.created_at, row.id) for row in await self._connection.execute(query)}
+        return [(person, places[person.id]) for person in await self.of_ids(list(places), viewer_id)]
 
     async def id_of(self, username: str) -> UUID | None:
         """Whose name it is, whoever may see them."""

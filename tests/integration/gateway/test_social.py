@@ -82,7 +82,7 @@ async def test_me_is_oneself_and_strange_names_are_nobodys(accounts: AccountServ
         assert (await hers.get("/api/v1/users/me/followers")).json() == {"items": [], "next_cursor": None}
         assert (await hers.put("/api/v1/users/me/follow")).status_code == 409
         unknown = (await hers.get("/api/v1/users/nobody-here")).json()
-        for name in ("a", "x" * 31, "a%20b", "%00", "..%2Fme", "é", "me.", ann.id):
+        for name in ("a", "x" * 31, "a%20b", "%00", "é", "me.", ann.id):
             answer = await hers.get(f"/api/v1/users/{name}")
             assert (answer.status_code, answer.json()["detail"]) == (404, unknown["detail"])
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 # What grows with every song and every person; of the others a glance over all is no matter.
 LARGE = {"tracks", "track_standings", "likes", "comments", "follows"}
 
-PEOPLE, TRACKS, LIKES = 1_000, 20_000, 60_000
+PEOPLE, TRACKS, LIKES = 3_000, 30_000, 60_000
 WORDS = "rain tin piano night train harbour glass winter amber river stone paper silver bell cedar dawn"
 
 SEED = f"""
@@ -51,7 +51,7 @@ INSERT INTO likes (track_id, person_id, created_at)
 SELECT track.id, person.id, now() - make_interval(mins => (n % 100000)::int)
 FROM generate_series(1, {LIKES}) n
 JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS number FROM tracks) track
-    ON track.number = (n::bigint * n) % {TRACKS}
+    ON track.number = (n::bigint * 7919 + n / {PEOPLE} * 31) % {TRACKS}
 JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS number FROM users) person ON person.number = n % {PEOPLE}
 ON CONFLICT DO NOTHING;
 INSERT INTO follows (person_id, other_id)
@@ -65,7 +65,6 @@ FROM generate_series(1, 40000) n
 JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS number FROM tracks) track
     ON track.number = CASE WHEN n % 2 = 0 THEN 0 ELSE n % {TRACKS} END
 JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS number FROM users) person ON person.number = n % {PEOPLE};
-ANALYZE;
 """
 
 
@@ -100,10 +99,12 @@ class Crowd:
 @pytest.fixture
 async def crowd(database_url: str, sql: asyncpg.Connection) -> AsyncIterator[Crowd]:
     await sql.execute(SEED)
+    # As the server does by itself in time: statistics, and words where the index has them.
+    await sql.execute("VACUUM ANALYZE")
     assert await miscounted(sql) == [], "counters hold in bulk"
     viewer = await sql.fetchval("SELECT person_id FROM follows GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
     track = await sql.fetchval("SELECT track_id FROM comments GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
-    engine = open_engine(database_url, connections=2, statement_seconds=30.0)
+    engine = open_engine(database_url, connections=2, statement_seconds=30.0, custom_plans=True)
     asked: list[tuple[str, tuple[Any, ...]]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -130,7 +131,8 @@ CALLS: dict[str, tuple[Ask, str, int]] = {
     "feed": (
         lambda crowd, connection: DiscoveryRepository(connection).feed(crowd.viewer, "", 21),
         "track_standings_owner_id_listed_at_track_id_idx",
-        25 * 1_000,
+        # One track of each of the 600, and the latest of the page's people.
+        600 + 600 + 21 * 21 + 100,
     ),
     "trending": (
         lambda crowd, connection: DiscoveryRepository(connection).trending(crowd.viewer, (), "", 21),
@@ -160,12 +162,12 @@ CALLS: dict[str, tuple[Ask, str, int]] = {
     "search for a rare word": (
         lambda crowd, connection: DiscoveryRepository(connection).search_tracks(crowd.viewer, "zephyr", (), "", 21),
         "tracks_words_idx",
-        1_000,
+        4_500,
     ),
     "search for a common word": (
         lambda crowd, connection: DiscoveryRepository(connection).search_tracks(crowd.viewer, "song", (), "", 21),
         "track_standings_heat_track_id_idx",
-        6_000,
+        6_500,
     ),
     "search for a person": (
         lambda crowd, connection: DiscoveryRepository(connection).search_people(crowd.viewer, "person 77", "", 21),
@@ -192,7 +194,7 @@ CALLS: dict[str, tuple[Ask, str, int]] = {
             crowd.viewer, Circle.FOLLOWING, crowd.viewer, "", 21
         ),
         "follows_person_id_created_at_other_id_idx",
-        300,
+        1_500,
     ),
     "what one likes": (
         lambda crowd, connection: LikeRepository(connection).of_person(crowd.viewer, "", 21),
@@ -208,7 +210,8 @@ async def test_lists_of_a_crowd_are_read_by_index(crowd: Crowd) -> None:
     for name, (ask, index, most) in CALLS.items():
         nodes = await crowd.plans(lambda connection, ask=ask: ask(crowd, connection))
         used = {node["Index Name"] for node in nodes if "Index Name" in node}
-        scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"} & LARGE
+        done = [node for node in nodes if node["Actual Loops"]]
+        scanned = {node["Relation Name"] for node in done if node["Node Type"] == "Seq Scan"} & LARGE
         rows = touched(nodes)
         print(f"{name}: {rows} rows by {', '.join(sorted(used))}")
         if index not in used or scanned or rows > most:
