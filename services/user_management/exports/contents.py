@@ -24,7 +24,7 @@ from services.user_management.database import Database
 from services.user_management.exports.archive import ArchiveFile
 from services.user_management.jobs.tables import jobs
 from services.user_management.library.tables import stems, tracks
-from services.user_management.notifications.tables import notifications
+from services.user_management.notifications.tables import notification_preferences, notifications
 from services.user_management.playlists.tables import playlist_tracks, playlists
 from services.user_management.quotas.tables import quota_accounts, quota_entries
 from services.user_management.social.tables import blocks, comments, follows, likes, mutes
@@ -36,7 +36,8 @@ _LONGEST_TITLE: Final = 60
 
 _README = """This archive holds everything of your account at Music Gen AI.
 
-*.json        your profile, tracks, playlists, likes, comments, jobs, sessions, keys, webhooks, quota and audit log
+*.json        your profile, tracks, playlists, likes, comments, whom you follow, block and mute, what you were told,
+              jobs, sessions, keys, webhooks, quota and audit log
 audio/        the lossless master of each track, its stems, and its MIDI file
 missing.json  files that storage did not have any more; empty as a rule
 
@@ -104,6 +105,12 @@ SECTIONS: Final = (
         for table in (follows, blocks, mutes)
     ),
     Section("notifications", notifications, lambda owner: notifications.c.person_id == owner),
+    Section(
+        "notification_preferences",
+        notification_preferences,
+        lambda owner: notification_preferences.c.person_id == owner,
+        order=("person_id",),
+    ),
     Section("identities", identities, lambda owner: identities.c.user_id == owner, order=("issuer", "subject")),
     Section("sessions", sessions, lambda owner: sessions.c.user_id == owner, hidden=frozenset({"secret_sha256"})),
     Section("api_keys", api_keys, lambda owner: api_keys.c.user_id == owner, hidden=frozenset({"secret_sha256"})),
