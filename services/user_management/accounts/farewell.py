@@ -23,9 +23,10 @@ from services.user_management.jobs.tables import jobs
 from services.user_management.library.objects import derivatives_prefix, job_prefix
 from services.user_management.library.repository import TrackRepository
 from services.user_management.mail.repository import MailRepository
+from services.user_management.social.removal import AT_ONCE, some_removed
 
 _LOOK_SECONDS: Final = 60.0
-_AT_ONCE: Final = 20
+_PER_LOOK: Final = 20
 
 _log = structlog.get_logger(__name__)
 
@@ -50,10 +51,12 @@ class Farewell:
     async def once(self) -> int:
         """Delete what is due; how many accounts. Raises `AppError` when the database or storage is away."""
         await self._database.write(lambda connection: MailRepository(connection).forget_expired_tokens())
-        due = await self._database.read(lambda connection: UserRepository(connection).due_for_deletion(_AT_ONCE))
+        due = await self._database.read(lambda connection: UserRepository(connection).due_for_deletion(_PER_LOOK))
         for user_id in due:
             objects = await delete_objects(self._store, await self._database.read(_prefixes(user_id)))
             # Whoever signed in at the last moment finds the rows, and silence.
+            while await self._database.write(_deeds(user_id)) == AT_ONCE:
+                continue
             await self._database.write(_rows(user_id))
             _log.info("account_deleted", user_id=str(user_id), objects=objects)
         return len(due)
@@ -68,6 +71,14 @@ def _prefixes(user_id: UUID) -> Callable[[AsyncConnection], Awaitable[list[str]]
         return found
 
     return query
+
+
+def _deeds(user_id: UUID) -> Callable[[AsyncConnection], Awaitable[int]]:
+    async def work(connection: AsyncConnection) -> int:
+        user = await UserRepository(connection).lock(user_id)
+        return 0 if user is None or user.deletion_due_at is None else await some_removed(connection, user_id)
+
+    return work
 
 
 def _rows(user_id: UUID) -> Callable[[AsyncConnection], Awaitable[None]]:

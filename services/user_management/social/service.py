@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -171,6 +172,9 @@ class SocialServicer(social_pb2_grpc.SocialServiceServicer):
         """Say something about a track."""
         person_id, track_id = user_id(), _track_id(request.track_id)
         body, key = rules.comment(request.body), idempotency_key(request.idempotency)
+        if key is not None:
+            # The route names no track: the same key for another one is another comment.
+            key = replace(key, route=f"{key.route} {track_id}")
         asked = request.position_seconds if request.HasField("position_seconds") else None
         comment_id = UUID(new_id())
 

@@ -159,6 +159,9 @@ async def test_fifty_comments_with_one_key_are_one(society: Society, sql: asyncp
     made = await asyncio.gather(*(society.say(ann, track_id, "Once", idempotency=key) for _ in range(50)))
     assert len({comment.id for comment in made}) == 1
     assert await sql.fetchval("SELECT count(*) FROM comments") == 1
+    elsewhere = await society.say(ann, await society.track(ann), "Once", idempotency=key)
+    assert elsewhere.id != made[0].id
+    await society.remove(ann, elsewhere)
     other = jobs_pb2.Idempotency(route="POST x", key="k", body_sha256=hashlib.sha256(b"b").digest())
     assert await refused(society.say(ann, track_id, "Other", idempotency=other)) is ErrorCode.IDEMPOTENCY_MISMATCH
     await society.remove(ann, made[0])

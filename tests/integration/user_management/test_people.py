@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -9,9 +10,13 @@ import pytest
 from protos.users.v1 import credentials_pb2, credentials_pb2_grpc, social_pb2
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
+from services.shared.storage import ObjectStore
+from services.user_management.accounts.farewell import Farewell
+from services.user_management.database import Database, open_engine
 from services.user_management.social import rules
 from services.user_management.social.people import MOST_TIES
-from tests.support.social import Society, miscounted
+from services.user_management.social.removal import AT_ONCE, some_removed
+from tests.support.social import Society, miscounted, strangers
 from tests.support.user_management import UserManagement
 
 pytestmark = pytest.mark.integration
@@ -185,6 +190,30 @@ async def test_an_account_goes_with_everything_that_it_counted_for(society: Soci
     assert await sql.fetchval(
         "SELECT abs(heat / heat_at(listed_at) - 1) < 1e-9 FROM track_standings WHERE track_id = $1", track_id
     )
+    assert await miscounted(sql) == []
+
+
+async def test_an_account_with_many_deeds_goes_in_parts(
+    society: Society, sql: asyncpg.Connection, database_url: str
+) -> None:
+    ann, ben = await society.join(), await society.join()
+    track_id = await society.track(ben)
+    await society.like(ann, track_id)
+    await society.say(ann, track_id)
+    await strangers(sql, 2 * AT_ONCE)
+    await sql.execute(
+        "INSERT INTO follows (person_id, other_id) SELECT id, $1 FROM users WHERE username LIKE 'fan-%'", ann.id
+    )
+    await sql.execute("UPDATE users SET deletion_due_at = now() - interval '1 minute' WHERE id = $1", ann.id)
+    database = Database(open_engine(database_url, connections=2))
+    parts = [await database.write(lambda connection: some_removed(connection, UUID(ann.id))) for _ in range(2)]
+    assert parts == [AT_ONCE, AT_ONCE]
+    assert await miscounted(sql) == []
+    assert await Farewell(database, ObjectStore.from_url("memory://")).once() == 1
+    await database.close()
+    assert await sql.fetchval("SELECT count(*) FROM users WHERE id = $1", ann.id) == 0
+    seen = await society.get(ben, track_id)
+    assert (seen.likes, seen.comments) == (0, 0)
     assert await miscounted(sql) == []
 
 
