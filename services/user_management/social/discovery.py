@@ -42,7 +42,7 @@ Place = tuple[UUID, str]
 # What a search ranks: those of the hottest tracks that match, if they are enough, or the hottest (the most followed
 # people) of all that match.
 HOTTEST: Final = 2_000
-ENOUGH: Final = 60
+ENOUGH: Final = 40
 NAMED: Final = 10_000
 RANKED_TRACKS: Final = 500
 RANKED_PEOPLE: Final = 200
