@@ -65,7 +65,7 @@ SECTIONS: Final = (
         "profile",
         users,
         lambda owner: users.c.id == owner,
-        hidden=frozenset({"email_folded", "password_hash", "totp_sealed", "totp_last_step"}),
+        hidden=frozenset({"email_folded", "password_hash", "totp_sealed", "totp_last_step", "names"}),
     ),
     Section("quota", quota_accounts, lambda owner: quota_accounts.c.owner_id == owner, order=("owner_id",)),
     Section("quota_entries", quota_entries, lambda owner: quota_entries.c.owner_id == owner),
