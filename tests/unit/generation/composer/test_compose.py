@@ -192,7 +192,16 @@ def test_a_title_is_made_from_the_prompt_unless_given(song: Callable[..., Score]
 def test_the_catalogue_entry_tells_the_truth(song: Callable[..., Score]) -> None:
     assert DESCRIPTION.id == "composer"
     assert DESCRIPTION.commercial_use
-    assert DESCRIPTION.parameters == ("bpm", "key", "structure", "spec", "variation_of", "regenerate")
+    assert set(DESCRIPTION.parameters) == {
+        "bpm",
+        "key",
+        "structure",
+        "spec",
+        "variation_of",
+        "regenerate",
+        "continue_from_id",
+        "continue_at",
+    }
     assert DESCRIPTION.outputs == ("audio", "stems", "midi")
     assert str(len(GENRES)) in DESCRIPTION.description
     assert song(seconds=DESCRIPTION.max_duration_seconds).duration_seconds == 600.0
