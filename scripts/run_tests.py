@@ -174,7 +174,7 @@ def run_parallel(common: list[str], processes: list[str], folder: Path, deadline
 def run_tests(seed: str, full: bool, further: list[str]) -> int:
     """Both runs and a closing line for both; the first exit code that is not 0."""
     # The composer's sample takes other genres and seeds with each commit.
-    os.environ.setdefault("MUSICGEN_SONG_SEED", str(int(seed, 16)))
+    os.environ.setdefault("TEST_SONG_SEED", str(int(seed, 16)))
     common = [f"--hypothesis-seed={int(seed, 16)}", *([] if full else ["-m", "not slow"]), *further]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # A file stays in one process: its tests share servers and an order of their own.

@@ -87,8 +87,8 @@ describe("takes side by side", () => {
   });
   test("are those of one request, in their order", () => {
     const takes = [
-      take("c", 31, { variation_of: "t1", prompt: "x" }),
-      take("b", 30, { variation_of: "t1", prompt: "x" }),
+      take("c", 31, { variation_of_id: "t1", prompt: "x" }),
+      take("b", 30, { variation_of_id: "t1", prompt: "x" }),
       take("a", 29, { prompt: "x" }),
       take("z", 9, { prompt: "x" }),
     ];

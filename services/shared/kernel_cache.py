@@ -48,7 +48,7 @@ def _lock(folder: Path, operation: int) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         # A folder that nobody may write holds a cache that nobody changes; one that is not there yet holds none.
         with contextlib.suppress(OSError):
-            _take(stack.enter_context((folder / _LOCK_NAME).open("ab")), operation)
+            _take(stack.enter_context((folder / _LOCK_NAME).open("a+b")), operation)
         yield
 
 

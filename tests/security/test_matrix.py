@@ -122,7 +122,8 @@ def test_the_document_has_every_route() -> None:
     assert len(SIGNED_IN) > 40
 
 
-# Ids in paths that are nobody's own: of what is everybody's, a moderator's or an administrator's, or lies below an id that is owned.
+# Ids in paths that are nobody's own: of what is everybody's, a moderator's or an administrator's, or lies below an id
+# that is owned.
 SHARED_IDS = {"model_id", "user_id", "comment_id", "report_id"}
 
 

@@ -55,7 +55,7 @@ async def run(url: str, token: str, *options: str) -> tuple[int, str]:
 
 
 async def test_a_sample_of_requests_gets_answers_that_the_document_describes(platform: tuple[str, str]) -> None:
-    seed = os.environ.get("MUSICGEN_TEST_SEED", "1")
+    seed = os.environ.get("TEST_REQUEST_SEED", "1")
     status, said = await run(*platform, "--phases", "examples,fuzzing", "--max-examples", "2", "--seed", seed)
     print(said[-1500:])
     assert status == 0, said

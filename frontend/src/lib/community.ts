@@ -194,7 +194,8 @@ export function useTie(name: string) {
       else show(() => (tie === "mute" ? { muted: on } : { blocked: on }));
     },
     onSettled: () => {
-      for (const key of [["profile"], ["people"], social.feed]) void queries.invalidateQueries({ queryKey: key });
+      for (const key of [["profile"], ["people"], ["songs"], ["comments"]])
+        void queries.invalidateQueries({ queryKey: key });
     },
   });
 }

@@ -3,6 +3,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { answer, api, type User } from "./api/client";
 import { ProblemError } from "./api/problem";
+import { useDraft } from "@/stores/draft";
 import { forgetQueue, usePlayer } from "@/stores/player";
 
 /** The signed-in person; null when nobody is. A server in single-user mode always answers with its owner. */
@@ -35,6 +36,8 @@ export function useSignOut() {
     onSuccess: () => {
       queries.clear();
       forgetQueue();
+      useDraft.getState().reset();
+      useDraft.persist.clearStorage();
       usePlayer.getState().clear();
       usePlayer.getState().remove(0);
       location.assign("/");

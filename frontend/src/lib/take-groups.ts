@@ -6,8 +6,8 @@ const TOGETHER_MS = 4000;
 type Asked = Pick<Job, "id" | "request" | "created_at">;
 
 function subject({ request }: Asked): string {
-  const { variation_of, prompt } = request as { variation_of?: unknown; prompt?: unknown };
-  return variation_of ? `variation ${String(variation_of)}` : `prompt ${String(prompt ?? "")}`;
+  const { variation_of_id, prompt } = request as { variation_of_id?: unknown; prompt?: unknown };
+  return variation_of_id ? `variation ${String(variation_of_id)}` : `prompt ${String(prompt ?? "")}`;
 }
 
 /** Takes that belong side by side: neighbours of one request, or variations of one song. The order stays. */

@@ -22,6 +22,8 @@ FIRST_ADMIN_FILE: Final = "first_admin_password"
 
 # Both names are reserved and both addresses cannot be registered, so nobody else can hold them.
 _ADMIN = NewUser(username="admin", email="admin@localhost", role="admin")
+# 10,000 hours of music.
+_OWNERS_GRANT_MS = 10_000 * 3_600_000
 _OWNER = NewUser(username="owner", email="owner@localhost", role="admin")
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +63,7 @@ async def ensure_first_admin(
 
 
 async def local_owner(database: Database, grant_ms: int) -> User:
-    """The owner of a single-user install, made at the first call."""
+    """The owner of a single-user install, made at the first call: nobody else's share has to be kept for anybody."""
 
     async def find(connection: AsyncConnection) -> User | None:
         return await UserRepository(connection).by_identifier(_OWNER.username)
@@ -73,7 +75,7 @@ async def local_owner(database: Database, grant_ms: int) -> User:
         if existing is not None:
             return existing
         user = await users.insert(_OWNER)
-        await open_account(connection, user.id, grant_ms)
+        await open_account(connection, user.id, max(grant_ms, _OWNERS_GRANT_MS))
         return user
 
     known = await database.read(find)

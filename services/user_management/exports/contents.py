@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, Table, or_, select, tuple_
+from sqlalchemy import ColumnElement, Table, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.errors import AppError, ErrorCode
@@ -118,7 +118,11 @@ SECTIONS: Final = (
     Section(
         "audit_log",
         audit_entries,
-        lambda owner: or_(audit_entries.c.actor_id == owner, audit_entries.c.subject_id == owner),
+        # What others did about this account tells who they are and where: who reported it, who moderates.
+        lambda owner: or_(
+            audit_entries.c.actor_id == owner,
+            and_(audit_entries.c.subject_id == owner, audit_entries.c.actor_id.is_(None)),
+        ),
     ),
 )
 

@@ -188,6 +188,8 @@ async def _hide(connection: AsyncConnection, actor: Actor, track_id: UUID, hidde
     owner_id = await ReportRepository(connection).set_hidden(track_id, hidden)
     if owner_id is None:
         raise _no_such_track()
+    if owner_id == user_id():
+        raise AppError(ErrorCode.FORBIDDEN, "Nobody decides about themselves: leave it to another moderator.")
     action = Action.TRACK_HIDDEN if hidden else Action.TRACK_SHOWN
     details = {"track_id": str(track_id), "note": note}
     await AuditLog(connection).append(Entry(action, actor, owner_id, details=details))

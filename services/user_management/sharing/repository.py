@@ -105,11 +105,16 @@ class ShareRepository:
             select_tracks()
             .add_columns(*columns, share_links.c.password_hash)
             .join(share_links, share_links.c.track_id == tracks.c.id)
-            # Private tracks are what links are for; thrown away, hidden, or of somebody who is shut out: no.
+            # Private tracks are what links are for; thrown away, hidden, or of somebody who is shut out or leaves: no.
             .where(
                 which,
                 _alive(),
-                and_(tracks.c.deleted_at.is_(None), tracks.c.hidden_at.is_(None), users.c.suspended_at.is_(None)),
+                and_(
+                    tracks.c.deleted_at.is_(None),
+                    tracks.c.hidden_at.is_(None),
+                    users.c.suspended_at.is_(None),
+                    users.c.deletion_due_at.is_(None),
+                ),
             )
         )
         found = await TrackRepository(self._connection).found(query)

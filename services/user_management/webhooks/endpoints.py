@@ -22,6 +22,7 @@ from services.user_management.webhooks.outbox import message, one_off
 from services.user_management.webhooks.repository import WebhookRepository
 from services.user_management.webhooks.rules import (
     LONGEST_DESCRIPTION,
+    MOST_TESTS_WAITING,
     MOST_WEBHOOKS,
     TEST_EVENT,
     checked_events,
@@ -167,6 +168,8 @@ class Webhooks:
         async def work(connection: AsyncConnection) -> Delivery | None:
             webhooks = WebhookRepository(connection)
             _on(_known(await webhooks.get(webhook_id, owner_id)))
+            if await webhooks.waiting(webhook_id) >= MOST_TESTS_WAITING:
+                raise AppError(ErrorCode.CONFLICT, "Messages wait for this address already. Test it when they went.")
             sent = message(webhook_id, owner_id, TEST_EVENT, {})
             await webhooks.post([sent])
             return await webhooks.delivery(sent.id, owner_id)

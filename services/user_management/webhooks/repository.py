@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.accounts.tables import users
-from services.user_management.webhooks.rules import DEAD_IN_A_ROW, MOST_PENDING
+from services.user_management.webhooks.rules import DEAD_IN_A_ROW, MOST_PENDING, MOST_TESTS_WAITING
 from services.user_management.webhooks.tables import webhook_deliveries, webhooks
 from services.user_management.webhooks.webhook import Claimed, Delivery, Webhook
 
@@ -173,6 +173,16 @@ class WebhookRepository:
         """Remove one of the owner's with all that waits for it; False when there is none."""
         gone = delete(webhooks).where(webhooks.c.id == webhook_id, webhooks.c.owner_id == owner_id, ~webhooks.c.one_off)
         return (await self._connection.execute(gone)).rowcount == 1
+
+    async def waiting(self, webhook_id: UUID) -> int:
+        """How many messages wait for a webhook, counted up to `MOST_TESTS_WAITING`."""
+        first = (
+            select(literal(1))
+            .where(webhook_deliveries.c.webhook_id == webhook_id, webhook_deliveries.c.status == "pending")
+            .limit(MOST_TESTS_WAITING)
+            .subquery()
+        )
+        return int((await self._connection.execute(select(func.count()).select_from(first))).scalar_one())
 
     async def listening(self, owner_id: UUID, event: str) -> list[UUID]:
         """The owner's active webhooks that want to hear of an event and have not too much waiting for them.

@@ -66,6 +66,11 @@ async def song(accounts: AccountServer, store: ObjectStore, owner: Person, title
     return objects
 
 
+async def publish(http: httpx.AsyncClient, track_id: str) -> str:
+    assert (await http.patch(f"/api/v1/tracks/{track_id}", json={"public": True})).status_code == 200
+    return track_id
+
+
 async def archive_of(http: httpx.AsyncClient) -> zipfile.ZipFile:
     found = (await http.get(EXPORT)).json()
     assert (found["status"], found["progress"]) == ("ready", 1.0)
@@ -101,6 +106,8 @@ async def test_the_archive_holds_everything_that_is_mine_and_no_secret(
             assert added.status_code < 300, added.text
         for path in (f"/api/v1/tracks/{tracks[1]['id']}/like", f"/api/v1/users/{bob.username}/follow"):
             assert (await http.put(path)).status_code < 300, path
+        report = {"kind": "track", "id": (await publish(http, tracks[1]["id"])), "reason": "spam"}
+        assert (await his.post("/api/v1/reports", json=report)).status_code == 201
         asked = await http.post(EXPORT)
         assert (asked.status_code, asked.json()["status"]) == (202, "queued")
         assert (await http.get(f"{EXPORT}/file")).status_code == 409
@@ -120,6 +127,7 @@ async def test_the_archive_holds_everything_that_is_mine_and_no_secret(
         assert [row["name"] for row in documents["api_keys.json"]] == ["daw"]
         assert [row["url"] for row in documents["webhooks.json"]] == ["https://example.org/hook"]
         assert {row["action"] for row in documents["audit_log.json"]} >= {"account.register", "webhook.made"}
+        assert {row["actor_id"] for row in documents["audit_log.json"]} <= {ann.id, None}, "nobody learns who reported"
         assert (
             sum(row["amount_ms"] for row in documents["quota_entries.json"]) == documents["quota.json"][0]["balance_ms"]
         )

@@ -157,6 +157,14 @@ async def test_moderators_do_not_decide_about_their_own_kind(scene: Scene) -> No
         assert (await scene.admin.get(QUEUE)).status_code == expected, "the role of this moment counts, not the token's"
 
 
+async def test_nobody_shows_a_track_of_their_own_that_others_hid(scene: Scene) -> None:
+    await scene.sql.execute("UPDATE users SET role = 'moderator' WHERE id = $1", uuid.UUID(scene.ann.id))
+    hidden = f"/api/v1/moderation/tracks/{scene.track}/hidden"
+    assert (await scene.admin.put(hidden, json={"note": "a copy"})).status_code == 204
+    assert (await scene.hers.delete(hidden)).status_code == 403
+    assert (await scene.hers.get(f"/api/v1/tracks/{scene.track}")).json()["hidden_at"] is not None
+
+
 async def test_many_reports_of_one_thing_are_decided_once(scene: Scene) -> None:
     async with contextlib.AsyncExitStack() as stack:
         crowd = []

@@ -1,8 +1,14 @@
 import type { Metadata } from "next";
+import { Suspense } from "react";
 import { PersonPage } from "@/components/community/person-page";
+import { Skeleton } from "@/components/ui/states";
 
 export const metadata: Metadata = { title: "Profile" };
 
 export default function Page() {
-  return <PersonPage />;
+  return (
+    <Suspense fallback={<Skeleton className="mx-auto mt-16 h-64 w-full max-w-[1120px]" />}>
+      <PersonPage />
+    </Suspense>
+  );
 }

@@ -1,9 +1,15 @@
 import type { Metadata } from "next";
+import { Suspense } from "react";
 import { StudioPage } from "@/components/studio/studio-page";
+import { Skeleton } from "@/components/ui/states";
 
 export const metadata: Metadata = { title: "Studio" };
 
 /** The editor: `/studio/?track=…`. */
 export default function Page() {
-  return <StudioPage />;
+  return (
+    <Suspense fallback={<Skeleton className="mx-auto mt-16 h-64 w-full max-w-[1120px]" />}>
+      <StudioPage />
+    </Suspense>
+  );
 }

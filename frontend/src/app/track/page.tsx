@@ -1,9 +1,15 @@
 import type { Metadata } from "next";
+import { Suspense } from "react";
 import { TrackPage } from "@/components/track/track-page";
+import { Skeleton } from "@/components/ui/states";
 
 export const metadata: Metadata = { title: "Track" };
 
 /** One track: `/track/?id=…`. */
 export default function Page() {
-  return <TrackPage />;
+  return (
+    <Suspense fallback={<Skeleton className="mx-auto mt-16 h-64 w-full max-w-[1120px]" />}>
+      <TrackPage />
+    </Suspense>
+  );
 }

@@ -12,7 +12,6 @@ import { PlaylistLine } from "./playlist-line";
 import { Songs } from "./songs";
 import { Tabs } from "./tabs";
 import { MembersOnly } from "@/components/frame/members-only";
-import { useQueryValue } from "@/components/track/track-page";
 import { ButtonLink } from "@/components/ui/button";
 import { More } from "@/components/ui/more";
 import { Pop, menuItemClass } from "@/components/ui/pop";
@@ -27,6 +26,7 @@ import {
   type PeopleKind,
   type Profile,
 } from "@/lib/community";
+import { useQueryValue } from "@/lib/query-value";
 import { useProblemText } from "@/lib/use-problem-text";
 
 type View = "songs" | "playlists" | PeopleKind;
@@ -41,13 +41,13 @@ function Loaded({ name, me }: { name: string | undefined; me: string }) {
   const t = useTranslations("community");
   const profile = useProfile(name);
   const { error } = profile;
-  if (!name || (error instanceof ProblemError && error.status >= 400 && error.status < 500))
+  if (!name || (error instanceof ProblemError && (error.status === 404 || error.status === 422)))
     return (
       <Empty title={t("missingPerson")} action={<ButtonLink href="/community/">{t("back")}</ButtonLink>}>
         {t("missingPersonText")}
       </Empty>
     );
-  if (error) return <Failed failure={error} retry={() => void profile.refetch()} />;
+  if (error && !profile.data) return <Failed failure={error} retry={() => void profile.refetch()} />;
   if (!profile.data)
     return (
       <div aria-busy className="mx-auto w-full max-w-[1120px] px-4 pt-12 md:px-6">

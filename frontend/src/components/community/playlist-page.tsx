@@ -7,7 +7,6 @@ import { useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { LikeButton } from "./like-button";
 import { MembersOnly } from "@/components/frame/members-only";
-import { useQueryValue } from "@/components/track/track-page";
 import { Button, ButtonLink, IconButton } from "@/components/ui/button";
 import { Cover } from "@/components/ui/cover";
 import { Modal } from "@/components/ui/modal";
@@ -24,6 +23,7 @@ import {
 } from "@/lib/community";
 import { clock } from "@/lib/format";
 import { playableTrack, trackHref } from "@/lib/music";
+import { useQueryValue } from "@/lib/query-value";
 import { useProblemText } from "@/lib/use-problem-text";
 import { usePlayer } from "@/stores/player";
 
@@ -37,13 +37,13 @@ function Loaded({ id, me }: { id: string | undefined; me: string }) {
   const t = useTranslations("community");
   const playlist = usePlaylist(id);
   const { error } = playlist;
-  if (!id || (error instanceof ProblemError && error.status >= 400 && error.status < 500))
+  if (!id || (error instanceof ProblemError && (error.status === 404 || error.status === 422)))
     return (
       <Empty title={t("missingList")} action={<ButtonLink href="/playlists/">{t("toPlaylists")}</ButtonLink>}>
         {t("missingListText")}
       </Empty>
     );
-  if (error) return <Failed failure={error} retry={() => void playlist.refetch()} />;
+  if (error && !playlist.data) return <Failed failure={error} retry={() => void playlist.refetch()} />;
   if (!playlist.data) return <Skeleton className="mx-auto mt-16 h-64 w-full max-w-[860px]" />;
   return <List playlist={playlist.data} me={me} />;
 }

@@ -3,13 +3,13 @@
 import { useTranslations } from "use-intl";
 import { Editor } from "./editor";
 import { MembersOnly } from "@/components/frame/members-only";
-import { useQueryValue } from "@/components/track/track-page";
 import { ButtonLink } from "@/components/ui/button";
 import { Cover } from "@/components/ui/cover";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { ProblemError } from "@/lib/api/problem";
 import { clock, tempo } from "@/lib/format";
 import { useTrack, useTracks } from "@/lib/music";
+import { useQueryValue } from "@/lib/query-value";
 
 /** The studio: with a track in the address it opens it, without it asks which. */
 export function StudioPage() {

@@ -116,9 +116,11 @@ function Roll({ track, song }: { track: Track; song: MidiSong }) {
     }
     let handle = 0;
     const follow = () => {
+      const element = view.current;
+      // The page may be left between two frames.
+      if (!element) return;
       const now = engine.time;
       const x = now * scale;
-      const element = view.current!;
       if (x < element.scrollLeft || x > element.scrollLeft + room - 24) element.scrollLeft = Math.max(0, x - 40);
       painter.current?.moveTo(now);
       handle = requestAnimationFrame(follow);

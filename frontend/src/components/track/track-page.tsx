@@ -1,6 +1,5 @@
 "use client";
 
-import { useSyncExternalStore } from "react";
 import { useTranslations } from "use-intl";
 import { TrackView } from "./track-view";
 import { MembersOnly } from "@/components/frame/members-only";
@@ -8,18 +7,7 @@ import { ButtonLink } from "@/components/ui/button";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { ProblemError } from "@/lib/api/problem";
 import { useTrack } from "@/lib/music";
-
-const noChanges = () => () => undefined;
-
-/** A value of the address line's query; it is known in the browser only, because the pages are exported. */
-export function useQueryValue(name: string): string | undefined {
-  const search = useSyncExternalStore(
-    noChanges,
-    () => location.search,
-    () => "",
-  );
-  return new URLSearchParams(search).get(name) ?? undefined;
-}
+import { useQueryValue } from "@/lib/query-value";
 
 /** The page of one track. */
 export function TrackPage() {
