@@ -38,7 +38,7 @@ MOST_WEBHOOKS: Final = 10
 # What may wait for one webhook; beyond it, what happens is not told to it any more.
 MOST_PENDING: Final = 5_000
 # A test that is not heard soon tells as much as a hundred.
-MOST_TESTS_WAITING: Final = 20
+MOST_TESTS_WAITING: Final = 50
 LONGEST_URL: Final = 2_000
 LONGEST_DESCRIPTION: Final = 200
 

@@ -28,7 +28,7 @@ from services.user_management.background.cleanup import sweep
 from services.user_management.database import Database, open_engine
 from services.user_management.webhooks.deliveries import Deliveries, Tally
 from services.user_management.webhooks.repository import _CLAIM
-from services.user_management.webhooks.rules import DEAD_IN_A_ROW, MOST_PENDING, MOST_WEBHOOKS
+from services.user_management.webhooks.rules import DEAD_IN_A_ROW, MOST_PENDING, MOST_TESTS_WAITING, MOST_WEBHOOKS
 from services.user_management.webhooks.sender import WebhookSender
 from tests.support.account_server import AccountServer
 from tests.support.user_management import Person, eventually
@@ -258,6 +258,20 @@ async def test_addresses_inside_are_refused_when_given_and_again_when_called(
         assert (await deliver(accounts, database, private=False)).arrived == 0
         assert receiver.connections == 0
     await database.close()
+
+
+async def test_tests_that_nobody_hears_do_not_pile_up(
+    accounts: AccountServer, database: Database, receiver: Receiver
+) -> None:
+    _, http = await person(accounts)
+    async with http:
+        made = await make(http, receiver.url)
+        path = f"/api/v1/webhooks/{made['webhook']['id']}/test"
+        for _ in range(MOST_TESTS_WAITING):
+            assert (await http.post(path)).status_code == 202
+        refused = await http.post(path)
+        assert refused.status_code == 409
+        assert "wait" in refused.json()["detail"]
 
 
 async def test_two_workers_send_each_message_once(

@@ -316,7 +316,7 @@ async def test_single_user_install_has_one_owner_and_no_admin(
     owners = await asyncio.gather(*(call(service.accounts.GetLocalOwner, request) for _ in range(4)))
     assert len({owner.user.id for owner in owners}) == 1
     owner = Person(owners[0].user.id, owners[0].user.username, accounts_pb2.TokenPair())
-    assert (await service.usage(owner)).balance_seconds == 36000
+    assert (await service.usage(owner)).balance_seconds == 10_000 * 3600
     await service.create(owner, reserve_seconds=10)
 
 
