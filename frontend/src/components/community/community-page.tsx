@@ -10,6 +10,7 @@ import { MembersOnly } from "@/components/frame/members-only";
 import { Button, ButtonLink } from "@/components/ui/button";
 import { inputClass } from "@/components/ui/field";
 import { Empty } from "@/components/ui/states";
+import { TagFilter } from "@/components/ui/tag-filter";
 import type { Track } from "@/lib/api/client";
 import {
   useExplore,
@@ -69,29 +70,13 @@ function Explore({ sort }: { sort: ExploreSort }) {
   const shelf = useExplore(sort, tag);
   return (
     <>
-      {(tags.data?.length ?? 0) > 0 && (
-        <div
-          role="group"
-          aria-label={t("tags")}
-          className="hide-scrollbar -mx-4 mb-6 flex gap-2 overflow-x-auto px-4 md:mx-0 md:flex-wrap md:px-0"
-        >
-          {tags.data!.map(({ tag: name }) => (
-            <button
-              key={name}
-              type="button"
-              aria-pressed={tag === name}
-              onClick={() => setTag(tag === name ? null : name)}
-              className={`h-8 shrink-0 rounded-full border px-3.5 text-sm transition ${
-                tag === name
-                  ? "border-transparent bg-ink font-semibold text-ground"
-                  : "border-line text-muted hover:border-line-strong hover:text-ink"
-              }`}
-            >
-              {name}
-            </button>
-          ))}
-        </div>
-      )}
+      <TagFilter
+        label={t("tags")}
+        tags={(tags.data ?? []).map(({ tag: name }) => name)}
+        chosen={tag}
+        onChoose={setTag}
+        className="mb-6"
+      />
       <Songs
         shelf={shelf}
         empty={

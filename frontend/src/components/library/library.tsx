@@ -11,6 +11,7 @@ import { Button, ButtonLink, IconButton } from "@/components/ui/button";
 import { inputClass } from "@/components/ui/field";
 import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import { TagFilter } from "@/components/ui/tag-filter";
 import type { Track } from "@/lib/api/client";
 import { useDeleteTracks } from "@/lib/delete-tracks";
 import { filterTracks, frequentTags } from "@/lib/library";
@@ -102,29 +103,7 @@ function Shelves() {
           </div>
         </div>
       </div>
-      {tags.length > 0 && (
-        <div
-          role="group"
-          aria-label={t("tags")}
-          className="hide-scrollbar -mx-4 mt-5 flex gap-2 overflow-x-auto px-4 md:mx-0 md:flex-wrap md:px-0"
-        >
-          {tags.map((name) => (
-            <button
-              key={name}
-              type="button"
-              aria-pressed={tag === name}
-              onClick={() => setTag(tag === name ? null : name)}
-              className={`h-8 shrink-0 rounded-full border px-3.5 text-sm transition ${
-                tag === name
-                  ? "border-transparent bg-ink font-semibold text-ground"
-                  : "border-line text-muted hover:border-line-strong hover:text-ink"
-              }`}
-            >
-              {name}
-            </button>
-          ))}
-        </div>
-      )}
+      <TagFilter label={t("tags")} tags={tags} chosen={tag} onChoose={setTag} className="mt-5" />
       {marked.size > 0 && (
         <div role="status" className="appear panel sticky top-18 z-20 mt-4 flex items-center gap-3 bg-raised px-4 py-2">
           <span className="font-semibold">{t("marked", { count: marked.size })}</span>
