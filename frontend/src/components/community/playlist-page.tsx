@@ -1,14 +1,14 @@
 "use client";
 
 import Link from "next/link";
-import { ArrowDown, ArrowUp, Globe, Lock, Pause, Play, Trash2, X } from "lucide-react";
+import { ArrowDown, ArrowUp, Globe, Lock, Play, Trash2, X } from "lucide-react";
 import { useState } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { LikeButton } from "./like-button";
 import { MembersOnly } from "@/components/frame/members-only";
 import { Button, ButtonLink, IconButton } from "@/components/ui/button";
-import { Cover } from "@/components/ui/cover";
+import { CoverButton } from "@/components/ui/cover-button";
 import { Modal } from "@/components/ui/modal";
 import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
@@ -165,19 +165,14 @@ function Line({
   const move = (to: number) => put.mutate({ playlist: playlist.id, track: track.id, position: to }, complain);
   return (
     <li className="group flex items-center gap-3 rounded-lg px-2 py-2 transition hover:bg-surface">
-      <button
-        type="button"
-        aria-label={t(playing ? "pause" : "play", { title: track.title })}
-        onClick={() => (isOn ? usePlayer.getState().toggle() : onPlay())}
-        className="relative size-12 shrink-0 overflow-hidden rounded-lg"
-      >
-        <Cover seed={track.id} className="size-full" />
-        <span
-          className={`absolute inset-0 grid place-items-center bg-black/45 text-white transition group-hover:opacity-100 ${isOn ? "" : "opacity-0 group-focus-within:opacity-100"}`}
-        >
-          {playing ? <Pause size={18} fill="currentColor" /> : <Play size={18} fill="currentColor" />}
-        </span>
-      </button>
+      <CoverButton
+        seed={track.id}
+        label={t(playing ? "pause" : "play", { title: track.title })}
+        isOn={isOn}
+        playing={playing}
+        onPress={() => (isOn ? usePlayer.getState().toggle() : onPlay())}
+        className="size-12"
+      />
       <div className="min-w-0 flex-1">
         <Link
           prefetch={false}

@@ -1,11 +1,10 @@
 "use client";
 
 import Link from "next/link";
-import { Pause, Play } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { TrackMenu } from "./track-menu";
 import { StemDots } from "@/components/create/take-details";
-import { Cover } from "@/components/ui/cover";
+import { CoverButton } from "@/components/ui/cover-button";
 import type { Track } from "@/lib/api/client";
 import { clock, musicalKey, tempo } from "@/lib/format";
 import { trackHref } from "@/lib/music";
@@ -41,19 +40,14 @@ export function TrackRow({
           className={`size-4 accent-[var(--coral)] transition focus-visible:opacity-100 group-hover:opacity-100 ${marked ? "" : "opacity-0"}`}
         />
       </label>
-      <button
-        type="button"
-        onClick={onPlay}
-        aria-label={playing ? t("pause", { title: track.title }) : t("play", { title: track.title })}
-        className="relative size-14 shrink-0 overflow-hidden rounded-lg"
-      >
-        <Cover seed={track.id} className="size-full" />
-        <span
-          className={`absolute inset-0 grid place-items-center bg-black/45 text-white transition group-hover:opacity-100 ${isOn ? "" : "opacity-0 group-focus-within:opacity-100"}`}
-        >
-          {playing ? <Pause size={20} fill="currentColor" /> : <Play size={20} fill="currentColor" />}
-        </span>
-      </button>
+      <CoverButton
+        seed={track.id}
+        label={playing ? t("pause", { title: track.title }) : t("play", { title: track.title })}
+        isOn={isOn}
+        playing={playing}
+        onPress={onPlay}
+        className="size-14"
+      />
       <div className="min-w-0 flex-1">
         <Link
           prefetch={false}

@@ -1,0 +1,36 @@
+import { Pause, Play } from "lucide-react";
+import { Cover } from "./cover";
+
+/** A line's picture, which puts on what the line stands for; it stays lit while that is on. */
+export function CoverButton({
+  seed,
+  label,
+  isOn,
+  playing,
+  onPress,
+  className,
+}: {
+  seed: string;
+  label: string;
+  isOn: boolean;
+  playing: boolean;
+  onPress: () => void;
+  className: string;
+}) {
+  const Sign = playing ? Pause : Play;
+  return (
+    <button
+      type="button"
+      onClick={onPress}
+      aria-label={label}
+      className={`relative shrink-0 overflow-hidden rounded-lg ${className}`}
+    >
+      <Cover seed={seed} className="size-full" />
+      <span
+        className={`absolute inset-0 grid place-items-center bg-black/45 text-white transition group-hover:opacity-100 ${isOn ? "" : "opacity-0 group-focus-within:opacity-100"}`}
+      >
+        <Sign size={20} fill="currentColor" />
+      </span>
+    </button>
+  );
+}
