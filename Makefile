@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 export PYTHONUNBUFFERED := 1
-# The tests' hypothesis seeds rotate with the commit: each run is reproducible, no two commits sample alike.
+# What the tests sample rotates with the commit: each run is reproducible, no two commits sample alike.
 SEED := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 0)
 
 .PHONY: help run ui ui-test screenshots test test-full lint format protos protos-check openapi assets bench bench-engine bench-engine-gpu composer-report load query-plans demo clean environment-run environment-test

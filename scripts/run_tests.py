@@ -1,6 +1,7 @@
 """What `make test`, `make test-full` and `make lint` do: checks first (they are quick), then pytest.
 
-`--only-checks` stops before pytest, `--full` takes the slow tests too, `--seed` is hexadecimal and seeds hypothesis.
+`--only-checks` stops before pytest, `--full` takes the slow tests too, `--seed` is hexadecimal and seeds what a test
+draws a sample of, and in the full tier hypothesis too: the short tier judges a commit and does not go exploring.
 Further arguments go to pytest. Everything but the end-to-end tests shares the cores; those measure times that people
 notice, and run alone. The exit code is pytest's, or 1 when a check failed.
 
@@ -173,9 +174,10 @@ def run_parallel(common: list[str], processes: list[str], folder: Path, deadline
 
 def run_tests(seed: str, full: bool, further: list[str]) -> int:
     """Both runs and a closing line for both; the first exit code that is not 0."""
-    # The composer's sample takes other genres and seeds with each commit.
-    os.environ.setdefault("TEST_SONG_SEED", str(int(seed, 16)))
-    common = [f"--hypothesis-seed={int(seed, 16)}", *([] if full else ["-m", "not slow"]), *further]
+    # The samples of songs and of broken files are others with each commit.
+    os.environ.setdefault("TEST_SAMPLE_SEED", str(int(seed, 16)))
+    tier = [f"--hypothesis-seed={int(seed, 16)}"] if full else ["--hypothesis-seed=0", "-m", "not slow"]
+    common = [*tier, "--durations=25", "--durations-min=3", *further]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # A file stays in one process: its tests share servers and an order of their own.
     processes = ["-n", str(min(cores, MAX_PROCESSES)), "--dist", "loadfile"] if cores > 1 else []

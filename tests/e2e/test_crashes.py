@@ -14,11 +14,14 @@ import pytest
 
 from tests.support.listening import decode
 from tests.support.platform import ROOT, Caller, Platform, eventually
+from tests.support.timing import PATIENCE_SECONDS, check_promise
 
 pytestmark = pytest.mark.e2e
 
 WORKER = "services.generation.worker"
 SLOW = {"model": "tone", "duration": 20}
+# Once with every commit, three times in the full tier.
+RUNS = [0, *(pytest.param(run, marks=pytest.mark.slow) for run in (1, 2))]
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +46,19 @@ def second_worker(first: psutil.Process) -> subprocess.Popen[bytes]:
     return subprocess.Popen(first.cmdline(), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("run", range(3))
+@pytest.mark.parametrize("run", RUNS)
 def test_killed_workers_job_finishes_elsewhere_and_makes_one_track(fragile: Platform, caller: Caller, run: int) -> None:
     job = caller.generate("a long tone", **SLOW, spec={"speed": 4})
     heard: list[bytes] = []
     listener = threading.Thread(target=lambda: heard.extend(caller.stream(job["id"], "wav")))
     listener.start()
-    eventually(lambda: running(caller, job["id"]), within=20, what="the job runs")
+    eventually(lambda: running(caller, job["id"]), within=60, what="the job runs")
     killed_at = time.monotonic()
     for worker in fragile.children(WORKER):
         worker.send_signal(signal.SIGKILL)
-    ended = caller.finished(job["id"], within=20)
-    recovered = time.monotonic() - killed_at
-    listener.join(10)
-    print(f"run {run}: finished {recovered:.1f} s after the kill")
+    ended = caller.finished(job["id"], within=120)
+    check_promise(time.monotonic() - killed_at, 20, f"run {run}: finishing elsewhere after the kill")
+    listener.join(PATIENCE_SECONDS)
     assert ended["status"] == "succeeded", ended
     assert ended["attempts"] >= 1
     assert len(caller.tracks_of(job["id"])) == 1
@@ -65,7 +67,7 @@ def test_killed_workers_job_finishes_elsewhere_and_makes_one_track(fragile: Plat
     assert len(audio) / rate == pytest.approx(SLOW["duration"], abs=0.01)
 
 
-@pytest.mark.parametrize("run", range(3))
+@pytest.mark.parametrize("run", RUNS)
 def test_worker_that_slept_past_its_lease_is_refused_everything(
     start_platform: Callable[..., Platform], run: int
 ) -> None:
@@ -74,7 +76,7 @@ def test_worker_that_slept_past_its_lease_is_refused_everything(
     )
     caller = lonely.sign_up()
     job = caller.generate("a long tone", **SLOW, spec={"speed": 4})
-    eventually(lambda: running(caller, job["id"]), within=20, what="the job runs")
+    eventually(lambda: running(caller, job["id"]), within=60, what="the job runs")
     (sleeper,) = lonely.children(WORKER)
     sleeper.send_signal(signal.SIGSTOP)
     relief = second_worker(sleeper)
@@ -85,7 +87,7 @@ def test_worker_that_slept_past_its_lease_is_refused_everything(
         relief.send_signal(signal.SIGTERM)
         relief.wait(15)
         # Only the sleeper is left: that it takes the next job shows that it has given the lost one up.
-        after = caller.finished(caller.generate("next", model="tone", duration=2)["id"], within=30)
+        after = caller.finished(caller.generate("next", model="tone", duration=2)["id"], within=60)
     finally:
         relief.kill()
     assert (ended["status"], after["status"]) == ("succeeded", "succeeded")
@@ -97,7 +99,7 @@ def test_worker_that_slept_past_its_lease_is_refused_everything(
     lonely.stop()
 
 
-@pytest.mark.parametrize("run", range(3))
+@pytest.mark.parametrize("run", RUNS)
 def test_job_that_kills_its_worker_fails_after_three_attempts_alone(
     fragile: Platform, caller: Caller, run: int
 ) -> None:
@@ -133,12 +135,12 @@ def test_killed_process_is_back_within_ten_seconds_and_nothing_is_lost(
     main.send_signal(signal.SIGKILL)
     killed_at = time.monotonic()
     main.wait(5)
-    eventually(lambda: whole(fragile, caller, track), within=10, what=f"requests recover after kill -9 of {victim}")
-    print(f"{victim}: recovered {time.monotonic() - killed_at:.1f} s after the kill")
+    eventually(lambda: whole(fragile, caller, track), within=60, what=f"requests recover after kill -9 of {victim}")
+    check_promise(time.monotonic() - killed_at, 10, f"recovering from the kill of {victim}")
     after = caller.call("GET", f"/tracks/{track}/audio", params={"format": "flac"}).content
     assert after == before
     again = caller.generate("and again", duration=2)
-    assert caller.finished(again["id"], within=30)["status"] == "succeeded"
+    assert caller.finished(again["id"], within=60)["status"] == "succeeded"
 
 
 def whole(fragile: Platform, caller: Caller, track: str) -> bool:

@@ -1,23 +1,19 @@
 """Cancelling frees a slot at once, and nobody's queue stands in another person's way."""
 
-import time
-
 import pytest
 
 from tests.support.platform import Caller, Platform, eventually
+from tests.support.timing import promised
 
 pytestmark = pytest.mark.e2e
 
 
 def test_cancelled_job_stops_within_a_second_and_frees_its_slot(musician: Caller) -> None:
     job = musician.generate("endless tone", model="tone", duration=300, spec={"speed": 2})
-    eventually(lambda: musician.job(job["id"])["progress"] > 0, within=20, what="the job runs")
-    asked = time.monotonic()
-    assert musician.call("POST", f"/jobs/{job['id']}/cancel").status_code == 202
-    eventually(lambda: musician.job(job["id"])["status"] == "cancelled", within=2, what="cancelled", every=0.02)
-    took = time.monotonic() - asked
-    print(f"cancelled after {took:.2f} s")
-    assert took <= 1.0
+    eventually(lambda: musician.job(job["id"])["progress"] > 0, within=60, what="the job runs")
+    with promised(1, "cancelling"):
+        assert musician.call("POST", f"/jobs/{job['id']}/cancel").status_code == 202
+        eventually(lambda: musician.job(job["id"])["status"] == "cancelled", within=60, what="cancelled", every=0.02)
     assert musician.tracks_of(job["id"]) == []
     usage = musician.call("GET", "/users/me/usage").json()
     assert usage["reserved_seconds"] == 0
@@ -25,21 +21,20 @@ def test_cancelled_job_stops_within_a_second_and_frees_its_slot(musician: Caller
 
 def test_composer_job_stops_within_a_second_too(musician: Caller) -> None:
     job = musician.generate("long house", duration=600)
-    eventually(lambda: musician.job(job["id"])["progress"] > 0, within=20, what="the job runs")
-    asked = time.monotonic()
-    musician.call("POST", f"/jobs/{job['id']}/cancel")
-    eventually(lambda: musician.job(job["id"])["status"] == "cancelled", within=2, what="cancelled", every=0.02)
-    assert time.monotonic() - asked <= 1.0
+    eventually(lambda: musician.job(job["id"])["progress"] > 0, within=60, what="the job runs")
+    with promised(1, "cancelling"):
+        musician.call("POST", f"/jobs/{job['id']}/cancel")
+        eventually(lambda: musician.job(job["id"])["status"] == "cancelled", within=60, what="cancelled", every=0.02)
 
 
 def test_fifty_jobs_of_one_person_delay_another_by_one_job_at_most(platform: Platform, musician: Caller) -> None:
     crowd = [musician.generate("a tone", model="tone", duration=10, spec={"speed": 10}) for _ in range(50)]
     eventually(
-        lambda: sum(j["status"] == "running" for j in jobs_of(musician)) >= 2, within=20, what="the workers are busy"
+        lambda: sum(j["status"] == "running" for j in jobs_of(musician)) >= 2, within=60, what="the workers are busy"
     )
     other = platform.sign_up()
     job = other.generate("just one", model="tone", duration=10, spec={"speed": 10})
-    ended = other.finished(job["id"], within=30)
+    ended = other.finished(job["id"], within=60)
     done_before = sum(
         j["finished_at"] is not None and j["finished_at"] < ended["started_at"] for j in jobs_of(musician)
     )

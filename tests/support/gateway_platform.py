@@ -40,11 +40,12 @@ from tests.support.gateway_services.jobs import Jobs
 from tests.support.gateway_services.library import Playlists, Sharing, Tracks
 from tests.support.gateway_services.processing import Processing
 from tests.support.gateway_services.social import Social
+from tests.support.timing import PATIENCE_SECONDS
 
 
 async def eventually(condition: Callable[[], object], what: str) -> None:
-    """Wait until `condition` holds, 10 s at most."""
-    deadline = time.monotonic() + 10
+    """Wait until `condition` holds, a minute at most."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.01)
@@ -213,7 +214,7 @@ async def serving(settings: GatewaySettings) -> AsyncIterator[tuple[str, FastAPI
     server = GatewayServer(config, app, url)
     # `serve` would take over the test process's signals; this is what is inside of it.
     task = asyncio.create_task(server._serve(sockets=[listener]))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not server.started:
             if task.done():
                 await task

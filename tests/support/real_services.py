@@ -48,7 +48,7 @@ async def real_services(
     ]
     async with serving(GatewaySettings(**shared, **gateway)) as (address, _, _):
         async with httpx.AsyncClient(base_url=address, trust_env=False) as http:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while (await http.get("/health/ready")).status_code != 200:
                     assert not any(task.done() for task in tasks)
                     await asyncio.sleep(0.05)

@@ -30,7 +30,7 @@ Found = TypeVar("Found")
 PASSWORD = "correct horse battery"
 
 
-async def eventually(condition: Callable[[], Awaitable[Found]], *, within: float = 10.0, what: str = "") -> Found:
+async def eventually(condition: Callable[[], Awaitable[Found]], *, within: float = 60.0, what: str = "") -> Found:
     """Poll an async condition until it is true (and return what it gave) or fail."""
     deadline = time.monotonic() + within
     while True:

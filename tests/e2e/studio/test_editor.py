@@ -81,7 +81,7 @@ def test_stems_open_as_channels_and_the_bounce_follows_the_faders(member: Visito
     channels.get_by_role("button", name="Solo bass").click()
     channels.get_by_label("Gain of bass").fill("-6")
     page.get_by_role("button", name="Play", exact=True).first.click()
-    eventually(member.hears_something, within=15, what="the preview")
+    eventually(member.hears_something, within=60, what="the preview")
     page.get_by_role("button", name="Bounce").click()
     expect(page.get_by_role("link", name="Open the bounce")).to_be_visible(timeout=60_000)
     made = page.get_by_role("link", name="Open the bounce").get_attribute("href") or ""
@@ -113,7 +113,7 @@ def test_edits_are_undone_redone_and_kept_over_a_reload(member: Visitor) -> None
     moved = clip.get_attribute("aria-label")
     assert moved != before
     kept = f"localStorage.getItem('studio.project.{track}')"
-    eventually(lambda: '"mute":true' in (page.evaluate(kept) or ""), within=5, what="the autosave")
+    eventually(lambda: '"mute":true' in (page.evaluate(kept) or ""), within=60, what="the autosave")
     page.reload()
     expect(channels.get_by_role("button", name="Mute").first).to_have_attribute("aria-pressed", "true")
     expect(page.locator("[data-clip]").first).to_have_attribute("aria-label", moved or "")

@@ -35,7 +35,7 @@ def test_master_meets_the_loudness_that_was_asked_for_and_says_what_changed(memb
     link.click()
     kept = page.get_by_role("region", name="This is a master")
     expect(kept.get_by_role("row", name=re.compile("^True peak"))).to_be_visible()
-    eventually(lambda: page.get_by_role("region", name="Master", exact=True).count() == 0, within=5, what="one card")
+    eventually(lambda: page.get_by_role("region", name="Master", exact=True).count() == 0, within=60, what="one card")
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def test_notes_of_a_song_are_seen_sought_in_and_taken_away(member: Visitor) -> N
         " if (data[at + 3] > 80) seen.add(data[at] + ',' + data[at + 1] + ',' + data[at + 2]); return seen.size; }"
     )
     canvas = section.locator("canvas")
-    eventually(lambda: canvas.evaluate(inked) > 4, within=10, what="notes on the canvas")
+    eventually(lambda: canvas.evaluate(inked) > 4, within=60, what="notes on the canvas")
     with page.expect_download() as download:
         section.get_by_role("link", name="MIDI").click()
     song = mido.MidiFile(file=io.BytesIO(download.value.path().read_bytes()))
@@ -55,12 +55,12 @@ def test_notes_of_a_song_are_seen_sought_in_and_taken_away(member: Visitor) -> N
         expect(section.get_by_role("button", name=name, exact=True).first).to_have_attribute("aria-pressed", "true")
     roll.press("ArrowRight")
     roll.press("ArrowRight")
-    eventually(member.hears_something, within=15, what="the song")
+    eventually(member.hears_something, within=60, what="the song")
     expect(page.get_by_role("region", name="Player")).to_contain_text("Walking bass and piano")
     all_of_it = canvas.evaluate(inked)
     for name in named:
         section.get_by_role("button", name=name, exact=True).first.click()
-    eventually(lambda: canvas.evaluate(inked) < all_of_it, within=10, what="an empty roll")
+    eventually(lambda: canvas.evaluate(inked) < all_of_it, within=60, what="an empty roll")
     page.get_by_role("region", name="Player").get_by_role("button", name="Pause").click()
 
 
@@ -82,7 +82,7 @@ def test_sung_melody_is_recorded_sent_and_followed(member: Visitor) -> None:
     page.reload()
     expect(melody).to_have_value(track["id"])
     member.make("whatever was sung", 15)
-    eventually(lambda: member.newest_job()["kind"] == "generate", within=10, what="the take")
+    eventually(lambda: member.newest_job()["kind"] == "generate", within=60, what="the take")
     assert member.newest_job()["request"]["melody_id"] == track["id"]
     melody.select_option("")
     choose_model(member, "Composer")
@@ -138,7 +138,7 @@ def test_form_is_laid_out_in_sections_with_words(member: Visitor) -> None:
     expect(page.get_by_text("16 bars").first).to_be_visible()
     member.page.locator("#prompt").fill("a song with a plan")
     page.get_by_role("button", name="Make it", exact=True).click()
-    eventually(lambda: member.newest_job()["request"].get("prompt") == "a song with a plan", within=10, what="the take")
+    eventually(lambda: member.newest_job()["request"].get("prompt") == "a song with a plan", within=60, what="the take")
     asked = [
         (part["section"], part["bars"], part.get("prompt", "")) for part in member.newest_job()["request"]["structure"]
     ]
@@ -158,12 +158,12 @@ def test_variations_stand_side_by_side_and_take_over_from_each_other(member: Vis
     plays = cards.get_by_role("button", name="Play ")
     plays.nth(0).click()
     player = page.get_by_role("region", name="Player")
-    eventually(member.hears_something, within=15, what="the first variation")
+    eventually(member.hears_something, within=60, what="the first variation")
     player.get_by_role("slider", name="Position").first.fill("4")
     where = "+document.querySelector('[aria-label=Player] input[aria-label=Position]').value"
-    eventually(lambda: page.evaluate(where) >= 2, within=10, what="some seconds")
+    eventually(lambda: page.evaluate(where) >= 2, within=60, what="some seconds")
     before = page.evaluate(where)
     cards.nth(1).get_by_role("button", name="Play ").click()
-    eventually(lambda: page.evaluate(where) >= before, within=10, what="the same second of the other one")
-    eventually(member.hears_something, within=15, what="the second variation")
+    eventually(lambda: page.evaluate(where) >= before, within=60, what="the same second of the other one")
+    eventually(member.hears_something, within=60, what="the second variation")
     player.get_by_role("button", name="Pause").click()

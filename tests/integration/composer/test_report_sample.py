@@ -13,7 +13,7 @@ from services.generation.composer.sampler.bank import SoundBank
 
 pytestmark = pytest.mark.integration
 
-SEED = int(os.environ.get("TEST_SONG_SEED", "1")) % 2**31
+SEED = int(os.environ.get("TEST_SAMPLE_SEED", "1")) % 2**31
 SONGS = [(sorted(GENRES)[(SEED + 11 * number) % len(GENRES)], SEED % 10_007 + number) for number in range(2)]
 
 # Targets hold for the mean over seeds; a single song may stray this much further.

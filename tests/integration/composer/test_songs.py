@@ -17,6 +17,7 @@ from services.generation.mastering import measure
 from services.generation.worker.output_gate import check_output
 from services.shared.assets.store import AssetStore
 from services.shared.errors import AppError, ErrorCode
+from tests.support.timing import PATIENCE_SECONDS, promised
 
 RATE = 44_100
 pytestmark = pytest.mark.integration
@@ -110,11 +111,9 @@ async def test_cancelling_frees_the_backend_at_once(backend, new_listener, ask):
     listener = new_listener()
     song = asyncio.create_task(backend.generate(ask("rock", 300.0), listener))
     await asyncio.to_thread(listener.heard_half_a_second.wait, 20.0)
-    began = time.monotonic()
     listener.cancelled.set()
-    with pytest.raises(GenerationCancelled):
+    with promised(1, "cancelling"), pytest.raises(GenerationCancelled):
         await song
-    assert time.monotonic() - began < 1.0
 
 
 async def test_a_caller_that_is_cancelled_leaves_no_song_behind(backend, new_listener, ask):
@@ -124,7 +123,7 @@ async def test_a_caller_that_is_cancelled_leaves_no_song_behind(backend, new_lis
     song.cancel()
     with pytest.raises(asyncio.CancelledError):
         await song
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + PATIENCE_SECONDS
     count = -1
     while count != len(listener.blocks):
         count = len(listener.blocks)

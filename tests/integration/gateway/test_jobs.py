@@ -2,7 +2,6 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from protos.users.v1 import jobs_pb2
 from services.shared.errors import AppError, ErrorCode
 from services.shared.ids import new_id
 from tests.support.gateway_platform import Backend, Gateway, Person, eventually, running_gateway
+from tests.support.timing import promised
 
 
 @dataclass
@@ -54,7 +54,7 @@ async def test_waiting_answers_when_the_job_ends(gateway: Gateway, ada: Person) 
     await gateway.backend.jobs.sound(job.id, b"x")
     assert not waiting.done()
     await gateway.backend.jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED, track_ids=("t1",))
-    answer = (await asyncio.wait_for(waiting, 10)).json()
+    answer = (await asyncio.wait_for(waiting, 60)).json()
     assert answer["status"] == "succeeded"
     assert answer["result"] == {"track_ids": ["t1"], "files": []}
     assert answer["finished_at"].endswith("Z")
@@ -130,7 +130,7 @@ async def test_a_cancelled_job_ends_its_events_with_its_status(gateway: Gateway,
     reading = asyncio.create_task(ada.http.get(f"/api/v1/jobs/{job.id}/events"))
     await eventually(lambda: gateway.backend.jobs.watchers.get(job.id), "nobody watches")
     await ada.http.post(f"/api/v1/jobs/{job.id}/cancel")
-    answer = await asyncio.wait_for(reading, 10)
+    answer = await asyncio.wait_for(reading, 60)
     assert answer.text.rstrip().endswith('data: {"status":"cancelled"}')
 
 
@@ -141,7 +141,7 @@ async def test_events_bridge_a_service_that_is_away(gateway: Gateway, ada: Perso
     reading = asyncio.create_task(ada.http.get(f"/api/v1/jobs/{job.id}/events"))
     await eventually(lambda: not jobs.watch_failures, "nobody watched")
     await jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED)
-    answer = await asyncio.wait_for(reading, 10)
+    answer = await asyncio.wait_for(reading, 60)
     assert [line for line in answer.text.splitlines() if line.startswith("id")] == ["id: 1-0", "id: 2-0", "id: 3-0"]
 
 
@@ -174,7 +174,7 @@ async def test_silence_is_bridged_by_heartbeats_and_an_ended_session_ends_the_st
             assert (await anext(stream)).event == "status"
             assert await anext(stream) == ": keep-alive"
             await person.http.delete(f"/api/v1/auth/sessions/{person.session_id}")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert {event async for event in stream} <= {": keep-alive"}
 
 
@@ -184,11 +184,10 @@ async def test_shutdown_ends_events_and_waits_at_once(backend: Backend) -> None:
         reading = asyncio.create_task(person.http.get(f"/api/v1/jobs/{job.id}/events"))
         waiting = asyncio.create_task(person.http.get(f"/api/v1/jobs/{job.id}", params={"wait": 60}))
         await eventually(lambda: backend.jobs.watchers.get(job.id), "nobody watches")
-        started = time.monotonic()
-        gateway.server.should_exit = True
-        answers = await asyncio.wait_for(asyncio.gather(reading, waiting), 10)
+        with promised(3, "the end of what waits"):
+            gateway.server.should_exit = True
+            answers = await asyncio.wait_for(asyncio.gather(reading, waiting), 60)
         assert [answer.status_code for answer in answers] == [200, 200]
-        assert time.monotonic() - started < 3
 
 
 async def test_a_conversions_file_is_behind_a_link(gateway: Gateway, ada: Person, bob: Person) -> None:

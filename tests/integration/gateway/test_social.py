@@ -109,7 +109,7 @@ async def test_the_hub_tells_what_the_list_tells(accounts: AccountServer) -> Non
         track_id = await published(accounts, ann, title="Rain")
         url = accounts.url.replace("http", "ws") + "/api/v1/ws"
         headers = {"authorization": f"Bearer {ann.tokens.access_token}"}
-        async with connect(url, additional_headers=headers, proxy=None) as socket, asyncio.timeout(20):
+        async with connect(url, additional_headers=headers, proxy=None) as socket, asyncio.timeout(60):
             assert json.loads(await socket.recv())["type"] == "hello"
             await his.post(f"/api/v1/tracks/{track_id}/comments", json={"body": "Nice"})
             while (message := json.loads(await socket.recv()))["type"] != "notification":

@@ -42,7 +42,7 @@ async def test_a_listener_of_a_queued_job_waits_for_its_first_sound(gateway: Gat
     assert not listening.done()
     await jobs.sound(job.id, b"sound")
     await jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED)
-    assert (await asyncio.wait_for(listening, 10)).content == b"sound"
+    assert (await asyncio.wait_for(listening, 60)).content == b"sound"
 
 
 async def test_a_late_listener_hears_it_from_the_beginning(gateway: Gateway, ada: Person) -> None:
@@ -98,7 +98,7 @@ async def test_a_song_that_ends_while_one_connects_is_served_from_its_file(gatew
     await asyncio.sleep(0.3)
     assert not listening.done()
     await jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED, track_ids=(track.id,))
-    assert (await asyncio.wait_for(listening, 10)).content == b"file"
+    assert (await asyncio.wait_for(listening, 60)).content == b"file"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ async def test_a_restarted_generation_service_is_bridged(gateway: Gateway, ada: 
     await eventually(lambda: not jobs.songs[job.id].failures and jobs.songs[job.id].watchers == 1, "not resumed")
     await jobs.sound(job.id, b"two")
     await jobs.end(job.id, jobs_pb2.JOB_STATUS_SUCCEEDED)
-    assert (await asyncio.wait_for(listening, 10)).content == b"headonetwo"
+    assert (await asyncio.wait_for(listening, 60)).content == b"headonetwo"
 
 
 async def test_a_stream_that_breaks_is_not_taken_for_a_whole_one(gateway: Gateway, ada: Person) -> None:

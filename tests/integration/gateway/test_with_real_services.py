@@ -138,7 +138,7 @@ async def test_a_cancelled_song_ends_its_listeners(url: str) -> None:
             pieces = live.aiter_raw()
             await anext(pieces)
             assert (await http.post(f"/api/v1/jobs/{job['id']}/cancel")).status_code == 202
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 with contextlib.suppress(httpx.RemoteProtocolError):
                     async for _ in pieces:
                         pass
@@ -168,7 +168,7 @@ async def test_the_hub_tells_a_songs_whole_life(url: str) -> None:
             body = {"prompt": "a tone", "model": "tone", "duration": 5}
             job = (await http.post("/api/v1/generate", json=body)).json()
             told: list[dict[str, Any]] = []
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not told or told[-1]["type"] != "done":
                     told.append(json.loads(await socket.recv()))
         assert {message["job_id"] for message in told} == {job["id"]}
@@ -180,7 +180,7 @@ async def test_the_hub_tells_a_songs_whole_life(url: str) -> None:
         # Whoever was away in between hears what cannot be read off the progress.
         again = f"{socket_url}?last_event_id={hello['id']}"
         async with connect(again, additional_headers=headers, proxy=None) as socket:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 seen = [json.loads(await socket.recv()) for _ in range(5)]
         assert [message["type"] for message in seen] == ["hello", "status", "status", "status", "done"]
         assert seen[0]["data"]["resumed"]

@@ -114,7 +114,7 @@ class Generation:
 
     async def playing(self, job: jobs_pb2.Job) -> None:
         """Wait until the job is making audio."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             async with contextlib.aclosing(self.pieces(job)) as pieces:
                 count = 0
                 async for _ in pieces:
@@ -160,7 +160,7 @@ async def caller(
 async def generation(caller: Generation) -> AsyncIterator[Generation]:
     stop = asyncio.Event()
     server = asyncio.create_task(serve(caller.settings, new_backends(), stop))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await caller.channel.channel_ready()
     yield caller
     stop.set()
@@ -207,7 +207,7 @@ async def start_worker(generation: Generation) -> AsyncIterator[Callable[..., Aw
         stop, backends = asyncio.Event(), new_backends()
         task = asyncio.create_task(work(settings, backends, stop))
         running.append((task, stop, backends))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await generation.redis.exists(f"mg:worker:{settings.worker_id}"):
                 assert not task.done(), task.result()
                 await asyncio.sleep(0.01)

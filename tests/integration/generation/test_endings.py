@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from protos.users.v1 import jobs_pb2
 from services.shared.grpc_client import call
+from tests.support.timing import promised
 from tests.support.user_management import eventually
 
 pytestmark = pytest.mark.integration
@@ -35,22 +35,20 @@ async def test_cancelled_job_stops_within_a_second_and_frees_its_slot(
     job = await generation.submit(**ENDLESS)
     await generation.playing(job)
     waiting = await generation.submit(duration_seconds=1)
-    asked = time.monotonic()
-    await generation.cancel(job)
-    ended = await generation.ended(job, within=5)
-    assert time.monotonic() - asked <= 1.0
+    with promised(1, "cancelling"):
+        await generation.cancel(job)
+        ended = await generation.ended(job, within=60)
     assert ended.status == jobs_pb2.JOB_STATUS_CANCELLED
-    assert (await generation.ended(waiting, within=5)).status == jobs_pb2.JOB_STATUS_SUCCEEDED
+    assert (await generation.ended(waiting, within=60)).status == jobs_pb2.JOB_STATUS_SUCCEEDED
     assert (await generation.users.usage(generation.person)).reserved_seconds == 0
 
 
 async def test_song_that_is_cancelled_while_it_is_saved_is_not_kept(generation: Any, worker: asyncio.Event) -> None:
     job = await generation.submit(duration_seconds=120, spec={"speed": 0})
     await generation.heard(job)  # it is made; checking and storing two minutes takes a moment
-    asked = time.monotonic()
-    await generation.cancel(job)
-    ended = await generation.ended(job, within=5)
-    assert time.monotonic() - asked <= 1.0
+    with promised(1, "cancelling"):
+        await generation.cancel(job)
+        ended = await generation.ended(job, within=60)
     assert (ended.status, len(ended.track_ids)) == (jobs_pb2.JOB_STATUS_CANCELLED, 0)
 
 
@@ -59,10 +57,9 @@ async def test_backend_that_does_not_listen_keeps_its_slot_but_not_the_job(
 ) -> None:
     job = await generation.submit(duration_seconds=5, spec={"speed": 1, "deaf": True})
     await generation.playing(job)
-    asked = time.monotonic()
-    await generation.cancel(job)
-    ended = await generation.ended(job, within=5)
-    assert time.monotonic() - asked <= 1.0
+    with promised(1, "cancelling"):
+        await generation.cancel(job)
+        ended = await generation.ended(job, within=60)
     assert ended.status == jobs_pb2.JOB_STATUS_CANCELLED
 
 
@@ -72,7 +69,7 @@ async def test_draining_worker_hands_its_job_back_unharmed(generation: Any, star
     await generation.playing(job)
     listening = asyncio.create_task(generation.heard(job))
     first.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await first.task
     back = await generation.job(job)
     assert (back.status, back.attempts) == (jobs_pb2.JOB_STATUS_QUEUED, 0)
@@ -152,7 +149,7 @@ async def test_jobs_run_side_by_side_up_to_the_slots(generation: Any, start_work
     for job in jobs:
         await generation.cancel(job)
     for job in jobs:
-        await generation.ended(job, within=5)
+        await generation.ended(job, within=60)
 
 
 async def test_job_that_crashed_before_runs_alone(generation: Any, start_worker: StartWorker) -> None:
@@ -170,7 +167,7 @@ async def test_job_that_crashed_before_runs_alone(generation: Any, start_worker:
             jobs_pb2.JOB_STATUS_RUNNING,
         ] and all(each.attempts == 1 for each in found)
 
-    await eventually(one_runs_again, within=15, what="one of the two runs")
+    await eventually(one_runs_again, within=60, what="one of the two runs")
     harmless = await generation.submit(duration_seconds=1)
     await asyncio.sleep(1.5)  # longer than the worker's own asking: it must not take anything beside
     assert await status(generation, harmless) == jobs_pb2.JOB_STATUS_QUEUED

@@ -86,7 +86,7 @@ async def test_channel_of_another_format_is_given_up_and_holds_nobody_up(
         for _ in range(100):
             feed.put(BLOCK, lambda: None)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.to_thread(produce)
 
 
@@ -113,7 +113,7 @@ async def test_progress_of_a_lost_lease_ends(redis: Redis, lease: Lease, how: st
         lease.refused()
     reporter = JobProgress(redis, lease)
     reporter.report(0.5, "humming", None)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await reporter.publish()
     assert not await redis.exists(f"mg:events:{{{lease.job_id}}}")
 
@@ -123,7 +123,7 @@ async def test_only_the_newest_progress_is_told_and_it_never_falls(redis: Redis,
     for fraction in (0.2, 0.6, 0.4):
         reporter.report(fraction, f"at {fraction}", 3.21)
     telling = asyncio.create_task(reporter.publish())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         event = await anext(read_events(redis, lease.job_id, None))
     telling.cancel()
     assert (event.type, event.data) == ("progress", {"progress": 0.6, "stage": "at 0.4", "eta_seconds": 3.2})

@@ -19,6 +19,7 @@ from services.shared.errors import AppError, ErrorCode
 from services.shared.ids import new_id
 from services.shared.live_channel import LiveFormat, LiveWriter, raise_fence
 from tests.support.listening import decode, sounding_seconds
+from tests.support.timing import check_promise
 from tests.support.user_management import eventually
 
 pytestmark = pytest.mark.integration
@@ -67,7 +68,8 @@ async def test_half_a_second_sounds_within_two_seconds(generation: Any, worker: 
                 waited = time.monotonic() - started
                 break
     await generation.cancel(job)
-    assert 0 < waited <= 2.0
+    assert waited > 0
+    check_promise(waited, 2, f"half a second of {name}")
 
 
 async def test_header_of_a_song_of_known_length_states_it(generation: Any, worker: asyncio.Event) -> None:
@@ -89,13 +91,13 @@ async def test_cancelled_song_ends_the_stream(generation: Any, worker: asyncio.E
     listening = asyncio.create_task(generation.heard(job, OPUS))
     await generation.playing(job)
     await generation.cancel(job)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await listening
 
 
 async def test_failed_song_ends_the_stream(generation: Any, worker: asyncio.Event) -> None:
     job = await generation.submit(duration_seconds=20, spec={"speed": 20, "fail_at": 4.0})
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         audio, rate = decode(await generation.heard(job), "wav")
     assert len(audio) / rate <= 4.01
     assert (await generation.ended(job)).status == jobs_pb2.JOB_STATUS_FAILED
@@ -110,7 +112,7 @@ async def test_song_that_is_cancelled_in_the_queue_ends_its_stream(generation: A
 
     await eventually(listened_to, what="the listener is there")
     await generation.cancel(job)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await listening == b""
     with pytest.raises(AppError) as caught:
         await generation.heard(job)
@@ -173,7 +175,7 @@ async def test_slow_listener_slows_nobody_and_misses_nothing(generation: Any, br
         for start in range(8_000, len(audio), 8_000):
             await writer.append(audio[start : start + 8_000])
         await writer.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             heard = await quick
     assert heard[44:] == audio
     assert beginning + b"".join([piece async for piece in slow]) == heard
@@ -190,7 +192,7 @@ async def test_listener_that_leaves_takes_nothing_with_it(generation: Any, broad
         await leaving.aclose()
         assert len(broadcasts) == 1
         await writer.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await collect(broadcasts, job_id)
 
 
@@ -206,13 +208,13 @@ async def test_next_attempt_continues_the_stream_without_a_seam(generation: Any,
         assert await second.open(FORMAT) == 8_000
         await second.append(audio)
         await second.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await listening)[44:] == audio
 
 
 async def test_stopping_service_ends_its_streams_with_a_reason(generation: Any, broadcasts: Broadcasts) -> None:
     listening = asyncio.create_task(collect(broadcasts, new_id()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not len(broadcasts):  # noqa: ASYNC110 — the listener starts when the loop turns
             await asyncio.sleep(0)
     await broadcasts.stop()

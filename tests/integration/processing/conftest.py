@@ -110,7 +110,7 @@ class Processing:
     async def job(self, job_id: str, wait_seconds: float = 0) -> jobs_pb2.Job:
         return await self.users.get(self.person, job_id, wait_seconds)
 
-    async def ended(self, job_id: str, within: float = 30.0) -> jobs_pb2.Job:
+    async def ended(self, job_id: str, within: float = 60.0) -> jobs_pb2.Job:
         """The job after its end."""
 
         async def look() -> jobs_pb2.Job | None:
@@ -126,7 +126,7 @@ class Processing:
             job = await self.job(job_id)
             return job if job.status == RUNNING and job.progress >= progress else None
 
-        return await eventually(look, within=20.0, what="the job's start")
+        return await eventually(look, within=60.0, what="the job's start")
 
     async def cancel(self, job_id: str) -> None:
         await call(self.users.jobs.Cancel, jobs_pb2.CancelRequest(job_id=job_id), token=self.token())
@@ -158,7 +158,7 @@ class Worker:
     def logged(self, event: str) -> list[dict[str, Any]]:
         return [line for line in list(self.lines) if line.get("event") == event]
 
-    async def until(self, event: str, times: int = 1, within: float = 30.0) -> list[dict[str, Any]]:
+    async def until(self, event: str, times: int = 1, within: float = 60.0) -> list[dict[str, Any]]:
         async def look() -> list[dict[str, Any]] | None:
             found = self.logged(event)
             return found if len(found) >= times else None

@@ -6,7 +6,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from services.shared.grpc_client import call
 from services.shared.job_events import read_events
 from services.user_management.background.cleanup import sweep
 from services.user_management.database import Database, open_engine
+from tests.support.timing import check_promise, promised
 from tests.support.user_management import eventually
 
 pytestmark = pytest.mark.integration
@@ -94,10 +94,9 @@ async def test_lost_doorbell_costs_a_second(
     worker = start_worker(REDIS_URL=other_valkey_url)
     await worker.until("child_ready")
     track = await processing.track_of(short_master)
-    began = time.monotonic()
-    job = await processing.ended((await processing.submit(track)).job.id)
+    with promised(3, "a job without its doorbell"):
+        job = await processing.ended((await processing.submit(track)).job.id)
     assert job.status == SUCCEEDED
-    assert time.monotonic() - began < 3.0
 
 
 async def test_doorbell_is_quicker_than_the_second(processing: Any, worker: Any, short_master: Path) -> None:
@@ -131,7 +130,7 @@ async def test_killed_child_costs_one_attempt(
     await worker.until("worker_death_reported")
     again = await processing.started(job_id)
     assert again.attempts == 1
-    assert elapsed() - killed_at < 8.0, "it starts again long before the lease would have ended"
+    check_promise(elapsed() - killed_at, 8, "starting again before the lease would have ended")
     job = await processing.ended(job_id, within=60)
     assert (job.status, job.attempts) == (SUCCEEDED, 1)
     stored = [info.key async for info in processing.store.list(f"jobs/{job_id}")]
@@ -160,11 +159,10 @@ async def test_cancelled_job_frees_the_worker_at_once(
     long_track, short_track = await processing.track_of(long_master), await processing.track_of(short_master)
     long_id = (await processing.submit(long_track, **LONG_WORK)).job.id
     await processing.started(long_id)
-    began = time.monotonic()
-    await processing.cancel(long_id)
-    job = await processing.ended(long_id)
+    with promised(1.5, "cancelling"):
+        await processing.cancel(long_id)
+        job = await processing.ended(long_id)
     assert job.status == jobs_pb2.JOB_STATUS_CANCELLED
-    assert time.monotonic() - began < 1.5
     assert (await processing.ended((await processing.submit(short_track)).job.id)).status == SUCCEEDED
     assert [info.key async for info in processing.store.list(f"jobs/{long_id}")] == []
 
@@ -175,10 +173,9 @@ async def test_stop_hands_the_job_back_without_costing_an_attempt(
     track = await processing.track_of(long_master)
     job_id = (await processing.submit(track, **LONG_WORK)).job.id
     await processing.started(job_id)
-    began = time.monotonic()
-    # In a thread: user_management runs on this loop, and has to hear of the release.
-    assert await asyncio.to_thread(worker.stop) == 0
-    assert time.monotonic() - began < 10.0
+    with promised(10, "stopping"):
+        # In a thread: user_management runs on this loop, and has to hear of the release.
+        assert await asyncio.to_thread(worker.stop) == 0
     assert (await processing.job(job_id)).status == jobs_pb2.JOB_STATUS_QUEUED
     start_worker()
     assert (await processing.started(job_id)).attempts == 0
@@ -250,7 +247,7 @@ async def test_track_is_prepared_before_anybody_asks(processing: Any, worker: An
         names = {info.key.rpartition("/")[2] async for info in processing.store.list("derivatives")}
         return {"audio.mp3", "audio.mp3.json", "peaks.bin"} <= names
 
-    await eventually(prepared, within=15.0, what="derivatives")
+    await eventually(prepared, within=60.0, what="derivatives")
     [made] = await worker.until("derivative_made")
     assert (made["request_id"], made["trace_id"]) == ("request-1", traceparent.split("-")[1])
     [missing] = [line for line in await worker.until("track_not_prepared") if line["code"] == "not-found"]

@@ -69,7 +69,7 @@ def eventually() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
     """Waits until an async condition holds, at most 15 s."""
 
     async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not await condition():  # noqa: ASYNC110 — the condition lies in another process
                 await asyncio.sleep(0.01)
 

@@ -15,7 +15,7 @@ from services.shared.live_scripts import LiveKeys
 
 async def take(redis: Redis, job_id: str, count: int, after: str | None = None) -> list[JobEvent]:
     events: list[JobEvent] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for event in read_events(redis, job_id, after):
             events.append(event)
             if len(events) == count:

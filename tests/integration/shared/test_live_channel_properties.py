@@ -104,7 +104,7 @@ async def test_what_is_heard_is_what_is_written(
         else:
             await writer.stop()
     tasks.append((0, asyncio.create_task(listen(redis, store, job_id, 0))))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         heard = [(start, *await task) for start, task in tasks]
     for writer in stale:
         await writer.stop()

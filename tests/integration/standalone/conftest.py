@@ -85,9 +85,9 @@ async def supervise(short_folder: Path) -> AsyncIterator[Callable[..., Superviso
 
 @pytest.fixture
 def eventually() -> Callable[..., Awaitable[None]]:
-    """`await eventually(lambda: …, within=5)`: polls until it is true."""
+    """`await eventually(lambda: …, within=60)`: polls until it is true."""
 
-    async def wait(condition: Callable[[], object], within: float = 10.0) -> None:
+    async def wait(condition: Callable[[], object], within: float = 60.0) -> None:
         async with asyncio.timeout(within):
             while not condition():  # noqa: ASYNC110 — what is waited for happens in other processes
                 await asyncio.sleep(0.01)

@@ -3,7 +3,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from services.standalone import supervisor as supervisor_module
 from services.standalone.errors import StandaloneError
 from services.standalone.program import ChildSpec
 from services.standalone.supervisor import Supervisor
+from tests.support.timing import promised
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[3]
@@ -58,7 +58,7 @@ async def test_killed_child_is_back_within_a_second_with_its_death_told(
     supervisor.mark_started()
     killed = supervisor.pid("a") or 0
     os.kill(killed, signal.SIGKILL)
-    await eventually(lambda: supervisor.pid("a") not in {None, killed}, within=5)
+    await eventually(lambda: supervisor.pid("a") not in {None, killed}, within=60)
     assert deaths == [program]
     assert program.starts == 2
 
@@ -77,7 +77,7 @@ async def test_what_a_dead_child_had_forked_goes_with_it(
     supervisor.mark_started()
     grandchild = int((short_folder / "pid").read_text())
     os.kill(supervisor.pid("a") or 0, signal.SIGKILL)
-    await eventually(lambda: not alive(grandchild), within=5)
+    await eventually(lambda: not alive(grandchild), within=60)
 
 
 async def test_child_that_fails_at_every_start_ends_the_platform_with_its_last_words(
@@ -111,7 +111,7 @@ async def test_after_the_start_nothing_that_dies_ends_the_platform(
     await supervisor.start()
     supervisor.mark_started()
     os.kill(supervisor.pid("a") or 0, signal.SIGKILL)
-    await eventually(lambda: program.starts > 8, within=20)
+    await eventually(lambda: program.starts > 8, within=60)
     assert alive(supervisor.pid("b") or 0)
 
 
@@ -169,10 +169,9 @@ async def test_kill_ends_everything_at_once(supervise: Supervise, script: Any, e
     await supervisor.start()
     pid = supervisor.pid("a") or 0
     supervisor.kill()
-    started = time.monotonic()
-    await supervisor.stop()
+    with promised(5, "ending everything"):
+        await supervisor.stop()
     assert not alive(pid)
-    assert time.monotonic() - started < 5
 
 
 async def test_stop_during_the_start_leaves_nothing(supervise: Supervise, script: Any, eventually: Eventually) -> None:
@@ -222,7 +221,7 @@ async def driven(short_folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.P
         sys.executable, "-c", DRIVER, str(short_folder), stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     assert driver.stdout is not None
-    line = await asyncio.wait_for(driver.stdout.readline(), 30)
+    line = await asyncio.wait_for(driver.stdout.readline(), 60)
     yield driver, [int(word) for word in line.split()]
     if driver.returncode is None:
         driver.kill()

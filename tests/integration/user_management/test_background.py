@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from services.shared.valkey import open_valkey
 from services.standalone.valkey import ValkeyServer
 from services.user_management.background.app import BACKGROUND, celery_app
 from services.user_management.background.sender import CelerySender
+from tests.support.timing import PATIENCE_SECONDS, promised
 from tests.support.user_management import UserManagement, eventually
 
 pytestmark = pytest.mark.integration
@@ -89,7 +89,7 @@ async def log_line(process: subprocess.Popen[str], event: str) -> dict[str, Any]
     """The next line with this event. Every line has to be a JSON object."""
     assert process.stdout is not None
     while True:
-        line = await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), 30)
+        line = await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), 60)
         assert line, "the process has ended"
         found: dict[str, Any] = json.loads(line)
         if found["event"] == event:
@@ -109,10 +109,9 @@ async def test_worker_deletes_objects_under_the_senders_request_id_and_stops_whe
     assert (line["objects"], line["request_id"], line["task"]) == (1, "req-7", "background.delete_objects")
     assert not await store.exists("jobs/1/1/master.flac")
     sender.close()
-    begun = time.monotonic()
-    background.send_signal(signal.SIGTERM)
-    assert await asyncio.to_thread(background.wait, 15) == 0
-    assert time.monotonic() - begun < 10
+    with promised(10, "stopping"):
+        background.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(background.wait, PATIENCE_SECONDS) == 0
 
 
 async def test_killed_worker_leaves_no_process_behind(background: subprocess.Popen[str]) -> None:
@@ -137,7 +136,7 @@ async def test_worker_sweeps_by_itself(
     async def swept() -> bool:
         return (await log_line(background, "swept"))["idempotency_keys"] == 1
 
-    await eventually(swept, within=30, what="the key is forgotten")
+    await eventually(swept, within=60, what="the key is forgotten")
     assert await sql.fetchval("SELECT count(*) FROM idempotency_keys") == 0
 
 
@@ -198,10 +197,9 @@ async def test_broker_that_is_away_costs_a_caller_nothing(
 ) -> None:
     service = await start_user_management(redis_url="redis://127.0.0.1:9/0")
     ann = await service.sign_up()
-    begun = time.monotonic()
-    for _ in range(5):
-        await service.create(ann, queue="processing", kind="convert")
-    assert time.monotonic() - begun < 2
+    with promised(2, "five jobs without a broker"):
+        for _ in range(5):
+            await service.create(ann, queue="processing", kind="convert")
 
 
 async def test_sender_goes_on_after_a_restart_of_the_broker(broker: ValkeyServer, queues: Redis) -> None:

@@ -178,7 +178,7 @@ async def test_no_job_is_lost_doubled_or_stuck_whatever_happens_at_once(
     await asyncio.sleep(CHAOS_SECONDS)
     fire.calm.set()
     await asyncio.gather(*owners)
-    await asyncio.wait_for(asyncio.gather(*workers), 30)
+    await asyncio.wait_for(asyncio.gather(*workers), 60)
     for reaper in reapers:
         reaper.cancel()
     await asyncio.gather(*reapers, return_exceptions=True)

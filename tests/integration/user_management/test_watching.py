@@ -48,7 +48,7 @@ async def test_watcher_sees_every_change_and_the_stream_ends_with_done(
     leased = await claimed(user_management)
     await publish_event(valkey, job.id, "progress", {"progress": 0.5}, token=leased.fencing_token)
     await complete(user_management, leased)
-    events = await asyncio.wait_for(watching, 20)
+    events = await asyncio.wait_for(watching, 60)
     kinds = [(kind, data.get("status")) for _, kind, data in events]
     assert kinds[0] == ("status", "queued")
     assert ("progress", None) in kinds
@@ -94,7 +94,7 @@ async def test_stream_ends_although_valkey_is_away(
     job = await service.create(ann)
     watching = asyncio.create_task(watch(service, ann, job.id))
     await complete(service, await claimed(service))
-    assert [kind for _, kind, _ in await asyncio.wait_for(watching, 20)] == ["status", "done"]
+    assert [kind for _, kind, _ in await asyncio.wait_for(watching, 60)] == ["status", "done"]
 
 
 async def test_failure_ends_the_stream_with_an_error(user_management: UserManagement) -> None:

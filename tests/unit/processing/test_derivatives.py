@@ -139,7 +139,7 @@ async def test_failed_work_leaves_nothing_and_is_tried_anew(
 
 
 async def until_running(pieces: float) -> None:
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(60):
         while REGISTRY.get_sample_value("processing_work_running") != pieces:  # noqa: ASYNC110 — a gauge tells nobody
             await asyncio.sleep(0.005)
 

@@ -16,6 +16,7 @@ import pytest
 
 from services.processing.media import landlock, syscall_filter
 from services.processing.media.sandbox import ROOT, Limits, Sandbox, TimeUp
+from tests.support.timing import PATIENCE_SECONDS, check_promise
 
 CHILD = "tests.support.sandboxed"
 NEVER = lambda: None  # noqa: E731
@@ -101,7 +102,7 @@ def test_silence_ends_it() -> None:
     began = time.monotonic()
     with pytest.raises(TimeUp):
         said("sleep", limits=Limits(silent_seconds=1.0))
-    assert time.monotonic() - began < 5.0
+    check_promise(time.monotonic() - began, 5, "ending a silent child")
 
 
 def test_start_may_take_longer_than_silence_later() -> None:
@@ -159,7 +160,7 @@ def test_check_that_raises_ends_it_at_once() -> None:
         for _ in child.output():
             began = time.monotonic()
             asked.set()
-    assert time.monotonic() - began < 1.0
+    check_promise(time.monotonic() - began, 1, "ending a child whose check failed")
     assert not process.is_running()
 
 
@@ -172,7 +173,7 @@ def test_it_does_not_outlive_its_parent() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     pid = int(done.stdout)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "the child lives on"
         time.sleep(0.02)

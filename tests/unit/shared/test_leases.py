@@ -12,6 +12,7 @@ import pytest
 
 from protos.users.v1 import jobs_pb2, jobs_pb2_grpc
 from services.shared.leases import CancelRequested, Lease, LeaseKeeper, LeaseLost, awake_clock
+from tests.support.timing import PATIENCE_SECONDS
 
 
 class ScriptedLedger(jobs_pb2_grpc.JobServiceServicer):
@@ -84,7 +85,7 @@ def leased(job_id: str = "job-1", token: int = 1) -> jobs_pb2.LeasedJob:
     )
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -58,7 +58,7 @@ async def test_killed_workers_song_goes_on_from_its_last_frame(
     metrics = orjson.loads(ended.metrics_json)
     assert metrics["resumed_frames"] == len(kept)
     assert metrics["engine_steps"] == SECONDS * 50 - len(kept)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         resumed, rate = decode(await listening, "wav")
     print(
         f"\nkilled after {killed:.1f} s with {len(kept)} frames ({len(kept) / 50:.1f} s) recorded and "

@@ -290,7 +290,7 @@ def thread(runner: FailingRunner) -> Iterator[EngineThread]:
 def test_thread_hands_out_steps_until_the_last(thread: EngineThread) -> None:
     got: queue.Queue[StepOutput | Exception] = queue.Queue()
     thread.submit(silent("a", frames=3), got.put)
-    outputs = [got.get(timeout=5) for _ in range(3)]
+    outputs = [got.get(timeout=60) for _ in range(3)]
     assert [output.finished for output in outputs if isinstance(output, StepOutput)] == [False, False, True]
 
 
@@ -298,23 +298,23 @@ def test_failed_step_reaches_every_request_and_the_thread_lives_on(thread: Engin
     got: queue.Queue[StepOutput | Exception] = queue.Queue()
     runner.fail.set()
     thread.submit(silent("a"), got.put)
-    assert isinstance(got.get(timeout=5), MemoryError)
+    assert isinstance(got.get(timeout=60), MemoryError)
     runner.fail.clear()
     thread.submit(silent("b", frames=1), got.put)
-    assert isinstance(got.get(timeout=5), StepOutput)
+    assert isinstance(got.get(timeout=60), StepOutput)
 
 
 def test_cancelled_request_is_not_heard_of_again(thread: EngineThread) -> None:
     first: queue.Queue[StepOutput | Exception] = queue.Queue()
     second: queue.Queue[StepOutput | Exception] = queue.Queue()
     thread.submit(silent("endless", frames=10**6), first.put)
-    first.get(timeout=5)
+    first.get(timeout=60)
     thread.cancel("endless")
     thread.cancel("endless")
     thread.submit(silent("b", frames=2), second.put)
-    assert second.get(timeout=5)
+    assert second.get(timeout=60)
     count = first.qsize()
-    assert second.get(timeout=5)
+    assert second.get(timeout=60)
     assert first.qsize() == count
 
 
@@ -370,14 +370,14 @@ def test_metrics_show_slots_queue_steps_and_tokens(runner: FailingRunner) -> Non
     engine_thread.submit(silent("endless", frames=10**6), got.put)
     waited: queue.Queue[StepOutput | Exception] = queue.Queue()
     engine_thread.submit(silent("waits", frames=3), waited.put)
-    got.get(timeout=5)
+    got.get(timeout=60)
     deadline = time.monotonic() + 5
     while value("queue_depth") != 1 and time.monotonic() < deadline:
-        got.get(timeout=5)
+        got.get(timeout=60)
     assert (value("slots"), value("slots_busy"), value("queue_depth")) == (1, 1, 1)
     engine_thread.cancel("endless")
     for _ in range(3):
-        waited.get(timeout=5)
+        waited.get(timeout=60)
     engine_thread.close()
     assert (value("slots_busy"), value("queue_depth")) == (0, 0)
     steps = value("step_seconds_count")

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from services.generation.runtimes.turns import Turns
+from tests.support.timing import PATIENCE_SECONDS
 
 
 def test_turns_are_given_in_the_order_of_asking() -> None:
@@ -22,7 +23,7 @@ def test_turns_are_given_in_the_order_of_asking() -> None:
         for number in range(6):
             threads.append(threading.Thread(target=take, args=(number,)))
             threads[-1].start()
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + PATIENCE_SECONDS
             while turns.waiting < number + 2:
                 assert time.monotonic() < deadline
         assert not served
