@@ -32,12 +32,15 @@ type PlayerState = {
   repeat: Repeat;
   /** What was on before, the latest last: the way back, and under shuffle what had its turn. */
   trail: Playable[];
+  /** What was taken off because the server has it no longer: for a word about it. */
+  lost: Playable | null;
   current: () => Playable | undefined;
   /** Put a list on, from one of its entries. */
   play: (list: Playable[], index?: number) => void;
   /** Pause or go on with what is on; with an item, put it on unless it is on already. */
   toggle: (item?: Playable) => void;
   enqueue: (item: Playable, next?: boolean) => void;
+  /** Take an entry out. Where that one plays, what follows it goes on. */
   remove: (index: number) => void;
   jump: (index: number) => void;
   next: (byItself?: boolean) => void;
@@ -57,8 +60,10 @@ type PlayerState = {
   resume: (kept: KeptQueue) => void;
   /** A take became a track: from now on the file can be sought in, and survives a reload. */
   settle: (jobId: string, track: Playable) => void;
-  /** Take something off, wherever it stands in the queue. */
+  /** Take something off, however often it stands in the queue. */
   forget: (id: string) => void;
+  /** What is on does not sound. What the server has no longer leaves the queue, and the music goes on behind it. */
+  fail: () => Promise<void>;
 };
 
 const VOLUME_KEY = "studio.volume";
@@ -126,6 +131,16 @@ export function keptQueue({ queue, index, time, shuffle, repeat }: KeptQueue): s
 
 const LONGEST_TRAIL = 500;
 
+/** Whether the server says that something is there no longer. A server that does not answer says nothing. */
+async function isGone(src: string): Promise<boolean> {
+  try {
+    const { status } = await fetch(src, { method: "HEAD", credentials: "same-origin" });
+    return status === 404 || status === 410;
+  } catch {
+    return false;
+  }
+}
+
 export const usePlayer = create<PlayerState>((set, get) => {
   const start = (index: number, back = false) => {
     const { queue, trail, current } = get();
@@ -136,6 +151,27 @@ export const usePlayer = create<PlayerState>((set, get) => {
     set({ index, trail: went, time: 0, duration: item.duration, failed: false, waiting: true });
     engine.load(item.src, item.duration);
     engine.play();
+  };
+  const takeOut = (at: number, goOn: boolean) => {
+    const { queue, index, trail, shuffle, repeat } = get();
+    const item = queue[at];
+    if (!item) return;
+    const rest = queue.filter((_, position) => position !== at);
+    const left = { queue: rest, trail: trail.filter((entry) => entry !== item || rest.includes(entry)) };
+    if (at !== index) return set({ ...left, index: at < index ? index - 1 : index });
+    engine.stop();
+    const behind = shuffle
+      ? shuffled(-1, rest, left.trail, repeat, Math.random)
+      : following(at - 1, rest.length, repeat);
+    const resting = rest.length ? Math.min(at, rest.length - 1) : -1;
+    // Whatever was true of the one that left says nothing about the next.
+    const upcoming = rest[resting];
+    const still = { playing: false, waiting: false, failed: false, time: 0 };
+    set({ ...left, ...still, index: resting, duration: upcoming?.duration ?? 0 });
+    if (goOn && behind !== null) {
+      if (left.trail.includes(rest[behind]!)) set({ trail: [] });
+      start(behind, true);
+    } else if (upcoming) engine.load(upcoming.src, upcoming.duration);
   };
   return {
     queue: [],
@@ -150,10 +186,12 @@ export const usePlayer = create<PlayerState>((set, get) => {
     shuffle: false,
     repeat: "off",
     trail: [],
+    lost: null,
     current: () => get().queue[get().index],
     play: (list, index = 0) => {
+      if (!list.length) return;
       set({ queue: list, trail: [], index: -1 });
-      start(index);
+      start(Math.min(Math.max(0, Math.trunc(index) || 0), list.length - 1));
     },
     toggle: (item) => {
       const { current, playing, failed } = get();
@@ -163,7 +201,7 @@ export const usePlayer = create<PlayerState>((set, get) => {
         if (at >= 0) start(at);
         else get().play([item]);
       } else if (playing) engine.pause();
-      else engine.play();
+      else if (current()) engine.play();
     },
     enqueue: (item, next = false) => {
       const { queue, index } = get();
@@ -171,17 +209,8 @@ export const usePlayer = create<PlayerState>((set, get) => {
       const at = next ? index + 1 : queue.length;
       set({ queue: [...queue.slice(0, at), item, ...queue.slice(at)] });
     },
-    remove: (at) => {
-      const { queue, index } = get();
-      const rest = queue.filter((_, position) => position !== at);
-      if (at === index) {
-        engine.stop();
-        set({ queue: rest, index: rest.length ? Math.min(at, rest.length - 1) : -1, playing: false, time: 0 });
-        const upcoming = get().current();
-        if (upcoming) engine.load(upcoming.src, upcoming.duration);
-      } else set({ queue: rest, index: at < index ? index - 1 : index });
-    },
-    jump: start,
+    remove: (at) => takeOut(at, get().playing),
+    jump: (index) => start(index),
     next: (byItself = false) => {
       const { index, queue, repeat, shuffle, trail } = get();
       if (byItself && repeat === "one") return start(index);
@@ -199,15 +228,19 @@ export const usePlayer = create<PlayerState>((set, get) => {
     previous: () => {
       const { index, time, shuffle, trail, queue } = get();
       const last = shuffle ? queue.indexOf(trail.at(-1)!) : index - 1;
+      if (!queue.length) return;
       if (time > 3 || last < 0) return get().seek(0);
       if (shuffle) set({ trail: trail.slice(0, -1) });
       start(last, true);
     },
     seek: (seconds) => {
       const { duration } = get();
+      if (!Number.isFinite(seconds)) return;
       engine.seek(Math.max(0, Math.min(seconds, duration || seconds)));
     },
-    setVolume: (volume) => {
+    setVolume: (wanted) => {
+      if (!Number.isFinite(wanted)) return;
+      const volume = Math.min(1, Math.max(0, wanted));
       set({ volume, muted: false });
       engine.setVolume(volume);
       localStorage.setItem(VOLUME_KEY, String(volume));
@@ -245,18 +278,30 @@ export const usePlayer = create<PlayerState>((set, get) => {
       if (kept.time > 0) engine.seek(kept.time);
     },
     settle: (jobId, track) => {
-      const { queue, index } = get();
-      const at = queue.findIndex((item) => item.id === jobId);
-      if (at < 0) return;
-      set({ queue: queue.map((item, position) => (position === at ? track : item)) });
-      if (at === index) {
+      const { queue, trail, current } = get();
+      const isIt = ({ id }: Playable) => id === jobId;
+      if (!queue.some(isIt)) return;
+      const on = current();
+      // Each entry keeps an identity of its own: what had its turn under shuffle is known by it.
+      const settled = new Map(queue.filter(isIt).map((item) => [item, { ...track }]));
+      const renewed = (item: Playable) => settled.get(item) ?? item;
+      set({ queue: queue.map(renewed), trail: trail.map(renewed) });
+      if (on && isIt(on)) {
         set({ duration: track.duration });
         engine.settle(track.src, track.duration);
       }
     },
     forget: (id) => {
-      const at = get().queue.findIndex((item) => item.id === id);
-      if (at >= 0) get().remove(at);
+      for (let at = get().queue.length - 1; at >= 0; at -= 1) if (get().queue[at]?.id === id) get().remove(at);
+    },
+    fail: async () => {
+      const item = get().current();
+      set({ failed: true, playing: false, waiting: false });
+      if (!item || item.live || !(await isGone(item.src))) return;
+      const { failed, current, index } = get();
+      if (!failed || current() !== item) return;
+      set({ lost: item });
+      takeOut(index, true);
     },
   };
 });
@@ -290,6 +335,6 @@ engine.listen({
   time: (time) => usePlayer.setState({ time }),
   playing: (playing) => usePlayer.setState({ playing, ...(playing ? { waiting: false, failed: false } : {}) }),
   waiting: (waiting) => usePlayer.setState({ waiting }),
-  failed: () => usePlayer.setState({ failed: true, playing: false, waiting: false }),
+  failed: () => void usePlayer.getState().fail(),
   ended: () => usePlayer.getState().next(true),
 });

@@ -21,6 +21,7 @@ export function MelodySource() {
   const field = useRef<HTMLInputElement>(null);
   const [sent, setSent] = useState(0);
   const [problem, setProblem] = useState<string | null>(null);
+  const [cutShort, setCutShort] = useState(false);
   const upload = useUpload(setSent);
   const job = useJob(upload.data?.id);
   const made = useTrack(job.data?.result?.track_ids[0]);
@@ -34,6 +35,7 @@ export function MelodySource() {
   const send = (file: File | undefined) => {
     if (!file || busy) return;
     setProblem(null);
+    setCutShort(false);
     setSent(0);
     upload.mutate(file);
   };
@@ -71,8 +73,23 @@ export function MelodySource() {
                 : t("uploadMelody")}
           </span>
         </Button>
-        <Record disabled={busy} onDone={send} onProblem={setProblem} />
+        <Record
+          disabled={busy}
+          onDone={(file, wasCut) => {
+            send(file);
+            setCutShort(wasCut);
+          }}
+          onProblem={(failure) => {
+            setProblem(failure);
+            setCutShort(false);
+          }}
+        />
       </div>
+      {cutShort && (
+        <p role="status" className="text-[13px] text-muted">
+          {t("recordingCut")}
+        </p>
+      )}
       {failure && (
         <p role="alert" className="text-[13px] text-bad">
           {failure}
@@ -89,7 +106,8 @@ function Record({
   onProblem,
 }: {
   disabled: boolean;
-  onDone: (file: File) => void;
+  /** The recording; `wasCut` where the microphone went away before it was stopped. */
+  onDone: (file: File, wasCut: boolean) => void;
   onProblem: (problem: string | null) => void;
 }) {
   const t = useTranslations("advanced");
@@ -119,6 +137,7 @@ function Record({
       const begun = await Recording.begin();
       if (gone.current) return begun.cancel();
       running.current = begun;
+      begun.onlost = () => void done.current(true);
       setSeconds(0);
       setRecording(begun);
     } catch (failure) {
@@ -127,13 +146,15 @@ function Record({
       setWaiting(false);
     }
   };
-  const finish = async () => {
+  const finish = async (wasCut = false) => {
     const now = running.current;
     if (!now) return;
     running.current = null;
     setRecording(null);
     try {
-      onDone(await now.finish(`${t("recordingName")} ${new Date().toISOString().slice(0, 16).replace("T", " ")}.wav`));
+      const name = `${t("recordingName")} ${new Date().toISOString().slice(0, 16).replace("T", " ")}.wav`;
+      const file = await now.finish(name);
+      if (!gone.current) onDone(file, wasCut);
     } catch (failure) {
       fail(failure);
     }

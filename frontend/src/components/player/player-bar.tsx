@@ -3,6 +3,7 @@
 import Link from "next/link";
 import { Loader, ListMusic, Pause, Play, SkipBack, SkipForward, Volume1, Volume2, VolumeX } from "lucide-react";
 import { lazy, Suspense, useEffect } from "react";
+import { toast } from "sonner";
 import { useTranslations } from "use-intl";
 import { Modes } from "./modes";
 import { useMediaSession } from "./use-media-session";
@@ -26,6 +27,10 @@ export function PlayerBar() {
   const { queueOpen, toggleQueue } = useFrame();
   useMediaSession();
   useEffect(keepQueue, []);
+  const lost = player.lost;
+  useEffect(() => {
+    if (lost) toast(t("gone", { title: lost.title }));
+  }, [lost, t]);
   if (!item) return null;
   const position = player.duration ? player.time / player.duration : 0;
   const Volume = player.muted || player.volume === 0 ? VolumeX : player.volume < 0.5 ? Volume1 : Volume2;

@@ -68,7 +68,12 @@ export class PlayerEngine {
 
   stop(): void {
     this.pause();
-    if (this.element) this.element.removeAttribute("src");
+    this.file = null;
+    this.resumeAt = null;
+    if (!this.element?.getAttribute("src")) return;
+    this.element.removeAttribute("src");
+    // Without this the element goes on fetching what nobody hears.
+    this.element.load();
   }
 
   seek(seconds: number): void {
