@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 import orjson
@@ -24,6 +24,7 @@ from services.gateway.browser.csrf import HEADER as CSRF_HEADER
 from services.gateway.browser.origin import is_foreign
 from services.gateway.browser.sessions import BrowserUse
 from services.gateway.collaborators import Collaborators
+from services.gateway.in_flight import STREAMS, Place
 from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.rate_limit.window import Verdict
 from services.shared.errors import AppError, ErrorCode
@@ -51,6 +52,14 @@ class Admission:
     takes_links: bool = False
     # What an API key needs for it: by default what the class of limits stands for; "account" is beyond every key.
     scope: str = ""
+    # Among which answers in hand it counts, by default those of its class of limits; "" for what is never refused when
+    # the server is full, because it makes room.
+    place: str | None = None
+
+    @property
+    def counted_among(self) -> str:
+        """The answers in hand that bound it; "" for none."""
+        return self.limit if self.place is None else self.place
 
     @property
     def needed_scope(self) -> str:
@@ -77,6 +86,10 @@ class JsonRequest(Request):
 class GatewayRoute(APIRoute):
     """A route that admits before it reads."""
 
+    @cached_property
+    def _counted_among(self) -> str:
+        return self.admission.counted_among if self.admission is not None else ""
+
     @property
     def admission(self) -> Admission | None:
         """The route's terms; None for what anybody may have at any rate."""
@@ -101,13 +114,21 @@ class GatewayRoute(APIRoute):
         return admit_and_handle
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, and let go of the place among the person's long answers however that ends."""
+        """Answer, and let go of the places among all answers and the person's long ones however that ends.
+
+        Raises `AppError` (OVERLOADED) when the server has enough in hand.
+        """
+        gateway: Collaborators = scope["app"].state.collaborators
+        state = scope["state"]
+        place = gateway.in_flight.enter(self._counted_among) if self._counted_among else None
+        state["place"] = place
         try:
             await super().handle(scope, receive, send)
         finally:
-            person = scope.get("state", {}).pop("long_answer_of", None)
+            if place is not None:
+                place.leave()
+            person = state.pop("long_answer_of", None)
             if person is not None:
-                gateway: Collaborators = scope["app"].state.collaborators
                 gateway.long_answers.close(person)
 
 
@@ -141,8 +162,14 @@ async def admit(request: Request, admission: Admission) -> None:
 
 
 def hold_long_answer(request: Request, caller: Principal) -> None:
-    """Count the answer among the caller's long ones until it has ended. Raises `AppError` (RATE_LIMITED)."""
+    """Count the answer among the long ones, and the caller's, until it has ended.
+
+    Raises `AppError` (RATE_LIMITED, OVERLOADED).
+    """
     gateway: Collaborators = request.app.state.collaborators
+    place: Place | None = request.scope["state"].get("place")
+    if place is not None:
+        place.move(STREAMS)
     # Load runs lift this together with the other limits.
     if gateway.limits:
         gateway.long_answers.open(caller.subject)

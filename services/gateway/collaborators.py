@@ -28,6 +28,7 @@ from services.gateway.clients.tracks import TracksClient
 from services.gateway.clients.webhooks import WebhooksClient
 from services.gateway.config import GatewaySettings
 from services.gateway.health import HealthChecks
+from services.gateway.in_flight import InFlight
 from services.gateway.oidc.attempt import Envelope
 from services.gateway.oidc.flow import OidcSignIn
 from services.gateway.rate_limit.policy import LimitClass
@@ -78,6 +79,7 @@ class Collaborators:
     limits: Mapping[str, LimitClass]
     store: ObjectStore
     health: HealthChecks
+    in_flight: InFlight
     long_answers: Places = field(default_factory=long_answers)
     sockets: Places = field(default_factory=sockets)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -44,6 +44,12 @@ class GatewaySettings(ServiceSettings):
     rate_limits: Literal["on", "off"] = "on"
     rate_limits_file: Path = _RATE_LIMITS_FILE
 
+    # How many calls are answered at once: more are refused with 503, and no class of calls gets more than half. Files
+    # on their way, and live audio, events and calls that wait, last long and are bounded apart.
+    most_in_flight: Annotated[int, Field(ge=2)] = 256
+    most_transfers: Annotated[int, Field(ge=1)] = 1_000
+    most_streams: Annotated[int, Field(ge=1)] = 4_000
+
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
     # How long a body may take to arrive.
     body_seconds: Annotated[float, Field(gt=0)] = 30.0

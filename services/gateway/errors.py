@@ -83,7 +83,8 @@ def app_error_response(request: Request, error: AppError) -> Response:
     content_range = error.context.get("content_range")
     if isinstance(content_range, str):
         headers["content-range"] = content_range
-    if kind.status >= 500:
+    # What is turned away in a crowd is counted, and not written down twice.
+    if kind.status >= 500 and error.code is not ErrorCode.OVERLOADED:
         log.warning("request failed", code=str(error.code), detail=error.message)
     errors = [
         ProblemError(pointer=violation.pointer, detail=violation.detail, location=_location_of(error))

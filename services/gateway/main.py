@@ -40,6 +40,7 @@ from services.gateway.collaborators import Collaborators
 from services.gateway.config import GatewaySettings
 from services.gateway.errors import install_error_handlers
 from services.gateway.health import HealthChecks, grpc_check, redis_check, storage_check
+from services.gateway.in_flight import InFlight
 from services.gateway.methods import MethodTable
 from services.gateway.middleware.body_limit import BodyLimit, BodyLimitMiddleware
 from services.gateway.middleware.error_boundary import ErrorBoundaryMiddleware
@@ -164,7 +165,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 await stack.enter_async_context(open_channel(address, service_tokens))
                 for address in (settings.users_address, settings.generation_address, settings.processing_address)
             ]
-            redis = _open_redis(settings.redis_url)
+            redis = _open_redis(settings.redis_url, settings.most_in_flight)
             stack.push_async_callback(redis.aclose)
             listening = open_valkey(settings.redis_url)
             stack.push_async_callback(listening.aclose)
@@ -223,6 +224,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                         "valkey": redis_check(redis),
                         "storage": storage_check(store),
                     }
+                ),
+                in_flight=InFlight(
+                    quick=settings.most_in_flight, transfers=settings.most_transfers, streams=settings.most_streams
                 ),
             )
             yield
@@ -321,9 +325,14 @@ async def _end(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
 
 
-def _open_redis(url: str) -> Redis:
+def _open_redis(url: str, calls: int) -> Redis:
     """A client that gives up quickly: every request waits for it."""
     client: Redis = Redis.from_url(
-        url, socket_connect_timeout=0.5, socket_timeout=1.0, retry=Retry(ConstantBackoff(0.05), retries=1)
+        url,
+        socket_connect_timeout=0.5,
+        socket_timeout=1.0,
+        retry=Retry(ConstantBackoff(0.05), retries=1),
+        # One for each call at once, for those that begin something long too, and for readiness.
+        max_connections=2 * calls + 64,
     )
     return client

@@ -161,6 +161,14 @@ _KINDS = (
         "More work waits than the server takes. Repeat after `Retry-After` seconds.",
     ),
     ProblemKind(
+        ErrorCode.OVERLOADED,
+        503,
+        "The server is busy",
+        "More requests came at once than the server can answer in time; this one was turned away before anything was "
+        "done for it. Repeat after `Retry-After` seconds. Health checks and the cancelling of jobs are never turned "
+        "away for this.",
+    ),
+    ProblemKind(
         ErrorCode.UNAVAILABLE,
         503,
         "A part of the server is not available",

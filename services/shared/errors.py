@@ -26,6 +26,7 @@ class ErrorCode(StrEnum):
     QUOTA_EXCEEDED = "quota-exceeded"  # 429
     RATE_LIMITED = "rate-limited"  # 429
     QUEUE_FULL = "queue-full"  # 503
+    OVERLOADED = "overloaded"  # 503
     UNAVAILABLE = "unavailable"  # 503
     DEADLINE_EXCEEDED = "deadline-exceeded"  # 504
     STALE_LEASE = "stale-lease"  # 409

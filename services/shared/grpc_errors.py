@@ -28,6 +28,7 @@ GRPC_STATUS: Mapping[ErrorCode, grpc.StatusCode] = MappingProxyType(
         ErrorCode.QUOTA_EXCEEDED: grpc.StatusCode.RESOURCE_EXHAUSTED,
         ErrorCode.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
         ErrorCode.QUEUE_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        ErrorCode.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
         ErrorCode.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
         ErrorCode.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
         ErrorCode.STALE_LEASE: grpc.StatusCode.ABORTED,

@@ -20,6 +20,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from prometheus_client import Counter, Histogram
 
+from services.shared.deadlines import bind_deadline
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_errors import GRPC_STATUS, error_trailer
 from services.shared.identity import TokenVerifier, bind_principal
@@ -102,6 +103,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         return handle
 
     def _admit(self, call: _Call) -> None:
+        left = call.context.time_remaining()
+        if left is not None and left <= 0:
+            raise AppError(ErrorCode.DEADLINE_EXCEEDED, "The answer would come too late. Try again.")
+        bind_deadline(left)
         scheme, _, token = call.metadata.get("authorization", "").partition(" ")
         principal = self._verifier.verify(token if scheme.lower() == "bearer" else "")
         bind_principal(principal)
@@ -116,7 +121,7 @@ class _Call:
             str(key): value for key, value in context.invocation_metadata() or () if isinstance(value, str)
         }
         self._method = method
-        self._context = context
+        self.context = context
         self._code = grpc.StatusCode.OK
         self._started = time.perf_counter()
         request_id = self.metadata.get(REQUEST_ID_HEADER, "")
@@ -133,7 +138,7 @@ class _Call:
         """End the call with what `error` means to the caller."""
         if isinstance(error, grpc.aio.AbortError):
             # A handler aborted by itself: the status is already set.
-            self._code = self._context.code()
+            self._code = self.context.code()
             raise error
         if not isinstance(error, AppError):
             _log.error("handler failed", method=self._method, exc_info=error)
@@ -142,7 +147,7 @@ class _Call:
         elif error.code is ErrorCode.INTERNAL:
             _log.error("handler failed", method=self._method, exc_info=error, **error.context)
         self._code = GRPC_STATUS[error.code]
-        await self._context.abort(self._code, error.message, (error_trailer(error),))
+        await self.context.abort(self._code, error.message, (error_trailer(error),))
         raise AssertionError("abort returned")
 
     @contextmanager
@@ -151,7 +156,7 @@ class _Call:
         try:
             yield
         except (asyncio.CancelledError, GeneratorExit):
-            left = self._context.time_remaining()
+            left = self.context.time_remaining()
             late = left is not None and left <= 0
             self._code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
             raise

@@ -198,6 +198,12 @@ def current_principal() -> Principal:
     return principal
 
 
+def calls_for_a_person() -> bool:
+    """Whether the running code answers a call that was made for a signed-in person."""
+    principal = _current.get(None)
+    return principal is not None and principal.kind == "user"
+
+
 def require_user() -> Principal:
     """The caller, who has to be a user. Raises `AppError` (FORBIDDEN)."""
     principal = current_principal()

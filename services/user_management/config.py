@@ -24,6 +24,8 @@ class UserManagementSettings(ServiceSettings):
     address: str = "127.0.0.1:50051"
     database_url: str = "postgresql://musicgen@127.0.0.1:5432/musicgen"
     database_connections: int = Field(default=20, ge=2, le=200)
+    # How many calls of people may wait for a connection; more are turned away.
+    database_line: int = Field(default=256, ge=1)
     # How long a start waits for PostgreSQL.
     database_wait_seconds: float = Field(default=60.0, gt=0)
 

@@ -2,14 +2,15 @@
 
 `read` runs one query function outside a transaction, `write` runs one inside. Both repeat it for up to a second while
 the server is away, where that is harmless: a write whose transaction was certainly rolled back, or that says that it
-may be repeated. What is still unreachable then becomes `AppError` (UNAVAILABLE).
+may be repeated. What is still unreachable then becomes `AppError` (UNAVAILABLE). Where more people's calls come than
+connections can answer in time, the rest is turned away at once (OVERLOADED).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import asyncpg
 import orjson
@@ -17,10 +18,13 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from services.shared.errors import AppError, ErrorCode
+from services.user_management.turnstile import Turnstile
 
 RETRY_SECONDS: Final = 1.0
+LONGEST_LINE: Final = 256
 _FIRST_PAUSE_SECONDS: Final = 0.02
 _CONNECT_SECONDS: Final = 2.0
 _STATEMENT_SECONDS: Final = 5.0
@@ -85,8 +89,12 @@ def open_engine(
 class Database:
     """The pool of one process. `engine` comes from `open_engine`."""
 
-    def __init__(self, engine: AsyncEngine, *, retry_seconds: float = RETRY_SECONDS) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, retry_seconds: float = RETRY_SECONDS, longest_line: int = LONGEST_LINE
+    ) -> None:
         self._engine = engine
+        # As wide as the pool, which so never makes anybody wait.
+        self.turnstile = Turnstile(cast("QueuePool", engine.pool).size(), longest_line)
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._retry_seconds = retry_seconds
 
@@ -94,21 +102,22 @@ class Database:
         """Run queries that change nothing; each sees the newest committed state."""
 
         async def attempt() -> Found:
-            async with self._reading.connect() as connection:
+            async with self.turnstile.passed(), self._reading.connect() as connection:
                 return await work(connection)
 
         return await self._repeated(attempt, lambda: True)
 
-    async def write(self, work: Work[Found], *, repeatable: bool = False) -> Found:
+    async def write(self, work: Work[Found], *, repeatable: bool = False, spared: bool = False) -> Found:
         """Run `work` in one transaction: all of it is committed, or nothing.
 
-        `repeatable` says that running it twice is harmless, for when the server dies between commit and answer.
+        `repeatable` says that running it twice is harmless, for when the server dies between commit and answer;
+        `spared` that it makes room, and so is not turned away for want of it.
         """
         undecided = False
 
         async def attempt() -> Found:
             nonlocal undecided
-            async with self._engine.connect() as connection:
+            async with self.turnstile.passed(spared=spared), self._engine.connect() as connection:
                 undecided = False
                 transaction = await connection.begin()
                 try:

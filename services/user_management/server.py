@@ -98,13 +98,17 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
     tokens = AccessTokens(KeyRing.read(settings.secrets_dir), lifetime_seconds=settings.access_token_seconds)
     grant_ms = milliseconds(settings.quota_grant_seconds)
     async with contextlib.AsyncExitStack() as stack:
-        database = Database(open_engine(settings.database_url, connections=settings.database_connections))
+        database = Database(
+            open_engine(settings.database_url, connections=settings.database_connections),
+            longest_line=settings.database_line,
+        )
         stack.push_async_callback(database.close)
         # Apart, so that a crowd of searches leaves the ledger its connections.
         searches = Database(
             open_engine(
                 settings.database_url, connections=max(2, settings.database_connections // 4), custom_plans=True
-            )
+            ),
+            longest_line=max(1, settings.database_line // 4),
         )
         stack.push_async_callback(searches.close)
         passwords = Passwords(threads=settings.password_threads, queue=settings.password_queue)

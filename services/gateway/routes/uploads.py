@@ -14,6 +14,7 @@ from protos.processing.v1 import processing_pb2
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.collaborators import Collaborators
 from services.gateway.dependencies import Caller, Gateway, IdempotencyKey, idempotency_of
+from services.gateway.in_flight import TRANSFERS
 from services.gateway.media.multipart import FileForm, boundary_of
 from services.gateway.responses import also
 from services.gateway.schemas.jobs import Job
@@ -37,7 +38,7 @@ _UNDECIDED = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED, Erro
 @router.post(
     "",
     status_code=202,
-    dependencies=[Depends(Admission("generate"))],
+    dependencies=[Depends(Admission("generate", place=TRANSFERS))],
     response_model=Job,
     responses=also(408, 409, 413, 415, 422, 507),
     openapi_extra=UPLOAD_FORM,

@@ -254,7 +254,7 @@ class JobLedger:
         async def work(connection: AsyncConnection) -> tuple[Job, Job]:
             return await self._apply(connection, job_id, lambda job, now: rules.cancel(job, now=now), owner_id=owner_id)
 
-        before, after = await self._database.write(work, repeatable=True)
+        before, after = await self._database.write(work, repeatable=True, spared=True)
         if after != before:
             self._announce(before, after)
         return after

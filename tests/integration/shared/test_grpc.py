@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import REGISTRY
 
 from protos.users.v1 import jobs_pb2, jobs_pb2_grpc
+from services.shared.deadlines import seconds_left
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 from services.shared.grpc_client import call, call_blocking, open_channel, open_sync_channel, stream
 from services.shared.grpc_server import MAX_MESSAGE_BYTES, GrpcServer
@@ -44,6 +45,7 @@ class ScriptedService(jobs_pb2_grpc.JobServiceServicer):
 
     def __init__(self) -> None:
         self.seen: list[dict[str, str]] = []
+        self.seconds_left: float | None = None
         self.arrived = asyncio.Event()
         self.release = asyncio.Event()
         self.left = asyncio.Event()
@@ -60,6 +62,7 @@ class ScriptedService(jobs_pb2_grpc.JobServiceServicer):
                 "trace_id": trace.format_trace_id(trace.get_current_span().get_span_context().trace_id),
             }
         )
+        self.seconds_left = seconds_left()
         self.arrived.set()
         match request.job_id:
             case "refuse":
@@ -235,6 +238,14 @@ class TestTime:
         async with asyncio.timeout(60):
             await service.left.wait()
         assert counted(GET, "DEADLINE_EXCEEDED") == before + 1
+
+    async def test_handler_knows_how_long_it_has(
+        self, stub: jobs_pb2_grpc.JobServiceStub, service: ScriptedService
+    ) -> None:
+        await call(stub.Get, jobs_pb2.GetRequest(job_id="x"), timeout=200.0)
+        assert service.seconds_left is not None
+        # gRPC counts in a clock of its own, coarser than ours.
+        assert 100 < service.seconds_left < 210
 
     async def test_bare_call_has_a_deadline_of_its_own(
         self, stub: jobs_pb2_grpc.JobServiceStub, service: ScriptedService, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 """The pool: what it repeats, what it refuses, what it passes on."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,7 +9,9 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.errors import AppError, ErrorCode
+from services.shared.identity import Principal, acting_as
 from services.user_management.database import Database, open_engine
+from tests.support.user_management import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -93,3 +96,54 @@ async def test_write_that_fails_leaves_nothing(database: Database) -> None:
     with pytest.raises(ValueError, match="stop here"):
         await database.write(work)
     assert await database.read(count) == 0
+
+
+async def test_crowd_is_turned_away_and_whoever_is_let_in_is_answered(empty_database_url: str) -> None:
+    database = Database(open_engine(empty_database_url, connections=2), longest_line=3)
+    held = asyncio.Event()
+
+    async def work(connection: AsyncConnection) -> int:
+        await held.wait()
+        return int((await connection.execute(text("SELECT 7"))).scalar_one())
+
+    with acting_as(Principal("ann", "user")):
+        calls = [asyncio.create_task(database.read(work)) for _ in range(10)]
+        calls += [asyncio.create_task(database.write(work)) for _ in range(10)]
+        room = asyncio.create_task(database.write(work, spared=True))
+    refused, _ = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    while len(refused) < 15:
+        more, _ = await asyncio.wait(set(calls) - refused, return_when=asyncio.FIRST_COMPLETED)
+        refused |= more
+    assert database.turnstile.waiting == 4
+    own = asyncio.create_task(database.read(work))
+    held.set()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [outcome for outcome in outcomes if not isinstance(outcome, AppError)] == [7] * 5
+    assert {outcome.code for outcome in outcomes if isinstance(outcome, AppError)} == {ErrorCode.OVERLOADED}
+    # What makes room and what no person asked for always waits for its turn.
+    assert await asyncio.gather(room, own) == [7, 7]
+    assert (database.turnstile.free, database.turnstile.waiting) == (2, 0)
+    await database.close()
+
+
+async def test_caller_who_leaves_gives_its_connection_back(empty_database_url: str) -> None:
+    database = Database(open_engine(empty_database_url, connections=1), longest_line=3)
+
+    async def sleep(connection: AsyncConnection) -> None:
+        await connection.execute(text("SELECT pg_sleep(30)"))
+
+    async def quick(connection: AsyncConnection) -> int:
+        return int((await connection.execute(text("SELECT 7"))).scalar_one())
+
+    async def waits() -> bool:
+        return database.turnstile.waiting == 1
+
+    with acting_as(Principal("ann", "user")):
+        slow = [asyncio.create_task(database.read(sleep)), asyncio.create_task(database.write(sleep))]
+        await eventually(waits, what="one waits for the other")
+        for call in slow:
+            call.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        assert await database.read(quick) == 7
+    assert database.turnstile.free == 1
+    await database.close()

@@ -1,6 +1,8 @@
 # ruff: noqa: N802 — the methods are named as in the protos
 """A library in a dictionary; over real gRPC."""
 
+import asyncio
+
 from protos.users.v1 import accounts_pb2, playlists_pb2_grpc, sharing_pb2_grpc, tracks_pb2, tracks_pb2_grpc
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import require_user
@@ -17,6 +19,10 @@ class Tracks(tracks_pb2_grpc.TrackServiceServicer):
     def __init__(self) -> None:
         self.tracks: dict[str, tracks_pb2.Track] = {}
         self.asked: list[tracks_pb2.ListTracksRequest] = []
+        # Cleared by a test that lets calls for one track pile up, of which it counts those that arrived.
+        self.answering = asyncio.Event()
+        self.answering.set()
+        self.arrived = 0
 
     def add(self, owner: accounts_pb2.User, **content: object) -> tracks_pb2.Track:
         track = tracks_pb2.Track(id=new_id(), owner_id=owner.id, owner_username=owner.username, job_id=new_id())
@@ -58,6 +64,8 @@ class Tracks(tracks_pb2_grpc.TrackServiceServicer):
         return track
 
     async def GetTrack(self, request, context):
+        self.arrived += 1
+        await self.answering.wait()
         return tracks_pb2.GetTrackResponse(track=self.readable(request.track_id))
 
     async def ListTracks(self, request, context):

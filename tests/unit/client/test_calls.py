@@ -219,6 +219,16 @@ def test_full_queue_is_reported_at_once(server: Any, problem: Any) -> None:
     assert len(server.asked) == 1
 
 
+def test_busy_server_is_asked_again_after_a_moment(server: Any, answer: Any, problem: Any, job: Any) -> None:
+    answers = [problem(503, "overloaded", "as much as it can", **{"Retry-After": "0"}), answer(job())]
+    server.on("POST", "/api/v1/generate", lambda _: answers.pop(0))
+    with Client(server.url) as client:
+        assert client.generate("x").id == "j1"
+    keys = [request.headers["idempotency-key"] for request in server.asked]
+    assert len(keys) == 2
+    assert keys[0] == keys[1]
+
+
 def test_call_that_could_act_twice_is_never_repeated(server: Any, problem: Any) -> None:
     server.on("POST", "/api/v1/auth/login", problem(503, "unavailable", "starting", **{"Retry-After": "0"}))
     with Client(server.url) as client, pytest.raises(ApiError):

@@ -20,6 +20,7 @@ STATUSES = {
     ErrorCode.SECOND_FACTOR_REQUIRED: 401,
     ErrorCode.RATE_LIMITED: 429,
     ErrorCode.QUEUE_FULL: 503,
+    ErrorCode.OVERLOADED: 503,
     ErrorCode.UNAVAILABLE: 503,
     ErrorCode.DEADLINE_EXCEEDED: 504,
     ErrorCode.STALE_LEASE: 409,
