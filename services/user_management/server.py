@@ -216,7 +216,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         )
         server.add(
             federation_pb2_grpc.add_FederationServiceServicer_to_server,
-            FederationServicer(Federation(database, gate, policy)),
+            FederationServicer(Federation(database, gate, factors, revocations, policy)),
             "musicgen.users.v1.FederationService",
         )
         server.add(

@@ -164,6 +164,7 @@ class AccountCredentials:
             users = UserRepository(connection)
             await users.set_password_hash(user.id, hashed)
             await users.set_email(user.id, address)
+            await users.set_owned(user.id)
             # Whoever had the password may have asked for another address.
             await MailRepository(connection).forget_tokens(user.id, Purpose.CHANGE)
             ended = await self._end_everything(connection, user.id)

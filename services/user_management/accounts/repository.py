@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, text, update
+from sqlalchemy import case, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,6 +32,7 @@ _COLUMNS: Final = (
     users.c.display_name,
     users.c.bio,
     users.c.links,
+    users.c.owned_since,
 )
 # Any number will do, as long as nobody else takes it: "firstadm" in ASCII.
 _FOUNDING_LOCK: Final = 0x66697273_7461646D
@@ -104,9 +105,20 @@ class UserRepository:
         if (await self._connection.execute(taken)).first() is not None:
             return False
         changed = update(users).where(users.c.id == user_id)
-        values = {"email": email, "email_folded": folded(email), "email_verified_at": func.now()}
+        key = folded(email)
+        # Whoever set what opens the account has proven nothing about another address.
+        owned = case((users.c.email_folded == key, users.c.owned_since), else_=None)
+        values = {"email": email, "email_folded": key, "email_verified_at": func.now(), "owned_since": owned}
         await self._connection.execute(changed.values(values))
         return True
+
+    async def set_owned(self, user_id: UUID) -> None:
+        """Remember that all that opens the account was set by whoever reads its mails."""
+        await self._connection.execute(update(users).where(users.c.id == user_id).values(owned_since=func.now()))
+
+    async def forget_password(self, user_id: UUID) -> None:
+        """Let no password open the account until its owner chooses one by mail."""
+        await self._connection.execute(update(users).where(users.c.id == user_id).values(password_hash=None))
 
     async def set_profile(self, user_id: UUID, changes: Mapping[str, object]) -> None:
         """Change names, bio or links."""

@@ -23,6 +23,9 @@ users: Final = Table(
     Column("password_hash", Text),
     Column("created_at", INSTANT, nullable=False, server_default=func.now()),
     Column("email_verified_at", INSTANT),
+    # Since when all that opens the account was set by whoever reads its mails; none: somebody else may have set it,
+    # who registered the address before its owner confirmed it.
+    Column("owned_since", INSTANT),
     Column("suspended_at", INSTANT),
     Column("suspended_reason", Text, nullable=False, server_default=""),
     Column("deletion_due_at", INSTANT),

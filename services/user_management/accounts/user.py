@@ -13,7 +13,9 @@ class User:
     """One account. `role` is user, moderator or admin; without a `password_hash` nobody can sign in.
 
     `deletion_due_at`: when it is gone, unless its owner signs in before. `totp_confirmed_at`: since when a second
-    factor is asked for. `display_name`, `bio` and `links` are what others see.
+    factor is asked for. `owned_since`: since when whoever reads the address's mails has set all that opens it; None
+    where a stranger may have, before the owner confirmed the address. `display_name`, `bio` and `links` are what others
+    see.
     """
 
     id: UUID
@@ -30,6 +32,7 @@ class User:
     display_name: str = ""
     bio: str = ""
     links: Sequence[str] = ()
+    owned_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Action(StrEnum):
     RECOVERY_CODE_USED = "account.recovery_code_used"
     IDENTITY_LINKED = "account.identity_linked"
     IDENTITIES_UNLINKED = "account.identities_unlinked"
+    CREDENTIALS_DROPPED = "account.credentials_dropped"
     KEY_MADE = "api_key.made"
     KEY_REVOKED = "api_key.revoked"
     WEBHOOK_MADE = "webhook.made"

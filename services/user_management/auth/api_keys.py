@@ -17,6 +17,7 @@ from services.user_management.accounts.repository import UserRepository
 from services.user_management.accounts.user import User
 from services.user_management.audit.entry import Action, Actor, Entry
 from services.user_management.audit.repository import AuditLog
+from services.user_management.auth.repository import SessionRepository
 from services.user_management.auth.revocations import Revocations
 from services.user_management.auth.rules import new_api_key, token_sha256
 from services.user_management.auth.tables import api_keys
@@ -71,9 +72,19 @@ class ApiKeys:
         self._revocations = revocations
 
     async def make(
-        self, user: User, actor: Actor, name: str, scopes: Sequence[str], life: timedelta | None
+        self,
+        user: User,
+        actor: Actor,
+        name: str,
+        scopes: Sequence[str],
+        life: timedelta | None,
+        *,
+        session_id: UUID | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key and its secret, which is shown this once. FORBIDDEN for the scope admin of who is none."""
+        """A new key and its secret, which is shown this once. FORBIDDEN for the scope admin of who is none.
+
+        `session_id`: the session that asks; one that has ended since it was let in makes no key that outlives it.
+        """
         title = name.strip()
         violations = []
         if not 1 <= len(title) <= LONGEST_NAME:
@@ -91,6 +102,8 @@ class ApiKeys:
             owner = await UserRepository(connection).lock(user.id)
             if owner is None or owner.suspended_at is not None or owner.deletion_due_at is not None:
                 raise AppError(ErrorCode.UNAUTHENTICATED, "This account can have no keys any more.")
+            if session_id is not None and await SessionRepository(connection).has_ended(session_id):
+                raise AppError(ErrorCode.UNAUTHENTICATED, "The session has ended. Sign in again.")
             if "admin" in scopes and owner.role != "admin":
                 raise AppError(ErrorCode.FORBIDDEN, "Only an administrator's key can have the scope admin.")
             live = select(func.count()).where(api_keys.c.user_id == user.id, api_keys.c.revoked_at.is_(None))

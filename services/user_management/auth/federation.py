@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,8 +19,11 @@ from services.user_management.audit.repository import AuditLog
 from services.user_management.auth.gate import SignInGate
 from services.user_management.auth.identity_repository import IdentityRepository
 from services.user_management.auth.identity_rules import Identity, Trust, Verdict, judge, shown_name, usernames
+from services.user_management.auth.reclaiming import Reclaimed, factor_counts, may_be_a_strangers, reclaim
 from services.user_management.auth.repository import Device, SessionRepository
+from services.user_management.auth.revocations import Revocations
 from services.user_management.auth.rules import new_browser_secret, token_sha256
+from services.user_management.auth.second_factor import SecondFactors
 from services.user_management.auth.sign_in import BrowserSession, SignInPolicy, send_verification, signed_in
 from services.user_management.database import Database
 from services.user_management.mail.message import security_notice
@@ -27,6 +31,11 @@ from services.user_management.mail.repository import MailRepository
 from services.user_management.quotas.opening import open_account
 
 _PASSWORD_FIRST = "There is an account with this e-mail address. Sign in with its password"  # noqa: S105 — a sentence
+_DROPPED: Final = (
+    "\n\nWhat opened the account before could have been set by somebody who registered your address before you did. So "
+    "its password, second factor, sessions, API keys and other providers do not open it any more, and its webhooks are "
+    "switched off. To have a password, choose a new one by e-mail."
+)
 _REFUSALS: Final[Mapping[Verdict, tuple[ErrorCode, str]]] = MappingProxyType(
     {
         Verdict.NO_ADDRESS: (
@@ -63,13 +72,31 @@ class _Found:
     verdict: Verdict
     account: User | None
 
+    @property
+    def asks_factor(self) -> bool:
+        """Whether the account's second factor is to be shown."""
+        if self.account is None:
+            return False
+        if self.verdict is Verdict.LINK:
+            return factor_counts(self.account)
+        return self.account.totp_confirmed_at is not None
+
 
 class Federation:
     """Every method raises `AppError`."""
 
-    def __init__(self, database: Database, gate: SignInGate, policy: SignInPolicy) -> None:
+    def __init__(
+        self,
+        database: Database,
+        gate: SignInGate,
+        factors: SecondFactors,
+        revocations: Revocations,
+        policy: SignInPolicy,
+    ) -> None:
         self._database = database
         self._gate = gate
+        self._factors = factors
+        self._revocations = revocations
         self._policy = policy
 
     async def open_browser(
@@ -80,12 +107,14 @@ class Federation:
         if found.verdict in _REFUSALS:
             await self._refuse(identity, found, device)
         if found.account is not None:
-            await self._gate.vouched_for(found.account, code, device)
+            await self._gate.vouched_for(found.account, code, device, asks_factor=found.asks_factor)
         secret = new_browser_secret()
+        ended: list[UUID] = []
 
         async def work(connection: AsyncConnection) -> BrowserSession | None:
             await IdentityRepository(connection).lock(identity)
-            user = await self._settled(connection, identity, trust, found, device)
+            user, gone = await self._settled(connection, identity, trust, found, device)
+            ended[:] = gone
             if user.email_verified_at is None and self._policy.email_verification == "required":
                 return None
             await signed_in(connection, user, device, kind="browser", provider=identity.provider)
@@ -94,29 +123,43 @@ class Federation:
             return BrowserSession(session_id, user, lifetime)
 
         session = await self._database.write(work)
+        await self._revocations.publish_all(ended)
         if session is None:
             raise AppError(ErrorCode.FORBIDDEN, "Open the link in the mail that is on its way, then sign in again.")
         return session, secret
 
     async def _settled(
         self, connection: AsyncConnection, identity: Identity, trust: Trust, before: _Found, device: Device
-    ) -> User:
-        """The account, locked; the verdict is asked again, because it may have changed since the door was passed."""
+    ) -> tuple[User, tuple[UUID, ...]]:
+        """The account, locked, and the sessions and keys that ended.
+
+        The verdict is asked again, because it may have changed since the door was passed.
+        """
         identities = IdentityRepository(connection)
         user = await self._gate.still_in(connection, before.account) if before.account is not None else None
         now = await _find(connection, identity, trust)
         if now.verdict is not before.verdict or (now.account is None) != (user is None):
             raise _changed()
         if user is None:
-            return await self._register(connection, identity, trust, device)
-        if now.account is None or now.account.id != user.id:
+            return await self._register(connection, identity, trust, device), ()
+        if now.account is None or now.account.id != user.id or now.asks_factor != before.asks_factor:
             raise _changed()
-        if now.verdict is Verdict.LINK:
-            await identities.add(identity, user.id)
-            await _tell_of_link(connection, identity, user, device)
-        else:
+        if now.verdict is not Verdict.LINK:
             await identities.touch(identity)
-        return user
+            return user, ()
+        gone = await self._reclaimed(connection, user, device, before)
+        await identities.add(identity, user.id)
+        await _tell_of_link(connection, identity, user, device, dropped=gone.anything)
+        return await UserRepository(connection).get(user.id) or user, gone.ended
+
+    async def _reclaimed(self, connection: AsyncConnection, user: User, device: Device, passed: _Found) -> Reclaimed:
+        """End what a stranger may have set; nothing of whoever has just shown the account's second factor."""
+        gone = Reclaimed((), {})
+        if may_be_a_strangers(user) and not passed.asks_factor:
+            actor = Actor(user.id, user.username, device.address)
+            gone = await reclaim(connection, self._factors, user, actor)
+        await UserRepository(connection).set_owned(user.id)
+        return gone
 
     async def _register(self, connection: AsyncConnection, identity: Identity, trust: Trust, device: Device) -> User:
         users = UserRepository(connection)
@@ -127,6 +170,7 @@ class Federation:
         await AuditLog(connection).append(Entry(Action.REGISTER, actor, details={"provider": identity.provider}))
         if trust.email:
             await users.set_email(user.id, user.email)
+            await users.set_owned(user.id)
         elif self._policy.email_verification != "off":
             await send_verification(connection, user, self._policy.public_url)
         return await users.get(user.id) or user
@@ -159,14 +203,16 @@ async def _insert(users: UserRepository, identity: Identity) -> User:
     raise AppError(ErrorCode.CONFLICT, "No username could be found for you. Register, and sign in with a password.")
 
 
-async def _tell_of_link(connection: AsyncConnection, identity: Identity, user: User, device: Device) -> None:
+async def _tell_of_link(
+    connection: AsyncConnection, identity: Identity, user: User, device: Device, *, dropped: bool
+) -> None:
     actor = Actor(user.id, user.username, device.address)
     await AuditLog(connection).append(Entry(Action.IDENTITY_LINKED, actor, details={"provider": identity.provider}))
     await MailRepository(connection).post(
         security_notice(
             user.email,
             f"Your Music Gen AI account can now be opened by signing in with {identity.provider}. "
-            "Choosing a new password by e-mail ends that.",
+            "Choosing a new password by e-mail ends that." + (_DROPPED if dropped else ""),
         )
     )
 

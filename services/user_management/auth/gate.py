@@ -72,13 +72,15 @@ class SignInGate:
             return await self._rehashed(user, stored, credentials.password)
         return user
 
-    async def vouched_for(self, user: User, code: str, device: Device) -> None:
+    async def vouched_for(self, user: User, code: str, device: Device, *, asks_factor: bool) -> None:
         """The rest of the door for somebody whom an identity provider vouches for instead of a password.
+
+        `asks_factor`: the account has a second factor, and it counts.
 
         Raises `AppError`: UNAUTHENTICATED, RATE_LIMITED, FORBIDDEN, SECOND_FACTOR_REQUIRED.
         """
         await self._must_be_welcome(user)
-        if user.totp_confirmed_at is not None:
+        if asks_factor:
             attempt = _code_attempt(user, device)
             await self._throttle.admit(attempt)
             await self._ask_second_factor(attempt, user, code)

@@ -142,6 +142,11 @@ class SessionRepository:
         )
         return (await self._connection.execute(ended)).first() is not None
 
+    async def has_ended(self, session_id: UUID) -> bool:
+        """Whether a session was revoked; what never was a session has not ended."""
+        query = select(sessions.c.id).where(sessions.c.id == session_id, sessions.c.revoked_at.is_not(None))
+        return (await self._connection.execute(query)).first() is not None
+
     async def revoke_all(self, user_id: UUID, *, kept: UUID | None = None) -> list[UUID]:
         """End every live session of the user but the one that is kept; which."""
         ended = (

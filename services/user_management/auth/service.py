@@ -135,7 +135,9 @@ class CredentialServicer(credentials_pb2_grpc.CredentialServiceServicer):
             raise AppError(ErrorCode.UNAUTHENTICATED, "This account does not exist any more.")
         life = timedelta(days=request.expires_in_days) if request.expires_in_days else None
         actor = actor_of(request.device)
-        key, secret = await self._keys.make(user, actor, request.name, list(request.scopes), life)
+        key, secret = await self._keys.make(
+            user, actor, request.name, list(request.scopes), life, session_id=parse_id(require_user().session_id)
+        )
         return credentials_pb2.CreateApiKeyResponse(key=_key_message(key), secret=secret)
 
     async def ListApiKeys(

@@ -38,6 +38,7 @@ from services.user_management.database import Database, open_engine
 from services.user_management.exports.exports import Exporter
 from services.user_management.notifications.digest import send_digests
 from services.user_management.webhooks.deliveries import Deliveries
+from services.user_management.webhooks.names import Names
 from services.user_management.webhooks.sender import WebhookSender
 
 SERVICE = "user_management.background"
@@ -53,6 +54,8 @@ _tracer = trace.get_tracer(__name__)
 
 def register_tasks(app: Celery, settings: UserManagementSettings) -> None:
     """Add the tasks to an application."""
+    # Outlives the tasks, as look-ups do that nobody waits for any more.
+    names = Names()
 
     @app.task(name="background.delete_objects", bind=True, time_limit=_LONGEST_TASK_SECONDS)  # type: ignore[untyped-decorator]
     def _delete_objects(self: Task, prefixes: list[str]) -> None:
@@ -73,7 +76,7 @@ def register_tasks(app: Celery, settings: UserManagementSettings) -> None:
     @app.task(name=DELIVER, bind=True, time_limit=_LONGEST_TASK_SECONDS)  # type: ignore[untyped-decorator]
     def _deliver_webhooks(self: Task) -> None:
         with _traced(self):
-            asyncio.run(_run_deliveries(settings))
+            asyncio.run(_run_deliveries(settings, names))
 
     @app.task(name=EXPORT, bind=True, time_limit=_LONGEST_EXPORT_SECONDS)  # type: ignore[untyped-decorator]
     def _make_exports(self: Task) -> None:
@@ -106,11 +109,11 @@ async def _run_exports(settings: UserManagementSettings) -> None:
         _log.info("exports_made", exports=made)
 
 
-async def _run_deliveries(settings: UserManagementSettings) -> None:
+async def _run_deliveries(settings: UserManagementSettings, names: Names) -> None:
     database = Database(open_engine(settings.database_url, connections=4))
     private = settings.webhook_private_networks
     sealer = Sealer(Secrets(settings.secrets_dir).service_token_key())
-    deliveries = Deliveries(database, sealer, WebhookSender(private=private), private=private)
+    deliveries = Deliveries(database, sealer, WebhookSender(private=private, resolver=names.resolve), private=private)
     try:
         tally = await deliveries.run()
     except AppError as error:

@@ -1,4 +1,4 @@
-"""Which network addresses strangers may have the server call, and what a name stands for.
+"""Which network addresses strangers may have the server call.
 
 Whoever may name an address could otherwise read what only the server reaches: its own loopback, its neighbours, a
 cloud's metadata service (OWASP: server-side request forgery).
@@ -6,10 +6,7 @@ cloud's metadata service (OWASP: server-side request forgery).
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
-import socket
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 # Beside what Python calls not global: translations that could lead back inside, and what its tables leave open.
@@ -52,8 +49,6 @@ _REFUSED: Final = tuple(
     )
 )
 
-Resolver = Callable[[str, int], Awaitable[list[str]]]
-
 
 def is_public(address: str) -> bool:
     """Whether an address belongs to the public internet (IANA's special-purpose registries say what does not)."""
@@ -64,10 +59,3 @@ def is_public(address: str) -> bool:
     if any(parsed in network for network in _REFUSED if network.version == parsed.version):
         return False
     return parsed.is_global and not parsed.is_multicast
-
-
-async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, in the system's order. Raises `OSError` when it has none."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,6 +32,8 @@ from services.user_management.webhooks.sender import Reply, WebhookSender
 from services.user_management.webhooks.webhook import Claimed
 
 AT_ONCE: Final = 32
+# Of one owner, whatever waits for how many webhooks of theirs.
+AT_ONCE_OF_OWNER: Final = 4
 # New messages are begun for so long; then the worker has other things to do, too.
 BEGIN_SECONDS: Final = 5.0
 # Well beyond an attempt's own limit of time: nobody else may take a message that is on its way.
@@ -73,27 +77,32 @@ class Deliveries:
     async def run(self, begin_seconds: float = BEGIN_SECONDS) -> Tally:
         """Send what is due; new messages are begun for `begin_seconds`. Raises `AppError` when the database is away."""
         tally = Tally()
-        stop_at = time.monotonic() + begin_seconds
-        running: set[asyncio.Task[None]] = set()
+        stop_at = _now() + begin_seconds
+        running: dict[asyncio.Task[None], UUID] = {}
         try:
             while True:
                 free = AT_ONCE - len(running)
-                claimed = await self._claim(free) if free and time.monotonic() < stop_at else []
-                running |= {asyncio.create_task(self._deliver(message, tally)) for message in claimed}
+                claimed = await self._claim(free, Counter(running.values())) if free and _now() < stop_at else []
+                for message in claimed:
+                    running[asyncio.create_task(self._deliver(message, tally))] = message.owner_id
                 if not running:
                     return tally
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
+                    del running[task]
                     task.result()
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _claim(self, limit: int) -> list[Claimed]:
-        return await self._database.write(
-            lambda connection: WebhookRepository(connection).claim_due(limit, self._lease)
-        )
+    async def _claim(self, limit: int, under_way: Mapping[UUID, int]) -> list[Claimed]:
+        async def work(connection: AsyncConnection) -> list[Claimed]:
+            return await WebhookRepository(connection).claim_due(
+                limit, self._lease, of_owner=AT_ONCE_OF_OWNER, under_way=under_way
+            )
+
+        return await self._database.write(work)
 
     async def _deliver(self, message: Claimed, tally: Tally) -> None:
         reply = await self._send(message)
@@ -136,4 +145,8 @@ class Deliveries:
             "X-MusicGen-Delivery": str(message.id),
             SIGNATURE_HEADER: signature(secret, int(self._clock()), body),
         }
-        return await self._sender.post(target, headers, body)
+        return await self._sender.post(target, headers, body, owner=str(message.owner_id))
+
+
+def _now() -> float:
+    return time.monotonic()

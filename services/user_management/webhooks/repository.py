@@ -9,17 +9,19 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Interval, any_, case, delete, func, insert, literal, select, text, update
+from sqlalchemy import ARRAY, Integer, Interval, any_, case, delete, func, insert, literal, select, text, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.accounts.tables import users
+from services.user_management.metadata import ID
 from services.user_management.webhooks.rules import DEAD_IN_A_ROW, MOST_PENDING, MOST_TESTS_WAITING
 from services.user_management.webhooks.tables import webhook_deliveries, webhooks
 from services.user_management.webhooks.webhook import Claimed, Delivery, Webhook
 
-# Two of each webhook at most, and drawn among them: nobody's slow receiver keeps the others waiting. The recursion hops
+# Two of each webhook at most, and a few of each owner, with those that are under way: nobody's slow receivers keep the
+# others waiting. Owners take turns, whoever has the least under way first, by lot among equals. The recursion hops
 # from webhook to webhook along the index of what is due.
 _CLAIM: Final = text(
     """
@@ -33,19 +35,23 @@ _CLAIM: Final = text(
         FROM waiting WHERE waiting.webhook_id IS NOT NULL
     ),
     due AS (
-        SELECT first.id
+        SELECT first.id, coalesce(busy.number, 0) + row_number() OVER (
+            PARTITION BY webhooks.owner_id ORDER BY random()
+        ) AS turn
         FROM waiting
         JOIN webhooks ON webhooks.id = waiting.webhook_id AND webhooks.active
+        LEFT JOIN unnest(:owners, :numbers) AS busy (owner_id, number) ON busy.owner_id = webhooks.owner_id
         CROSS JOIN LATERAL (
             SELECT id FROM webhook_deliveries
             WHERE webhook_id = waiting.webhook_id AND status = 'pending' AND due_at <= now()
             ORDER BY due_at LIMIT :each
         ) AS first
-        ORDER BY random() LIMIT :limit
+        WHERE coalesce(busy.number, 0) < :of_owner
     ),
+    drawn AS (SELECT id FROM due WHERE turn <= :of_owner ORDER BY turn, random() LIMIT :limit),
     locked AS (
         SELECT id FROM webhook_deliveries
-        WHERE id IN (SELECT id FROM due) AND status = 'pending' AND due_at <= now()
+        WHERE id IN (SELECT id FROM drawn) AND status = 'pending' AND due_at <= now()
         FOR UPDATE SKIP LOCKED
     )
     UPDATE webhook_deliveries AS taken SET attempts = taken.attempts + 1, due_at = now() + :lease
@@ -54,7 +60,7 @@ _CLAIM: Final = text(
     RETURNING taken.id, taken.webhook_id, taken.owner_id, coalesce(nullif(taken.url, ''), webhooks.url) AS url,
         taken.event, taken.body, webhooks.secret_sealed, taken.attempts
     """
-).bindparams(bind("lease", type_=Interval))
+).bindparams(bind("lease", type_=Interval), bind("owners", type_=ARRAY(ID)), bind("numbers", type_=ARRAY(Integer)))
 
 _WEBHOOK: Final = (
     webhooks.c.id,
@@ -174,6 +180,13 @@ class WebhookRepository:
         gone = delete(webhooks).where(webhooks.c.id == webhook_id, webhooks.c.owner_id == owner_id, ~webhooks.c.one_off)
         return (await self._connection.execute(gone)).rowcount == 1
 
+    async def silence(self, owner_id: UUID, reason: str) -> int:
+        """Switch all of an owner's webhooks off, and forget the secret of addresses that requests name; how many."""
+        owned = webhooks.c.owner_id == owner_id
+        await self._connection.execute(delete(webhooks).where(owned, webhooks.c.one_off))
+        off = update(webhooks).where(owned, webhooks.c.active).values(active=False, disabled_reason=reason)
+        return (await self._connection.execute(off)).rowcount
+
     async def waiting(self, webhook_id: UUID) -> int:
         """How many messages wait for a webhook, counted up to `MOST_TESTS_WAITING`."""
         first = (
@@ -222,9 +235,22 @@ class WebhookRepository:
         ]
         await self._connection.execute(insert(webhook_deliveries), rows)
 
-    async def claim_due(self, limit: int, lease: timedelta) -> list[Claimed]:
-        """Messages that are due; nobody else takes them within `lease`."""
-        rows = await self._connection.execute(_CLAIM, {"limit": limit, "each": _AT_ONCE_OF_ONE, "lease": lease})
+    async def claim_due(
+        self, limit: int, lease: timedelta, *, of_owner: int, under_way: Mapping[UUID, int]
+    ) -> list[Claimed]:
+        """Messages that are due; nobody else takes them within `lease`.
+
+        At most `of_owner` of one owner, with those that the caller has `under_way` for them.
+        """
+        values = {
+            "limit": limit,
+            "each": _AT_ONCE_OF_ONE,
+            "lease": lease,
+            "of_owner": of_owner,
+            "owners": list(under_way),
+            "numbers": list(under_way.values()),
+        }
+        rows = await self._connection.execute(_CLAIM, values)
         return [Claimed(*row) for row in rows]
 
     async def succeeded(self, claimed: Claimed, status: int) -> bool:

@@ -14,9 +14,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.user_management.webhooks.addresses import Resolver, is_public, resolve
+from services.user_management.webhooks.addresses import is_public
+from services.user_management.webhooks.names import SlowNameError
 from services.user_management.webhooks.rules import Target
 
+# Host, port, and whose message it is.
+Resolver = Callable[[str, int, str], Awaitable[list[str]]]
 Connect = Callable[..., Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 SEND_SECONDS: Final = 10.0
@@ -46,8 +49,8 @@ class WebhookSender:
         self,
         *,
         private: bool,
+        resolver: Resolver,
         seconds: float = SEND_SECONDS,
-        resolver: Resolver = resolve,
         connect: Connect = asyncio.open_connection,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -57,11 +60,11 @@ class WebhookSender:
         self._connect = connect
         self._tls = tls or ssl.create_default_context()
 
-    async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Send `body`. Never raises for what happens on the way: the reply says it in a sentence for its owner."""
+    async def post(self, target: Target, headers: Mapping[str, str], body: bytes, owner: str = "") -> Reply:
+        """Send `body`. Never raises for what happens on the way: the reply says it in a sentence for the `owner`."""
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._post(target, headers, body)
+                return await self._post(target, headers, body, owner)
         except TimeoutError:
             return Reply(error=f"There was no answer within {self._seconds:g} s.")
         except ssl.SSLCertVerificationError as error:
@@ -73,9 +76,11 @@ class WebhookSender:
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return Reply(error="The server did not answer with HTTP.")
 
-    async def _post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Reply:
+    async def _post(self, target: Target, headers: Mapping[str, str], body: bytes, owner: str) -> Reply:
         try:
-            addresses = await self._resolve(target.host, target.port)
+            addresses = await self._resolve(target.host, target.port, owner)
+        except SlowNameError as error:
+            return Reply(error=str(error))
         except (OSError, UnicodeError):
             addresses = []
         if not addresses:

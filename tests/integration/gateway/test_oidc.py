@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -181,6 +182,93 @@ async def test_nobody_takes_an_account_over_by_its_address(
     assert await sql.fetchval("SELECT count(*) FROM identities") == 1
     refused = [details for outcome, details in await audit(sql, "account.sign_in") if outcome == "refused"]
     assert len(refused) == len(attacks) + 1
+
+
+async def test_whoever_registered_an_address_before_its_owner_keeps_nothing_of_it(
+    door: Door, sql: asyncpg.Connection
+) -> None:
+    address = "ada@example.org"
+    taken = {"username": "stranger", "email": address, "password": PASSPHRASE}
+    async with door.accounts.client() as stranger, door.browser() as http:
+        opened = (await stranger.post("/api/v1/auth/register", json=taken)).json()
+        stranger.headers["authorization"] = f"Bearer {opened['access_token']}"
+        made = await stranger.post("/api/v1/api-keys", json={"name": "k", "scopes": ["read"]})
+        hook = {"url": "https://example.net/hook", "events": ["job.succeeded"]}
+        assert (await stranger.post("/api/v1/webhooks", json=hook)).status_code == 201
+        enrolment = (await stranger.post("/api/v1/auth/totp/enroll", json={"password": PASSPHRASE})).json()
+        code = {"code": pyotp.TOTP(enrolment["secret"]).now()}
+        assert (await stranger.post("/api/v1/auth/totp/confirm", json=code)).status_code == 200
+        # The owner believes the mail, and confirms their address.
+        await sql.execute("UPDATE users SET email_verified_at = now() WHERE username = 'stranger'")
+        # To have another mail open the account later.
+        change = {"email": "evil@example.net", "password": PASSPHRASE}
+        assert (await stranger.post("/api/v1/auth/email/change", json=change)).status_code == 202
+
+        answer = await door.sign_in(http)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert (await me(http))["id"] == opened["user"]["id"]
+
+        key = {"authorization": f"Bearer {made.json()['secret']}"}
+        refresh = {"refresh_token": opened["refresh_token"]}
+        password = {"identifier": address, "password": PASSPHRASE}
+        refused = {
+            "session": await stranger.get("/api/v1/users/me"),
+            "refresh token": await stranger.post("/api/v1/auth/refresh", json=refresh),
+            "password": await stranger.post("/api/v1/auth/login", json=password),
+            "key": await stranger.get("/api/v1/users/me", headers=key),
+        }
+        statuses = {what: answer.status_code for what, answer in refused.items()}
+        assert statuses == {"session": 401, "refresh token": 401, "password": 401, "key": 401}
+        assert await sql.fetchval("SELECT count(*) FROM mail_tokens") == 0
+        webhooks = (await http.get("/api/v1/webhooks")).json()["items"]
+        assert [(webhook["active"], bool(webhook["disabled_reason"])) for webhook in webhooks] == [(False, True)]
+        assert not (await me(http))["second_factor"]
+        told = [mail for mail in await door.accounts.mails_to(address, 2) if "Loopback" in mail]
+        assert ["password, second factor, sessions, API keys" in " ".join(mail.split()) for mail in told] == [True]
+        [(outcome, details)] = await audit(sql, "account.credentials_dropped")
+        assert (outcome, json.loads(details)) == (
+            "ok",
+            {"password": 1, "second_factor": 1, "sessions": 1, "api_keys": 1, "identities": 0, "webhooks": 1},
+        )
+
+
+async def test_an_address_that_somebody_moved_their_account_to_is_taken_back(
+    door: Door, sql: asyncpg.Connection
+) -> None:
+    """The stranger's account had a proven address of its own, which proves nothing about the next one."""
+    await verified_account(door, sql, "mover", "mover@example.net")
+    await sql.execute("UPDATE users SET owned_since = now() WHERE username = 'mover'")
+    async with door.accounts.client() as stranger, door.browser() as http:
+        body = {"identifier": "mover", "password": PASSPHRASE}
+        opened = (await stranger.post("/api/v1/auth/login", json=body)).json()
+        stranger.headers["authorization"] = f"Bearer {opened['access_token']}"
+        change = {"email": "ada@example.org", "password": PASSPHRASE}
+        assert (await stranger.post("/api/v1/auth/email/change", json=change)).status_code == 202
+        token = await door.accounts.token_to("ada@example.org")
+        assert (await http.post("/api/v1/auth/email/verify", json={"token": token})).status_code == 204
+        assert (await door.sign_in(http)).status_code == 303
+        assert (await stranger.get("/api/v1/users/me")).status_code == 401
+        assert (await stranger.post("/api/v1/auth/login", json=body)).status_code == 401
+
+
+async def test_who_shows_the_second_factor_of_the_account_keeps_its_password_and_sessions(
+    door: Door, sql: asyncpg.Connection
+) -> None:
+    await verified_account(door, sql, "ada", "ada@example.org")
+    body = {"identifier": "ada", "password": PASSPHRASE}
+    async with door.accounts.client() as mine, door.browser() as http:
+        token = (await mine.post("/api/v1/auth/login", json=body)).json()["access_token"]
+        mine.headers["authorization"] = f"Bearer {token}"
+        enrolment = (await mine.post("/api/v1/auth/totp/enroll", json={"password": PASSPHRASE})).json()
+        code = {"code": pyotp.TOTP(enrolment["secret"]).now()}
+        recovery = (await mine.post("/api/v1/auth/totp/confirm", json=code)).json()["recovery_codes"]
+        assert (await door.sign_in(http, **BROWSER)).status_code == 303
+        assert await sql.fetchval("SELECT password_hash IS NOT NULL FROM users WHERE username = 'ada'")
+        shown = await http.post("/api/v1/auth/oidc/second-factor", json={"totp": recovery[0]})
+        assert shown.status_code == 204
+        assert (await me(mine))["second_factor"]
+        assert (await mine.post("/api/v1/auth/login", json={**body, "totp": recovery[1]})).status_code == 200
+    assert not await audit(sql, "account.credentials_dropped")
 
 
 async def test_a_provider_that_is_not_trusted_links_nothing(
@@ -441,6 +529,12 @@ async def test_a_password_by_mail_ends_what_the_provider_could_open(door: Door, 
         assert (await http.get("/api/v1/users/me")).status_code == 401
     assert await sql.fetchval("SELECT count(*) FROM identities") == 0
     assert [outcome for outcome, _ in await audit(sql, "account.identities_unlinked")] == ["ok"]
+    # Whoever chose it reads the address's mails: the provider leaves it alone.
+    async with door.browser() as http:
+        assert (await door.sign_in(http)).status_code == 303
+        own = {"identifier": "ada@example.org", "password": "staple zebra lantern"}
+        assert (await http.post("/api/v1/auth/login", json=own)).status_code == 200
+    assert not await audit(sql, "account.credentials_dropped")
 
 
 async def test_where_addresses_have_to_be_confirmed_an_untrusted_one_waits(

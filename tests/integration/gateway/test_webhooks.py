@@ -4,9 +4,13 @@ import asyncio
 import datetime
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
+import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +21,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from musicgen_client import verify_webhook
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from protos.users.v1 import jobs_pb2
 from services.shared.errors import AppError
@@ -26,10 +31,12 @@ from services.shared.storage import ObjectStore
 from services.user_management.auth.sealing import Sealer
 from services.user_management.background.cleanup import sweep
 from services.user_management.database import Database, open_engine
-from services.user_management.webhooks.deliveries import Deliveries, Tally
-from services.user_management.webhooks.repository import _CLAIM
+from services.user_management.webhooks.deliveries import AT_ONCE_OF_OWNER, Deliveries, Tally
+from services.user_management.webhooks.names import Names
+from services.user_management.webhooks.repository import _CLAIM, WebhookRepository
 from services.user_management.webhooks.rules import DEAD_IN_A_ROW, MOST_PENDING, MOST_TESTS_WAITING, MOST_WEBHOOKS
 from services.user_management.webhooks.sender import WebhookSender
+from services.user_management.webhooks.webhook import Claimed
 from tests.support.account_server import AccountServer
 from tests.support.user_management import Person, eventually
 from tests.support.webhook_receiver import Receiver, receiving
@@ -60,7 +67,8 @@ async def database(accounts: AccountServer) -> AsyncIterator[Database]:
 
 async def deliver(accounts: AccountServer, database: Database, *, private: bool = True, **options: Any) -> Tally:
     sealer = Sealer(Secrets(accounts.users.secrets_dir).service_token_key())
-    sender = WebhookSender(private=private, seconds=options.pop("seconds", 5.0))
+    resolver = options.pop("resolver", None) or Names().resolve
+    sender = WebhookSender(private=private, resolver=resolver, seconds=options.pop("seconds", 5.0))
     return await Deliveries(database, sealer, sender, private=private, **options).run()
 
 
@@ -308,6 +316,76 @@ async def test_a_slow_receiver_does_not_hold_up_the_others(
         await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_an_owner_with_many_slow_webhooks_has_a_few_under_way_and_others_go_first(
+    accounts: AccountServer, database: Database, receiver: Receiver
+) -> None:
+    _, many = await person(accounts)
+    _, one = await person(accounts)
+    async with many, one, receiving() as tarpit:
+        tarpit.answer = None
+        hooks = [(await make(many, tarpit.url))["webhook"]["id"] for _ in range(MOST_WEBHOOKS)]
+        await asyncio.gather(*(many.post(f"/api/v1/webhooks/{hook}/test") for hook in hooks * 3))
+        own = (await make(one, receiver.url))["webhook"]["id"]
+        for _ in range(3):
+            await one.post(f"/api/v1/webhooks/{own}/test")
+        running = asyncio.create_task(deliver(accounts, database, seconds=60.0))
+
+        async def arrived() -> bool:
+            return len(receiver.got) == 3
+
+        await eventually(arrived, within=30, what="the other owner's messages")
+        assert tarpit.connections == AT_ONCE_OF_OWNER
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_owners_take_turns_whoever_has_the_least_under_way_first(
+    accounts: AccountServer, database: Database, receiver: Receiver
+) -> None:
+    people = [await person(accounts) for _ in range(3)]
+    for _, http in people:
+        async with http:
+            hooks = [(await make(http, receiver.url))["webhook"]["id"] for _ in range(3)]
+            for hook in hooks * 2:
+                await http.post(f"/api/v1/webhooks/{hook}/test")
+
+    async def claim(limit: int, under_way: dict[uuid.UUID, int]) -> Counter[uuid.UUID]:
+        async def work(connection: AsyncConnection) -> list[Claimed]:
+            webhooks = WebhookRepository(connection)
+            return await webhooks.claim_due(limit, timedelta(minutes=1), of_owner=4, under_way=under_way)
+
+        return Counter(message.owner_id for message in await database.write(work))
+
+    ann, bea, cem = (uuid.UUID(found.id) for found, _ in people)
+    assert await claim(3, {}) == {ann: 1, bea: 1, cem: 1}
+    assert await claim(3, {ann: 3, bea: 1}) == {bea: 1, cem: 2}
+    assert await claim(32, {ann: 4, bea: 3, cem: 3}) == {bea: 1, cem: 1}
+
+
+async def test_a_name_that_is_not_found_in_time_is_tried_again_and_says_why(
+    accounts: AccountServer, database: Database, receiver: Receiver
+) -> None:
+    release = threading.Event()
+
+    def look_up(host: str, port: int) -> list[str]:
+        if host == "slow.example":
+            release.wait(60)
+        return ["127.0.0.1"]
+
+    names = Names(seconds=0.2, look_up=look_up)
+    _, slow = await person(accounts)
+    _, quick = await person(accounts)
+    async with slow, quick:
+        lost = (await make(slow, f"http://slow.example:{receiver.port}/hook"))["webhook"]["id"]
+        await slow.post(f"/api/v1/webhooks/{lost}/test")
+        await quick.post(f"/api/v1/webhooks/{(await make(quick, receiver.url))['webhook']['id']}/test")
+        tally = await deliver(accounts, database, resolver=names.resolve)
+        release.set()
+        assert (tally.sent, tally.arrived) == (2, 1)
+        [item] = (await slow.get(f"/api/v1/webhooks/{lost}/deliveries")).json()["items"]
+        assert (item["status"], item["error"]) == ("pending", "The host's name was not found within 0.2 s.")
+
+
 async def test_what_is_somebody_elses_is_not_there(accounts: AccountServer, receiver: Receiver) -> None:
     ann, hers = await person(accounts)
     _, his = await person(accounts)
@@ -392,7 +470,11 @@ async def test_the_claim_reads_by_index(sql: asyncpg.Connection, accounts: Accou
         ann.id,
     )
     await sql.execute("ANALYZE webhook_deliveries")
-    statement = str(_CLAIM).replace(":each", "2").replace(":limit", "32").replace(":lease", "interval '1 minute'")
+    values = {"each": "2", "limit": "32", "lease": "interval '1 minute'", "of_owner": "4"}
+    values |= {"owners": "'{}'::uuid[]", "numbers": "'{}'::integer[]"}
+    statement = str(_CLAIM)
+    for name, value in values.items():
+        statement = re.sub(rf":{name}\b", value, statement)
     plan = "\n".join(row[0] for row in await sql.fetch(f"EXPLAIN {statement}"))
     assert "webhook_deliveries_due_idx" in plan
     assert "Seq Scan on webhook_deliveries" not in plan

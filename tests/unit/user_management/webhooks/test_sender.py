@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from services.user_management.webhooks.names import Names
 from services.user_management.webhooks.rules import Target
 from services.user_management.webhooks.sender import Reply, WebhookSender
 from tests.support.webhook_receiver import Receiver, receiving
@@ -24,7 +25,7 @@ def names(*answers: list[str]) -> Any:
     """A resolver that answers one list after the other, and keeps what it was asked."""
     left = list(answers)
 
-    async def resolver(host: str, port: int) -> list[str]:
+    async def resolver(host: str, port: int, owner: str) -> list[str]:
         resolver.asked.append((host, port))  # type: ignore[attr-defined]
         return left.pop(0)
 
@@ -62,7 +63,7 @@ async def test_a_name_of_a_private_address_is_not_called(addresses: list[str]) -
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "0177.0.0.1", "localhost", "127.1"])
 async def test_spellings_of_loopback_are_not_called(host: str) -> None:
     async with receiving() as receiver:
-        sender = WebhookSender(private=False)
+        sender = WebhookSender(private=False, resolver=Names().resolve)
         reply = await sender.post(Target("http", host, receiver.port, "/"), HEADERS, b"{}")
     assert not reply.arrived
     assert receiver.connections == 0
@@ -136,7 +137,7 @@ async def test_a_server_that_never_answers_costs_its_time_and_no_more() -> None:
 
 
 async def test_a_resolver_that_never_answers_costs_its_time_and_no_more() -> None:
-    async def never(host: str, port: int) -> list[str]:
+    async def never(host: str, port: int, owner: str) -> list[str]:
         await asyncio.Event().wait()
         return []
 
@@ -146,7 +147,7 @@ async def test_a_resolver_that_never_answers_costs_its_time_and_no_more() -> Non
 
 
 async def test_names_that_lead_nowhere_and_ports_that_are_closed_are_told() -> None:
-    async def unknown(host: str, port: int) -> list[str]:
+    async def unknown(host: str, port: int, owner: str) -> list[str]:
         raise OSError
 
     async with receiving() as receiver:
