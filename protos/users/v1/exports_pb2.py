@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/users/v1/exports.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x02\n\x06\x45xport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\r\n\x05\x66iles\x18\x03 \x01(\x05\x12\x12\n\nfiles_done\x18\x04 \x01(\x05\x12\x12\n\nobject_key\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\r\n\x05\x65rror\x18\x08 \x01(\t\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12StartExportRequest\"@\n\x13StartExportResponse\x12)\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x19.musicgen.users.v1.Export\"\x12\n\x10GetExportRequest\">\n\x11GetExportResponse\x12)\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x19.musicgen.users.v1.Export2\xc5\x01\n\rExportService\x12\\\n\x0bStartExport\x12%.musicgen.users.v1.StartExportRequest\x1a&.musicgen.users.v1.StartExportResponse\x12V\n\tGetExport\x12#.musicgen.users.v1.GetExportRequest\x1a$.musicgen.users.v1.GetExportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/users/v1/exports.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x02\n\x06\x45xport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\r\n\x05\x66iles\x18\x03 \x01(\x05\x12\x12\n\nfiles_done\x18\x04 \x01(\x05\x12\x12\n\nobject_key\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\r\n\x05\x65rror\x18\x08 \x01(\t\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07next_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12StartExportRequest\"@\n\x13StartExportResponse\x12)\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x19.musicgen.users.v1.Export\"\x12\n\x10GetExportRequest\">\n\x11GetExportResponse\x12)\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x19.musicgen.users.v1.Export2\xc5\x01\n\rExportService\x12\\\n\x0bStartExport\x12%.musicgen.users.v1.StartExportRequest\x1a&.musicgen.users.v1.StartExportResponse\x12V\n\tGetExport\x12#.musicgen.users.v1.GetExportRequest\x1a$.musicgen.users.v1.GetExportResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,15 +33,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.users.v1.exports_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPORT']._serialized_start=86
-  _globals['_EXPORT']._serialized_end=373
-  _globals['_STARTEXPORTREQUEST']._serialized_start=375
-  _globals['_STARTEXPORTREQUEST']._serialized_end=395
-  _globals['_STARTEXPORTRESPONSE']._serialized_start=397
-  _globals['_STARTEXPORTRESPONSE']._serialized_end=461
-  _globals['_GETEXPORTREQUEST']._serialized_start=463
-  _globals['_GETEXPORTREQUEST']._serialized_end=481
-  _globals['_GETEXPORTRESPONSE']._serialized_start=483
-  _globals['_GETEXPORTRESPONSE']._serialized_end=545
-  _globals['_EXPORTSERVICE']._serialized_start=548
-  _globals['_EXPORTSERVICE']._serialized_end=745
+  _globals['_EXPORT']._serialized_end=418
+  _globals['_STARTEXPORTREQUEST']._serialized_start=420
+  _globals['_STARTEXPORTREQUEST']._serialized_end=440
+  _globals['_STARTEXPORTRESPONSE']._serialized_start=442
+  _globals['_STARTEXPORTRESPONSE']._serialized_end=506
+  _globals['_GETEXPORTREQUEST']._serialized_start=508
+  _globals['_GETEXPORTREQUEST']._serialized_end=526
+  _globals['_GETEXPORTRESPONSE']._serialized_start=528
+  _globals['_GETEXPORTRESPONSE']._serialized_end=590
+  _globals['_EXPORTSERVICE']._serialized_start=593
+  _globals['_EXPORTSERVICE']._serialized_end=790
 # @@protoc_insertion_point(module_scope)

@@ -34,6 +34,7 @@ class Export(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     FINISHED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    NEXT_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     status: _builtins.str
@@ -59,6 +60,10 @@ class Export(_message.Message):
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """When the archive is deleted; unset until it is ready."""
 
+    @_builtins.property
+    def next_at(self) -> _timestamp_pb2.Timestamp:
+        """When another one can be asked for; unset while this one is on its way."""
+
     def __init__(
         self,
         *,
@@ -73,10 +78,11 @@ class Export(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         finished_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        next_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "finished_at", b"finished_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "finished_at", b"finished_at", "next_at", b"next_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "error", b"error", "expires_at", b"expires_at", "files", b"files", "files_done", b"files_done", "finished_at", b"finished_at", "id", b"id", "object_key", b"object_key", "sha256", b"sha256", "size_bytes", b"size_bytes", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "error", b"error", "expires_at", b"expires_at", "files", b"files", "files_done", b"files_done", "finished_at", b"finished_at", "id", b"id", "next_at", b"next_at", "object_key", b"object_key", "sha256", b"sha256", "size_bytes", b"size_bytes", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -58,9 +58,10 @@ async def get_usage(caller: Caller, gateway: Gateway) -> Usage:
 
 @router.post("/me/export", status_code=202, dependencies=[Depends(Admission("write", scope="account"))])
 async def start_export(caller: Caller, gateway: Gateway) -> Export:
-    """Have an archive made of everything that is yours: profile, tracks, jobs, sessions as JSON, and all audio.
+    """Have an archive made of everything that is yours: profile, tracks, playlists, comments, jobs as JSON, all audio.
 
-    One is made at a time: the answer is the one that is on its way, or that is less than an hour old, if there is one.
+    An account has one archive, which does not count to its storage and is deleted after 7 days. The answer is the one
+    that is on its way or is not old enough yet (`next_at`), if there is one.
     """
     return Export.from_message(await gateway.exports.start(caller), gateway.links.of(caller))
 

@@ -82,6 +82,13 @@ class Export(BaseModel):
     created_at: datetime
     finished_at: datetime | None
     expires_at: Annotated[datetime | None, Field(description="When it is deleted: 7 days after it was made.")]
+    next_at: Annotated[
+        datetime | None,
+        Field(
+            description="When another one can be asked for: a day after this one was made, an hour after it failed. "
+            "Null while it is on its way."
+        ),
+    ]
     link: Annotated[
         str | None,
         Field(
@@ -104,6 +111,7 @@ class Export(BaseModel):
             created_at=to_datetime(message.created_at),
             finished_at=optional_datetime(message, "finished_at"),
             expires_at=optional_datetime(message, "expires_at"),
+            next_at=optional_datetime(message, "next_at"),
             link=links.link(EXPORT_FILE) if ready else None,
         )
 

@@ -24,9 +24,12 @@ from services.user_management.database import Database
 from services.user_management.exports.archive import ArchiveFile
 from services.user_management.jobs.tables import jobs
 from services.user_management.library.tables import stems, tracks
+from services.user_management.moderation.tables import reports
 from services.user_management.notifications.tables import notification_preferences, notifications
-from services.user_management.playlists.tables import playlist_tracks, playlists
+from services.user_management.playlists.tables import playlist_members, playlist_tracks, playlists
+from services.user_management.projects.tables import projects
 from services.user_management.quotas.tables import quota_accounts, quota_entries
+from services.user_management.sharing.tables import share_links
 from services.user_management.social.tables import blocks, comments, follows, likes, mutes
 from services.user_management.webhooks.tables import webhooks
 
@@ -36,12 +39,16 @@ _LONGEST_TITLE: Final = 60
 
 _README = """This archive holds everything of your account at Music Gen AI.
 
-*.json        your profile, tracks, playlists, likes, comments, whom you follow, block and mute, what you were told,
-              jobs, sessions, keys, webhooks, quota and audit log
+*.json        your profile, tracks, projects, share links, playlists with their tracks and members, which playlists of
+              others you belong to and what you added there, likes, comments, whom you follow, block and mute, what you
+              reported and what became of it, what you were told, jobs, sessions, keys, webhooks, quota and audit log
 audio/        the lossless master of each track, its stems, and its MIDI file
 missing.json  files that storage did not have any more; empty as a rule
 
-Passwords, secrets and second factors are not in here: nobody can read them.
+Passwords, secrets and second factors are not in here: nobody can read them. Nor is who reported you.
+
+An account has one archive, which does not count to its storage: it is deleted after 7 days, and the next one, which can
+be asked for a day later, replaces it.
 """
 
 
@@ -91,12 +98,49 @@ SECTIONS: Final = (
             }
         ),
     ),
+    Section("projects", projects, lambda owner: projects.c.owner_id == owner),
+    Section(
+        "share_links",
+        share_links,
+        lambda owner: share_links.c.track_id.in_(select(tracks.c.id).where(tracks.c.owner_id == owner)),
+        hidden=frozenset({"token_sha256", "password_hash"}),
+    ),
     Section("playlists", playlists, lambda owner: playlists.c.owner_id == owner),
     Section(
         "playlist_tracks",
         playlist_tracks,
         lambda owner: playlist_tracks.c.playlist_id.in_(select(playlists.c.id).where(playlists.c.owner_id == owner)),
         order=("playlist_id", "track_id"),
+    ),
+    Section(
+        "playlist_members",
+        playlist_members,
+        lambda owner: playlist_members.c.playlist_id.in_(select(playlists.c.id).where(playlists.c.owner_id == owner)),
+        order=("playlist_id", "user_id"),
+    ),
+    # In playlists of others: that somebody belongs to them and what they brought is theirs, all the rest is not.
+    Section(
+        "playlist_memberships",
+        playlist_members,
+        lambda owner: playlist_members.c.user_id == owner,
+        order=("playlist_id",),
+    ),
+    Section(
+        "playlist_tracks_added",
+        playlist_tracks,
+        lambda owner: and_(
+            playlist_tracks.c.added_by == owner,
+            playlist_tracks.c.playlist_id.not_in(select(playlists.c.id).where(playlists.c.owner_id == owner)),
+        ),
+        order=("playlist_id", "track_id"),
+        hidden=frozenset({"rank"}),
+    ),
+    Section(
+        "reports_made",
+        reports,
+        lambda owner: reports.c.reporter_id == owner,
+        # What moderators did about somebody else, what they say of it, and who they are.
+        hidden=frozenset({"decision", "note", "decided_by"}),
     ),
     Section("likes", likes, lambda owner: likes.c.person_id == owner, order=("track_id",)),
     Section("comments", comments, lambda owner: comments.c.author_id == owner, hidden=frozenset({"words"})),

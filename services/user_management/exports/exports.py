@@ -27,8 +27,10 @@ from services.user_management.exports.contents import Contents
 from services.user_management.exports.repository import ClaimedExport, Export, ExportRepository
 
 KEPT: Final = timedelta(days=7)
-# Reading a whole library again within the hour serves nobody.
-FRESH: Final = timedelta(hours=1)
+# Reading a whole library again within a day serves nobody, and an archive is not counted as its owner's storage: there
+# is one an account, for a while. What failed may be tried again sooner.
+FRESH: Final = timedelta(hours=24)
+FAILED_FOR: Final = timedelta(hours=1)
 LEASE: Final = timedelta(seconds=60)
 MOST_ATTEMPTS: Final = 3
 FOLDER: Final = "exports"
@@ -48,9 +50,9 @@ class Exports:
         self._tasks = tasks
 
     async def ask(self, owner_id: UUID) -> Export:
-        """Have an export made; the one that is being made, or is less than an hour old, is the answer otherwise."""
+        """Have an export made; the one that is on its way, or that is not old enough yet, is the answer otherwise."""
         export = await self._database.write(
-            lambda connection: ExportRepository(connection).ask(owner_id, FRESH), repeatable=True
+            lambda connection: ExportRepository(connection).ask(owner_id, FRESH, FAILED_FOR), repeatable=True
         )
         if export.status == "queued":
             self._tasks.post(EXPORT, queue=BACKGROUND)
@@ -62,6 +64,13 @@ class Exports:
         if export is None or (export.expires_at is not None and export.expires_at <= datetime.now(UTC)):
             raise AppError(ErrorCode.NOT_FOUND, "There is no export. Ask for one with POST /api/v1/users/me/export.")
         return export
+
+
+def next_at(export: Export) -> datetime | None:
+    """When another one can be asked for; None while this one is on its way."""
+    if export.finished_at is None:
+        return None
+    return export.finished_at + (FRESH if export.status == "ready" else FAILED_FOR)
 
 
 class Exporter:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Interval, delete, func, select, text, update
+from sqlalchemy import Interval, and_, delete, func, or_, select, text, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -72,8 +72,8 @@ class ExportRepository:
         row = (await self._connection.execute(select(*_COLUMNS).where(account_exports.c.owner_id == owner_id))).first()
         return Export(*row) if row else None
 
-    async def ask(self, owner_id: UUID, keep: timedelta) -> Export:
-        """A new export; or the one that is being made, or that was made within `keep`."""
+    async def ask(self, owner_id: UUID, keep: timedelta, failed_for: timedelta) -> Export:
+        """A new export; or the one that is being made, was made within `keep`, or failed within `failed_for`."""
         columns = account_exports.c
         statement = insert(account_exports).values(owner_id=owner_id, id=UUID(new_id()))
         fresh: dict[str, Any] = {
@@ -91,7 +91,10 @@ class ExportRepository:
             "finished_at": None,
             "expires_at": None,
         }
-        old = (columns.status == "failed") | ((columns.status == "ready") & (columns.finished_at <= func.now() - keep))
+        old = or_(
+            and_(columns.status == "failed", columns.finished_at <= func.now() - failed_for),
+            and_(columns.status == "ready", columns.finished_at <= func.now() - keep),
+        )
         await self._connection.execute(
             statement.on_conflict_do_update(index_elements=[columns.owner_id], set_=fresh, where=old)
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from protos.users.v1 import exports_pb2, exports_pb2_grpc
 from services.user_management.callers import user_id
-from services.user_management.exports.exports import Exports
+from services.user_management.exports.exports import Exports, next_at
 from services.user_management.exports.repository import Export
 from services.user_management.wire import timestamp
 
@@ -44,4 +44,5 @@ def _message(export: Export) -> exports_pb2.Export:
         created_at=timestamp(export.created_at),
         finished_at=timestamp(export.finished_at),
         expires_at=timestamp(export.expires_at),
+        next_at=timestamp(next_at(export)),
     )

@@ -30,6 +30,7 @@ reports: Final = Table(
     CheckConstraint("kind IN ('track', 'user', 'comment')", name="kind"),
     CheckConstraint("status IN ('open', 'dismissed', 'acted')", name="status"),
     Index(None, "status", "id"),
+    Index(None, "reporter_id", "id"),
     Index(None, "reporter_id", "kind", "subject_id", unique=True, postgresql_where=text("status = 'open'")),
     Index(None, "kind", "subject_id", postgresql_where=text("status = 'open'")),
     Index(None, "owner_id"),

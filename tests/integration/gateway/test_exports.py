@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tracemalloc
+import uuid
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from services.user_management.accounts.farewell import Farewell
 from services.user_management.background.cleanup import sweep
 from services.user_management.database import Database, open_engine
 from services.user_management.exports.archive import ArchiveFile, zipped
-from services.user_management.exports.exports import MOST_ATTEMPTS, Exporter
+from services.user_management.exports.exports import FRESH, MOST_ATTEMPTS, Exporter
 from tests.support.account_server import AccountServer
 from tests.support.user_management import Person, eventually
 
@@ -86,7 +87,7 @@ async def archive_of(http: httpx.AsyncClient) -> zipfile.ZipFile:
 
 
 async def test_the_archive_holds_everything_that_is_mine_and_no_secret(
-    accounts: AccountServer, database: Database, store: ObjectStore
+    accounts: AccountServer, database: Database, store: ObjectStore, sql: asyncpg.Connection
 ) -> None:
     ann, http = await person(accounts)
     bob, his = await person(accounts)
@@ -108,6 +109,23 @@ async def test_the_archive_holds_everything_that_is_mine_and_no_secret(
             assert (await http.put(path)).status_code < 300, path
         report = {"kind": "track", "id": (await publish(http, tracks[1]["id"])), "reason": "spam"}
         assert (await his.post("/api/v1/reports", json=report)).status_code == 201
+        accused = {"kind": "user", "id": bob.id, "reason": "hate", "details": "He follows me."}
+        assert (await http.post("/api/v1/reports", json=accused)).status_code == 201
+        await sql.execute("UPDATE reports SET note = 'between moderators', decided_by = $1", uuid.UUID(bob.id))
+        project = (await http.post("/api/v1/projects", json={"title": "Album"})).json()
+        shares = f"/api/v1/tracks/{tracks[1]['id']}/share"
+        share = (await http.post(shares, json={"password": "staple zebra lantern"})).json()
+        comment = {"body": "Louder!", "position": 0}
+        for said, client in ((comment, http), ({"body": "Softer"}, his)):
+            answer = await client.post(f"/api/v1/tracks/{tracks[1]['id']}/comments", json=said)
+            assert answer.status_code == 201, answer.text
+        # Let into a list of his, where she brings a track, as she lets him into hers.
+        theirs = (await his.post("/api/v1/playlists", json={"title": "Ours", "collaborative": True})).json()
+        for inviting, playlist_id, guest in ((his, theirs["id"], ann), (http, lists[0]["id"], bob)):
+            let_in = await inviting.put(f"/api/v1/playlists/{playlist_id}/members/{guest.username}")
+            assert let_in.status_code < 300, let_in.text
+        added = await http.put(f"/api/v1/playlists/{theirs['id']}/tracks/{tracks[1]['id']}", json={})
+        assert added.status_code < 300, added.text
         asked = await http.post(EXPORT)
         assert (asked.status_code, asked.json()["status"]) == (202, "queued")
         assert (await http.get(f"{EXPORT}/file")).status_code == 409
@@ -135,9 +153,31 @@ async def test_the_archive_holds_everything_that_is_mine_and_no_secret(
         assert [row["track_id"] for row in documents["playlist_tracks.json"]] == [tracks[1]["id"]] * 2
         assert [row["track_id"] for row in documents["likes.json"]] == [tracks[1]["id"]]
         assert [row["other_id"] for row in documents["follows.json"]] == [bob.id]
+        assert [row["title"] for row in documents["projects.json"]] == [project["title"]]
+        assert [row["id"] for row in documents["share_links.json"]] == [share["share"]["id"]]
+        assert [(row["body"], row["position_seconds"]) for row in documents["comments.json"]] == [("Louder!", 0)]
+        assert [row["user_id"] for row in documents["playlist_members.json"]] == [bob.id]
+        assert [row["playlist_id"] for row in documents["playlist_memberships.json"]] == [theirs["id"]]
+        brought = [(row["playlist_id"], row["track_id"]) for row in documents["playlist_tracks_added.json"]]
+        assert brought == [(theirs["id"], tracks[1]["id"])]
+        [made] = documents["reports_made.json"]
+        assert (made["subject_id"], made["reason"], made["details"]) == (bob.id, "hate", "He follows me.")
         assert documents["missing.json"] == []
         text = b"".join(archive.read(name) for name in names if name.endswith(".json"))
-        for hidden in (key, secret, "password_hash", "secret_sha256", "sealed", "$argon2", "_trace", "His"):
+        for hidden in (
+            key,
+            secret,
+            "password_hash",
+            "secret_sha256",
+            "sealed",
+            "$argon2",
+            "_trace",
+            "His",
+            "between moderators",
+            "Softer",
+            "spam",
+            share["token"],
+        ):
             assert hidden.encode() not in text, hidden
         assert (await his.get(EXPORT)).status_code == 404
         assert (await his.get(f"{EXPORT}/file")).status_code == 404
@@ -155,10 +195,13 @@ async def test_one_is_made_at_a_time_and_a_fresh_one_is_the_answer(
         assert sum(made) == 1
         again = (await http.post(EXPORT)).json()
         assert (again["id"], again["status"]) == (answers[0].json()["id"], "ready")
-        await sql.execute("UPDATE account_exports SET finished_at = now() - interval '2 hours'")
+        assert datetime.fromisoformat(again["next_at"]) - datetime.fromisoformat(again["finished_at"]) == FRESH
+        await sql.execute("UPDATE account_exports SET finished_at = now() - interval '23 hours'")
+        assert (await http.post(EXPORT)).json()["id"] == again["id"]
+        await sql.execute("UPDATE account_exports SET finished_at = now() - interval '25 hours'")
         anew = (await http.post(EXPORT)).json()
         assert anew["id"] != again["id"]
-        assert (anew["status"], anew["link"]) == ("queued", None)
+        assert (anew["status"], anew["link"], anew["next_at"]) == ("queued", None, None)
         assert await Exporter(database, store).run() == 1
         assert len([info async for info in store.list("exports")]) == 1, "the earlier archive is gone"
 
@@ -262,6 +305,8 @@ async def test_an_export_that_cannot_be_made_is_given_up_and_may_be_asked_for_ag
             assert found["status"] == ("failed" if attempt == MOST_ATTEMPTS else "queued")
             await sql.execute("UPDATE account_exports SET due_at = now()")
         assert "Storage does not answer" in found["error"]
+        assert (await http.post(EXPORT)).json()["status"] == "failed", "not at once"
+        await sql.execute("UPDATE account_exports SET finished_at = now() - interval '2 hours'")
         assert (await http.post(EXPORT)).json()["status"] == "queued"
         assert await Exporter(database, store).run() == 1
 
