@@ -15,8 +15,12 @@ import type { Playable } from "@/stores/player";
 /** Keys of what is kept of the server's answers. */
 export const keys = {
   jobs: ["jobs"] as const,
+  /** The whole library; what begins with it are parts of the library. */
   tracks: ["tracks"] as const,
+  tracksIn: (project: string) => ["tracks", "in", project] as const,
+  trash: ["trash"] as const,
   track: (id: string) => ["track", id] as const,
+  versions: (id: string) => ["track", id, "versions"] as const,
   waveform: (id: string, points: number) => ["waveform", id, points] as const,
   models: ["models"] as const,
 };
@@ -47,15 +51,24 @@ export function useTrack(id: string | undefined) {
   });
 }
 
-/** The library, a page at a time. */
-export function useTracks(enabled = true) {
+/** The library, a page at a time; with `project` what lies in one. */
+export function useTracks(enabled = true, project?: string) {
   return useInfiniteQuery({
-    queryKey: keys.tracks,
+    queryKey: project ? keys.tracksIn(project) : keys.tracks,
     enabled,
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam }) =>
-      answer(api.GET("/api/v1/tracks", { params: { query: { limit: 50, cursor: pageParam } } })),
+      answer(api.GET("/api/v1/tracks", { params: { query: { limit: 50, cursor: pageParam, project_id: project } } })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+}
+
+/** The tree around a track: what it came from, and what came from it. */
+export function useVersions(id: string) {
+  return useQuery({
+    queryKey: keys.versions(id),
+    queryFn: async () =>
+      (await answer(api.GET("/api/v1/tracks/{track_id}/versions", { params: { path: { track_id: id } } }))).items,
   });
 }
 
@@ -113,12 +126,63 @@ export function useMake() {
   });
 }
 
+/** Ask for a song after one that may be heard: its form and harmony stay, the rest is made anew. */
+export function useRemix() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) =>
+      answer(
+        api.POST("/api/v1/tracks/{track_id}/remix", {
+          params: { path: { track_id: id }, header: { "Idempotency-Key": idempotencyKey() } },
+          body: { public: false },
+        }),
+      ),
+    onSuccess: (job) => rememberJob(queries, job),
+  });
+}
+
 export function useCancel() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (id: string) => answer(api.POST("/api/v1/jobs/{job_id}/cancel", { params: { path: { job_id: id } } })),
     onSuccess: () => queries.invalidateQueries({ queryKey: keys.jobs }),
   });
+}
+
+/** What lies in the trash, newest track first. */
+export function useTrash() {
+  const query = useInfiniteQuery({
+    queryKey: keys.trash,
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam }) =>
+      answer(api.GET("/api/v1/tracks", { params: { query: { limit: 50, cursor: pageParam, trashed: true } } })),
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+  return { ...query, items: query.data?.pages.flatMap((page) => page.items) ?? [] };
+}
+
+/** Take a track out of the trash, or delete it with its files. */
+export function useTrashChanges() {
+  const queries = useQueryClient();
+  const refresh = () => {
+    for (const queryKey of [keys.trash, keys.tracks, ["projects"]]) void queries.invalidateQueries({ queryKey });
+  };
+  const at = (id: string) => ({ path: { track_id: id } });
+  return {
+    restore: useMutation({
+      mutationFn: (id: string) => answer(api.POST("/api/v1/tracks/{track_id}/restore", { params: at(id) })),
+      onSettled: refresh,
+    }),
+    /** One after the other, so that a failure leaves the rest where it is. */
+    destroy: useMutation({
+      mutationFn: async (ids: readonly string[]) => {
+        for (const id of ids)
+          await answer(api.DELETE("/api/v1/tracks/{track_id}", { params: { ...at(id), query: { forever: true } } }));
+        return ids.length;
+      },
+      onSettled: refresh,
+    }),
+  };
 }
 
 type TrackPages = InfiniteData<{ items: Track[]; next_cursor?: string | null }>;
@@ -128,8 +192,8 @@ export function useChangeTrack() {
   const queries = useQueryClient();
   const show = (id: string, change: Partial<Track>) => {
     queries.setQueryData<Track>(keys.track(id), (track) => track && { ...track, ...change });
-    queries.setQueryData<TrackPages>(
-      keys.tracks,
+    queries.setQueriesData<TrackPages>(
+      { queryKey: keys.tracks },
       (pages) =>
         pages && {
           ...pages,

@@ -1,6 +1,7 @@
 """Music among people: published, found, liked, talked about, followed, collected; and kept apart where it has to be."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +9,19 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.studio.conftest import Visitor
+from tests.support.platform import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+PUBLISH = """(song) => fetch(`/api/v1/tracks/${song}`, {
+  method: "PATCH",
+  body: JSON.stringify({public: true}),
+  headers: {
+    "Content-Type": "application/json",
+    "X-CSRF-Token": decodeURIComponent(document.cookie.match(/musicgen_csrf=([^;]+)/)[1]),
+  },
+}).then((answer) => answer.status)"""
+STATUS = "(file) => fetch(file, {cache: 'no-store'}).then((answer) => answer.status)"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +85,51 @@ def test_published_song_is_found_heard_liked_and_talked_about(member: Visitor, l
     assert listener.complaints == member.complaints == []
 
 
+def test_song_is_heard_by_its_link_until_the_link_is_ended(
+    member: Visitor, arrive: Callable[..., Visitor], song: str
+) -> None:
+    page = member.page
+    member.go(f"/track/?id={song}")
+    page.get_by_role("button", name="Share", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Share")
+    expect(dialog).to_contain_text("No links yet.")
+    dialog.get_by_label("Works for").select_option("week")
+    dialog.get_by_label("Password, if you like").fill("only for the band")
+    dialog.get_by_role("button", name="Make a link").click()
+    link = dialog.get_by_role("textbox", name="The link").input_value()
+    expect(dialog.get_by_role("listitem")).to_contain_text("never opened · with a password")
+    picture(member, "share-dialog")
+
+    stranger = arrive()
+    stranger.page.goto(link)
+    password = stranger.page.get_by_label("Password")
+    password.fill("only for the cat")
+    stranger.page.get_by_role("button", name="Listen").click()
+    expect(stranger.page.get_by_role("main").get_by_role("alert")).to_contain_text("That is not it.")
+    picture(stranger, "shared-password")
+    password.fill("only for the band")
+    stranger.page.get_by_role("button", name="Listen").click()
+    expect(stranger.page.get_by_role("heading", level=1)).to_contain_text("Calm piano")
+    stranger.page.get_by_role("main").get_by_role("button", name="Play", exact=True).click()
+    eventually(stranger.hears_something, within=30, what="the shared song")
+    picture(stranger, "shared")
+    file = stranger.page.get_by_role("link", name="FLAC").get_attribute("href")
+    assert stranger.page.evaluate(STATUS, file) == 200
+    # The token stands behind the # and in one body: no address that was asked for holds it.
+    token = link.partition("token=")[2]
+    assert token.startswith("mgs_")
+    asked = stranger.page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert not [address for address in asked if token in address]
+
+    dialog.get_by_role("button", name="End the link").click()
+    dialog.get_by_role("button", name="End it now").click()
+    expect(dialog).to_contain_text("No links yet.")
+    stranger.page.reload()
+    expect(stranger.page.get_by_role("heading", name="This link leads nowhere any more")).to_be_visible()
+    assert stranger.page.evaluate(STATUS, file) == 404
+    assert stranger.complaints == member.complaints == []
+
+
 def test_followed_person_s_song_comes_into_the_feed_and_leaves_it_with_a_block(
     member: Visitor, listener: Visitor, song: str
 ) -> None:
@@ -99,6 +156,51 @@ def test_followed_person_s_song_comes_into_the_feed_and_leaves_it_with_a_block(
     expect(page.get_by_text(f"{member.username} is blocked")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text(f"You have blocked {member.username}")).to_have_count(0)
+
+
+def test_reported_song_is_taken_down_and_shown_again(
+    member: Visitor, listener: Visitor, arrive: Callable[..., Visitor], song: str
+) -> None:
+    assert member.page.evaluate(PUBLISH, song) == 200
+    page = listener.page
+    listener.go(f"/track/?id={song}")
+    page.get_by_role("button", name="More for Calm piano").click()
+    page.get_by_role("button", name="Report", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Report")
+    dialog.get_by_label("What is wrong").select_option("copyright")
+    dialog.get_by_label("What else they should know").fill("Bar 3 is mine <i>entirely</i>")
+    dialog.get_by_role("button", name="Send the report").click()
+    expect(page.get_by_text("Moderators know of it now.")).to_be_visible()
+    listener.go("/moderation/")
+    expect(page.get_by_role("heading", name="Only moderators get in here")).to_be_visible()
+
+    moderator = arrive()
+    found = re.search(r"user admin, password (\S+)$", member.platform.log, re.MULTILINE)
+    assert found, member.platform.log[-2000:]
+    moderator.go("/sign-in/")
+    moderator.page.get_by_label("Username or e-mail").fill("admin")
+    moderator.page.get_by_label("Password").fill(found[1])
+    moderator.page.get_by_role("button", name="Sign in", exact=True).click()
+    moderator.page.get_by_role("button", name="Account of").click()
+    moderator.page.get_by_role("link", name="Moderation").click()
+    report = moderator.page.get_by_role("listitem").filter(has_text=f"Calm piano for {member.username}")
+    expect(report).to_contain_text("Bar 3 is mine <i>entirely</i>")
+    picture(moderator, "moderation")
+    report.get_by_role("button", name="Take it down").click()
+    sure = moderator.page.get_by_role("dialog")
+    sure.get_by_label("Why").fill("heard it before")
+    picture(moderator, "moderation-asked")
+    sure.get_by_role("button", name="Take it down").click()
+    expect(report).to_have_count(0)
+    listener.go(f"/track/?id={song}")
+    expect(page.get_by_role("heading", name="This track is not here")).to_be_visible()
+    moderator.page.get_by_role("tab", name="Acted upon").click()
+    expect(report).to_contain_text("heard it before")
+    report.get_by_role("button", name="Show it again").click()
+    expect(report.get_by_role("button", name="Show it again")).to_have_count(0)
+    listener.go(f"/track/?id={song}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Calm piano")
+    assert moderator.complaints == listener.complaints == []
 
 
 def test_songs_are_collected_put_in_order_and_the_list_is_shared(member: Visitor, listener: Visitor, song: str) -> None:

@@ -62,6 +62,49 @@ def test_deleted_track_comes_back_when_it_is_undone(member: Visitor) -> None:
     assert member.api(f"/tracks/{track}")["id"] == track
 
 
+def test_chosen_tracks_go_into_a_project_and_through_the_trash(member: Visitor) -> None:
+    page = member.page
+    first, second = (member.finished_track(f"{name} for the drawer", 3) for name in ("polka", "tango"))
+    member.go("/library/")
+    page.get_by_role("button", name="Choose", exact=True).click()
+    for name in ("Polka", "Tango"):
+        page.get_by_role("checkbox", name=f"Choose {name} for the drawer").check()
+    chosen = page.get_by_role("group", name="2 tracks chosen")
+    chosen.get_by_role("button", name="Move").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="New project").fill("Dances")
+    dialog.get_by_role("button", name="Make it").click()
+    expect(page.get_by_text("2 tracks moved to “Dances”")).to_be_visible()
+    page.get_by_role("navigation", name="Projects").get_by_role("link", name="Dances 2").click()
+    rows = page.locator("main").get_by_role("listitem").filter(has_text="for the drawer")
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Rename the project").click()
+    page.get_by_role("textbox", name="Name of the project").fill("Old dances")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=2, name="Old dances")).to_be_visible()
+    assert member.api(f"/tracks/{first}")["project_id"] == member.api(f"/tracks/{second}")["project_id"] is not None
+
+    page.get_by_role("button", name="Choose", exact=True).click()
+    page.get_by_role("button", name="Choose all").click()
+    page.get_by_role("group", name="2 tracks chosen").get_by_role("button", name="Delete").click()
+    expect(rows).to_have_count(0)
+    page.get_by_role("link", name="Trash").click()
+    page.get_by_role("button", name="Restore Polka").click()
+    page.get_by_role("button", name="Delete Tango for the drawer for good").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    expect(page.get_by_role("heading", name="The trash is empty")).to_be_visible()
+    assert member.api(f"/tracks/{first}")["deleted_at"] is None
+    assert member.api(f"/tracks/{second}")["status"] == 404
+
+    page.get_by_role("link", name="Back to the library").first.click()
+    page.get_by_role("link", name="Old dances 1").click()
+    page.get_by_role("button", name="Delete the project").click()
+    expect(page.get_by_role("link", name="Old dances")).to_have_count(0)
+    page.get_by_role("button", name="Undo").last.click()
+    expect(page.get_by_role("heading", level=2, name="Old dances")).to_be_visible()
+    assert member.complaints == []
+
+
 @pytest.mark.slow
 def test_title_and_tags_are_changed_on_the_track_page(member: Visitor) -> None:
     page = member.page

@@ -27,6 +27,7 @@ PAGES = (
     "/person/?name={name}",
     "/playlists/",
     "/playlist/?id=gone",
+    "/trash/",
 )
 OPEN_PAGES = (
     "/",
@@ -37,6 +38,8 @@ OPEN_PAGES = (
     "/verify/#token=x",
     "/create/",
     "/nowhere/",
+    "/shared/",
+    "/shared/#token=mgs_gone",
 )
 
 

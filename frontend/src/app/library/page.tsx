@@ -1,9 +1,15 @@
 import type { Metadata } from "next";
+import { Suspense } from "react";
 import { Library } from "@/components/library/library";
+import { Skeleton } from "@/components/ui/states";
 
 export const metadata: Metadata = { title: "Library" };
 
 /** Everything that was kept. */
 export default function Page() {
-  return <Library />;
+  return (
+    <Suspense fallback={<Skeleton className="mx-auto mt-16 h-64 w-full max-w-[1120px]" />}>
+      <Library />
+    </Suspense>
+  );
 }

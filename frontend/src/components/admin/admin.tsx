@@ -1,11 +1,12 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { CircleAlert, CircleCheck } from "lucide-react";
+import { CircleAlert, CircleCheck, Gavel } from "lucide-react";
 import type { ReactNode } from "react";
 import { useTranslations } from "use-intl";
 import { People } from "./people";
 import { MembersOnly } from "@/components/frame/members-only";
+import { ButtonLink } from "@/components/ui/button";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { answer, api } from "@/lib/api/client";
 import { clock } from "@/lib/format";
@@ -24,9 +25,16 @@ function NotForYou() {
 
 function Overview() {
   const t = useTranslations("admin");
+  const frame = useTranslations("frame");
   return (
     <div className="mx-auto w-full max-w-[1040px] px-4 pb-20 pt-8 md:px-6 md:pt-12">
-      <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
+      <div className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
+        <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
+        <ButtonLink href="/moderation/">
+          <Gavel size={16} aria-hidden />
+          {frame("moderation")}
+        </ButtonLink>
+      </div>
       <Numbers />
       <h2 className="mt-12 text-xl">{t("health")}</h2>
       <Health />

@@ -1,8 +1,8 @@
 "use client";
 
 import Link from "next/link";
-import { Trash2 } from "lucide-react";
-import { useState, type FormEvent } from "react";
+import { Flag, Trash2 } from "lucide-react";
+import { lazy, Suspense, useState, type FormEvent } from "react";
 import { useFormatter, useNow, useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { Avatar } from "./avatar";
@@ -16,6 +16,8 @@ import { playableTrack } from "@/lib/music";
 import { undoable } from "@/lib/undoable";
 import { useProblemText } from "@/lib/use-problem-text";
 import { usePlayer } from "@/stores/player";
+
+const ReportDialog = lazy(() => import("./report-dialog"));
 
 const LONGEST = 1000;
 
@@ -67,6 +69,7 @@ export function Comments({ track, me }: { track: Track; me: string }) {
               key={comment.id}
               comment={comment}
               track={track}
+              mine={comment.author.username === me}
               onDelete={
                 comment.author.username === me || track.owner.username === me ? () => remove(comment) : undefined
               }
@@ -133,8 +136,20 @@ function Say({ track }: { track: Track }) {
   );
 }
 
-function Said({ comment, track, onDelete }: { comment: Comment; track: Track; onDelete?: () => void }) {
+function Said({
+  comment,
+  track,
+  mine,
+  onDelete,
+}: {
+  comment: Comment;
+  track: Track;
+  mine: boolean;
+  onDelete?: () => void;
+}) {
   const t = useTranslations("community");
+  const report = useTranslations("report");
+  const [reporting, setReporting] = useState(false);
   const format = useFormatter();
   const now = useNow();
   const { author, position } = comment;
@@ -167,6 +182,21 @@ function Said({ comment, track, onDelete }: { comment: Comment; track: Track; on
         </p>
         <p className="mt-0.5 whitespace-pre-line break-words">{comment.body}</p>
       </div>
+      {!mine && (
+        <IconButton
+          label={report("comment", { name: author.username })}
+          size="small"
+          aria-haspopup="dialog"
+          onClick={() => setReporting(true)}
+        >
+          <Flag size={15} />
+        </IconButton>
+      )}
+      {reporting && (
+        <Suspense>
+          <ReportDialog kind="comment" id={comment.id} name={author.username} onClose={() => setReporting(false)} />
+        </Suspense>
+      )}
       {onDelete && (
         <IconButton label={t("deleteComment", { name: author.username })} size="small" onClick={onDelete}>
           <Trash2 size={15} />

@@ -1,8 +1,8 @@
 "use client";
 
 import Link from "next/link";
-import { Ban, Ellipsis, ExternalLink, VolumeX } from "lucide-react";
-import { useState } from "react";
+import { Ban, Ellipsis, ExternalLink, Flag, VolumeX } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { Avatar } from "./avatar";
@@ -28,6 +28,8 @@ import {
 } from "@/lib/community";
 import { useQueryValue } from "@/lib/query-value";
 import { useProblemText } from "@/lib/use-problem-text";
+
+const ReportDialog = lazy(() => import("./report-dialog"));
 
 type View = "songs" | "playlists" | PeopleKind;
 
@@ -129,9 +131,11 @@ function Person({ profile, me }: { profile: Profile; me: string }) {
 
 const SAID = { mute: ["muted", "muteOver"], block: ["blocked", "blockOver"] } as const;
 
-/** Mute and block. */
+/** Mute, block and report. */
 function Distance({ profile }: { profile: Profile }) {
   const t = useTranslations("community");
+  const report = useTranslations("report");
+  const [reporting, setReporting] = useState(false);
   const text = useProblemText();
   const tie = useTie(profile.username);
   const set = (name: "mute" | "block", on: boolean) =>
@@ -146,27 +150,38 @@ function Distance({ profile }: { profile: Profile }) {
       },
     );
   return (
-    <Pop
-      label={t("moreFor", { name: profile.username })}
-      align="end"
-      trigger={<Ellipsis size={18} />}
-      triggerClass="grid size-10 place-items-center rounded-full text-muted transition hover:bg-raised hover:text-ink"
-      className="w-60 p-1.5"
-    >
-      <button type="button" data-close className={menuItemClass} onClick={() => set("mute", !profile.muted)}>
-        <VolumeX size={16} aria-hidden />
-        {profile.muted ? t("unmute") : t("mute")}
-      </button>
-      <button
-        type="button"
-        data-close
-        className={`${menuItemClass} text-bad`}
-        onClick={() => set("block", !profile.blocked)}
+    <>
+      <Pop
+        label={t("moreFor", { name: profile.username })}
+        align="end"
+        trigger={<Ellipsis size={18} />}
+        triggerClass="grid size-10 place-items-center rounded-full text-muted transition hover:bg-raised hover:text-ink"
+        className="w-60 p-1.5"
       >
-        <Ban size={16} aria-hidden />
-        {profile.blocked ? t("unblock") : t("block")}
-      </button>
-    </Pop>
+        <button type="button" data-close className={menuItemClass} onClick={() => set("mute", !profile.muted)}>
+          <VolumeX size={16} aria-hidden />
+          {profile.muted ? t("unmute") : t("mute")}
+        </button>
+        <button
+          type="button"
+          data-close
+          className={`${menuItemClass} text-bad`}
+          onClick={() => set("block", !profile.blocked)}
+        >
+          <Ban size={16} aria-hidden />
+          {profile.blocked ? t("unblock") : t("block")}
+        </button>
+        <button type="button" data-close className={`${menuItemClass} text-bad`} onClick={() => setReporting(true)}>
+          <Flag size={16} aria-hidden />
+          {report("action")}
+        </button>
+      </Pop>
+      {reporting && (
+        <Suspense>
+          <ReportDialog kind="user" id={profile.id} name={profile.username} onClose={() => setReporting(false)} />
+        </Suspense>
+      )}
+    </>
   );
 }
 

@@ -1,10 +1,11 @@
 "use client";
 
 import Link from "next/link";
-import { LogOut, Moon, Settings, Shield, Sun } from "lucide-react";
+import { Gavel, LogOut, Moon, Settings, Shield, Sun } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { Pop, menuItemClass } from "@/components/ui/pop";
 import type { User } from "@/lib/api/client";
+import { mayModerate } from "@/lib/roles";
 import { useSignOut, useVersion } from "@/lib/session";
 import { applyTheme } from "@/lib/theme";
 
@@ -36,6 +37,12 @@ export function AccountMenu({ user }: { user: User }) {
         <Settings size={16} aria-hidden />
         {t("settings")}
       </Link>
+      {mayModerate(user.role) && (
+        <Link prefetch={false} href="/moderation/" className={menuItemClass}>
+          <Gavel size={16} aria-hidden />
+          {t("moderation")}
+        </Link>
+      )}
       {user.role === "admin" && (
         <Link prefetch={false} href="/admin/" className={menuItemClass}>
           <Shield size={16} aria-hidden />

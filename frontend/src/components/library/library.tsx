@@ -1,8 +1,10 @@
 "use client";
 
-import { LayoutGrid, List, ListMusic, Search, Trash2, X } from "lucide-react";
+import { CheckSquare, LayoutGrid, List, ListMusic, Search, Trash2 } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 import { useTranslations } from "use-intl";
+import { BulkBar } from "./bulk-bar";
+import { ProjectBar, ProjectHead, projectHref } from "./project-bar";
 import { TrackRow } from "./track-row";
 import { TrackTile } from "./track-tile";
 import { Upload } from "./upload";
@@ -13,27 +15,34 @@ import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { TagFilter } from "@/components/ui/tag-filter";
 import type { Track } from "@/lib/api/client";
-import { useDeleteTracks } from "@/lib/delete-tracks";
+import { ProblemError } from "@/lib/api/problem";
+import { useDeleteTracks } from "@/lib/change-tracks";
 import { filterTracks, frequentTags } from "@/lib/library";
 import { playableTrack, useTracks } from "@/lib/music";
+import { useProject } from "@/lib/projects";
+import { useQueryValue } from "@/lib/query-value";
 import { usePlayer } from "@/stores/player";
 
 type View = "grid" | "list";
 const VIEW_KEY = "studio.library.view";
 
-/** All of one's tracks. */
+/** All of one's tracks, or those of one project: `/library/?project=…`. */
 export function Library() {
-  return <MembersOnly>{() => <Shelves />}</MembersOnly>;
+  const project = useQueryValue("project");
+  return <MembersOnly>{() => <Shelves key={project} shelf={project} />}</MembersOnly>;
 }
 
-function Shelves() {
+function Shelves({ shelf }: { shelf: string | undefined }) {
   const t = useTranslations("library");
-  const tracks = useTracks();
+  const projects = useTranslations("projects");
+  const tracks = useTracks(true, shelf);
+  const project = useProject(shelf);
   const remove = useDeleteTracks();
   const [view, setView] = useState<View>("list");
   const [text, setText] = useState("");
   const [tag, setTag] = useState<string | null>(null);
   const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
+  const [choosing, setChoosing] = useState(false);
   const all = useMemo(() => tracks.data?.pages.flatMap((page) => page.items) ?? [], [tracks.data]);
   const shown = useMemo(() => filterTracks(all, text, tag), [all, text, tag]);
   const tags = useMemo(() => frequentTags(all, 8), [all]);
@@ -55,10 +64,14 @@ function Shelves() {
     if (!next.delete(id)) next.add(id);
     setMarked(next);
   };
-  const removeMarked = () => {
-    remove(all.filter((track) => marked.has(track.id)));
+  const chosen = useMemo(() => all.filter((track) => marked.has(track.id)), [all, marked]);
+  const stopChoosing = () => {
     setMarked(new Set());
+    setChoosing(false);
   };
+  const missing = [project.error, tracks.error].some(
+    (failure) => failure instanceof ProblemError && (failure.status === 404 || failure.status === 422),
+  );
 
   return (
     <div className="mx-auto w-full max-w-[1280px] px-4 pb-16 pt-8 md:px-6 md:pt-12">
@@ -68,6 +81,9 @@ function Shelves() {
           <ButtonLink href="/playlists/">
             <ListMusic size={16} aria-hidden />
             {t("playlists")}
+          </ButtonLink>
+          <ButtonLink href="/trash/" aria-label={t("trash")} title={t("trash")} className="px-3">
+            <Trash2 size={16} aria-hidden />
           </ButtonLink>
           <Upload />
           <label className="relative flex-1 max-sm:order-last max-sm:basis-full sm:w-72">
@@ -81,7 +97,15 @@ function Shelves() {
               className={`${inputClass} pl-10`}
             />
           </label>
-          <div role="group" aria-label={t("view")} className="flex rounded-lg border border-line p-0.5 max-sm:ml-auto">
+          <IconButton
+            label={t("choose")}
+            pressed={choosing}
+            onClick={() => (choosing ? stopChoosing() : setChoosing(true))}
+            className="rounded-lg border border-line max-sm:ml-auto"
+          >
+            <CheckSquare size={17} />
+          </IconButton>
+          <div role="group" aria-label={t("view")} className="flex rounded-lg border border-line p-0.5">
             <IconButton
               label={t("list")}
               size="small"
@@ -103,24 +127,39 @@ function Shelves() {
           </div>
         </div>
       </div>
+      <ProjectBar chosen={shelf} />
+      {project.data && <ProjectHead project={project.data} />}
       <TagFilter label={t("tags")} tags={tags} chosen={tag} onChoose={setTag} className="mt-5" />
-      {marked.size > 0 && (
-        <div role="status" className="appear panel sticky top-18 z-20 mt-4 flex items-center gap-3 bg-raised px-4 py-2">
-          <span className="font-semibold">{t("marked", { count: marked.size })}</span>
-          <Button look="danger" size="small" className="ml-auto" onClick={removeMarked}>
-            <Trash2 size={15} aria-hidden />
-            {t("delete")}
-          </Button>
-          <IconButton label={t("unmark")} size="small" onClick={() => setMarked(new Set())}>
-            <X size={16} />
-          </IconButton>
-        </div>
+      {(choosing || chosen.length > 0) && (
+        <BulkBar
+          tracks={chosen}
+          onAll={
+            shown.every((track) => marked.has(track.id))
+              ? undefined
+              : () => setMarked(new Set(shown.map((track) => track.id)))
+          }
+          onDone={stopChoosing}
+        />
       )}
       <div className="mt-6">
-        {tracks.isPending ? (
+        {missing ? (
+          <Empty
+            title={projects("missingTitle")}
+            action={<ButtonLink href={projectHref()}>{projects("emptyAction")}</ButtonLink>}
+          >
+            {projects("missingText")}
+          </Empty>
+        ) : tracks.isPending ? (
           <Waiting />
         ) : tracks.error && !tracks.data ? (
           <Failed failure={tracks.error} retry={() => void tracks.refetch()} />
+        ) : all.length === 0 && shelf ? (
+          <Empty
+            title={projects("emptyTitle")}
+            action={<ButtonLink href={projectHref()}>{projects("emptyAction")}</ButtonLink>}
+          >
+            {projects("emptyText")}
+          </Empty>
         ) : all.length === 0 ? (
           <Empty
             title={t("emptyTitle")}
@@ -151,7 +190,13 @@ function Shelves() {
         ) : view === "grid" ? (
           <ul className="grid grid-cols-2 gap-x-4 gap-y-6 sm:grid-cols-3 lg:grid-cols-5">
             {shown.map((track) => (
-              <TrackTile key={track.id} track={track} onPlay={() => play(track)} />
+              <TrackTile
+                key={track.id}
+                track={track}
+                onPlay={() => play(track)}
+                marked={marked.has(track.id)}
+                onMark={choosing || marked.size > 0 ? () => mark(track.id) : undefined}
+              />
             ))}
           </ul>
         ) : (
@@ -163,6 +208,7 @@ function Shelves() {
                 onPlay={() => play(track)}
                 marked={marked.has(track.id)}
                 onMark={() => mark(track.id)}
+                choosing={choosing}
                 onDelete={() => remove([track])}
               />
             ))}

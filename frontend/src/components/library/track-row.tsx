@@ -16,12 +16,15 @@ export function TrackRow({
   onPlay,
   marked,
   onMark,
+  choosing,
   onDelete,
 }: {
   track: Track;
   onPlay: () => void;
   marked: boolean;
   onMark: () => void;
+  /** Whether the boxes stand there for everybody, and not only where a mouse is. */
+  choosing: boolean;
   onDelete: () => void;
 }) {
   const t = useTranslations("library");
@@ -31,13 +34,13 @@ export function TrackRow({
     <li
       className={`group flex items-center gap-3 rounded-lg px-2 py-2 transition [contain-intrinsic-size:auto_72px] [content-visibility:auto] hover:bg-surface md:gap-4 ${marked ? "bg-surface" : ""}`}
     >
-      <label className="grid size-8 place-items-center max-md:hidden">
+      <label className={`grid size-8 shrink-0 place-items-center ${choosing ? "" : "max-md:hidden"}`}>
         <span className="sr-only">{t("mark", { title: track.title })}</span>
         <input
           type="checkbox"
           checked={marked}
           onChange={onMark}
-          className={`size-4 accent-[var(--coral)] transition focus-visible:opacity-100 group-hover:opacity-100 ${marked ? "" : "opacity-0"}`}
+          className={`size-4 accent-[var(--coral)] transition focus-visible:opacity-100 group-hover:opacity-100 ${marked || choosing ? "" : "opacity-0"}`}
         />
       </label>
       <CoverButton

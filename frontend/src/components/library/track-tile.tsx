@@ -11,16 +11,37 @@ import { trackHref } from "@/lib/music";
 import { usePlayer } from "@/stores/player";
 
 /** A track as a record on the shelf; what is given as children stands below its name. */
-export function TrackTile({ track, onPlay, children }: { track: Track; onPlay: () => void; children?: ReactNode }) {
+export function TrackTile({
+  track,
+  onPlay,
+  marked = false,
+  onMark,
+  children,
+}: {
+  track: Track;
+  onPlay: () => void;
+  marked?: boolean;
+  /** Given while tracks are being chosen. */
+  onMark?: () => void;
+  children?: ReactNode;
+}) {
   const t = useTranslations("library");
   const isOn = usePlayer((player) => player.queue[player.index]?.id === track.id);
   const playing = usePlayer((player) => player.playing) && isOn;
   return (
     <li className="group min-w-0 [contain-intrinsic-size:auto_260px] [content-visibility:auto]">
-      <div className="relative overflow-hidden rounded-lg">
+      <div
+        className={`relative overflow-hidden rounded-lg ${marked ? "outline-2 outline-offset-2 outline-coral" : ""}`}
+      >
         <Link prefetch={false} href={trackHref(track.id)} aria-label={track.title} tabIndex={-1}>
           <Cover seed={track.id} className="aspect-square w-full transition duration-300 group-hover:scale-[1.03]" />
         </Link>
+        {onMark && (
+          <label className="absolute left-2 top-2 grid size-9 place-items-center rounded-lg bg-black/55">
+            <span className="sr-only">{t("mark", { title: track.title })}</span>
+            <input type="checkbox" checked={marked} onChange={onMark} className="size-4 accent-[var(--coral)]" />
+          </label>
+        )}
         <button
           type="button"
           onClick={onPlay}

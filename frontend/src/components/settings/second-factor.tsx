@@ -1,11 +1,12 @@
 "use client";
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Copy, Download, ShieldCheck } from "lucide-react";
+import { Download, ShieldCheck } from "lucide-react";
 import { useMemo, useState, type FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { Button } from "@/components/ui/button";
+import { CopyButton } from "@/components/ui/copy-button";
 import { Field } from "@/components/ui/field";
 import { answer, api, type User } from "@/lib/api/client";
 import { ProblemError } from "@/lib/api/problem";
@@ -210,24 +211,5 @@ function RecoveryCodes({ codes, username, onClose }: { codes: string[]; username
         </Button>
       </div>
     </div>
-  );
-}
-
-/** Puts a text into the clipboard, and says so. */
-export function CopyButton({ text }: { text: string }) {
-  const t = useTranslations("settings");
-  return (
-    <Button
-      onClick={() =>
-        // Without a secure origin there is no clipboard; what stands there can still be marked and copied.
-        void (navigator.clipboard?.writeText(text) ?? Promise.reject(new Error("no clipboard"))).then(
-          () => toast(t("copied")),
-          () => toast.error(t("copyFailed")),
-        )
-      }
-    >
-      <Copy size={16} aria-hidden />
-      {t("copy")}
-    </Button>
   );
 }

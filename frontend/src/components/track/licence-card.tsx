@@ -5,7 +5,7 @@ import { useTranslations } from "use-intl";
 import type { Track } from "@/lib/api/client";
 
 /** The answer to "may I sell this?", and whom to name. */
-export function LicenceCard({ track }: { track: Track }) {
+export function LicenceCard({ track }: { track: Pick<Track, "licence"> }) {
   const t = useTranslations("track");
   const { commercial_use: sellable, name, attributions } = track.licence;
   const Sign = sellable ? CircleCheck : CircleSlash;

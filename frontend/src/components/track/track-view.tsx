@@ -1,6 +1,7 @@
 "use client";
 
 import Link from "next/link";
+import { useRouter } from "next/navigation";
 import { Pause, Play } from "lucide-react";
 import { lazy, Suspense } from "react";
 import { useTranslations } from "use-intl";
@@ -10,9 +11,11 @@ import { LicenceCard } from "./licence-card";
 import { MasterCard, MasteredCard } from "./master-card";
 import { Stems } from "./stems";
 import { SeparateCard } from "./separate-card";
+import { ShareButton } from "./share-button";
 import { useStemLayers } from "./use-stem-layers";
 import { TitleEditor } from "./title-editor";
 import { TagEditor } from "./tag-editor";
+import { Versions } from "./versions";
 import { Comments } from "@/components/community/comments";
 import { LikeButton } from "@/components/community/like-button";
 import { PublishButton } from "@/components/community/publish-button";
@@ -25,7 +28,7 @@ import { Waveform } from "@/components/ui/waveform";
 import type { Track } from "@/lib/api/client";
 import { engine } from "@/lib/audio/player-engine";
 import { personHref } from "@/lib/community";
-import { useDeleteTracks } from "@/lib/delete-tracks";
+import { useDeleteTracks } from "@/lib/change-tracks";
 import { playableTrack, useWaveform } from "@/lib/music";
 import { usePlayer } from "@/stores/player";
 
@@ -34,6 +37,7 @@ const PianoRoll = lazy(async () => ({ default: (await import("./piano-roll")).Pi
 /** A track with everything that belongs to it. Somebody else's is heard, liked and talked about, not changed. */
 export function TrackView({ track, me }: { track: Track; me: string }) {
   const t = useTranslations("track");
+  const router = useRouter();
   const player = usePlayer();
   const waveform = useWaveform(track.id, 1000);
   const layers = useStemLayers(track);
@@ -83,6 +87,7 @@ export function TrackView({ track, me }: { track: Track; me: string }) {
             </button>
             <LikeButton track={track} className="h-12 border border-line px-4" />
             {mine && <PublishButton track={track} />}
+            {mine && <ShareButton track={track} />}
             {mine && track.stems.length > 0 && (
               <ButtonLink size="large" className="max-sm:px-4" href={`/studio/?track=${track.id}`}>
                 {t("openStudio")}
@@ -94,7 +99,7 @@ export function TrackView({ track, me }: { track: Track; me: string }) {
                 mine
                   ? () => {
                       remove([track]);
-                      history.length > 1 ? history.back() : location.assign("/library/");
+                      router.push("/library/");
                     }
                   : undefined
               }
@@ -125,6 +130,7 @@ export function TrackView({ track, me }: { track: Track; me: string }) {
             </Suspense>
           )}
           <Comments track={track} me={me} />
+          <Versions track={track} me={me} />
           <Facts track={track} />
         </div>
         <aside aria-label={t("aside")} className="flex flex-col gap-4">

@@ -1,0 +1,151 @@
+"use client";
+
+import { ArrowLeft, RotateCcw, Trash2 } from "lucide-react";
+import { useState } from "react";
+import { useFormatter, useNow, useTranslations } from "use-intl";
+import { toast } from "sonner";
+import { MembersOnly } from "@/components/frame/members-only";
+import { Button, ButtonLink } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/confirm";
+import { Cover } from "@/components/ui/cover";
+import { More } from "@/components/ui/more";
+import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import type { Track } from "@/lib/api/client";
+import { clock } from "@/lib/format";
+import { useTrash, useTrashChanges } from "@/lib/music";
+import { useProblemText } from "@/lib/use-problem-text";
+
+/** Deleted tracks: back into the library, or gone for good. */
+export function Trash() {
+  return <MembersOnly>{() => <Bin />}</MembersOnly>;
+}
+
+function Bin() {
+  const t = useTranslations("trash");
+  const text = useProblemText();
+  const trash = useTrash();
+  const { restore, destroy } = useTrashChanges();
+  const [doomed, setDoomed] = useState<Track[] | null>(null);
+  const complain = (failure: Error) => void toast.error(text(failure));
+  const bringBack = (track: Track) =>
+    restore.mutate(track.id, {
+      onSuccess: () => toast(t("restored", { title: track.title })),
+      onError: complain,
+    });
+  const go = (tracks: Track[]) =>
+    destroy.mutate(
+      tracks.map(({ id }) => id),
+      {
+        onSuccess: (count) => toast(t("gone", { count })),
+        onError: complain,
+        onSettled: () => setDoomed(null),
+      },
+    );
+  return (
+    <div className="mx-auto w-full max-w-[860px] px-4 pb-16 pt-8 md:px-6 md:pt-12">
+      <ButtonLink href="/library/" look="plain" size="small" className="-ml-3">
+        <ArrowLeft size={15} aria-hidden />
+        {t("back")}
+      </ButtonLink>
+      <div className="mt-3 flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
+        <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
+        {trash.items.length > 0 && !trash.hasNextPage && (
+          <Button look="danger" aria-haspopup="dialog" onClick={() => setDoomed(trash.items)}>
+            {t("empty")}
+          </Button>
+        )}
+      </div>
+      <p className="mt-2 text-muted">{t("lead")}</p>
+      <div className="mt-6">
+        {trash.isPending ? (
+          <div aria-busy>
+            <Skeleton className="h-40" />
+          </div>
+        ) : trash.error && trash.items.length === 0 ? (
+          <Failed failure={trash.error} retry={() => void trash.refetch()} />
+        ) : trash.items.length === 0 ? (
+          <Empty
+            picture={<Trash2 size={36} aria-hidden className="text-faint" />}
+            title={t("emptyTitle")}
+            action={<ButtonLink href="/library/">{t("back")}</ButtonLink>}
+          >
+            {t("emptyText")}
+          </Empty>
+        ) : (
+          <ul>
+            {trash.items.map((track) => (
+              <Line
+                key={track.id}
+                track={track}
+                busy={restore.isPending || destroy.isPending}
+                onRestore={() => bringBack(track)}
+                onDestroy={() => setDoomed([track])}
+              />
+            ))}
+          </ul>
+        )}
+        {trash.hasNextPage && <More load={() => void trash.fetchNextPage()} loading={trash.isFetchingNextPage} />}
+      </div>
+      {doomed && (
+        <Confirm
+          title={doomed.length === 1 ? t("askOne", { title: doomed[0]!.title }) : t("askAll")}
+          text={t("askText")}
+          action={t("forever")}
+          keep={t("keep")}
+          busy={destroy.isPending}
+          onAction={() => go(doomed)}
+          onClose={() => setDoomed(null)}
+        />
+      )}
+    </div>
+  );
+}
+
+function Line({
+  track,
+  busy,
+  onRestore,
+  onDestroy,
+}: {
+  track: Track;
+  busy: boolean;
+  onRestore: () => void;
+  onDestroy: () => void;
+}) {
+  const t = useTranslations("trash");
+  const format = useFormatter();
+  const now = useNow();
+  return (
+    <li className="flex flex-wrap items-center gap-x-4 gap-y-2 border-t border-line py-3 last:border-b">
+      <Cover seed={track.id} className="size-12 shrink-0 opacity-60" />
+      <div className="min-w-0 flex-1 basis-40">
+        <p className="line-clamp-1 font-semibold">{track.title}</p>
+        <p className="tabular text-sm text-muted">
+          {[
+            clock(track.duration),
+            track.deleted_at && t("deletedAgo", { when: format.relativeTime(new Date(track.deleted_at), now) }),
+          ]
+            .filter(Boolean)
+            .join(" · ")}
+        </p>
+      </div>
+      <div className="flex gap-2">
+        <Button size="small" disabled={busy} aria-label={t("restoreOne", { title: track.title })} onClick={onRestore}>
+          <RotateCcw size={14} aria-hidden />
+          {t("restore")}
+        </Button>
+        <Button
+          size="small"
+          look="danger"
+          disabled={busy}
+          aria-haspopup="dialog"
+          aria-label={t("foreverOne", { title: track.title })}
+          onClick={onDestroy}
+        >
+          <Trash2 size={14} aria-hidden />
+          {t("forever")}
+        </Button>
+      </div>
+    </li>
+  );
+}
