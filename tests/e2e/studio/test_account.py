@@ -112,6 +112,47 @@ def test_api_key_is_shown_once_works_within_its_scopes_and_ends_when_revoked(mem
 
 
 @pytest.mark.slow
+def test_webhook_is_made_tested_and_deleted_and_data_is_packed(member: Visitor) -> None:
+    page = member.page
+    member.go("/settings/")
+    page.get_by_label("What you have not read, by mail").select_option("weekly")
+    page.get_by_label("Somebody likes a song of yours").uncheck()
+    page.get_by_role("button", name="Prepare the archive").click()
+    webhooks = page.get_by_role("region", name="Webhooks")
+    webhooks.get_by_role("button", name="New webhook").click()
+    webhooks.get_by_label("Address").fill("http://127.0.0.1/inside")
+    webhooks.get_by_role("button", name="Make the webhook").click()
+    expect(webhooks.get_by_role("alert")).to_contain_text("https")
+    webhooks.get_by_label("Address").fill("https://hooks.invalid/music")
+    webhooks.get_by_role("button", name="Make the webhook").click()
+    secret = webhooks.locator("[data-secret]").text_content() or ""
+    assert len(secret) > 20
+    webhooks.get_by_role("button", name="I have kept it").click()
+    hook = webhooks.get_by_role("list", name="Webhooks").get_by_role("listitem").first
+    hook.get_by_role("button", name="hooks.invalid").click()
+    expect(hook).to_contain_text("It is called when a take is finished, a take fails.")
+    expect(hook).to_contain_text("No messages yet.")
+    hook.get_by_role("button", name="Send a test").click()
+    expect(hook.get_by_role("list", name="Messages to")).to_contain_text("webhook.test")
+    hook.get_by_role("button", name="Turn off").click()
+    expect(hook.get_by_role("button", name="Send a test")).to_be_disabled()
+    hook.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(webhooks.get_by_text("No webhooks yet.")).to_be_visible()
+
+    archive = page.get_by_role("region", name="Your data")
+    file = archive.get_by_role("link", name="Download").get_attribute("href", timeout=90_000)
+    assert page.evaluate("(file) => fetch(file).then((answer) => answer.headers.get('content-type'))", file) == (
+        "application/zip"
+    )
+    page.reload()
+    expect(page.get_by_label("What you have not read, by mail")).to_have_value("weekly")
+    expect(page.get_by_label("Somebody likes a song of yours")).not_to_be_checked()
+    expect(archive).to_contain_text("Ready: ")
+    assert secret not in page.content()
+    assert member.complaints == []
+
+
 def test_deleted_account_ends_its_sessions_and_signing_in_brings_it_back(arrive: Callable[..., Visitor]) -> None:
     visitor = arrive()
     visitor.sign_up()

@@ -6,17 +6,20 @@ import { useEffect, useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
 import { ApiKeys } from "./api-keys";
 import { AccountClosed, DeleteAccount } from "./delete-account";
+import { DataExport } from "./data-export";
+import { NotificationSettings } from "./notification-settings";
 import { Password } from "./password";
 import { Profile } from "./profile";
 import { SecondFactor } from "./second-factor";
 import { Line, Section } from "./section";
+import { Usage } from "./usage";
+import { Webhooks } from "./webhooks";
 import { MembersOnly } from "@/components/frame/members-only";
 import { Button } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
 import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api, type User } from "@/lib/api/client";
 import { deviceName } from "@/lib/device";
-import { clock } from "@/lib/format";
 import { LOCALES, LOCALE_NAMES, useLanguage, type Locale } from "@/lib/i18n";
 import { useSignOut, useVersion } from "@/lib/session";
 import { forgetQueue } from "@/stores/player";
@@ -39,6 +42,9 @@ export function Settings() {
 
 function Sections({ user, onClosed }: { user: User; onClosed: (due: string) => void }) {
   const t = useTranslations("settings");
+  const tell = useTranslations("tell");
+  const webhooks = useTranslations("webhooks");
+  const archive = useTranslations("archive");
   const version = useVersion();
   const single = version.data?.single_user ?? false;
   return (
@@ -48,10 +54,13 @@ function Sections({ user, onClosed }: { user: User; onClosed: (due: string) => v
         <Profile user={user} />
       </Section>
       <Section title={t("usage")}>
-        <UsageLines />
+        <Usage />
       </Section>
       <Section title={t("appearance")}>
         <Appearance />
+      </Section>
+      <Section title={tell("title")}>
+        <NotificationSettings />
       </Section>
       {!single && (
         <Section title={t("security")}>
@@ -65,6 +74,12 @@ function Sections({ user, onClosed }: { user: User; onClosed: (due: string) => v
           <ApiKeys user={user} />
         </Section>
       )}
+      <Section title={webhooks("title")}>
+        <Webhooks />
+      </Section>
+      <Section title={archive("title")}>
+        <DataExport />
+      </Section>
       {!single && (
         <Section title={t("goingAway")}>
           <DeleteAccount user={user} onClosed={onClosed} />
@@ -77,19 +92,6 @@ function Sections({ user, onClosed }: { user: User; onClosed: (due: string) => v
         </a>
       </p>
     </div>
-  );
-}
-
-function UsageLines() {
-  const t = useTranslations("settings");
-  const usage = useQuery({ queryKey: ["usage"], queryFn: () => answer(api.GET("/api/v1/users/me/usage")) });
-  if (usage.error) return <Failed failure={usage.error} retry={() => void usage.refetch()} />;
-  if (!usage.data) return <Skeleton className="my-4 h-16" />;
-  return (
-    <>
-      <Line name={t("left")}>{clock(usage.data.balance_seconds)}</Line>
-      <Line name={t("made")}>{clock(usage.data.used_seconds)}</Line>
-    </>
   );
 }
 

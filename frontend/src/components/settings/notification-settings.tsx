@@ -1,0 +1,68 @@
+"use client";
+
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useTranslations } from "use-intl";
+import { toast } from "sonner";
+import { selectClass } from "@/components/ui/field";
+import { Failed, Skeleton } from "@/components/ui/states";
+import { answer, api } from "@/lib/api/client";
+import type { components } from "@/lib/api/schema";
+import { useProblemText } from "@/lib/use-problem-text";
+
+type Preferences = components["schemas"]["NotificationPreferences"];
+type Change = components["schemas"]["PreferencesChange"];
+
+const KEY = ["notification-preferences"];
+const KINDS = ["follow", "like", "comment"] as const;
+const OFTEN = ["off", "daily", "weekly"] as const;
+
+/** What one is told of, and how often by mail; changed at once, back as it was when the server refuses. */
+export function NotificationSettings() {
+  const t = useTranslations("tell");
+  const text = useProblemText();
+  const queries = useQueryClient();
+  const wishes = useQuery({ queryKey: KEY, queryFn: () => answer(api.GET("/api/v1/notifications/preferences")) });
+  const change = useMutation({
+    mutationFn: (body: Change) => answer(api.PATCH("/api/v1/notifications/preferences", { body })),
+    onMutate: (body) => {
+      queries.setQueryData<Preferences>(KEY, (known) => known && ({ ...known, ...body } as Preferences));
+    },
+    onError: (failure) => toast.error(text(failure)),
+    onSettled: () => queries.invalidateQueries({ queryKey: KEY }),
+  });
+  if (wishes.error && !wishes.data) return <Failed failure={wishes.error} retry={() => void wishes.refetch()} />;
+  if (!wishes.data) return <Skeleton className="my-4 h-16" />;
+  const { data } = wishes;
+  return (
+    <>
+      {KINDS.map((kind) => (
+        <label key={kind} className="flex min-h-14 items-center justify-between gap-6 py-3">
+          <span>{t(kind)}</span>
+          <input
+            type="checkbox"
+            checked={data[kind]}
+            onChange={(event) => change.mutate({ [kind]: event.target.checked })}
+            className="size-5 accent-[var(--coral)]"
+          />
+        </label>
+      ))}
+      <label className="flex min-h-14 flex-wrap items-center justify-between gap-x-6 gap-y-1 py-3">
+        <span>
+          {t("digest")}
+          <span className="block text-sm text-muted">{t("digestHint")}</span>
+        </span>
+        <select
+          value={data.digest}
+          onChange={(event) => change.mutate({ digest: event.target.value as Change["digest"] })}
+          className={selectClass}
+        >
+          {OFTEN.map((name) => (
+            <option key={name} value={name}>
+              {t(`often.${name}`)}
+            </option>
+          ))}
+        </select>
+      </label>
+    </>
+  );
+}

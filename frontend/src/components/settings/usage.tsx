@@ -1,0 +1,59 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import { useTranslations } from "use-intl";
+import { Line } from "./section";
+import { Failed, Skeleton } from "@/components/ui/states";
+import { answer, api } from "@/lib/api/client";
+import { clock, fileSize } from "@/lib/format";
+
+/** What the account may make and keep, and how much of it is used. */
+export function Usage() {
+  const t = useTranslations("settings");
+  const usage = useQuery({ queryKey: ["usage"], queryFn: () => answer(api.GET("/api/v1/users/me/usage")) });
+  if (usage.error && !usage.data) return <Failed failure={usage.error} retry={() => void usage.refetch()} />;
+  if (!usage.data) return <Skeleton className="my-4 h-16" />;
+  const { data } = usage;
+  return (
+    <>
+      <Line name={t("left")}>{clock(data.balance_seconds)}</Line>
+      <Line name={t("made")}>{clock(data.used_seconds)}</Line>
+      <Share name={t("today")} used={data.day_seconds} limit={data.day_seconds_limit} show={clock} />
+      <Share name={t("thisMonth")} used={data.month_seconds} limit={data.month_seconds_limit} show={clock} />
+      <Share name={t("stored")} used={data.stored_bytes} limit={data.stored_bytes_limit} show={fileSize} />
+      <Share name={t("atOnce")} used={data.jobs} limit={data.jobs_limit} show={String} />
+      {data.tier && <Line name={t("tier")}>{data.tier}</Line>}
+    </>
+  );
+}
+
+/** How much of something is used; a bar where there is a limit, which is red when nearly nothing is left. */
+function Share({
+  name,
+  used,
+  limit,
+  show,
+}: {
+  name: string;
+  used: number;
+  limit: number | null;
+  show: (amount: number) => string;
+}) {
+  const t = useTranslations("settings");
+  if (limit === null) return <Line name={name}>{t("anyNumber", { used: show(used) })}</Line>;
+  const part = limit > 0 ? Math.min(1, used / limit) : 1;
+  return (
+    <div className="py-3">
+      <div className="flex flex-wrap justify-between gap-x-6">
+        <span className="text-muted">{name}</span>
+        <span className="tabular font-medium">{t("ofLimit", { used: show(used), limit: show(limit) })}</span>
+      </div>
+      <div aria-hidden className="mt-2 h-1.5 overflow-hidden rounded-full bg-raised">
+        <div
+          className={`h-full rounded-full ${part > 0.9 ? "bg-bad" : "making"}`}
+          style={{ width: `${part * 100}%` }}
+        />
+      </div>
+    </div>
+  );
+}
