@@ -43,14 +43,14 @@ type Page<Item> = { items: Item[]; next_cursor?: string | null };
 
 function usePages<Item>(
   queryKey: readonly unknown[],
-  ask: (cursor: string | undefined) => Promise<Page<Item>>,
+  ask: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<Item>>,
   enabled = true,
 ) {
   const query = useInfiniteQuery({
     queryKey,
     enabled,
     initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam }) => ask(pageParam),
+    queryFn: ({ pageParam, signal }) => ask(pageParam, signal),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
   return { ...query, items: query.data?.pages.flatMap((page) => page.items) ?? [] };
@@ -88,11 +88,12 @@ export function useTrendingTags() {
   });
 }
 
-/** Songs and people whose words match. */
+/** Songs and people whose words match; a question that nobody waits for any more is called off. */
 export function useSearch(text: string) {
   return usePages(
     social.search(text),
-    (cursor) => answer(api.GET("/api/v1/search", { params: { query: { q: text, cursor, limit: 24 } } })),
+    (cursor, signal) =>
+      answer(api.GET("/api/v1/search", { params: { query: { q: text, cursor, limit: 24 } }, signal })),
     text.length > 0,
   );
 }
@@ -143,7 +144,7 @@ function showTrack(queries: QueryClient, id: string, change: Partial<Track>): vo
       })),
     };
   queries.setQueriesData<InfiniteData<Page<Shown>>>({ queryKey: ["songs"] }, inPages);
-  queries.setQueryData<InfiniteData<Page<Shown>>>(keys.tracks, inPages);
+  queries.setQueriesData<InfiniteData<Page<Shown>>>({ queryKey: keys.tracks }, inPages);
 }
 
 /** Like a track or no longer: shown at once, taken back when the server refuses. */

@@ -2,7 +2,7 @@
 
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { ChevronDown } from "lucide-react";
-import { useDeferredValue, useState } from "react";
+import { useState } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { Button } from "@/components/ui/button";
@@ -11,6 +11,7 @@ import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api, type User } from "@/lib/api/client";
 import type { components } from "@/lib/api/schema";
 import { clock } from "@/lib/format";
+import { useSettled } from "@/lib/use-settled";
 import { useProblemText } from "@/lib/use-problem-text";
 
 type Change = components["schemas"]["UserChange"];
@@ -22,14 +23,15 @@ export function People() {
   const t = useTranslations("admin");
   const library = useTranslations("library");
   const [typed, setTyped] = useState("");
-  const search = useDeferredValue(typed.trim());
+  const search = useSettled(typed.trim());
   const people = useInfiniteQuery({
     queryKey: ["admin", "people", search],
     placeholderData: keepPreviousData,
     initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam }) =>
+    queryFn: ({ pageParam, signal }) =>
       answer(
         api.GET("/api/v1/admin/users", {
+          signal,
           params: { query: { limit: 50, cursor: pageParam, ...(search ? { search } : {}) } },
         }),
       ),

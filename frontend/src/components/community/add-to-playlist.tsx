@@ -8,7 +8,7 @@ import { Button } from "@/components/ui/button";
 import { inputClass } from "@/components/ui/field";
 import { Modal } from "@/components/ui/modal";
 import { menuItemClass } from "@/components/ui/pop";
-import { Skeleton } from "@/components/ui/states";
+import { Failed, Skeleton } from "@/components/ui/states";
 import type { Track } from "@/lib/api/client";
 import { usePlaylistChanges, usePlaylists } from "@/lib/community";
 import { useProblemText } from "@/lib/use-problem-text";
@@ -58,6 +58,10 @@ export default function AddToPlaylist({ track, onClose }: { track: Track; onClos
         </form>
         {playlists.isPending ? (
           <Skeleton className="mt-4 h-24" />
+        ) : playlists.error && playlists.items.length === 0 ? (
+          <Failed failure={playlists.error} retry={() => void playlists.refetch()} />
+        ) : mine.length === 0 && !playlists.hasNextPage ? (
+          <p className="mt-4 text-muted">{t("noneToAdd")}</p>
         ) : (
           <ul className="mt-4">
             {mine.map((playlist) => (
@@ -74,6 +78,16 @@ export default function AddToPlaylist({ track, onClose }: { track: Track; onClos
               </li>
             ))}
           </ul>
+        )}
+        {playlists.hasNextPage && (
+          <Button
+            size="small"
+            className="mt-3"
+            disabled={playlists.isFetchingNextPage}
+            onClick={() => void playlists.fetchNextPage()}
+          >
+            {t("morePlaylists")}
+          </Button>
         )}
       </div>
     </Modal>

@@ -1,7 +1,7 @@
 "use client";
 
 import { Search } from "lucide-react";
-import { useDeferredValue, useState } from "react";
+import { useState } from "react";
 import { useTranslations } from "use-intl";
 import { PersonRow } from "./person-row";
 import { Songs } from "./songs";
@@ -21,6 +21,7 @@ import {
   type ExploreSort,
   type Profile,
 } from "@/lib/community";
+import { useSettled } from "@/lib/use-settled";
 
 type View = ExploreSort | "following" | "liked";
 const VIEWS: View[] = ["trending", "new", "following", "liked"];
@@ -34,7 +35,7 @@ function Places({ me }: { me: string }) {
   const t = useTranslations("community");
   const [view, setView] = useState<View>("trending");
   const [text, setText] = useState("");
-  const wanted = useDeferredValue(text.trim());
+  const wanted = useSettled(text.trim());
   return (
     <div className="mx-auto w-full max-w-[1280px] px-4 pb-16 pt-8 md:px-6 md:pt-12">
       <div className="mb-6 flex flex-wrap items-end gap-x-6 gap-y-4">

@@ -1,6 +1,7 @@
 "use client";
 
 import Link from "next/link";
+import { useRouter } from "next/navigation";
 import { ArrowDown, ArrowUp, Globe, Lock, Play, Trash2, X } from "lucide-react";
 import { useState } from "react";
 import { useTranslations } from "use-intl";
@@ -51,6 +52,7 @@ function Loaded({ id, me }: { id: string | undefined; me: string }) {
 function List({ playlist, me }: { playlist: Playlist; me: string }) {
   const t = useTranslations("community");
   const text = useProblemText();
+  const router = useRouter();
   const tracks = usePlaylistTracks(playlist.id);
   const { change, remove } = usePlaylistChanges();
   const [asking, setAsking] = useState(false);
@@ -128,9 +130,7 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
               <Button
                 look="danger"
                 disabled={remove.isPending}
-                onClick={() =>
-                  remove.mutate(playlist.id, { ...complain, onSuccess: () => location.assign("/playlists/") })
-                }
+                onClick={() => remove.mutate(playlist.id, { ...complain, onSuccess: () => router.push("/playlists/") })}
               >
                 {t("deletePlaylist")}
               </Button>
