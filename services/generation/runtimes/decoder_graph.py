@@ -1,12 +1,13 @@
-"""The decoder as an OpenVINO graph with paged attention, written down operation by operation.
+"""The decoder as an OpenVINO graph, written down operation by operation.
 
 Why not converted from torch: a graph of our own needs no tracing, no compression tool (its weights are constants in the
 form that the CPU plugin reads as compressed: integers, converted and scaled), and no rewriting of a stateful graph; it
-is built in under a second. The attention operation is an extension of OpenVINO without promises to the next
-version, so the versions are pinned and `tests/unit/generation/runtimes` holds it to the torch decoder.
+is built in under a second. Attention over the past is `RowAttention`, where the kernel takes it, and otherwise the
+plugin's paged one: an extension of OpenVINO without promises to the next version, so the versions are pinned and
+`tests/unit/generation/runtimes` holds both to the torch decoder.
 
-Rows are sequences; all rows of one call have the same number n of new positions. Inputs, all dynamic:
-`inputs` `[R · n, d]`, `past_lens` `[R]`, `subsequence_begins` `[R + 1]`, `block_indices` and `block_indices_begins`
+Rows are sequences; all rows of one call have the same number n of new positions. Inputs, all dynamic: `inputs`
+`[R · n, d]`, for paged attention `past_lens` `[R]`, `subsequence_begins` `[R + 1]`, `block_indices` and `block_indices_begins`
 `[R + 1]` (blocks of 32 positions), `max_context_len`, `key_cache.i` and `value_cache.i` (shapes and types: as the
 compiled model says), and for models with cross-attention `cross_split` `[2]` (how many positions belong to conditioned
 rows, which come first, and how many to the others, to which attention gives nothing but zeros and which skip it),
@@ -29,35 +30,38 @@ from openvino.op import Constant, Parameter, _PagedAttentionExtension
 from services.generation.musicgen.configuration import DecoderConfiguration
 from services.generation.runtimes.decoder_weights import DecoderWeights
 from services.generation.runtimes.quantization import Int4Weight, Int8Weight, Weight
+from services.generation.runtimes.row_attention import RowAttention
+from services.generation.runtimes.row_caches import RowCaches
 
 BLOCK_POSITIONS = 32
 # A node or one of its outputs; OpenVINO has no type information.
 Value: TypeAlias = Any
 _EPSILON = 1e-5
+_PAGING = (
+    ("past_lens", [-1]),
+    ("subsequence_begins", [-1]),
+    ("block_indices", [-1]),
+    ("block_indices_begins", [-1]),
+    ("max_context_len", list[int]()),
+)
 
 
 class DecoderGraph:
     """Builds the graph of one decoder. `build` once, then let it go."""
 
-    def __init__(self, configuration: DecoderConfiguration, weights: DecoderWeights) -> None:
+    def __init__(
+        self, configuration: DecoderConfiguration, weights: DecoderWeights, caches: RowCaches | None = None
+    ) -> None:
         self._configuration = configuration
         self._weights = weights
+        self._caches = caches
         self._parameters: list[Parameter] = []
 
     def build(self) -> ov.Model:
         """The graph."""
         configuration = self._configuration
         x: Value = self._parameter("inputs", [-1, configuration.hidden_size], np.float32)
-        paging = [
-            self._parameter(name, shape, np.int32)
-            for name, shape in (
-                ("past_lens", [-1]),
-                ("subsequence_begins", [-1]),
-                ("block_indices", [-1]),
-                ("block_indices_begins", [-1]),
-                ("max_context_len", []),
-            )
-        ]
+        paging = [] if self._caches else [self._parameter(name, shape, np.int32) for name, shape in _PAGING]
         if configuration.cross_attention:
             split = self._parameter("cross_split", [2], np.int64)
             mask = self._parameter("cross_mask", [-1, 1, 1, -1], np.float32)
@@ -74,6 +78,13 @@ class DecoderGraph:
     def _self_attention(self, x: Value, layer: int, paging: Sequence[Node]) -> Node:
         place = f"layers.{layer}.self_attn"
         fused = self._dense(self._norm(x, f"{place}_layer_norm"), f"{place}.qkv")
+        if self._caches is None:
+            attended = self._paged_attention(fused, layer, paging)
+        else:
+            attended = RowAttention([fused.output(0)], layer, self._caches).output(0)
+        return self._dense(attended, f"{place}.out_proj")
+
+    def _paged_attention(self, fused: Node, layer: int, paging: Sequence[Node]) -> Output:
         queries, keys, values = ops.split(fused, ops.constant(1), 3).outputs()
         caches = [self._parameter(f"{kind}_cache.{layer}", None, None) for kind in ("key", "value")]
         past_lens, begins, indices, index_begins, longest = paging
@@ -101,7 +112,7 @@ class DecoderGraph:
         for name, value in (("head_size", self._configuration.head_size), ("heads", self._configuration.heads)):
             for kind in ("k", "v"):
                 attention.set_rt_info(value, f"{kind}_{name}" if name == "head_size" else f"num_{kind}_{name}")
-        return self._dense(attention.output(0), f"{place}.out_proj")
+        return attention.output(0)
 
     def _cross_attention(self, x: Value, layer: int, split: Node, mask: Node) -> Node:
         configuration = self._configuration

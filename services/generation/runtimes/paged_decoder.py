@@ -1,8 +1,9 @@
-"""The decoder on OpenVINO: rows of ragged lengths through one graph, keys and values in paged caches.
+"""The decoder on OpenVINO: rows of ragged lengths through one graph, keys and values in caches of blocks.
 
 A row is one sequence (a song's conditional or unconditional one) with a fixed set of blocks, so that no allocation can
 fail while songs run; memory that was never written is never touched. Rows share nothing but the product of the dense
-layers: which rows run together changes rounding (another shape, another kernel), never what a row reads.
+layers: which rows run together changes rounding (another shape, another kernel), never what a row reads. Float32 and
+float16 caches are `RowCaches`, read by a kernel of our own; the others are the plugin's, for its paged attention.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from services.generation.runtimes.compiled_graph import CompiledGraph
 from services.generation.runtimes.decoder_graph import BLOCK_POSITIONS, DecoderGraph
 from services.generation.runtimes.decoder_weights import DecoderWeights
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
+from services.generation.runtimes.row_caches import RowCaches, kernel_fits
 from services.generation.runtimes.turns import Turns
 
 # Masked scores; finite, because a row of −∞ alone would be no number after the softmax.
@@ -63,10 +65,14 @@ class PagedDecoder:
         self._embeddings = [weights.plain[f"embed_tokens.{index}.weight"] for index in range(configuration.codebooks)]
         self._positions = sinusoidal_positions(configuration.cache_positions, configuration.hidden_size).numpy()
         self._row_blocks = -(-configuration.cache_positions // BLOCK_POSITIONS)
+        self._caches: RowCaches | None = None
+        if kernel_fits(configuration, precision):
+            self._caches = RowCaches(configuration, rows, precision.cache, threads)
         self._graph = CompiledGraph(
-            DecoderGraph(configuration, weights).build(), _properties(configuration, precision, threads)
+            DecoderGraph(configuration, weights, self._caches).build(), _properties(configuration, precision, threads)
         )
-        _allocate_caches(self._graph, rows * self._row_blocks)
+        if self._caches is None:
+            _allocate_caches(self._graph, rows * self._row_blocks)
         self._cross: dict[int, CrossRow] = {}
         self._cross_inputs = _CrossInputs()
         zeros = np.zeros((configuration.layers, configuration.heads, 1, configuration.head_size), np.float32)
@@ -111,7 +117,10 @@ class PagedDecoder:
             self._bring_cross(tuple(rows[index] for index in order[:reading]))
             self._graph.set("cross_split", np.array([reading * length, (count - reading) * length], np.int64))
         self._graph.set("inputs", x[order].reshape(count * length, size))
-        self._page([rows[index] for index in order], past[order], length)
+        if self._caches is None:
+            self._page([rows[index] for index in order], past[order], length)
+        else:
+            self._caches.begin([rows[index] for index in order], past[order], length)
         with self._turns:
             self._graph.run()
         logits = self._graph.output(0).reshape(count, length, configuration.codebooks, configuration.vocabulary)
@@ -120,6 +129,8 @@ class PagedDecoder:
     def close(self) -> None:
         """Let the caches and the compiled model go. Idempotent; nothing runs afterwards."""
         self._graph.close()
+        if self._caches is not None:
+            self._caches.close()
         self._cross.clear()
         self._cross_inputs = _CrossInputs()
 

@@ -118,6 +118,13 @@ def test_a_new_cache_holds_zeros_whatever_the_memory_held(model: MusicGen) -> No
     assert np.array_equal(*answers)
 
 
+@pytest.mark.parametrize("rows", [[0, 0], [0, 2], [-1, 0]])
+def test_rows_that_are_not_there_are_refused(rows: list[int], model: MusicGen) -> None:
+    decoder = paged(model, FLOAT32, 2)
+    with pytest.raises(ValueError, match="Rows"):
+        decoder.run(rows, decoder.embed(np.zeros((2, 4), np.int64))[:, None], [0, 0])
+
+
 @pytest.mark.parametrize("places", [[-1, 0], [0, 120], [0]])
 def test_places_outside_the_cache_are_refused(places: list[int], model: MusicGen) -> None:
     decoder = paged(model, FLOAT32, 2)
