@@ -6,13 +6,13 @@ is built in under a second. Attention over the past is `RowAttention`, where the
 plugin's paged one: an extension of OpenVINO without promises to the next version, so the versions are pinned and
 `tests/unit/generation/runtimes` holds both to the torch decoder.
 
-Rows are sequences; all rows of one call have the same number n of new positions. Inputs, all dynamic: `inputs`
-`[R · n, d]`, for paged attention `past_lens` `[R]`, `subsequence_begins` `[R + 1]`, `block_indices` and `block_indices_begins`
-`[R + 1]` (blocks of 32 positions), `max_context_len`, `key_cache.i` and `value_cache.i` (shapes and types: as the
-compiled model says), and for models with cross-attention `cross_split` `[2]` (how many positions belong to conditioned
-rows, which come first, and how many to the others, to which attention gives nothing but zeros and which skip it),
-`cross_mask` `[Rc, 1, 1, S]` (added to the scores), `cross_key.i` `[Rc, heads, head, S]` (scaled by 1 / √head) and
-`cross_value.i` `[Rc, heads, S, head]`. Output: `logits` `[R · n, K · V]`.
+Rows are sequences; all rows of one call have the same number n of new positions. Inputs, all dynamic: `inputs` `[R ·
+n, d]`, for paged attention `past_lens` `[R]`, `subsequence_begins` `[R + 1]`, `block_indices` and
+`block_indices_begins` `[R + 1]` (blocks of 32 positions), `max_context_len`, `key_cache.i` and `value_cache.i`
+(shapes and types: as the compiled model says), and for models with cross-attention `cross_split` `[2]` (how many
+positions belong to conditioned rows, which come first, and how many to the others, to which attention gives nothing
+but zeros and which skip it), `cross_mask` `[Rc, 1, 1, S]` (added to the scores), `cross_key.i` `[Rc, heads, head, S]`
+(scaled by 1 / √head) and `cross_value.i` `[Rc, heads, S, head]`. Output: `logits` `[R · n, K · V]`.
 """
 
 from __future__ import annotations
