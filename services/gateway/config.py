@@ -57,6 +57,8 @@ class GatewaySettings(ServiceSettings):
     # `body_seconds` in all are forgiven, and what comes faster wins them back.
     max_upload_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024**3
     slowest_upload_bytes_per_second: Annotated[int, Field(ge=1)] = 8 * 1024
+    # A picture that is to be a track's cover, with the form around it.
+    max_cover_bytes: Annotated[int, Field(ge=1024)] = 10 * 1024**2 + 65_536
     # How long a signed link works at least.
     link_lifetime_seconds: Annotated[int, Field(ge=60, le=7 * 86_400)] = 3_600
     # How long a listener waits for the first sound of a job before the answer is "not yet".

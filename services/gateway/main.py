@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -59,6 +60,7 @@ from services.gateway.routes import (
     api_keys,
     auth,
     comments,
+    covers,
     discovery,
     generate,
     jobs,
@@ -114,6 +116,7 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     stream.router,
     jobs.router,
     tracks.router,
+    covers.router,
     remix.router,
     projects.router,
     playlists.router,
@@ -310,9 +313,12 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
             BodyLimitMiddleware,
             limit=BodyLimit(settings.max_body_bytes, settings.body_seconds),
             by_path={
-                uploads.PATH: BodyLimit(
+                re.compile(re.escape(uploads.PATH)): BodyLimit(
                     settings.max_upload_bytes, settings.body_seconds, settings.slowest_upload_bytes_per_second
-                )
+                ),
+                covers.PATHS: BodyLimit(
+                    settings.max_cover_bytes, settings.body_seconds, settings.slowest_upload_bytes_per_second
+                ),
             },
         ),
         Middleware(HeadMiddleware),

@@ -12,10 +12,11 @@ from protos.users.v1.jobs_pb2_grpc import JobServiceStub
 from protos.users.v1.tracks_pb2_grpc import TrackServiceStub
 from services.processing.analysis.waveforms import Waveforms
 from services.processing.config import ProcessingSettings
+from services.processing.covers.covers import Covers
 from services.processing.heavy_work import HeavyWork
 from services.processing.jobs.submission import Submissions
 from services.processing.media.derivatives import Derivatives
-from services.processing.media.spectrograms import Spectrograms
+from services.processing.media.pictures import Pictures
 from services.processing.scratch import Scratch
 from services.processing.server import SERVICE_NAME, ProcessingServicer
 from services.shared.errors import AppError
@@ -43,7 +44,7 @@ async def serve(settings: ProcessingSettings, stop: asyncio.Event) -> None:
     heavy = HeavyWork(settings.encoders)
     derivatives = Derivatives(store, scratch, heavy, linger_seconds=settings.linger_seconds)
     waveforms = Waveforms(store, scratch, heavy, linger_seconds=settings.linger_seconds)
-    spectrograms = Spectrograms(store, scratch, heavy, linger_seconds=settings.linger_seconds)
+    pictures = Pictures(store, scratch, heavy, linger_seconds=settings.linger_seconds)
     server = GrpcServer(
         service="processing",
         address=settings.address,
@@ -52,17 +53,20 @@ async def serve(settings: ProcessingSettings, stop: asyncio.Event) -> None:
     )
     try:
         async with open_channel(settings.users_address, tokens.token) as users:
-            submissions = Submissions(JobServiceStub(users), TrackServiceStub(users))
-            servicer = ProcessingServicer(derivatives, waveforms, spectrograms, submissions)
+            tracks = TrackServiceStub(users)
+            submissions = Submissions(JobServiceStub(users), tracks)
+            covers = Covers(store, scratch, heavy, waveforms, tracks, linger_seconds=settings.linger_seconds)
+            servicer = ProcessingServicer(derivatives, waveforms, pictures, covers, submissions)
             server.add(add_ProcessingServiceServicer_to_server, servicer, SERVICE_NAME)
             await server.start()
             _log.info("ready", address=server.address)
             await stop.wait()
             await server.stop(_GRACE_SECONDS)
+            await covers.aclose()
     finally:
         await derivatives.aclose()
         await waveforms.aclose()
-        await spectrograms.aclose()
+        await pictures.aclose()
         heavy.close()
         scratch.close()
     _log.info("stopped")

@@ -9,11 +9,12 @@ from prometheus_client import Counter
 
 from protos.processing.v1 import processing_pb2, processing_pb2_grpc
 from services.processing.analysis.waveforms import Waveforms
+from services.processing.covers.covers import Covers
 from services.processing.jobs.catalogues import document
 from services.processing.jobs.submission import Submissions
 from services.processing.media.derivatives import Derivatives
 from services.processing.media.formats import format_of
-from services.processing.media.spectrograms import Spectrograms
+from services.processing.media.pictures import Pictures
 from services.shared.identity import require_user
 
 SERVICE_NAME: Final = "musicgen.processing.v1.ProcessingService"
@@ -28,12 +29,14 @@ class ProcessingServicer(processing_pb2_grpc.ProcessingServiceServicer):
         self,
         derivatives: Derivatives,
         waveforms: Waveforms,
-        spectrograms: Spectrograms,
+        pictures: Pictures,
+        covers: Covers,
         submissions: Submissions,
     ) -> None:
         self._derivatives = derivatives
         self._waveforms = waveforms
-        self._spectrograms = spectrograms
+        self._pictures = pictures
+        self._covers = covers
         self._submissions = submissions
 
     async def EnsureDerivative(  # noqa: N802 — the wire's name
@@ -58,8 +61,35 @@ class ProcessingServicer(processing_pb2_grpc.ProcessingServiceServicer):
         self, request: processing_pb2.EnsureSpectrogramRequest, context: Any
     ) -> processing_pb2.EnsureSpectrogramResponse:
         """Draw a lossless object."""
-        made = await self._spectrograms.ensure(request.object_key, request.width, request.height, request.scheme)
+        made = await self._pictures.spectrogram(request.object_key, request.width, request.height, request.scheme)
         return processing_pb2.EnsureSpectrogramResponse(
+            object_key=made.object_key, size_bytes=made.size_bytes, etag=made.etag
+        )
+
+    async def EnsureWaveformPicture(  # noqa: N802 — the wire's name
+        self, request: processing_pb2.EnsureWaveformPictureRequest, context: Any
+    ) -> processing_pb2.EnsureWaveformPictureResponse:
+        """Draw the waveform of a lossless object."""
+        made = await self._pictures.waveform(
+            request.object_key, request.width, request.height, request.scheme, vector=request.vector
+        )
+        return processing_pb2.EnsureWaveformPictureResponse(
+            object_key=made.object_key, size_bytes=made.size_bytes, etag=made.etag
+        )
+
+    async def SetCover(  # noqa: N802 — the wire's name
+        self, request: processing_pb2.SetCoverRequest, context: Any
+    ) -> processing_pb2.SetCoverResponse:
+        """Make a picture that the caller sent the cover of a track of theirs."""
+        track = await self._covers.take(request.track_id, request.upload_object_key, require_user())
+        return processing_pb2.SetCoverResponse(track=track)
+
+    async def EnsureCover(  # noqa: N802 — the wire's name
+        self, request: processing_pb2.EnsureCoverRequest, context: Any
+    ) -> processing_pb2.EnsureCoverResponse:
+        """The cover of a track in a size."""
+        made = await self._covers.ensure(request.object_key, request.cover_object_key, request.size)
+        return processing_pb2.EnsureCoverResponse(
             object_key=made.object_key, size_bytes=made.size_bytes, etag=made.etag
         )
 

@@ -9,7 +9,18 @@ from collections.abc import Sequence
 
 import typer
 
-from musicgen_client.commands import account, collecting, keys, library, making, models, people, shaping, webhooks
+from musicgen_client.commands import (
+    account,
+    collecting,
+    keys,
+    library,
+    making,
+    models,
+    people,
+    pictures,
+    shaping,
+    webhooks,
+)
 from musicgen_client.exit_codes import ExitCode, of_error
 
 EPILOG = (
@@ -32,6 +43,7 @@ for commands in (
     library.app,
     collecting.app,
     people.app,
+    pictures.app,
     account.app,
     keys.app,
     webhooks.app,

@@ -29,6 +29,7 @@ from musicgen_client.calls import (
     moderating,
     operations,
     people,
+    pictures,
     shaping,
     sharing,
 )
@@ -113,6 +114,8 @@ class Client:
     restore_track = _method(library.restore_track)
     versions = _method(library.versions)
     waveform = _method(library.waveform)
+    set_cover = _method(pictures.set_cover)
+    delete_cover = _method(pictures.delete_cover)
     playlists = _method(collecting.playlists)
     create_playlist = _method(collecting.create_playlist)
     playlist = _method(collecting.playlist)
@@ -308,7 +311,19 @@ class Client:
     ) -> Path:
         """Fetch a picture of a track (PNG)."""
         params = {"width": str(width), "height": str(height), "scheme": scheme}
-        return self._fetch(shaping.spectrogram_path(track_id), params, path, None)
+        return self._fetch(pictures.spectrogram_path(track_id), params, path, None)
+
+    def download_cover(self, track_id: str, path: Path, *, size: int = 640) -> Path:
+        """Fetch a track's cover (JPEG, square), at least as large as asked where its owner's picture is."""
+        return self._fetch(pictures.cover_path(track_id), {"size": str(size)}, path, None)
+
+    def download_waveform(
+        self, track_id: str, path: Path, *, width: int = 1200, height: int = 200, scheme: str = "ember"
+    ) -> Path:
+        """Fetch a picture of a track's waveform: SVG when `path` ends in .svg, else PNG."""
+        params = {"width": str(width), "height": str(height), "scheme": scheme}
+        ending = "svg" if path.suffix.lower() == ".svg" else "png"
+        return self._fetch(pictures.waveform_path(track_id, ending), params, path, None)
 
     def _fetch(self, address: str, params: dict[str, str], path: Path, received: Received | None) -> Path:
         with PartialFile(path) as partial:

@@ -327,6 +327,7 @@ class Track(Answer):
     public: bool = False
     stems: list[Stem] = Field(default_factory=list)
     has_midi: bool = False
+    has_cover: bool = False
     parent_id: str | None = None
     relation: str | None = None
     project_id: str | None = None

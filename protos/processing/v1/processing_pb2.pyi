@@ -10,6 +10,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from protos.common.v1 import common_pb2 as _common_pb2
 from protos.users.v1 import jobs_pb2 as _jobs_pb2
+from protos.users.v1 import tracks_pb2 as _tracks_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -209,6 +210,167 @@ class EnsureSpectrogramResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EnsureSpectrogramResponse: _TypeAlias = EnsureSpectrogramResponse  # noqa: Y015
+
+@_typing.final
+class EnsureWaveformPictureRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    SCHEME_FIELD_NUMBER: _builtins.int
+    VECTOR_FIELD_NUMBER: _builtins.int
+    object_key: _builtins.str
+    """A lossless object (FLAC or WAV) in object storage."""
+    width: _builtins.int
+    """Pixels; 64 to 4,096."""
+    height: _builtins.int
+    """Pixels; 32 to 2,048."""
+    scheme: _builtins.str
+    """Name of a colour scheme, for example "ember"."""
+    vector: _builtins.bool
+    """Shapes that scale (SVG) instead of pixels (PNG)."""
+    def __init__(
+        self,
+        *,
+        object_key: _builtins.str = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        scheme: _builtins.str = ...,
+        vector: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "object_key", b"object_key", "scheme", b"scheme", "vector", b"vector", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnsureWaveformPictureRequest: _TypeAlias = EnsureWaveformPictureRequest  # noqa: Y015
+
+@_typing.final
+class EnsureWaveformPictureResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    object_key: _builtins.str
+    """Where the picture (image/png or image/svg+xml) lies."""
+    size_bytes: _builtins.int
+    etag: _builtins.str
+    """Strong entity tag without quotes."""
+    def __init__(
+        self,
+        *,
+        object_key: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "object_key", b"object_key", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnsureWaveformPictureResponse: _TypeAlias = EnsureWaveformPictureResponse  # noqa: Y015
+
+@_typing.final
+class SetCoverRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_ID_FIELD_NUMBER: _builtins.int
+    UPLOAD_OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    track_id: _builtins.str
+    upload_object_key: _builtins.str
+    """The picture (PNG, JPEG or WebP) that was sent, below "uploads/<the caller's id>/"."""
+    def __init__(
+        self,
+        *,
+        track_id: _builtins.str = ...,
+        upload_object_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["track_id", b"track_id", "upload_object_key", b"upload_object_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetCoverRequest: _TypeAlias = SetCoverRequest  # noqa: Y015
+
+@_typing.final
+class SetCoverResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def track(self) -> _tracks_pb2.Track: ...
+    def __init__(
+        self,
+        *,
+        track: _tracks_pb2.Track | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["track", b"track"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetCoverResponse: _TypeAlias = SetCoverResponse  # noqa: Y015
+
+@_typing.final
+class EnsureCoverRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    COVER_OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    object_key: _builtins.str
+    """The lossless master: what a picture is drawn from when the track was given none."""
+    cover_object_key: _builtins.str
+    """The picture that the track was given; empty: none."""
+    size: _builtins.int
+    """Pixels of a side, at least; 16 to 1,280."""
+    def __init__(
+        self,
+        *,
+        object_key: _builtins.str = ...,
+        cover_object_key: _builtins.str = ...,
+        size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cover_object_key", b"cover_object_key", "object_key", b"object_key", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnsureCoverRequest: _TypeAlias = EnsureCoverRequest  # noqa: Y015
+
+@_typing.final
+class EnsureCoverResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    object_key: _builtins.str
+    """Where the picture (image/jpeg, square) lies."""
+    size_bytes: _builtins.int
+    etag: _builtins.str
+    """Strong entity tag without quotes."""
+    def __init__(
+        self,
+        *,
+        object_key: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "object_key", b"object_key", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnsureCoverResponse: _TypeAlias = EnsureCoverResponse  # noqa: Y015
 
 @_typing.final
 class GetCatalogueRequest(_message.Message):

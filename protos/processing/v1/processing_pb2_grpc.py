@@ -50,6 +50,21 @@ class ProcessingServiceStub:
                 request_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramRequest.SerializeToString,
                 response_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramResponse.FromString,
                 _registered_method=True)
+        self.EnsureWaveformPicture = channel.unary_unary(
+                '/musicgen.processing.v1.ProcessingService/EnsureWaveformPicture',
+                request_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureWaveformPictureRequest.SerializeToString,
+                response_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureWaveformPictureResponse.FromString,
+                _registered_method=True)
+        self.SetCover = channel.unary_unary(
+                '/musicgen.processing.v1.ProcessingService/SetCover',
+                request_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.SetCoverRequest.SerializeToString,
+                response_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.SetCoverResponse.FromString,
+                _registered_method=True)
+        self.EnsureCover = channel.unary_unary(
+                '/musicgen.processing.v1.ProcessingService/EnsureCover',
+                request_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureCoverRequest.SerializeToString,
+                response_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureCoverResponse.FromString,
+                _registered_method=True)
         self.GetCatalogue = channel.unary_unary(
                 '/musicgen.processing.v1.ProcessingService/GetCatalogue',
                 request_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.GetCatalogueRequest.SerializeToString,
@@ -87,6 +102,27 @@ class ProcessingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EnsureWaveformPicture(self, request, context):
+        """Draws the waveform of a lossless object as PNG or SVG, once; later calls answer at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetCover(self, request, context):
+        """Makes a picture that the caller sent the cover of a track of theirs: checked, and written anew without metadata.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnsureCover(self, request, context):
+        """The cover of a track in a size: the owner's picture, or one that is drawn from the sound.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCatalogue(self, request, context):
         """What jobs can be asked to use: effects with their parameters, presets.
         """
@@ -118,6 +154,21 @@ def add_ProcessingServiceServicer_to_server(servicer, server):
                     servicer.EnsureSpectrogram,
                     request_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramRequest.FromString,
                     response_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramResponse.SerializeToString,
+            ),
+            'EnsureWaveformPicture': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnsureWaveformPicture,
+                    request_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureWaveformPictureRequest.FromString,
+                    response_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureWaveformPictureResponse.SerializeToString,
+            ),
+            'SetCover': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetCover,
+                    request_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.SetCoverRequest.FromString,
+                    response_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.SetCoverResponse.SerializeToString,
+            ),
+            'EnsureCover': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnsureCover,
+                    request_deserializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureCoverRequest.FromString,
+                    response_serializer=protos_dot_processing_dot_v1_dot_processing__pb2.EnsureCoverResponse.SerializeToString,
             ),
             'GetCatalogue': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCatalogue,
@@ -212,6 +263,87 @@ class ProcessingService:
             '/musicgen.processing.v1.ProcessingService/EnsureSpectrogram',
             protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramRequest.SerializeToString,
             protos_dot_processing_dot_v1_dot_processing__pb2.EnsureSpectrogramResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnsureWaveformPicture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.processing.v1.ProcessingService/EnsureWaveformPicture',
+            protos_dot_processing_dot_v1_dot_processing__pb2.EnsureWaveformPictureRequest.SerializeToString,
+            protos_dot_processing_dot_v1_dot_processing__pb2.EnsureWaveformPictureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetCover(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.processing.v1.ProcessingService/SetCover',
+            protos_dot_processing_dot_v1_dot_processing__pb2.SetCoverRequest.SerializeToString,
+            protos_dot_processing_dot_v1_dot_processing__pb2.SetCoverResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnsureCover(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.processing.v1.ProcessingService/EnsureCover',
+            protos_dot_processing_dot_v1_dot_processing__pb2.EnsureCoverRequest.SerializeToString,
+            protos_dot_processing_dot_v1_dot_processing__pb2.EnsureCoverResponse.FromString,
             options,
             channel_credentials,
             insecure,

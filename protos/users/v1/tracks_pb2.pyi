@@ -235,6 +235,7 @@ class Track(_message.Message):
     RELATION_FIELD_NUMBER: _builtins.int
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     CREDIT_FIELD_NUMBER: _builtins.int
+    COVER_OBJECT_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     owner_id: _builtins.str
     """The owner's id."""
@@ -256,6 +257,8 @@ class Track(_message.Message):
     """The project that it lies in, for its owner alone; empty: none."""
     credit: _builtins.str
     """The name that has to be given with what the caller makes of it, when it is somebody else's; empty: none."""
+    cover_object_key: _builtins.str
+    """The picture that its owner gave it (JPEG), in object storage; empty: one is drawn from its sound."""
     @_builtins.property
     def content(self) -> Global___TrackContent: ...
     @_builtins.property
@@ -285,10 +288,11 @@ class Track(_message.Message):
         relation: _builtins.str = ...,
         project_id: _builtins.str = ...,
         credit: _builtins.str = ...,
+        cover_object_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments", "content", b"content", "created_at", b"created_at", "credit", b"credit", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at", "id", b"id", "job_id", b"job_id", "liked", b"liked", "likes", b"likes", "owner_id", b"owner_id", "owner_username", b"owner_username", "project_id", b"project_id", "relation", b"relation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments", "content", b"content", "cover_object_key", b"cover_object_key", "created_at", b"created_at", "credit", b"credit", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at", "id", b"id", "job_id", b"job_id", "liked", b"liked", "likes", b"likes", "owner_id", b"owner_id", "owner_username", b"owner_username", "project_id", b"project_id", "relation", b"relation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -560,6 +564,49 @@ class RestoreTrackResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RestoreTrackResponse: _TypeAlias = RestoreTrackResponse  # noqa: Y015
+
+@_typing.final
+class SetCoverRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_ID_FIELD_NUMBER: _builtins.int
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    track_id: _builtins.str
+    object_key: _builtins.str
+    """Below "jobs/<the track's job>/cover/"; empty: none any more."""
+    def __init__(
+        self,
+        *,
+        track_id: _builtins.str = ...,
+        object_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_key", b"object_key", "track_id", b"track_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetCoverRequest: _TypeAlias = SetCoverRequest  # noqa: Y015
+
+@_typing.final
+class SetCoverResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def track(self) -> Global___Track: ...
+    def __init__(
+        self,
+        *,
+        track: Global___Track | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["track", b"track"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetCoverResponse: _TypeAlias = SetCoverResponse  # noqa: Y015
 
 @_typing.final
 class ListVersionsRequest(_message.Message):

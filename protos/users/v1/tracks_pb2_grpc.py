@@ -70,6 +70,11 @@ class TrackServiceStub:
                 request_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsRequest.SerializeToString,
                 response_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsResponse.FromString,
                 _registered_method=True)
+        self.SetCover = channel.unary_unary(
+                '/musicgen.users.v1.TrackService/SetCover',
+                request_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.SetCoverRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.SetCoverResponse.FromString,
+                _registered_method=True)
 
 
 class TrackServiceServicer:
@@ -126,6 +131,13 @@ class TrackServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetCover(self, request, context):
+        """Gives the caller's own track a picture that lies in storage, or takes the one away that it has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrackServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -163,6 +175,11 @@ def add_TrackServiceServicer_to_server(servicer, server):
                     servicer.ListVersions,
                     request_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsRequest.FromString,
                     response_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsResponse.SerializeToString,
+            ),
+            'SetCover': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetCover,
+                    request_deserializer=protos_dot_users_dot_v1_dot_tracks__pb2.SetCoverRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_tracks__pb2.SetCoverResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -355,6 +372,33 @@ class TrackService:
             '/musicgen.users.v1.TrackService/ListVersions',
             protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsRequest.SerializeToString,
             protos_dot_users_dot_v1_dot_tracks__pb2.ListVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetCover(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.TrackService/SetCover',
+            protos_dot_users_dot_v1_dot_tracks__pb2.SetCoverRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_tracks__pb2.SetCoverResponse.FromString,
             options,
             channel_credentials,
             insecure,

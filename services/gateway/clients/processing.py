@@ -9,7 +9,7 @@ import grpc
 
 from protos.common.v1 import common_pb2
 from protos.processing.v1 import processing_pb2, processing_pb2_grpc
-from protos.users.v1 import jobs_pb2
+from protos.users.v1 import jobs_pb2, tracks_pb2
 from services.gateway.clients.retries import RETRIES
 from services.gateway.tokens.internal import InternalTokens
 from services.shared.errors import AppError, ErrorCode
@@ -21,6 +21,8 @@ _DERIVATIVE_SECONDS = 60.0
 # Processing goes on for longer than this when the deadline has passed, so that whoever asks again finds the file.
 _ASK_AGAIN_SECONDS = 5.0
 _SUBMIT_SECONDS = 10.0
+# A picture is decoded within this, or refused; others may have to be looked at before.
+_COVER_SECONDS = 90.0
 
 
 @contextlib.contextmanager
@@ -83,6 +85,47 @@ class ProcessingClient:
                 self._stub.EnsureSpectrogram,
                 request,
                 token=self._tokens.token(caller),
+                timeout=_DERIVATIVE_SECONDS,
+                retries=RETRIES,
+            )
+        return response
+
+    async def waveform_picture(
+        self, caller: Principal, object_key: str, *, width: int, height: int, scheme: str, vector: bool
+    ) -> processing_pb2.EnsureWaveformPictureResponse:
+        """The waveform of a lossless object as a picture."""
+        request = processing_pb2.EnsureWaveformPictureRequest(
+            object_key=object_key, width=width, height=height, scheme=scheme, vector=vector
+        )
+        with _still_being_made():
+            response: processing_pb2.EnsureWaveformPictureResponse = await call(
+                self._stub.EnsureWaveformPicture,
+                request,
+                token=self._tokens.token(caller),
+                timeout=_DERIVATIVE_SECONDS,
+                retries=RETRIES,
+            )
+        return response
+
+    async def set_cover(self, caller: Principal, track_id: str, upload_key: str) -> tracks_pb2.Track:
+        """Make a picture that lies in storage the cover of the caller's own track."""
+        response: processing_pb2.SetCoverResponse = await call(
+            self._stub.SetCover,
+            processing_pb2.SetCoverRequest(track_id=track_id, upload_object_key=upload_key),
+            token=self._tokens.token(caller),
+            timeout=_COVER_SECONDS,
+        )
+        return response.track
+
+    async def cover(
+        self, caller: Principal | None, object_key: str, cover_key: str, size: int
+    ) -> processing_pb2.EnsureCoverResponse:
+        """The picture of a track in a size. Without a caller the gateway asks for itself."""
+        with _still_being_made():
+            response: processing_pb2.EnsureCoverResponse = await call(
+                self._stub.EnsureCover,
+                processing_pb2.EnsureCoverRequest(object_key=object_key, cover_object_key=cover_key, size=size),
+                token=self._tokens.token(caller) if caller is not None else None,
                 timeout=_DERIVATIVE_SECONDS,
                 retries=RETRIES,
             )

@@ -71,6 +71,16 @@ class TracksClient:
             token=self._tokens.token(caller),
         )
 
+    async def set_cover(self, caller: Principal, track_id: str, object_key: str) -> tracks_pb2.Track:
+        """Name the picture of the caller's own track; the empty text takes it away."""
+        response: tracks_pb2.SetCoverResponse = await call(
+            self._stub.SetCover,
+            tracks_pb2.SetCoverRequest(track_id=track_id, object_key=object_key),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response.track
+
     async def restore(self, caller: Principal, track_id: str) -> tracks_pb2.Track:
         """Take a track out of the trash."""
         response: tracks_pb2.RestoreTrackResponse = await call(

@@ -14,10 +14,13 @@ def http_date(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC), usegmt=True)
 
 
-def is_unchanged(if_none_match: str | None, if_modified_since: str | None, etag: str, modified: datetime) -> bool:
+def is_unchanged(
+    if_none_match: str | None, if_modified_since: str | None, etag: str, modified: datetime | None
+) -> bool:
     """Whether to answer 304:
 
-    If-None-Match by weak comparison (§13.1.2), else If-Modified-Since (§13.1.3). `etag` is quoted.
+    If-None-Match by weak comparison (§13.1.2), else If-Modified-Since (§13.1.3). `etag` is quoted; `modified` is None
+    where nobody may rely on it.
     """
     if if_none_match is not None:
         if if_none_match.strip() == "*":
@@ -25,17 +28,17 @@ def is_unchanged(if_none_match: str | None, if_modified_since: str | None, etag:
         opaque = etag.removeprefix("W/")
         return any(match[2] == opaque for match in _ENTITY_TAG.finditer(if_none_match))
     since = _parse_date(if_modified_since)
-    return since is not None and modified.replace(microsecond=0) <= since
+    return since is not None and modified is not None and modified.replace(microsecond=0) <= since
 
 
-def range_applies(if_range: str | None, etag: str, modified: datetime) -> bool:
+def range_applies(if_range: str | None, etag: str, modified: datetime | None) -> bool:
     """Whether the Range header is to be heeded: If-Range (§13.1.5) by strong comparison of tag or date."""
     if if_range is None:
         return True
     if_range = if_range.strip()
     if if_range.startswith(('"', "W/")):
         return if_range == etag and not etag.startswith("W/")
-    return _parse_date(if_range) == modified.replace(microsecond=0)
+    return modified is not None and _parse_date(if_range) == modified.replace(microsecond=0)
 
 
 def _parse_date(value: str | None) -> datetime | None:

@@ -79,7 +79,7 @@ class FileForm:
         if not self._ended:
             raise _broken()
         if not self._seen_file:
-            raise AppError.field(f"/{FILE_FIELD}", "Send the audio in the field `file`.")
+            raise AppError.field(f"/{FILE_FIELD}", "Send the file in the field `file`.")
         if self.size_bytes == 0:
             raise AppError.field(f"/{FILE_FIELD}", "The file is empty.")
 

@@ -19,7 +19,9 @@ from services.gateway.streams.response import StreamedResponse
 from services.shared.storage import ObjectStore
 
 # Signed and authorised answers are the listener's own; what lies under an entity tag never changes.
-_CACHE_CONTROL = "private, max-age=3600"
+CACHED_FOR_AN_HOUR = "private, max-age=3600"
+# What may be another thing at any moment: asked for each time, and sent only when it is.
+CACHED_AND_ASKED_FOR = "private, no-cache"
 
 _NOT_FOR_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f"\\/:*?<>|]+')
 _LONGEST_TITLE = 100
@@ -27,26 +29,31 @@ _LONGEST_TITLE = 100
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """What an object is to HTTP. `etag` is quoted and strong; `title` and `extension` make its file name."""
+    """What an object is to HTTP. `etag` is quoted and strong; `title` and `extension` make its file name.
+
+    `modified` is None for what may be replaced by something older.
+    """
 
     key: str
     size_bytes: int
     media_type: str
     etag: str
-    modified: datetime
+    modified: datetime | None
     title: str
     extension: str
+    cache_control: str = CACHED_FOR_AN_HOUR
 
 
 async def object_response(request: Request, store: ObjectStore, what: Representation, *, attachment: bool) -> Response:
     """200, 206 or 304 for a GET or HEAD. Raises `AppError` (RANGE_NOT_SATISFIABLE, NOT_FOUND)."""
     headers = {
         "etag": what.etag,
-        "last-modified": http_date(what.modified),
-        "cache-control": _CACHE_CONTROL,
+        "cache-control": what.cache_control,
         "accept-ranges": "bytes",
         "content-disposition": content_disposition(what.title, what.extension, attachment=attachment),
     }
+    if what.modified is not None:
+        headers["last-modified"] = http_date(what.modified)
     asked = request.headers
     if is_unchanged(asked.get("if-none-match"), asked.get("if-modified-since"), what.etag, what.modified):
         return Response(status_code=304, headers=headers)

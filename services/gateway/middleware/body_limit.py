@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -56,10 +57,10 @@ class Patience:
 
 class BodyLimitMiddleware:
     """Answers 413 by Content-Length at once, and for a chunked body as soon as it has grown too large; 408 when it
-    comes too slowly. `by_path` holds the paths that have a limit of their own.
+    comes too slowly. `by_path` holds the paths (as patterns that match the whole) that have a limit of their own.
     """
 
-    def __init__(self, app: ASGIApp, limit: BodyLimit, by_path: Mapping[str, BodyLimit]) -> None:
+    def __init__(self, app: ASGIApp, limit: BodyLimit, by_path: Mapping[re.Pattern[str], BodyLimit]) -> None:
         self._app = app
         self._limit = limit
         self._by_path = by_path
@@ -69,7 +70,8 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._by_path.get(scope["path"], self._limit)
+        path = scope["path"]
+        limit = next((own for pattern, own in self._by_path.items() if pattern.fullmatch(path)), self._limit)
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdigit() and int(declared) > limit.max_bytes:
             error = _too_large(limit, close=int(declared) > _DISCARDED_BYTES)

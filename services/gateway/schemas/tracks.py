@@ -59,6 +59,9 @@ class Track(BaseModel):
     public: bool
     stems: Annotated[list[str], Field(description="Names for `…/stems/{name}/audio`.", examples=[["drums", "bass"]])]
     has_midi: bool
+    has_cover: Annotated[
+        bool, Field(description="Whether its owner gave it a picture; otherwise one is drawn from its sound.")
+    ] = False
     parent_id: Annotated[str | None, Field(description="The track that this one was made from.")]
     relation: Annotated[
         Relation | None, Field(description="How: `remix` is a song after somebody else's.", examples=["variation"])
@@ -111,6 +114,7 @@ class Track(BaseModel):
             public=content.public,
             stems=[stem.name for stem in content.stems],
             has_midi=bool(content.midi_object_key),
+            has_cover=bool(message.cover_object_key),
             parent_id=content.parent_id or None,
             relation=_RELATIONS.get(message.relation),
             project_id=message.project_id or None,
@@ -293,6 +297,7 @@ def _links_of(message: tracks_pb2.Track, links: Links) -> dict[str, str]:
         "audio": links.link(f"{path}/audio"),
         "waveform": f"{path}/waveform",
         "spectrogram": links.link(f"{path}/spectrogram.png"),
+        "cover": links.link(f"{path}/cover"),
         "stems": f"{path}/stems",
     }
     if message.content.midi_object_key:

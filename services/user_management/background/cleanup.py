@@ -19,8 +19,10 @@ from services.user_management.exports.exports import forget_expired
 from services.user_management.jobs.idempotency import IdempotencyRepository
 from services.user_management.jobs.repository import JobRepository
 from services.user_management.library.objects import (
+    COVERS_AWAITED,
     UPLOADS,
     UPLOADS_KEPT,
+    cover_folder,
     files_end_at,
     files_of,
     job_prefix,
@@ -142,11 +144,20 @@ async def _clean(database: Database, store: ObjectStore, job_id: UUID) -> int:
         return _Referred(keys | set(files), upload, ends_at, due_at)
 
     async def done(connection: AsyncConnection) -> None:
-        await JobRepository(connection).cleaned(job_id, left, found.next_at, due_at=found.due_at)
+        await JobRepository(connection).cleaned(job_id, left, next_at, due_at=found.due_at)
 
     found = await database.read(referred)
-    stored = {info.key: info.size_bytes async for info in store.list(job_prefix(job_id))}
-    gone = orphans(stored, found.kept)
+    now = datetime.now(UTC)
+    stored: dict[str, int] = {}
+    awaited: set[str] = set()
+    async for info in store.list(job_prefix(job_id)):
+        stored[info.key] = info.size_bytes
+        if info.key.startswith(cover_folder(job_id)) and info.modified > now - COVERS_AWAITED:
+            awaited.add(info.key)
+    awaited -= found.kept
+    again_at = now + COVERS_AWAITED if awaited else None
+    next_at = min(filter(None, (found.next_at, again_at)), default=None)
+    gone = orphans(stored, found.kept | awaited)
     deleted = 0
     for key in gone:
         deleted += await delete_objects(store, prefixes_of([key]))

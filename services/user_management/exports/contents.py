@@ -42,7 +42,7 @@ _README = """This archive holds everything of your account at Music Gen AI.
 *.json        your profile, tracks, projects, share links, playlists with their tracks and members, which playlists of
               others you belong to and what you added there, likes, comments, whom you follow, block and mute, what you
               reported and what became of it, what you were told, jobs, sessions, keys, webhooks, quota and audit log
-audio/        the lossless master of each track, its stems, and its MIDI file
+audio/        the lossless master of each track, its stems, its MIDI file, and the picture that you gave it
 missing.json  files that storage did not have any more; empty as a rule
 
 Passwords, secrets and second factors are not in here: nobody can read them. Nor is who reported you.
@@ -80,7 +80,7 @@ SECTIONS: Final = (
         "tracks",
         tracks,
         lambda owner: tracks.c.owner_id == owner,
-        hidden=frozenset({"words", "master_object_key", "midi_object_key"}),
+        hidden=frozenset({"words", "master_object_key", "midi_object_key", "cover_object_key"}),
     ),
     Section(
         "jobs",
@@ -232,7 +232,7 @@ class Contents:
 
     async def _rows_of_tracks(self) -> AsyncIterator[dict[str, Any]]:
         section = Section("tracks", tracks, lambda owner: tracks.c.owner_id == owner)
-        names = ("id", "title", "created_at", "master_object_key", "midi_object_key")
+        names = ("id", "title", "created_at", "master_object_key", "midi_object_key", "cover_object_key")
         async for row in self._rows(section, [tracks.c[name] for name in names]):
             yield row
 
@@ -248,6 +248,8 @@ class Contents:
         ]
         if track["midi_object_key"]:
             found.append((f"{folder}/song", track["midi_object_key"]))
+        if track["cover_object_key"]:
+            found.append((f"{folder}/cover", track["cover_object_key"]))
         for name, key in found:
             path = f"{name}.{key.rpartition('.')[2]}"
             try:

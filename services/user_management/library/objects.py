@@ -50,6 +50,15 @@ def job_prefix(job_id: UUID) -> str:
     return f"jobs/{job_id}/"
 
 
+def cover_folder(job_id: UUID) -> str:
+    """Where the pictures lie that people give the tracks of a job."""
+    return f"{job_prefix(job_id)}cover/"
+
+
+# A picture is stored before its track names it: one that is young may be about to be named.
+COVERS_AWAITED: Final = timedelta(minutes=10)
+
+
 def orphans(stored: Iterable[str], referred: Collection[str]) -> list[str]:
     """The objects of an ended job that no track refers to: lost attempts, live segments, deleted tracks."""
     return [key for key in stored if key not in referred]

@@ -177,6 +177,18 @@ class TrackRepository:
         changed = update(tracks).where(mine).values(values).returning(tracks.c.id)
         return (await self._connection.execute(changed)).first() is not None
 
+    async def lock(self, track_id: UUID, owner_id: UUID) -> Track | None:
+        """One of the owner's tracks that is not in the trash, locked until the transaction ends."""
+        mine = (tracks.c.id == track_id) & (tracks.c.owner_id == owner_id) & tracks.c.deleted_at.is_(None)
+        found = await self._found(select_tracks(owner_id).where(mine).with_for_update(of=tracks))
+        return found[0] if found else None
+
+    async def set_cover(self, track_id: UUID, object_key: str) -> None:
+        """Note which picture a track that is locked has; empty: none."""
+        await self._connection.execute(
+            update(tracks).where(tracks.c.id == track_id).values(cover_object_key=object_key)
+        )
+
     async def delete(self, track_id: UUID, owner_id: UUID) -> Track | None:
         """Remove one of the owner's tracks; what it was."""
         found = await self._found(
@@ -195,7 +207,7 @@ class TrackRepository:
     async def object_keys_of_job(self, job_id: UUID) -> set[str]:
         """Every object that a track of this job refers to."""
         found = await self._found(select_tracks().where(tracks.c.job_id == job_id))
-        return {key for track in found for key in track.content.object_keys}
+        return {key for track in found for key in track.object_keys}
 
     async def _found(self, query: Select[Any]) -> list[Track]:
         return [track for track, _ in await self.found(query)]
@@ -244,6 +256,7 @@ def _track(row: Row[Any], parts: Sequence[Stem]) -> Track:
         liked=row.liked,
         relation=row.relation,
         project_id=row.project_id,
+        cover_object_key=row.cover_object_key,
     )
 
 

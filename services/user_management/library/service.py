@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,13 +15,15 @@ from services.shared.errors import AppError, ErrorCode
 from services.user_management.background.sender import BACKGROUND, BackgroundTasks
 from services.user_management.callers import user_id
 from services.user_management.database import Database
+from services.user_management.jobs.repository import JobRepository
 from services.user_management.library.bulk import MOST_TRACKS, Outcome, missing
-from services.user_management.library.objects import prefixes_of
+from services.user_management.library.objects import CLEANUP_AFTER_DELETE, cover_folder, prefixes_of
 from services.user_management.library.removal import removed
 from services.user_management.library.repository import TrackRepository
 from services.user_management.library.rules import tags, title
 from services.user_management.library.track import Track
 from services.user_management.library.wire import (
+    LONGEST_KEY,
     bulk_change,
     no_such_project,
     outcome_message,
@@ -29,7 +32,7 @@ from services.user_management.library.wire import (
     wanted,
 )
 from services.user_management.projects.repository import ProjectRepository
-from services.user_management.wire import fitting, page_limit, parse_id
+from services.user_management.wire import fitting, page_limit, parse_id, storable
 
 Context = Any
 
@@ -171,7 +174,7 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
 
         track = _existing(await self._database.write(work))
         # Should this message be lost, the sweep finds the objects.
-        self._tasks.post(DELETE_OBJECTS, prefixes_of(track.content.object_keys), queue=BACKGROUND)
+        self._tasks.post(DELETE_OBJECTS, prefixes_of(track.object_keys), queue=BACKGROUND)
 
     async def RestoreTrack(
         self, request: tracks_pb2.RestoreTrackRequest, context: Context
@@ -187,6 +190,34 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
 
         track = _existing(await self._database.write(work, repeatable=True))
         return tracks_pb2.RestoreTrackResponse(track=track_message(track, owner_id))
+
+    async def SetCover(self, request: tracks_pb2.SetCoverRequest, context: Context) -> tracks_pb2.SetCoverResponse:
+        """Give the caller's own track a picture, or take its picture away."""
+        owner_id, track_id = user_id(), _track_id(request.track_id)
+        key = storable(request.object_key, LONGEST_KEY)
+
+        async def work(connection: AsyncConnection) -> tuple[Track | None, str]:
+            library = TrackRepository(connection)
+            track = await library.lock(track_id, owner_id)
+            if track is None:
+                return None, ""
+            # Otherwise a track could show, and its deletion remove, what is somebody else's.
+            if key and not key.startswith(cover_folder(track.job_id)):
+                raise AppError.field("/object_key", "The picture of a track lies in its own folder.")
+            earlier = track.cover_object_key
+            if earlier == key:
+                return track, ""
+            await library.set_cover(track_id, key)
+            # What lies there is counted anew, and what nothing refers to any more is swept.
+            await JobRepository(connection).set_cleanup([track.job_id], CLEANUP_AFTER_DELETE)
+            return replace(track, cover_object_key=key), earlier
+
+        found, earlier = await self._database.write(work, repeatable=True)
+        track = _existing(found)
+        if earlier:
+            # Should this message be lost, the sweep finds the picture.
+            self._tasks.post(DELETE_OBJECTS, prefixes_of([earlier]), queue=BACKGROUND)
+        return tracks_pb2.SetCoverResponse(track=track_message(track, owner_id))
 
 
 async def _require_project(connection: AsyncConnection, project_id: UUID | None, owner_id: UUID) -> None:

@@ -71,6 +71,8 @@ tracks: Final = Table(
     Column("project_id", ID, ForeignKey("projects.id", ondelete="SET NULL")),
     # How it came from its parent (`library.lineage`).
     Column("relation", Text, nullable=False, server_default=""),
+    # The picture that its owner gave it; below its job's folder, so that it is swept, counted and deleted with it.
+    Column("cover_object_key", Text, nullable=False, server_default=""),
     Column("words", TSVECTOR, Computed(_WORDS, persisted=True)),
     Index(None, "owner_id", "id"),
     Index(None, "job_id"),

@@ -53,7 +53,7 @@ class TrackContent:
 
     @property
     def object_keys(self) -> Iterator[str]:
-        """Every object that belongs to the track."""
+        """Every object that a worker made for the track."""
         yield self.master_object_key
         yield from (stem.object_key for stem in self.stems)
         if self.midi_object_key:
@@ -90,3 +90,12 @@ class Track:
     # How it came from its parent.
     relation: str = ""
     project_id: UUID | None = None
+    # The picture that its owner gave it; empty: none.
+    cover_object_key: str = ""
+
+    @property
+    def object_keys(self) -> Iterator[str]:
+        """Every object that belongs to the track."""
+        yield from self.content.object_keys
+        if self.cover_object_key:
+            yield self.cover_object_key

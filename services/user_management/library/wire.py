@@ -16,7 +16,7 @@ from services.user_management.wire import json_text, optional_json_object, parse
 
 _LONGEST_TEXT = 4000
 _LONGEST_NAME = 256
-_LONGEST_KEY = 1024
+LONGEST_KEY = 1024
 
 
 def track_content(message: tracks_pb2.TrackContent) -> TrackContent:
@@ -34,8 +34,8 @@ def track_content(message: tracks_pb2.TrackContent) -> TrackContent:
         bpm=message.bpm,
         key=storable(message.key, _LONGEST_NAME),
         tags=tuple(storable(tag, _LONGEST_NAME) for tag in message.tags),
-        master_object_key=storable(message.master_object_key, _LONGEST_KEY),
-        midi_object_key=storable(message.midi_object_key, _LONGEST_KEY),
+        master_object_key=storable(message.master_object_key, LONGEST_KEY),
+        midi_object_key=storable(message.midi_object_key, LONGEST_KEY),
         licence_name=storable(message.licence.name, _LONGEST_NAME),
         licence_commercial_use=message.licence.commercial_use,
         licence_attributions=tuple(storable(name, _LONGEST_TEXT) for name in message.licence.attributions),
@@ -49,7 +49,7 @@ def track_content(message: tracks_pb2.TrackContent) -> TrackContent:
         public=message.public,
         parent_id=parse_id(message.parent_id),
         stems=tuple(
-            Stem(storable(stem.name, _LONGEST_NAME), storable(stem.object_key, _LONGEST_KEY)) for stem in message.stems
+            Stem(storable(stem.name, _LONGEST_NAME), storable(stem.object_key, LONGEST_KEY)) for stem in message.stems
         ),
     )
 
@@ -100,6 +100,7 @@ def track_message(track: Track, viewer_id: UUID | None = None) -> tracks_pb2.Tra
         liked=track.liked,
         relation=track.relation,
         project_id=str(track.project_id or "") if viewer_id == track.owner_id else "",
+        cover_object_key=track.cover_object_key,
         credit="" if viewer_id == track.owner_id else credit_of(track),
         content=tracks_pb2.TrackContent(
             title=content.title,

@@ -21,7 +21,7 @@ async def test_a_track_is_told_in_full(gateway: Gateway, ada: Person) -> None:
     assert (answer["loudness_lufs"], answer["true_peak_dbtp"], answer["mastering_gain_db"]) == (-14.0, -1.0, 2.5)
     assert (answer["bpm"], answer["key"], answer["stems"], answer["has_midi"]) == (84.0, None, ["drums"], True)
     assert (answer["duration"], answer["sample_rate"], answer["channels"], answer["seed"]) == (30.0, 44_100, 2, 7)
-    assert set(answer["links"]) == {"self", "audio", "waveform", "spectrogram", "stems", "midi", "job"}
+    assert set(answer["links"]) == {"self", "audio", "waveform", "spectrogram", "cover", "stems", "midi", "job"}
     assert (await ada.http.get("/api/v1/tracks")).json()["items"] == [answer]
 
 

@@ -2,6 +2,8 @@
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -226,3 +228,55 @@ async def test_deletion_while_a_sweep_is_at_work_gets_a_sweep_of_its_own(
     await sql.execute("UPDATE jobs SET cleanup_due_at = now() WHERE cleanup_due_at IS NOT NULL")
     await sweep(database, memory)
     assert not await memory.exists(track.content.master_object_key)
+
+
+async def set_cover(service: UserManagement, person: Person, track_id: str, key: str) -> tracks_pb2.Track:
+    request = tracks_pb2.SetCoverRequest(track_id=track_id, object_key=key)
+    track: tracks_pb2.Track = (await call(service.tracks.SetCover, request, token=service.token(person))).track
+    return track
+
+
+async def test_picture_goes_with_its_track_and_the_one_that_it_replaces_with_the_sweep(
+    user_management: UserManagement, database: Database, sql: asyncpg.Connection
+) -> None:
+    ann, ben = await user_management.sign_up(), await user_management.sign_up()
+    track = await make_track(user_management, ann)
+    store = ObjectStore.from_url("memory://")
+    folder = f"jobs/{track.job_id}/cover"
+    for name in ("a", "b"):
+        for key in (f"{folder}/{name}.jpg", f"{derivatives_prefix(f'{folder}/{name}.jpg')}cover-320.jpg"):
+            await store.put(key, b"x")
+        changed = await set_cover(user_management, ann, track.id, f"{folder}/{name}.jpg")
+        assert changed.cover_object_key == f"{folder}/{name}.jpg"
+    assert await get(user_management, ann, track.id) == changed
+    assert await set_cover(user_management, ann, track.id, f"{folder}/b.jpg") == changed, "twice is once"
+    for other_key in ("", f"{folder}/b.jpg"):
+        assert await code_of(set_cover(user_management, ben, track.id, other_key)) is ErrorCode.NOT_FOUND
+
+    async def swept(age: str) -> set[str]:
+        await sql.execute("UPDATE jobs SET cleanup_due_at = now()")
+
+        class Aged(ObjectStore):
+            async def list(self, prefix: str = "") -> AsyncIterator[Any]:
+                async for info in super().list(prefix):
+                    yield replace(info, modified=info.modified - timedelta(minutes=int(age)))
+
+        await sweep(database, Aged(store._backend))
+        return {info.key async for info in store.list()}
+
+    assert f"{folder}/a.jpg" in await swept("0"), "a young picture may be about to be named"
+    due = await sql.fetchval("SELECT cleanup_due_at FROM jobs WHERE id = $1", track.job_id)
+    assert due is not None, "it is looked at again"
+    kept = {f"{folder}/b.jpg", f"{derivatives_prefix(f'{folder}/b.jpg')}cover-320.jpg"}
+    assert await swept("11") == kept
+    assert await sql.fetchval("SELECT stored_bytes FROM jobs WHERE id = $1", track.job_id) == 1
+    await delete(user_management, ann, track.id)
+    assert await swept("11") == set()
+
+
+async def test_track_in_the_trash_takes_no_picture(user_management: UserManagement) -> None:
+    ann = await user_management.sign_up()
+    track = await make_track(user_management, ann)
+    await delete(user_management, ann, track.id, forever=False)
+    attempt = set_cover(user_management, ann, track.id, f"jobs/{track.job_id}/cover/a.jpg")
+    assert await code_of(attempt) is ErrorCode.NOT_FOUND

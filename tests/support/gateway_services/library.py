@@ -95,6 +95,11 @@ class Tracks(tracks_pb2_grpc.TrackServiceServicer):
             content.tags[:] = request.tags
         return tracks_pb2.UpdateTrackResponse(track=self.tracks[request.track_id])
 
+    async def SetCover(self, request, context):
+        track = self.own(request.track_id)
+        track.cover_object_key = request.object_key
+        return tracks_pb2.SetCoverResponse(track=track)
+
     async def DeleteTrack(self, request, context):
         self.own(request.track_id).deleted_at.GetCurrentTime()
         if request.forever:

@@ -54,6 +54,29 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
         await self.store.put(key, b"PNG")
         return processing_pb2.EnsureSpectrogramResponse(object_key=key, size_bytes=3, etag="e" * 32)
 
+    async def EnsureWaveformPicture(self, request, context):
+        ending = "svg" if request.vector else "png"
+        key = f"derivatives/x/{request.width}x{request.height}-{request.scheme}.{ending}"
+        await self.store.put(key, ending.encode())
+        return processing_pb2.EnsureWaveformPictureResponse(object_key=key, size_bytes=3, etag="w" * 32)
+
+    async def SetCover(self, request, context):
+        track = self.tracks.own(request.track_id)
+        sent = await self.store.get(request.upload_object_key)
+        if not sent.startswith(b"\x89PNG"):
+            raise AppError(ErrorCode.UNSUPPORTED_MEDIA, "This is no PNG, JPEG or WebP picture. Send one of these.")
+        track.cover_object_key = f"jobs/{track.job_id}/cover/{hashlib.sha256(sent).hexdigest()}.jpg"
+        await self.store.put(track.cover_object_key, sent)
+        return processing_pb2.SetCoverResponse(track=track)
+
+    async def EnsureCover(self, request, context):
+        drawn = f"drawn of {request.object_key} {request.size}".encode()
+        content = await self.store.get(request.cover_object_key) if request.cover_object_key else drawn
+        digest = hashlib.sha256(content).hexdigest()
+        key = f"derivatives/{digest}/cover.jpg"
+        await self.store.put(key, content)
+        return processing_pb2.EnsureCoverResponse(object_key=key, size_bytes=len(content), etag=digest[:32])
+
     async def GetCatalogue(self, request, context):
         name = processing_pb2.Catalogue.Name(request.catalogue)
         return processing_pb2.GetCatalogueResponse(document_json=json.dumps({"items": [name]}))

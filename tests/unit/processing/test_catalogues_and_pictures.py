@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from protos.processing.v1 import processing_pb2
 from services.processing.heavy_work import HeavyWork
 from services.processing.jobs.catalogues import document
-from services.processing.media.spectrograms import Spectrograms
+from services.processing.media.pictures import Pictures
 from services.processing.scratch import Scratch
 from services.shared.errors import AppError, ErrorCode
 from services.shared.storage import ObjectStore
@@ -32,21 +33,21 @@ def test_unknown_catalogue_is_refused() -> None:
 
 
 @pytest.fixture
-async def pictures(store: ObjectStore, scratch: Scratch, heavy: HeavyWork, master: Path) -> Spectrograms:
+async def pictures(store: ObjectStore, scratch: Scratch, heavy: HeavyWork, master: Path) -> Pictures:
     await store.put_file(KEY, master)
-    return Spectrograms(store, scratch, heavy, linger_seconds=5.0)
+    return Pictures(store, scratch, heavy, linger_seconds=5.0)
 
 
-async def test_picture_is_drawn_once(pictures: Spectrograms, store: ObjectStore) -> None:
-    first, second = await asyncio.gather(*(pictures.ensure(KEY, 200, 100, "ember") for _ in range(2)))
+async def test_picture_is_drawn_once(pictures: Pictures, store: ObjectStore) -> None:
+    first, second = await asyncio.gather(*(pictures.spectrogram(KEY, 200, 100, "ember") for _ in range(2)))
     assert first == second
     data = await store.get(first.object_key)
     # PNG (ISO/IEC 15948 §5.2, §11.2.2): signature, then width and height.
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     # As large as asked or the next larger: a track has a few pictures, not one for each number.
     assert (int.from_bytes(data[16:20]), int.from_bytes(data[20:24])) == (400, 100)
-    assert (await pictures.ensure(KEY, 399, 64, "ember")).object_key == first.object_key
-    assert (await pictures.ensure(KEY, 200, 100, "ocean")).etag != first.etag
+    assert (await pictures.spectrogram(KEY, 399, 64, "ember")).object_key == first.object_key
+    assert (await pictures.spectrogram(KEY, 200, 100, "ocean")).etag != first.etag
     await pictures.aclose()
 
 
@@ -60,8 +61,22 @@ async def test_picture_is_drawn_once(pictures: Spectrograms, store: ObjectStore)
     ],
 )
 async def test_picture_that_cannot_be_drawn_is_refused(
-    pictures: Spectrograms, width: int, height: int, scheme: str, pointer: str
+    pictures: Pictures, width: int, height: int, scheme: str, pointer: str
 ) -> None:
     with pytest.raises(AppError) as raised:
-        await pictures.ensure(KEY, width, height, scheme)
+        await pictures.spectrogram(KEY, width, height, scheme)
     assert pointer in [violation.pointer for violation in raised.value.violations]
+
+
+async def test_waveform_is_drawn_as_pixels_and_as_shapes(pictures: Pictures, store: ObjectStore) -> None:
+    pixels = await pictures.waveform(KEY, 300, 90, "ocean", vector=False)
+    shapes = await pictures.waveform(KEY, 300, 90, "ocean", vector=True)
+    data = await store.get(pixels.object_key)
+    assert (int.from_bytes(data[16:20]), int.from_bytes(data[20:24])) == (400, 100)
+    picture = ElementTree.fromstring(await store.get(shapes.object_key))
+    assert (picture.get("width"), picture.get("height")) == ("400", "100")
+    assert len(picture.findall("{http://www.w3.org/2000/svg}polygon")) == 2
+    assert pixels.etag != shapes.etag
+    with pytest.raises(AppError) as raised:
+        await pictures.waveform(KEY, 300, 90, "nope", vector=True)
+    assert [violation.pointer for violation in raised.value.violations] == ["/scheme"]

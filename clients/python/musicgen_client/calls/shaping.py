@@ -127,8 +127,3 @@ def convert(
 def file_path(job_id: str, name: str | None = None) -> str:
     """Where a job's file is; without a name the only one."""
     return path_to("jobs", job_id, "file") if name is None else path_to("jobs", job_id, "files", name)
-
-
-def spectrogram_path(track_id: str) -> str:
-    """Where the picture of a track is."""
-    return path_to("tracks", track_id, "spectrogram.png")

@@ -1,4 +1,4 @@
-"""Spectrograms of stored audio as PNG, made once and kept beside the other derivatives."""
+"""Spectrograms and waveforms of stored audio, made once and kept beside the other derivatives."""
 
 from __future__ import annotations
 
@@ -26,14 +26,25 @@ _ETAG_DIGITS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A stored PNG. `etag` stands for what was asked for, which always makes the same bytes."""
+    """A stored PNG or SVG. `etag` stands for what was asked for, which always makes the same bytes."""
 
     object_key: str
     size_bytes: int
     etag: str
 
 
-class Spectrograms:
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is drawn. `name` is the file's, `draw` the function of `analysis.pictures`."""
+
+    name: str
+    draw: str
+    width: int
+    height: int
+    scheme: str
+
+
+class Pictures:
     """Makes and finds pictures; one at a time of each, however many ask."""
 
     def __init__(self, store: ObjectStore, scratch: Scratch, heavy: HeavyWork, *, linger_seconds: float) -> None:
@@ -42,20 +53,28 @@ class Spectrograms:
         self._heavy = heavy
         self._flights: SingleFlight[str, None] = SingleFlight(linger_seconds)
 
-    async def ensure(self, source_key: str, width: int, height: int, scheme: str) -> Picture:
-        """The picture of a lossless object, at least as large as asked.
+    async def spectrogram(self, source_key: str, width: int, height: int, scheme: str) -> Picture:
+        """The spectrogram of a lossless object, at least as large as asked.
 
         Raises VALIDATION, NOT_FOUND, UNSUPPORTED_MEDIA, …
         """
+        return await self._ensure(source_key, "spectrogram", "png", width, height, scheme)
+
+    async def waveform(self, source_key: str, width: int, height: int, scheme: str, *, vector: bool) -> Picture:
+        """The waveform of a lossless object as PNG or SVG, at least as large as asked. Raises the same."""
+        return await self._ensure(source_key, "waveform", "svg" if vector else "png", width, height, scheme)
+
+    async def _ensure(self, source_key: str, what: str, ending: str, width: int, height: int, scheme: str) -> Picture:
         if width not in WIDTHS or height not in HEIGHTS:
             raise AppError.field("/width", f"A picture is {_span(WIDTHS)} by {_span(HEIGHTS)} pixels.")
         if not scheme.replace("-", "").replace("_", "").isalnum():
             raise AppError.field("/scheme", "There is no such colour scheme.")
         width = next(step for step in _WIDTH_STEPS if step >= width)
         height = next(step for step in _HEIGHT_STEPS if step >= height)
-        key = f"{derivative_folder(source_key)}/spectrogram-{width}x{height}-{scheme}.png"
+        wish = _Wish(f"{what}-{width}x{height}-{scheme}.{ending}", f"{what}_{ending}", width, height, scheme)
+        key = f"{derivative_folder(source_key)}/{wish.name}"
         if not await self._store.exists(key):
-            await self._flights.join(key, lambda: self._make(source_key, key, width, height, scheme))
+            await self._flights.join(key, lambda: self._make(source_key, key, wish))
         info = await self._store.head(key)
         return Picture(key, info.size_bytes, hashlib.sha256(key.encode()).hexdigest()[:_ETAG_DIGITS])
 
@@ -63,22 +82,22 @@ class Spectrograms:
         """Stop what is being made."""
         await self._flights.aclose()
 
-    async def _make(self, source_key: str, key: str, width: int, height: int, scheme: str) -> None:
+    async def _make(self, source_key: str, key: str, wish: _Wish) -> None:
         async with self._heavy.turn():
             with self._scratch.folder() as folder:
                 source = folder / "source"
                 await self._store.download(source_key, source)
-                data = await self._heavy.run(lambda check: _drawn(source, width, height, scheme, check))
+                data = await self._heavy.run(lambda check: _drawn(source, wish, check))
             await self._store.put(key, data)
 
 
-def _drawn(source: Path, width: int, height: int, scheme: str, check: Check) -> bytes:
+def _drawn(source: Path, wish: _Wish, check: Check) -> bytes:
     try:
         # Imported here: whoever draws nothing needs no transforms.
         pictures = import_module("services.processing.analysis.pictures")
     except ModuleNotFoundError as error:
-        raise AppError(ErrorCode.NOT_FOUND, "This server draws no spectrograms.") from error
-    made: bytes = pictures.spectrogram_png(source, width, height, scheme, check)
+        raise AppError(ErrorCode.NOT_FOUND, "This server draws no pictures.") from error
+    made: bytes = getattr(pictures, wish.draw)(source, wish.width, wish.height, wish.scheme, check)
     return made
 
 
