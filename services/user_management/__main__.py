@@ -24,7 +24,13 @@ async def serve(settings: UserManagementSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    starting = asyncio.create_task(migrate(settings.database_url, wait_seconds=settings.database_wait_seconds))
+    starting = asyncio.create_task(
+        migrate(
+            settings.database_url,
+            wait_seconds=settings.database_wait_seconds,
+            lock_seconds=settings.migration_lock_seconds,
+        )
+    )
     stopping = asyncio.create_task(stop.wait())
     # A stop that comes while the database is awaited is not kept waiting.
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from services.shared.settings import ServiceSettings
 
 SHORTEST_ADMIN_PASSWORD = 12
+SHORTEST_AUDIT_DAYS = 30
 _TIERS_FILE = Path(__file__).parents[2] / "configs" / "tiers.yaml"
 
 
@@ -29,12 +30,18 @@ class UserManagementSettings(ServiceSettings):
     # How long a start waits for PostgreSQL.
     database_wait_seconds: float = Field(default=60.0, gt=0)
 
+    # How long a migration waits for a table that is in use, before it gives up and leaves the schema as it was.
+    migration_lock_seconds: float = Field(default=10.0, gt=0, le=3_600)
+
     access_token_seconds: int = Field(default=900, ge=60, le=3600)
     refresh_token_days: int = Field(default=30, ge=1, le=365)
     refresh_grace_seconds: float = Field(default=10.0, ge=0, le=60)
     # Threads that hash passwords, and how many more sign-ins may wait for one before they are turned away.
     password_threads: int = Field(default=2, ge=1, le=32)
     password_queue: int = Field(default=64, ge=1)
+    # The same for passwords of share links: apart, so that guessing at links keeps no sign-in waiting.
+    link_password_threads: int = Field(default=1, ge=1, le=32)
+    link_password_queue: int = Field(default=128, ge=1)
 
     # Whether an address has to be proven: off (nobody is asked), optional (asked, not waited for), required.
     email_verification: Literal["off", "optional", "required"] = "off"
@@ -54,6 +61,8 @@ class UserManagementSettings(ServiceSettings):
     queue_limit_per_user: int = Field(default=200, ge=1)
     # How often the background worker looks for what has had its time.
     sweep_seconds: float = Field(default=60.0, gt=0)
+    # How long the audit log is kept, at least 30 days; 0: for ever.
+    audit_kept_days: int = Field(default=365, ge=0, le=36_500)
     # How often it looks whose mail about unread notifications is due.
     digest_seconds: float = Field(default=600.0, gt=0)
     # How often it looks for what webhooks are owed: retries, and what a lost message did not ring for.
@@ -77,6 +86,13 @@ class UserManagementSettings(ServiceSettings):
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and len(value.get_secret_value()) < SHORTEST_ADMIN_PASSWORD:
             raise ValueError(f"must have at least {SHORTEST_ADMIN_PASSWORD} characters")
+        return value
+
+    @field_validator("audit_kept_days")
+    @classmethod
+    def _is_long_enough_to_be_of_use(cls, value: int) -> int:
+        if 0 < value < SHORTEST_AUDIT_DAYS:
+            raise ValueError(f"must be at least {SHORTEST_AUDIT_DAYS}, or 0 for ever")
         return value
 
     @property

@@ -73,6 +73,7 @@ from services.user_management.mail.transport import transport_for
 from services.user_management.moderation.service import ModerationServicer
 from services.user_management.notifications.bell import NotificationBell
 from services.user_management.notifications.service import NotificationServicer
+from services.user_management.notifications.unsubscribing import Unsubscribing
 from services.user_management.playlists.service import PlaylistServicer
 from services.user_management.projects.service import ProjectServicer
 from services.user_management.quotas.rules import milliseconds
@@ -113,6 +114,8 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         stack.push_async_callback(searches.close)
         passwords = Passwords(threads=settings.password_threads, queue=settings.password_queue)
         stack.callback(passwords.close)
+        link_passwords = Passwords(threads=settings.link_password_threads, queue=settings.link_password_queue)
+        stack.callback(link_passwords.close)
         if not settings.single_user:
             await ensure_first_admin(
                 database,
@@ -257,7 +260,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         )
         server.add(
             notifications_pb2_grpc.add_NotificationServiceServicer_to_server,
-            NotificationServicer(database),
+            NotificationServicer(database, Unsubscribing(secrets.service_token_key())),
             "musicgen.users.v1.NotificationService",
         )
         server.add(
@@ -282,7 +285,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         )
         server.add(
             sharing_pb2_grpc.add_SharingServiceServicer_to_server,
-            SharingServicer(database, passwords, Guesses(valkey)),
+            SharingServicer(database, link_passwords, Guesses(valkey)),
             "musicgen.users.v1.SharingService",
         )
         await server.start()

@@ -51,6 +51,9 @@ OPEN = {
     "POST /api/v1/shared",
     "GET /api/v1/shared/{share_id}/audio",
     "GET /api/v1/shared/{share_id}/waveform",
+    # By the token of a mail.
+    "GET /api/v1/notifications/unsubscribe",
+    "POST /api/v1/notifications/unsubscribe",
     "GET /health/live",
     "GET /health/ready",
     "GET /version",

@@ -60,6 +60,11 @@ class NotificationServiceStub:
                 request_serializer=protos_dot_users_dot_v1_dot_notifications__pb2.UpdatePreferencesRequest.SerializeToString,
                 response_deserializer=protos_dot_users_dot_v1_dot_notifications__pb2.UpdatePreferencesResponse.FromString,
                 _registered_method=True)
+        self.Unsubscribe = channel.unary_unary(
+                '/musicgen.users.v1.NotificationService/Unsubscribe',
+                request_serializer=protos_dot_users_dot_v1_dot_notifications__pb2.UnsubscribeRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_notifications__pb2.UnsubscribeResponse.FromString,
+                _registered_method=True)
 
 
 class NotificationServiceServicer:
@@ -101,6 +106,13 @@ class NotificationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Unsubscribe(self, request, context):
+        """Turns somebody's digest off, by the token of a mail. Takes a service token. NOT_FOUND for what was not signed here.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NotificationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +140,11 @@ def add_NotificationServiceServicer_to_server(servicer, server):
                     servicer.UpdatePreferences,
                     request_deserializer=protos_dot_users_dot_v1_dot_notifications__pb2.UpdatePreferencesRequest.FromString,
                     response_serializer=protos_dot_users_dot_v1_dot_notifications__pb2.UpdatePreferencesResponse.SerializeToString,
+            ),
+            'Unsubscribe': grpc.unary_unary_rpc_method_handler(
+                    servicer.Unsubscribe,
+                    request_deserializer=protos_dot_users_dot_v1_dot_notifications__pb2.UnsubscribeRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_notifications__pb2.UnsubscribeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +283,33 @@ class NotificationService:
             '/musicgen.users.v1.NotificationService/UpdatePreferences',
             protos_dot_users_dot_v1_dot_notifications__pb2.UpdatePreferencesRequest.SerializeToString,
             protos_dot_users_dot_v1_dot_notifications__pb2.UpdatePreferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Unsubscribe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.NotificationService/Unsubscribe',
+            protos_dot_users_dot_v1_dot_notifications__pb2.UnsubscribeRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_notifications__pb2.UnsubscribeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,4 +1,6 @@
-"""user_management's notifications, as the gateway calls them. Every call is made as the person who asks."""
+"""user_management's notifications, as the gateway calls them.
+Every call is made as the person who asks, but one: by a mail.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +65,11 @@ class NotificationsClient:
             retries=RETRIES,
         )
         return response.preferences
+
+    async def unsubscribe(self, token: str, *, check_only: bool = False) -> None:
+        """Turn a digest off for whoever holds its mail; `check_only`: say whether the token is good."""
+        request = notifications_pb2.UnsubscribeRequest(token=token, check_only=check_only)
+        await call(self._stub.Unsubscribe, request, retries=RETRIES)
 
     async def change_preferences(
         self, caller: Principal, *, follow: bool | None, like: bool | None, comment: bool | None, digest: str | None

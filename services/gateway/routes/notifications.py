@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from starlette.responses import HTMLResponse
 
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.dependencies import Caller, Cursor, Gateway, Limit
+from services.gateway.responses import Responses, also
 from services.gateway.schemas.notifications import (
     NotificationList,
     NotificationPreferences,
@@ -17,6 +19,21 @@ from services.gateway.schemas.notifications import (
 )
 
 router = APIRouter(prefix="/api/v1/notifications", tags=["notifications"], route_class=GatewayRoute)
+
+# With the token of a mail; what mail readers send for their people comes from few addresses.
+_MAILED = [Depends(Admission("shared", signed_in=False))]
+Token = Annotated[str, Query(min_length=1, max_length=100, description="Of the link in the mail.")]
+_HTML: Responses = {200: {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}}
+_PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "cache-control": "no-store",
+    # The button's own request says whence it comes; other sites learn nothing.
+    "referrer-policy": "same-origin",
+}
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Music Gen AI</title><h1>Mails of what you missed</h1>{body}</html>"""
+_ASKED = '<form method="post"><button>Send me no more of them</button></form>'
+_ENDED = "<p>You get no more of them. The settings of your account turn them on again.</p>"
 
 _READ = [Depends(Admission("read"))]
 _WRITE = [Depends(Admission("write"))]
@@ -62,3 +79,20 @@ async def change_notification_preferences(
         caller, follow=body.follow, like=body.like, comment=body.comment, digest=body.digest
     )
     return NotificationPreferences.from_message(changed)
+
+
+@router.get("/unsubscribe", dependencies=_MAILED, response_class=HTMLResponse, responses={**_HTML, **also(404)})
+async def ask_to_unsubscribe(token: Token, gateway: Gateway) -> HTMLResponse:
+    """A page with a button that ends the mails: readers that look at links in advance end nothing."""
+    await gateway.notifications.unsubscribe(token, check_only=True)
+    return HTMLResponse(_PAGE.format(body=_ASKED), headers=_PAGE_HEADERS)
+
+
+@router.post("/unsubscribe", dependencies=_MAILED, response_class=HTMLResponse, responses={**_HTML, **also(404)})
+async def unsubscribe(token: Token, gateway: Gateway) -> HTMLResponse:
+    """End the mails that sum up what you missed, by the link in one of them (RFC 8058): no sign-in, no second question.
+
+    The body does not matter. What you are told of in the app stays as it is.
+    """
+    await gateway.notifications.unsubscribe(token)
+    return HTMLResponse(_PAGE.format(body=_ENDED), headers=_PAGE_HEADERS)

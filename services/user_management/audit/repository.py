@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import insert, or_, select
+from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.ids import new_id
@@ -32,6 +33,17 @@ class AuditLog:
                 details=dict(entry.details),
             )
         )
+
+    async def prune(self, kept: timedelta, most: int) -> int:
+        """Delete entries that are older than `kept`, the oldest first, at most `most`; how many.
+
+        The trigger lets only this go, and nothing that is younger than 30 days.
+        """
+        await self._connection.execute(select(func.set_config("musicgen.audit_pruning", "on", True)))
+        # Ids are made in the order of time: what is oldest stands at the beginning of the primary key.
+        oldest = select(audit_entries.c.id, audit_entries.c.at).order_by(audit_entries.c.id).limit(most).subquery()
+        due = select(oldest.c.id).where(oldest.c.at < func.now() - kept)
+        return (await self._connection.execute(delete(audit_entries).where(audit_entries.c.id.in_(due)))).rowcount
 
     async def page(self, *, user_id: UUID | None, action: str, before_id: UUID | None, limit: int) -> list[Line]:
         """Lines, newest first: of one account (as actor or subject), of one action."""

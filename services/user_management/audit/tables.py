@@ -1,4 +1,7 @@
-"""Table `audit_entries`: who did what, to whom, from where, and whether it was let happen. Append-only by a trigger."""
+"""Table `audit_entries`: who did what, to whom, from where, and whether it was let happen.
+
+Append-only by triggers, which let nothing go but what is pruned, and nothing that is younger than 30 days.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from services.user_management.config import UserManagementSettings
 from services.user_management.database import Database, open_engine
 from services.user_management.exports.exports import Exporter
 from services.user_management.notifications.digest import send_digests
+from services.user_management.notifications.unsubscribing import Unsubscribing
 from services.user_management.webhooks.deliveries import Deliveries
 from services.user_management.webhooks.names import Names
 from services.user_management.webhooks.sender import WebhookSender
@@ -87,7 +89,8 @@ def register_tasks(app: Celery, settings: UserManagementSettings) -> None:
 async def _run_digests(settings: UserManagementSettings) -> None:
     database = Database(open_engine(settings.database_url, connections=2))
     try:
-        posted = await send_digests(database, settings.public_url)
+        unsubscribing = Unsubscribing(Secrets(settings.secrets_dir).service_token_key())
+        posted = await send_digests(database, settings.public_url, unsubscribing)
     except AppError as error:
         _log.warning("digests_failed", reason=error.message)
         return
@@ -128,7 +131,8 @@ async def _run_deliveries(settings: UserManagementSettings, names: Names) -> Non
 async def _run_sweep(settings: UserManagementSettings) -> None:
     database = Database(open_engine(settings.database_url, connections=2, statement_seconds=30.0))
     try:
-        swept = await sweep(database, ObjectStore.from_url(settings.storage_url))
+        audit_kept = timedelta(days=settings.audit_kept_days) if settings.audit_kept_days else None
+        swept = await sweep(database, ObjectStore.from_url(settings.storage_url), audit_kept=audit_kept)
     except AppError as error:
         _log.warning("sweep_failed", reason=error.message)
         return
@@ -143,6 +147,7 @@ async def _run_sweep(settings: UserManagementSettings) -> None:
         tracks=swept.tracks,
         notifications=swept.notifications,
         deliveries=swept.deliveries,
+        audit_entries=swept.audit_entries,
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.errors import AppError
 from services.shared.storage import ObjectStore
+from services.user_management.audit.repository import AuditLog
 from services.user_management.auth.repository import SessionRepository
 from services.user_management.database import Database
 from services.user_management.exports.exports import forget_expired
@@ -40,6 +41,8 @@ SESSIONS_KEPT: Final = timedelta(days=7)
 JOBS_PER_SWEEP: Final = 200
 # What webhooks were told, and what they could not be told.
 DELIVERED_KEPT: Final = timedelta(days=7)
+AUDIT_BATCH: Final = 500
+AUDIT_BATCHES: Final = 10
 DEAD_LETTERS_KEPT: Final = timedelta(days=30)
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +59,7 @@ class Swept:
     tracks: int = 0
     notifications: int = 0
     deliveries: int = 0
+    audit_entries: int = 0
 
 
 async def delete_objects(store: ObjectStore, prefixes: Sequence[str]) -> int:
@@ -70,8 +74,11 @@ async def delete_objects(store: ObjectStore, prefixes: Sequence[str]) -> int:
     return deleted
 
 
-async def sweep(database: Database, store: ObjectStore) -> Swept:
-    """Forget expired idempotency keys and sessions; delete the objects that no track refers to."""
+async def sweep(database: Database, store: ObjectStore, *, audit_kept: timedelta | None = None) -> Swept:
+    """Forget what has had its time; delete the objects that no track refers to.
+
+    `audit_kept`: how long the audit log is kept; None: for ever.
+    """
 
     async def forget(connection: AsyncConnection) -> tuple[int, int]:
         keys = await IdempotencyRepository(connection).forget_expired()
@@ -88,6 +95,7 @@ async def sweep(database: Database, store: ObjectStore) -> Swept:
     tracks = await database.write(trash_emptied, repeatable=True)
     notifications = await database.write(forget_told, repeatable=True)
     deliveries = await database.write(_forget_deliveries, repeatable=True)
+    audit_entries = await prune_audit(database, audit_kept) if audit_kept is not None else 0
     cleaned = objects = 0
     for job_id in await database.read(due):
         try:
@@ -105,7 +113,18 @@ async def sweep(database: Database, store: ObjectStore) -> Swept:
         objects += await forget_expired(database, store)
     except AppError as error:
         _log.warning("exports_not_swept", reason=error.message)
-    return Swept(keys, sessions, cleaned, objects, tracks, notifications, deliveries)
+    return Swept(keys, sessions, cleaned, objects, tracks, notifications, deliveries, audit_entries)
+
+
+async def prune_audit(database: Database, kept: timedelta) -> int:
+    """Let the oldest entries of the audit log go, a small batch a transaction; how many, at most 5,000."""
+    pruned = 0
+    for _ in range(AUDIT_BATCHES):
+        gone = await database.write(lambda connection: AuditLog(connection).prune(kept, AUDIT_BATCH), repeatable=True)
+        pruned += gone
+        if gone < AUDIT_BATCH:
+            break
+    return pruned
 
 
 async def _forget_deliveries(connection: AsyncConnection) -> int:

@@ -13,6 +13,8 @@ class Mail:
     recipient: str
     subject: str
     body: str
+    # Where whoever gets it can end such mails; empty: it is not one of many.
+    unsubscribe_url: str = ""
 
 
 def verify_address(recipient: str, public_url: str, token: str) -> Mail:

@@ -53,8 +53,9 @@ class MailRepository:
 
     async def post(self, mail: Mail) -> None:
         """Put a mail into the outbox."""
-        values = {"id": UUID(new_id()), "recipient": mail.recipient, "subject": mail.subject, "body": mail.body}
-        await self._connection.execute(insert(mails).values(values))
+        values = {"recipient": mail.recipient, "subject": mail.subject, "body": mail.body}
+        values |= {"unsubscribe_url": mail.unsubscribe_url}
+        await self._connection.execute(insert(mails).values(id=UUID(new_id()), **values))
 
     async def new_token(self, user_id: UUID, purpose: Purpose, email: str) -> str | None:
         """A token for a mail; None when the account has got enough of them lately."""
@@ -121,10 +122,19 @@ class MailRepository:
             update(mails)
             .where(mails.c.id == due.with_for_update(skip_locked=True).scalar_subquery())
             .values(attempts=mails.c.attempts + 1, due_at=func.now() + _CLAIMED)
-            .returning(mails.c.id, mails.c.recipient, mails.c.subject, mails.c.body, mails.c.attempts)
+            .returning(
+                mails.c.id,
+                mails.c.recipient,
+                mails.c.subject,
+                mails.c.body,
+                mails.c.unsubscribe_url,
+                mails.c.attempts,
+            )
         )
         row = (await self._connection.execute(claimed)).first()
-        return Waiting(row.id, Mail(row.recipient, row.subject, row.body), row.attempts) if row else None
+        if row is None:
+            return None
+        return Waiting(row.id, Mail(row.recipient, row.subject, row.body, row.unsubscribe_url), row.attempts)
 
     async def delivered(self, mail_id: UUID) -> None:
         """Forget a mail that was sent, and the token in it."""

@@ -16,6 +16,7 @@ mails: Final = Table(
     Column("recipient", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
+    Column("unsubscribe_url", Text, nullable=False, server_default=""),
     Column("created_at", INSTANT, nullable=False, server_default=func.now()),
     Column("due_at", INSTANT, nullable=False, server_default=func.now()),
     Column("attempts", Integer, nullable=False, server_default="0"),

@@ -12,6 +12,7 @@ from services.user_management.mail.message import Mail
 from services.user_management.mail.repository import MailRepository
 from services.user_management.notifications.notification import Kind, Notification
 from services.user_management.notifications.repository import MOST_COUNTED, NotificationRepository
+from services.user_management.notifications.unsubscribing import Unsubscribing
 
 MOST_LINES: Final = 20
 PER_RUN: Final = 1_000
@@ -19,7 +20,9 @@ PER_RUN: Final = 1_000
 _DID: Final = {Kind.FOLLOW.value: "follows you", Kind.LIKE.value: "likes", Kind.COMMENT.value: "wrote about"}
 
 
-async def send_digests(database: Database, public_url: str, *, most: int = PER_RUN) -> int:
+async def send_digests(
+    database: Database, public_url: str, unsubscribing: Unsubscribing, *, most: int = PER_RUN
+) -> int:
     """Post the mails that are due, at most `most`; how many. They leave by the courier."""
 
     async def one(connection: AsyncConnection) -> bool | None:
@@ -31,7 +34,9 @@ async def send_digests(database: Database, public_url: str, *, most: int = PER_R
         address = await told.recipient(person_id)
         found, count = await told.unread_since(person_id, since, MOST_LINES) if address else ([], 0)
         if address and found:
-            await MailRepository(connection).post(digest_mail(address, public_url, found, count))
+            await MailRepository(connection).post(
+                digest_mail(address, public_url, found, count, unsubscribing.link(public_url, person_id))
+            )
         await told.digested(person_id, digest)
         return bool(found)
 
@@ -44,7 +49,9 @@ async def send_digests(database: Database, public_url: str, *, most: int = PER_R
     return posted
 
 
-def digest_mail(recipient: str, public_url: str, found: Sequence[Notification], count: int) -> Mail:
+def digest_mail(
+    recipient: str, public_url: str, found: Sequence[Notification], count: int, unsubscribe_url: str
+) -> Mail:
     """What happened since the last one, in plain words."""
     lines = [f"- {_line(notification)}" for notification in found]
     if count > len(found):
@@ -56,7 +63,9 @@ def digest_mail(recipient: str, public_url: str, found: Sequence[Notification], 
         recipient,
         "What you missed on Music Gen AI",
         f"Since the last mail:\n\n{body}\n\nRead it all at {base}/\n\n"
-        "You asked for these mails. To get none, turn the digest off in the settings of your account.\n",
+        "You asked for these mails. To get none, turn the digest off in the settings of your account, or open\n\n"
+        f"{unsubscribe_url}\n",
+        unsubscribe_url,
     )
 
 

@@ -26,7 +26,7 @@ from services.user_management.notifications.notification import (
 )
 from services.user_management.notifications.tables import notification_preferences, notifications
 from services.user_management.social.tables import comments, person_standings
-from services.user_management.social.visibility import apart, muted_by
+from services.user_management.social.visibility import apart, muted_by, seen_by
 
 MOST_COUNTED: Final = 1_000
 SWEPT_AT_ONCE: Final = 5_000
@@ -138,6 +138,11 @@ class NotificationRepository:
             )
         )
 
+    async def end_digest(self, person_id: UUID) -> None:
+        """Send a person no more mails; what they are told of stays as they chose it."""
+        ended = update(notification_preferences).where(notification_preferences.c.person_id == person_id)
+        await self._connection.execute(ended.values(digest=Digest.OFF, digest_due_at=None))
+
     async def claim_digest(self) -> tuple[UUID, Digest, datetime] | None:
         """Somebody whose mail is due, and up to when the last one told; locked until the transaction ends."""
         columns = notification_preferences.c
@@ -204,14 +209,7 @@ def _notifications() -> Select[Any]:
 
 
 def _told(person_id: UUID) -> Select[Any]:
-    """Those of a person whose actors are active, and neither muted nor apart."""
-    standing = (person_standings.c.person_id == _columns.actor_id) & person_standings.c.active
-    return (
-        _notifications()
-        .join(person_standings, standing)
-        .where(
-            _columns.person_id == person_id,
-            ~muted_by(_columns.actor_id, person_id),
-            ~apart(_columns.actor_id, person_id),
-        )
+    """Those of a person whose actors they see and do not mute."""
+    return _notifications().where(
+        _columns.person_id == person_id, ~muted_by(_columns.actor_id, person_id), seen_by(users, person_id)
     )

@@ -8,11 +8,13 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from protos.users.v1 import notifications_pb2, notifications_pb2_grpc
-from services.shared.errors import AppError
+from services.shared.errors import AppError, ErrorCode
+from services.shared.identity import require_service
 from services.user_management.callers import user_id
 from services.user_management.database import Database
 from services.user_management.notifications.notification import Notification, Preferences
 from services.user_management.notifications.repository import NotificationRepository
+from services.user_management.notifications.unsubscribing import Unsubscribing
 from services.user_management.notifications.wire import notification_message, preference_changes, preferences_message
 from services.user_management.wire import cursor_id, cursor_of, page_limit, parse_id
 
@@ -22,10 +24,11 @@ MOST_MARKED: Final = 100
 
 
 class NotificationServicer(notifications_pb2_grpc.NotificationServiceServicer):
-    """The caller's own notifications."""
+    """The caller's own notifications, and the end of a digest for whoever holds its mail."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, unsubscribing: Unsubscribing) -> None:
         self._database = database
+        self._unsubscribing = unsubscribing
 
     async def ListNotifications(
         self, request: notifications_pb2.ListNotificationsRequest, context: Context
@@ -97,3 +100,20 @@ class NotificationServicer(notifications_pb2_grpc.NotificationServiceServicer):
 
         found = await self._database.write(work, repeatable=True)
         return notifications_pb2.UpdatePreferencesResponse(preferences=preferences_message(found))
+
+    async def Unsubscribe(
+        self, request: notifications_pb2.UnsubscribeRequest, context: Context
+    ) -> notifications_pb2.UnsubscribeResponse:
+        """Turn somebody's digest off, by the token of a mail. Once more changes nothing."""
+        require_service()
+        person_id = self._unsubscribing.person(request.token)
+        if person_id is None:
+            raise AppError(ErrorCode.NOT_FOUND, "This link ends no mails. Turn the digest off in your settings.")
+        if request.check_only:
+            return notifications_pb2.UnsubscribeResponse()
+
+        async def work(connection: AsyncConnection) -> None:
+            await NotificationRepository(connection).end_digest(person_id)
+
+        await self._database.write(work, repeatable=True)
+        return notifications_pb2.UnsubscribeResponse()

@@ -34,7 +34,7 @@ from services.user_management.metadata import ID
 from services.user_management.playlists.order import GAP, between
 from services.user_management.playlists.playlist import Member, NewPlaylist, Place, PlacedTrack, Playlist, Role
 from services.user_management.playlists.tables import playlist_members, playlist_tracks, playlists
-from services.user_management.social.visibility import shuts_out
+from services.user_management.social.visibility import seen_by, shuts_out
 
 _ROLES: Final = {"owner": Role.OWNER, "member": Role.MEMBER, "reader": Role.READER}
 
@@ -272,9 +272,16 @@ def _playlists(viewer_id: UUID) -> Select[Any]:
 
 def _placed(entries: Any, viewer_id: UUID) -> Select[Any]:
     adders = users.alias("adders")
-    own = (entries.c.rank, entries.c.position, entries.c.added_by, entries.c.added_at, adders.c.username.label("adder"))
+    # Whose name the viewer is not to see brought it like somebody who is gone.
+    own = (
+        entries.c.rank,
+        entries.c.position,
+        entries.c.added_at,
+        adders.c.id.label("added_by"),
+        adders.c.username.label("adder"),
+    )
     query = select_tracks(viewer_id).add_columns(*own).join(entries, entries.c.track_id == tracks.c.id)
-    query = query.outerjoin(adders, adders.c.id == entries.c.added_by)
+    query = query.outerjoin(adders, and_(adders.c.id == entries.c.added_by, seen_by(adders, viewer_id)))
     return query.order_by(entries.c.rank, entries.c.track_id)
 
 

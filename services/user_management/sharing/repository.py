@@ -57,6 +57,11 @@ class ShareRepository:
         query = select(*_COLUMNS).where(share_links.c.track_id == track_id).order_by(share_links.c.id.desc())
         return [Share(*row) for row in await self._connection.execute(query)]
 
+    async def count_alive(self, track_id: UUID) -> int:
+        """How many of a track's links work."""
+        query = select(func.count()).where(share_links.c.track_id == track_id, _alive())
+        return int((await self._connection.execute(query)).scalar_one())
+
     async def forget_expired(self, track_id: UUID) -> None:
         """Delete those of a track that have had their time."""
         old = delete(share_links).where(share_links.c.track_id == track_id, share_links.c.expires_at <= func.now())

@@ -38,7 +38,7 @@ Context = Any
 
 
 class SharingServicer(sharing_pb2_grpc.SharingServiceServicer):
-    """Links to tracks."""
+    """Links to tracks. `passwords` are of their own: whoever guesses at links keeps nobody's sign-in waiting."""
 
     def __init__(self, database: Database, passwords: Passwords, guesses: Guesses) -> None:
         self._database = database
@@ -51,8 +51,16 @@ class SharingServicer(sharing_pb2_grpc.SharingServiceServicer):
         """Make a link to a track of the caller."""
         owner_id, actor, track_id = user_id(), actor_of(request.device), _track_id(request.track_id)
         lasts, secret = life(request.expires_in_hours), password(request.password)
-        if not await self._database.read(lambda connection: ShareRepository(connection).own_track(track_id, owner_id)):
-            raise _no_such_track()
+
+        async def room(connection: AsyncConnection) -> bool:
+            repository = ShareRepository(connection)
+            if not await repository.own_track(track_id, owner_id):
+                raise _no_such_track()
+            return await repository.count_alive(track_id) < MOST_SHARES
+
+        # Before the password is hashed, which costs more than all the rest; asked again below, under a lock.
+        if not await self._database.read(room):
+            raise _too_many()
         password_hash = await self._passwords.hash(secret) if secret else None
         new, token, share_id = NewShare(track_id, lasts, password_hash), new_share_token(), UUID(new_id())
 
@@ -62,9 +70,7 @@ class SharingServicer(sharing_pb2_grpc.SharingServiceServicer):
                 raise _no_such_track()
             await repository.forget_expired(track_id)
             if len(await repository.of_track(track_id)) >= MOST_SHARES:
-                raise AppError(
-                    ErrorCode.CONFLICT, f"The track has {MOST_SHARES} links, which is the limit. Revoke one first."
-                )
+                raise _too_many()
             made = await repository.insert(share_id, new, token_sha256(token), token[:SHOWN_CHARACTERS])
             details = {"share_id": str(share_id), "track_id": str(track_id), "password": password_hash is not None}
             await AuditLog(connection).append(Entry(Action.SHARE_MADE, actor, details=details))
@@ -122,7 +128,13 @@ class SharingServicer(sharing_pb2_grpc.SharingServiceServicer):
         if not typed:
             raise AppError.field("/password", "This link asks for a password. Send it with the token.")
         await self._guesses.take(share_id, address)
-        if not await self._passwords.verify(stored, typed[: LONGEST_PASSWORD + 1]):
+        try:
+            right = await self._passwords.verify(stored, typed[: LONGEST_PASSWORD + 1])
+        except AppError:
+            # Too many guesses at once: this one was not judged.
+            await self._guesses.give_back(share_id, address)
+            raise
+        if not right:
             raise AppError.field("/password", "This is not the link's password.")
         await self._guesses.give_back(share_id, address)
 
@@ -160,6 +172,10 @@ def _existing(found: SharedTrack | None) -> SharedTrack:
     if found is None:
         raise _leads_nowhere()
     return found
+
+
+def _too_many() -> AppError:
+    return AppError(ErrorCode.CONFLICT, f"The track has {MOST_SHARES} links, which is the limit. Revoke one first.")
 
 
 def _no_such_track() -> AppError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import Select, delete, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.accounts.tables import users
@@ -13,8 +13,8 @@ from services.user_management.library.tables import tracks
 from services.user_management.metadata import ID
 from services.user_management.paging import behind, number_behind
 from services.user_management.social.person import Comment
-from services.user_management.social.tables import comments, person_standings
-from services.user_management.social.visibility import apart
+from services.user_management.social.tables import comments
+from services.user_management.social.visibility import seen_by
 from services.user_management.wire import cursor_id, cursor_of
 
 _POSITIONS = "positions"
@@ -95,9 +95,4 @@ def _comments() -> Select[Any]:
 
 
 def _seen(track_id: UUID, viewer_id: UUID) -> Select[Any]:
-    standing = and_(person_standings.c.person_id == comments.c.author_id, person_standings.c.active)
-    return (
-        _comments()
-        .join(person_standings, standing)
-        .where(comments.c.track_id == track_id, ~apart(comments.c.author_id, viewer_id))
-    )
+    return _comments().where(comments.c.track_id == track_id, seen_by(users, viewer_id))

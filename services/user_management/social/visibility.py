@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, exists, literal, select
+from sqlalchemy import ColumnElement, FromClause, Table, and_, exists, literal, or_, select
 
 from services.user_management.metadata import ID
 from services.user_management.social.tables import blocks, mutes
@@ -25,6 +25,14 @@ def shuts_out(owner_id: ColumnElement[UUID], viewer_id: UUID) -> ColumnElement[b
 def apart(person_id: ColumnElement[UUID], viewer_id: UUID) -> ColumnElement[bool]:
     """Whether either blocks the other: lists show neither to either."""
     return shuts_out(person_id, viewer_id) | tied(blocks, literal(viewer_id, ID), person_id)
+
+
+def seen_by(person: FromClause, viewer_id: UUID) -> ColumnElement[bool]:
+    """Whether a person's name is shown to the viewer wherever it stands beside something else: the viewer's own, and
+    that of anybody who is neither shut out nor about to go nor apart from the viewer. `person` is `users`, or an alias.
+    """
+    there = and_(person.c.suspended_at.is_(None), person.c.deletion_due_at.is_(None))
+    return or_(person.c.id == viewer_id, and_(there, ~apart(person.c.id, viewer_id)))
 
 
 def muted_by(person_id: ColumnElement[UUID], viewer_id: UUID) -> ColumnElement[bool]:

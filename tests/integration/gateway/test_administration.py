@@ -1,12 +1,16 @@
 """What administrators do, from HTTP to PostgreSQL: accounts, roles, quotas, jobs, the audit log."""
 
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from services.shared.ids import new_id
+from services.user_management.background.cleanup import prune_audit
+from services.user_management.database import Database, open_engine
 from tests.support.account_server import OTHER, login, me, signs_out
 
 pytestmark = pytest.mark.integration
@@ -102,6 +106,35 @@ async def test_administrators_see_how_jobs_stand_and_not_what_they_are_about(
         assert [item["owner_id"] for item in hers] == [ann.id, ann.id]
         assert (await admin.get("/api/v1/admin/jobs", params={"status": "failed"})).json()["items"] == []
         assert (await admin.get("/api/v1/admin/stats")).json()["jobs"] == {"queued": 3}
+
+
+async def test_the_audit_log_is_pruned_at_its_age_in_batches_and_younger_entries_by_nobody(
+    accounts: Any, sql: asyncpg.Connection
+) -> None:
+    entry = (
+        "INSERT INTO audit_entries (id, at, actor, action, address, outcome) "
+        "SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, now() - make_interval(days => $1), "
+        "'', 'test.old', '', 'ok' FROM generate_series($2::integer, $3::integer) n"
+    )
+    await sql.execute(entry, 400, 1, 1_200)
+    await sql.execute(entry, 40, 2_001, 2_003)
+    await sql.execute(entry, 29, 3_001, 3_002)
+    database = Database(open_engine(accounts.users.settings.database_url, connections=2))
+    left = "SELECT count(*) FROM audit_entries WHERE action = 'test.old'"
+    try:
+        assert await prune_audit(database, timedelta(days=365)) == 1_200
+        assert await sql.fetchval(left) == 5
+        assert await prune_audit(database, timedelta(days=365)) == 0
+        assert await prune_audit(database, timedelta(days=30)) == 3
+        with pytest.raises(DBAPIError, match="append-only"):
+            # Whatever the configuration would say: the database holds on to what is young.
+            await prune_audit(database, timedelta(days=1))
+    finally:
+        await database.close()
+    for statement in ("DELETE FROM audit_entries WHERE action = 'test.old'", "TRUNCATE audit_entries"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await sql.execute(statement)
+    assert await sql.fetchval(left) == 2
 
 
 async def test_the_audit_log_cannot_be_changed(accounts: Any, sql: asyncpg.Connection) -> None:

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from services.shared.secrets import Secrets
+from services.user_management.notifications.unsubscribing import Unsubscribing
 from tests.support.account_server import AccountServer, accounts, start_accounts
 from tests.support.user_management import Person
 
@@ -143,3 +145,27 @@ async def test_fifty_likes_over_http_are_fifty(accounts: AccountServer) -> None:
         assert (await hers.get(f"/api/v1/tracks/{track_id}")).json()["likes"] == 5
     for _, http in people:
         await http.aclose()
+
+
+async def test_the_link_in_a_digest_ends_it_and_nothing_else(accounts: AccountServer) -> None:
+    ann = await accounts.users.sign_up()
+    unsubscribing = Unsubscribing(Secrets(accounts.users.secrets_dir).service_token_key())
+    path, preferences = "/api/v1/notifications/unsubscribe", "/api/v1/notifications/preferences"
+    token = {"token": unsubscribing.token(uuid.UUID(ann.id))}
+    forged = {"token": Unsubscribing("somebody's").token(uuid.UUID(ann.id))}
+    async with accounts.client(ann.tokens.access_token) as hers, accounts.client() as mail_reader:
+        await hers.patch(preferences, json={"digest": "weekly", "like": False})
+        page = await mail_reader.get(path, params=token)
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert '<form method="post">' in page.text
+        assert (await hers.get(preferences)).json()["digest"] == "weekly", "looking ends nothing"
+        for refused in (forged, {"token": "x"}):
+            assert (await mail_reader.post(path, params=refused)).status_code == 404
+            assert (await mail_reader.get(path, params=refused)).status_code == 404
+        assert (await mail_reader.post(path)).status_code == 422
+        for _ in range(2):
+            # As RFC 8058 has mail readers send it.
+            body = {"List-Unsubscribe": "One-Click"}
+            assert (await mail_reader.post(path, params=token, data=body)).status_code == 200
+        after = (await hers.get(preferences)).json()
+        assert (after["digest"], after["like"], after["follow"]) == ("off", False, True)

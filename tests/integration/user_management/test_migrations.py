@@ -70,6 +70,26 @@ async def test_replicas_that_start_together_migrate_one_after_the_other(empty_da
     assert await tables(empty_database_url) == set(metadata.tables)
 
 
+async def test_migration_gives_up_on_a_table_in_use_and_says_what_to_do(empty_database_url: str) -> None:
+    await migrate(empty_database_url, "0016")
+    holder = await asyncpg.connect(empty_database_url)
+    try:
+        transaction = holder.transaction()
+        await transaction.start()
+        await holder.execute("LOCK TABLE users IN ACCESS SHARE MODE")
+        with pytest.raises(AppError) as refused:
+            await migrate(empty_database_url, lock_seconds=0.2)
+        assert refused.value.code is ErrorCode.UNAVAILABLE
+        assert "pg_stat_activity" in refused.value.message
+        assert "MUSICGEN_USER_MANAGEMENT_MIGRATION_LOCK_SECONDS" in refused.value.message
+        assert await holder.fetchval("SELECT version_num FROM alembic_version") == "0016", "as it was before"
+        await transaction.rollback()
+        await migrate(empty_database_url, lock_seconds=0.2)
+        assert await tables(empty_database_url) == set(metadata.tables)
+    finally:
+        await holder.close()
+
+
 async def test_migration_waits_for_a_late_server(servers_folder: Path) -> None:
     server = PostgresServer(servers_folder / "late" / "data", servers_folder / "late" / "run", durable=False)
     starter = threading.Timer(0.5, server.start)

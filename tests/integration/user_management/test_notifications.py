@@ -1,6 +1,7 @@
 """What people are told of: once, only what they want, live, and by mail."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -19,6 +20,7 @@ from services.shared.user_feed import FeedEntry, read_feed
 from services.user_management.background.cleanup import sweep
 from services.user_management.database import Database, open_engine
 from services.user_management.notifications.digest import send_digests
+from services.user_management.notifications.unsubscribing import Unsubscribing
 from tests.support.social import Society, strangers
 from tests.support.user_management import Person, UserManagement, eventually
 
@@ -180,15 +182,18 @@ async def test_digest_sums_up_what_is_unread_and_only_for_proven_addresses(
         await society.like(fan, track_id)
     await society.say(ben, track_id, "Nice")
     due = "UPDATE notification_preferences SET digest_due_at = now() - interval '1 minute'"
+    unsubscribing = Unsubscribing("k" * 32)
     await sql.execute(due)
-    assert await send_digests(database, "https://music.example/") == 0, "the address was never proven"
+    assert await send_digests(database, "https://music.example/", unsubscribing) == 0, "the address was never proven"
     await sql.execute("UPDATE users SET email_verified_at = now() WHERE id = $1 OR id = $2", ann.id, ben.id)
     # Its time begins anew with each digest, sent or not.
     assert await sql.fetchval("SELECT count(*) FROM notification_preferences WHERE digest_due_at > now()") == 2
     await society.like(cat, track_id)
     await society.say(ben, track_id, "Again")
     await sql.execute(due)
-    outcomes = await asyncio.gather(*(send_digests(database, "https://music.example/") for _ in range(4)))
+    outcomes = await asyncio.gather(
+        *(send_digests(database, "https://music.example/", unsubscribing) for _ in range(4))
+    )
     assert sum(outcomes) == 1, "one mail, whichever replica comes first; and none without news"
 
     async def delivered() -> list[tuple[str, str]]:
@@ -199,10 +204,15 @@ async def test_digest_sums_up_what_is_unread_and_only_for_proven_addresses(
     assert f"- {ben.username} wrote about \N{LEFT DOUBLE QUOTATION MARK}Rain\N{RIGHT DOUBLE QUOTATION MARK}" in text
     assert f"- {cat.username} likes" in text
     assert text.count("\n- ") == 2
+    link = unsubscribing.link("https://music.example", uuid.UUID(ann.id))
+    assert link in text
+    headers = message_from_bytes(next((tmp_path / "outbox").glob("*.eml")).read_bytes(), policy=policy.default)
+    assert headers["List-Unsubscribe"] == f"<{link}>"
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     # Read, nothing is left to tell; off, nothing comes due.
     await mark(society, ann, [])
     await sql.execute(due)
-    assert await send_digests(database, "https://music.example/") == 0
+    assert await send_digests(database, "https://music.example/", unsubscribing) == 0
     await society.prefer(ann, digest="off")
     assert await sql.fetchval("SELECT digest_due_at FROM notification_preferences WHERE person_id = $1", ann.id) is None
 

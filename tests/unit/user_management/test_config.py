@@ -25,3 +25,15 @@ def test_short_password_of_the_first_admin_is_refused_and_never_said(monkeypatch
         UserManagementSettings.load()
     assert "MUSICGEN_USER_MANAGEMENT_FIRST_ADMIN_PASSWORD" in refused.value.message
     assert "letmein" not in refused.value.message
+
+
+@pytest.mark.parametrize(("days", "taken"), [("0", True), ("30", True), ("365", True), ("1", False), ("-1", False)])
+def test_the_audit_log_is_kept_for_ever_or_at_least_a_month(
+    days: str, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSICGEN_USER_MANAGEMENT_AUDIT_KEPT_DAYS", days)
+    if taken:
+        assert UserManagementSettings.load().audit_kept_days == int(days)
+    else:
+        with pytest.raises(AppError, match="MUSICGEN_USER_MANAGEMENT_AUDIT_KEPT_DAYS"):
+            UserManagementSettings.load()
