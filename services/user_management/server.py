@@ -245,7 +245,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         )
         server.add(
             playlists_pb2_grpc.add_PlaylistServiceServicer_to_server,
-            PlaylistServicer(database),
+            PlaylistServicer(database, bell),
             "musicgen.users.v1.PlaylistService",
         )
         server.add(

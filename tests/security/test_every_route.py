@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.gateway.admission import GatewayRoute
-from services.gateway.main import API_ROUTERS
+from services.gateway.main import API_ROUTERS, build_api
 from services.gateway.rate_limit.policy import CLASS_NAMES
 from services.gateway.tokens.links import LinkSigner
 from services.shared.identity import InternalTokenMinter, ServiceTokenSource
@@ -140,6 +140,20 @@ async def send(
 
 def test_every_call_is_signed_in_or_open_on_purpose() -> None:
     assert {name_of(call) for call in CALLS} - {name_of(call) for call in SIGNED_IN} == OPEN
+
+
+def test_forged_credentials_are_tried_on_every_operation_that_is_documented() -> None:
+    """What the document says needs a credential, newer operations among it, is what the forgeries below are sent to."""
+    document = build_api().openapi()
+    operations = {
+        f"{method.upper()} {path}": operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in {"get", "put", "post", "patch", "delete"}
+    }
+    guarded = {name for name, operation in operations.items() if operation.get("security")}
+    assert guarded == {name_of(call) for call in SIGNED_IN}
+    assert set(operations) - guarded == OPEN & set(operations)
 
 
 def test_every_limit_of_a_route_exists() -> None:

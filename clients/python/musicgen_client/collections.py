@@ -20,7 +20,7 @@ class Playlist(Answer):
     public: bool = False
     collaborative: bool = False
     track_count: int = 0
-    role: Literal["owner", "member", "reader"] = "reader"
+    role: Literal["owner", "member", "invited", "reader"] = "reader"
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
@@ -35,11 +35,12 @@ class PlaylistTrack(Answer):
 
 
 class PlaylistMember(Answer):
-    """Somebody whom the owner let in."""
+    """Somebody who is in a playlist; without `accepted_at` they were invited and have not said yes."""
 
     id: str
     username: str
     added_at: datetime | None = None
+    accepted_at: datetime | None = None
 
 
 class Share(Answer):

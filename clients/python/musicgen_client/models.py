@@ -438,6 +438,13 @@ class NotedComment(Answer):
     excerpt: str = ""
 
 
+class NotedPlaylist(Answer):
+    """The playlist that somebody is invited to."""
+
+    id: str
+    title: str = ""
+
+
 class Notification(Answer):
     """One thing that somebody did; unread without `read_at`."""
 
@@ -446,6 +453,7 @@ class Notification(Answer):
     actor: Author = Field(default_factory=Author)
     track: NotedTrack | None = None
     comment: NotedComment | None = None
+    playlist: NotedPlaylist | None = None
     created_at: datetime | None = None
     read_at: datetime | None = None
 
@@ -462,6 +470,7 @@ class NotificationPreferences(Answer):
     follow: bool = True
     like: bool = True
     comment: bool = True
+    invitation: bool = True
     digest: str = "off"
 
 

@@ -328,6 +328,14 @@ export function usePlaylistChanges() {
         answer(api.DELETE("/api/v1/playlists/{playlist_id}", { params: { path: { playlist_id: id } } })),
       onSuccess: refresh,
     }),
+    answerInvitation: useMutation({
+      mutationFn: async ({ id, yes }: { id: string; yes: boolean }) => {
+        const params = { path: { playlist_id: id } };
+        if (yes) await answer(api.POST("/api/v1/playlists/{playlist_id}/invitation", { params }));
+        else await answer(api.DELETE("/api/v1/playlists/{playlist_id}/invitation", { params }));
+      },
+      onSettled: refresh,
+    }),
     put: useMutation({
       mutationFn: ({ playlist, track, position }: { playlist: string; track: string; position?: number }) =>
         answer(

@@ -37,10 +37,12 @@ class Notification(_message.Message):
     EXCERPT_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     READ_AT_FIELD_NUMBER: _builtins.int
+    PLAYLIST_ID_FIELD_NUMBER: _builtins.int
+    PLAYLIST_TITLE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     kind: _builtins.str
-    """"follow", "like" or "comment"."""
+    """"follow", "like", "comment" or "invitation"."""
     actor_id: _builtins.str
     """Who did it."""
     actor_username: _builtins.str
@@ -53,6 +55,9 @@ class Notification(_message.Message):
     """The comment that was made; empty: none."""
     excerpt: _builtins.str
     """How the comment begins."""
+    playlist_id: _builtins.str
+    """The playlist that the person is invited to; empty: none."""
+    playlist_title: _builtins.str
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -73,10 +78,12 @@ class Notification(_message.Message):
         excerpt: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         read_at: _timestamp_pb2.Timestamp | None = ...,
+        playlist_id: _builtins.str = ...,
+        playlist_title: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "read_at", b"read_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_display_name", b"actor_display_name", "actor_id", b"actor_id", "actor_username", b"actor_username", "comment_id", b"comment_id", "created_at", b"created_at", "excerpt", b"excerpt", "id", b"id", "kind", b"kind", "read_at", b"read_at", "track_id", b"track_id", "track_title", b"track_title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_display_name", b"actor_display_name", "actor_id", b"actor_id", "actor_username", b"actor_username", "comment_id", b"comment_id", "created_at", b"created_at", "excerpt", b"excerpt", "id", b"id", "kind", b"kind", "playlist_id", b"playlist_id", "playlist_title", b"playlist_title", "read_at", b"read_at", "track_id", b"track_id", "track_title", b"track_title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -221,6 +228,7 @@ class NotificationPreferences(_message.Message):
     LIKE_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    INVITATION_FIELD_NUMBER: _builtins.int
     follow: _builtins.bool
     """That somebody follows them."""
     like: _builtins.bool
@@ -229,6 +237,8 @@ class NotificationPreferences(_message.Message):
     """That somebody says something about a track of theirs."""
     digest: _builtins.str
     """How often unread notifications come by mail: "off", "daily" or "weekly". Only to an address that was proven."""
+    invitation: _builtins.bool
+    """That somebody invites them to a playlist."""
     def __init__(
         self,
         *,
@@ -236,10 +246,11 @@ class NotificationPreferences(_message.Message):
         like: _builtins.bool = ...,
         comment: _builtins.bool = ...,
         digest: _builtins.str = ...,
+        invitation: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "digest", b"digest", "follow", b"follow", "like", b"like"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "digest", b"digest", "follow", b"follow", "invitation", b"invitation", "like", b"like"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -288,10 +299,12 @@ class UpdatePreferencesRequest(_message.Message):
     LIKE_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    INVITATION_FIELD_NUMBER: _builtins.int
     follow: _builtins.bool
     like: _builtins.bool
     comment: _builtins.bool
     digest: _builtins.str
+    invitation: _builtins.bool
     def __init__(
         self,
         *,
@@ -299,10 +312,11 @@ class UpdatePreferencesRequest(_message.Message):
         like: _builtins.bool | None = ...,
         comment: _builtins.bool | None = ...,
         digest: _builtins.str | None = ...,
+        invitation: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_digest", b"_digest", "_follow", b"_follow", "_like", b"_like", "comment", b"comment", "digest", b"digest", "follow", b"follow", "like", b"like"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_digest", b"_digest", "_follow", b"_follow", "_invitation", b"_invitation", "_like", b"_like", "comment", b"comment", "digest", b"digest", "follow", b"follow", "invitation", b"invitation", "like", b"like"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_digest", b"_digest", "_follow", b"_follow", "_like", b"_like", "comment", b"comment", "digest", b"digest", "follow", b"follow", "like", b"like"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_digest", b"_digest", "_follow", b"_follow", "_invitation", b"_invitation", "_like", b"_like", "comment", b"comment", "digest", b"digest", "follow", b"follow", "invitation", b"invitation", "like", b"like"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__comment: _TypeAlias = _typing.Literal["comment"]  # noqa: Y015
     _WhichOneofArgType__comment: _TypeAlias = _typing.Literal["_comment", b"_comment"]  # noqa: Y015
@@ -310,6 +324,8 @@ class UpdatePreferencesRequest(_message.Message):
     _WhichOneofArgType__digest: _TypeAlias = _typing.Literal["_digest", b"_digest"]  # noqa: Y015
     _WhichOneofReturnType__follow: _TypeAlias = _typing.Literal["follow"]  # noqa: Y015
     _WhichOneofArgType__follow: _TypeAlias = _typing.Literal["_follow", b"_follow"]  # noqa: Y015
+    _WhichOneofReturnType__invitation: _TypeAlias = _typing.Literal["invitation"]  # noqa: Y015
+    _WhichOneofArgType__invitation: _TypeAlias = _typing.Literal["_invitation", b"_invitation"]  # noqa: Y015
     _WhichOneofReturnType__like: _TypeAlias = _typing.Literal["like"]  # noqa: Y015
     _WhichOneofArgType__like: _TypeAlias = _typing.Literal["_like", b"_like"]  # noqa: Y015
     @_typing.overload
@@ -318,6 +334,8 @@ class UpdatePreferencesRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__digest) -> _WhichOneofReturnType__digest | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__follow) -> _WhichOneofReturnType__follow | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__invitation) -> _WhichOneofReturnType__invitation | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__like) -> _WhichOneofReturnType__like | None: ...
 

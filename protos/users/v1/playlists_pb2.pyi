@@ -34,6 +34,8 @@ class _PlaylistRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Playlist
     PLAYLIST_ROLE_OWNER: _PlaylistRole.ValueType  # 1
     PLAYLIST_ROLE_MEMBER: _PlaylistRole.ValueType  # 2
     """Somebody whom the owner let in."""
+    PLAYLIST_ROLE_INVITED: _PlaylistRole.ValueType  # 3
+    """Somebody whom the owner asked in, and who has not answered: they may read it."""
 
 class PlaylistRole(_PlaylistRole, metaclass=_PlaylistRoleEnumTypeWrapper):
     """What the caller is to a playlist."""
@@ -43,6 +45,8 @@ PLAYLIST_ROLE_UNSPECIFIED: PlaylistRole.ValueType  # 0
 PLAYLIST_ROLE_OWNER: PlaylistRole.ValueType  # 1
 PLAYLIST_ROLE_MEMBER: PlaylistRole.ValueType  # 2
 """Somebody whom the owner let in."""
+PLAYLIST_ROLE_INVITED: PlaylistRole.ValueType  # 3
+"""Somebody whom the owner asked in, and who has not answered: they may read it."""
 Global___PlaylistRole: _TypeAlias = PlaylistRole  # noqa: Y015
 
 @_typing.final
@@ -117,7 +121,7 @@ class PlaylistTrack(_message.Message):
     position: _builtins.int
     """Counted from 0 over all tracks of the playlist."""
     added_by_id: _builtins.str
-    """Empty when that account is gone."""
+    """Empty when that account is gone, or the caller is not to see whose it is."""
     added_by_username: _builtins.str
     @_builtins.property
     def track(self) -> _tracks_pb2.Track: ...
@@ -149,20 +153,28 @@ class PlaylistMember(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     USERNAME_FIELD_NUMBER: _builtins.int
     ADDED_AT_FIELD_NUMBER: _builtins.int
+    ACCEPTED_AT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     username: _builtins.str
     @_builtins.property
-    def added_at(self) -> _timestamp_pb2.Timestamp: ...
+    def added_at(self) -> _timestamp_pb2.Timestamp:
+        """When they were invited."""
+
+    @_builtins.property
+    def accepted_at(self) -> _timestamp_pb2.Timestamp:
+        """When they said yes; unset: they have not."""
+
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
         username: _builtins.str = ...,
         added_at: _timestamp_pb2.Timestamp | None = ...,
+        accepted_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["added_at", b"added_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted_at", b"accepted_at", "added_at", b"added_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_at", b"added_at", "user_id", b"user_id", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_at", b"accepted_at", "added_at", b"added_at", "user_id", b"user_id", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -573,7 +585,7 @@ class ListPlaylistMembersResponse(_message.Message):
     MEMBERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlaylistMember]:
-        """At most 100."""
+        """At most 100, those among them whom the caller sees."""
 
     def __init__(
         self,
@@ -666,3 +678,120 @@ class RemovePlaylistMemberResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RemovePlaylistMemberResponse: _TypeAlias = RemovePlaylistMemberResponse  # noqa: Y015
+
+@_typing.final
+class ListPlaylistInvitationsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def page(self) -> _common_pb2.PageRequest: ...
+    def __init__(
+        self,
+        *,
+        page: _common_pb2.PageRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPlaylistInvitationsRequest: _TypeAlias = ListPlaylistInvitationsRequest  # noqa: Y015
+
+@_typing.final
+class ListPlaylistInvitationsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAYLISTS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def playlists(self) -> _containers.RepeatedCompositeFieldContainer[Global___Playlist]: ...
+    def __init__(
+        self,
+        *,
+        playlists: _abc.Iterable[Global___Playlist] | None = ...,
+        next_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_cursor", b"next_cursor", "playlists", b"playlists"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPlaylistInvitationsResponse: _TypeAlias = ListPlaylistInvitationsResponse  # noqa: Y015
+
+@_typing.final
+class AcceptPlaylistInvitationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAYLIST_ID_FIELD_NUMBER: _builtins.int
+    playlist_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        playlist_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["playlist_id", b"playlist_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptPlaylistInvitationRequest: _TypeAlias = AcceptPlaylistInvitationRequest  # noqa: Y015
+
+@_typing.final
+class AcceptPlaylistInvitationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAYLIST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def playlist(self) -> Global___Playlist: ...
+    def __init__(
+        self,
+        *,
+        playlist: Global___Playlist | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["playlist", b"playlist"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["playlist", b"playlist"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptPlaylistInvitationResponse: _TypeAlias = AcceptPlaylistInvitationResponse  # noqa: Y015
+
+@_typing.final
+class DeclinePlaylistInvitationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAYLIST_ID_FIELD_NUMBER: _builtins.int
+    playlist_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        playlist_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["playlist_id", b"playlist_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclinePlaylistInvitationRequest: _TypeAlias = DeclinePlaylistInvitationRequest  # noqa: Y015
+
+@_typing.final
+class DeclinePlaylistInvitationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclinePlaylistInvitationResponse: _TypeAlias = DeclinePlaylistInvitationResponse  # noqa: Y015

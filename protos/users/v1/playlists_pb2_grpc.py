@@ -90,6 +90,21 @@ class PlaylistServiceStub:
                 request_serializer=protos_dot_users_dot_v1_dot_playlists__pb2.RemovePlaylistMemberRequest.SerializeToString,
                 response_deserializer=protos_dot_users_dot_v1_dot_playlists__pb2.RemovePlaylistMemberResponse.FromString,
                 _registered_method=True)
+        self.ListPlaylistInvitations = channel.unary_unary(
+                '/musicgen.users.v1.PlaylistService/ListPlaylistInvitations',
+                request_serializer=protos_dot_users_dot_v1_dot_playlists__pb2.ListPlaylistInvitationsRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_playlists__pb2.ListPlaylistInvitationsResponse.FromString,
+                _registered_method=True)
+        self.AcceptPlaylistInvitation = channel.unary_unary(
+                '/musicgen.users.v1.PlaylistService/AcceptPlaylistInvitation',
+                request_serializer=protos_dot_users_dot_v1_dot_playlists__pb2.AcceptPlaylistInvitationRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_playlists__pb2.AcceptPlaylistInvitationResponse.FromString,
+                _registered_method=True)
+        self.DeclinePlaylistInvitation = channel.unary_unary(
+                '/musicgen.users.v1.PlaylistService/DeclinePlaylistInvitation',
+                request_serializer=protos_dot_users_dot_v1_dot_playlists__pb2.DeclinePlaylistInvitationRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_playlists__pb2.DeclinePlaylistInvitationResponse.FromString,
+                _registered_method=True)
 
 
 class PlaylistServiceServicer:
@@ -153,14 +168,14 @@ class PlaylistServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPlaylistMembers(self, request, context):
-        """Who was let in, by name.
+        """Who is in, by name; for the owner also who was invited.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutPlaylistMember(self, request, context):
-        """Lets somebody in; the owner's right alone.
+        """Invites somebody, who is told of it and is in once they say yes; the owner's right alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,6 +183,27 @@ class PlaylistServiceServicer:
 
     def RemovePlaylistMember(self, request, context):
         """Lets somebody in no longer; the owner's right, and everybody's about themselves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPlaylistInvitations(self, request, context):
+        """What the caller was invited to and has not answered, the newest playlist first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptPlaylistInvitation(self, request, context):
+        """Says yes to an invitation of the caller's. NOT_FOUND where there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeclinePlaylistInvitation(self, request, context):
+        """Says no. NOT_FOUND where there is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -230,6 +266,21 @@ def add_PlaylistServiceServicer_to_server(servicer, server):
                     servicer.RemovePlaylistMember,
                     request_deserializer=protos_dot_users_dot_v1_dot_playlists__pb2.RemovePlaylistMemberRequest.FromString,
                     response_serializer=protos_dot_users_dot_v1_dot_playlists__pb2.RemovePlaylistMemberResponse.SerializeToString,
+            ),
+            'ListPlaylistInvitations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPlaylistInvitations,
+                    request_deserializer=protos_dot_users_dot_v1_dot_playlists__pb2.ListPlaylistInvitationsRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_playlists__pb2.ListPlaylistInvitationsResponse.SerializeToString,
+            ),
+            'AcceptPlaylistInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptPlaylistInvitation,
+                    request_deserializer=protos_dot_users_dot_v1_dot_playlists__pb2.AcceptPlaylistInvitationRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_playlists__pb2.AcceptPlaylistInvitationResponse.SerializeToString,
+            ),
+            'DeclinePlaylistInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeclinePlaylistInvitation,
+                    request_deserializer=protos_dot_users_dot_v1_dot_playlists__pb2.DeclinePlaylistInvitationRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_playlists__pb2.DeclinePlaylistInvitationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -530,6 +581,87 @@ class PlaylistService:
             '/musicgen.users.v1.PlaylistService/RemovePlaylistMember',
             protos_dot_users_dot_v1_dot_playlists__pb2.RemovePlaylistMemberRequest.SerializeToString,
             protos_dot_users_dot_v1_dot_playlists__pb2.RemovePlaylistMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPlaylistInvitations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.PlaylistService/ListPlaylistInvitations',
+            protos_dot_users_dot_v1_dot_playlists__pb2.ListPlaylistInvitationsRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_playlists__pb2.ListPlaylistInvitationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptPlaylistInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.PlaylistService/AcceptPlaylistInvitation',
+            protos_dot_users_dot_v1_dot_playlists__pb2.AcceptPlaylistInvitationRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_playlists__pb2.AcceptPlaylistInvitationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeclinePlaylistInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.PlaylistService/DeclinePlaylistInvitation',
+            protos_dot_users_dot_v1_dot_playlists__pb2.DeclinePlaylistInvitationRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_playlists__pb2.DeclinePlaylistInvitationResponse.FromString,
             options,
             channel_credentials,
             insecure,

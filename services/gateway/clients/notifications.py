@@ -72,10 +72,19 @@ class NotificationsClient:
         await call(self._stub.Unsubscribe, request, retries=RETRIES)
 
     async def change_preferences(
-        self, caller: Principal, *, follow: bool | None, like: bool | None, comment: bool | None, digest: str | None
+        self,
+        caller: Principal,
+        *,
+        follow: bool | None,
+        like: bool | None,
+        comment: bool | None,
+        invitation: bool | None,
+        digest: str | None,
     ) -> notifications_pb2.NotificationPreferences:
         """Change what is not None."""
-        request = notifications_pb2.UpdatePreferencesRequest(follow=follow, like=like, comment=comment, digest=digest)
+        request = notifications_pb2.UpdatePreferencesRequest(
+            follow=follow, like=like, comment=comment, invitation=invitation, digest=digest
+        )
         response: notifications_pb2.UpdatePreferencesResponse = await call(
             self._stub.UpdatePreferences, request, token=self._tokens.token(caller), retries=RETRIES
         )

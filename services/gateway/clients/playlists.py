@@ -116,7 +116,7 @@ class PlaylistsClient:
         return response.members
 
     async def put_member(self, caller: Principal, playlist_id: str, username: str) -> playlists_pb2.PlaylistMember:
-        """Let somebody in."""
+        """Invite somebody."""
         response: playlists_pb2.PutPlaylistMemberResponse = await call(
             self._stub.PutPlaylistMember,
             playlists_pb2.PutPlaylistMemberRequest(playlist_id=playlist_id, username=username),
@@ -129,3 +129,31 @@ class PlaylistsClient:
         """Let somebody in no longer."""
         request = playlists_pb2.RemovePlaylistMemberRequest(playlist_id=playlist_id, username=username)
         await call(self._stub.RemovePlaylistMember, request, token=self._tokens.token(caller))
+
+    async def invitations(
+        self, caller: Principal, *, limit: int, cursor: str
+    ) -> playlists_pb2.ListPlaylistInvitationsResponse:
+        """One page of what the caller was invited to."""
+        page = common_pb2.PageRequest(limit=limit, cursor=cursor)
+        response: playlists_pb2.ListPlaylistInvitationsResponse = await call(
+            self._stub.ListPlaylistInvitations,
+            playlists_pb2.ListPlaylistInvitationsRequest(page=page),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response
+
+    async def accept(self, caller: Principal, playlist_id: str) -> playlists_pb2.Playlist:
+        """Say yes to an invitation."""
+        response: playlists_pb2.AcceptPlaylistInvitationResponse = await call(
+            self._stub.AcceptPlaylistInvitation,
+            playlists_pb2.AcceptPlaylistInvitationRequest(playlist_id=playlist_id),
+            token=self._tokens.token(caller),
+            retries=RETRIES,
+        )
+        return response.playlist
+
+    async def decline(self, caller: Principal, playlist_id: str) -> None:
+        """Say no to it."""
+        request = playlists_pb2.DeclinePlaylistInvitationRequest(playlist_id=playlist_id)
+        await call(self._stub.DeclinePlaylistInvitation, request, token=self._tokens.token(caller))

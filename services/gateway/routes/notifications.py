@@ -76,7 +76,12 @@ async def change_notification_preferences(
 ) -> NotificationPreferences:
     """Change what you want to be told of, and how often by mail."""
     changed = await gateway.notifications.change_preferences(
-        caller, follow=body.follow, like=body.like, comment=body.comment, digest=body.digest
+        caller,
+        follow=body.follow,
+        like=body.like,
+        comment=body.comment,
+        invitation=body.invitation,
+        digest=body.digest,
     )
     return NotificationPreferences.from_message(changed)
 

@@ -76,6 +76,16 @@ async def create_playlist(
     return Playlist.from_message(made.playlist)
 
 
+@router.get("/invitations", dependencies=_READ)
+async def list_playlist_invitations(
+    caller: Caller, gateway: Gateway, limit: Limit = 20, cursor: Cursor = ""
+) -> PlaylistList:
+    """The playlists that others invited you to, as long as you have said neither yes nor no."""
+    page = await gateway.playlists.invitations(caller, limit=limit, cursor=cursor)
+    items = [Playlist.from_message(playlist) for playlist in page.playlists]
+    return PlaylistList(items=items, next_cursor=page.next_cursor or None)
+
+
 @router.get("/{playlist_id}", dependencies=_READ)
 async def get_playlist(playlist_id: str, caller: Caller, gateway: Gateway) -> Playlist:
     """One playlist; its tracks are a list of their own."""
@@ -125,14 +135,16 @@ async def remove_playlist_track(playlist_id: str, track_id: str, caller: Caller,
 
 @router.get("/{playlist_id}/members", dependencies=_READ)
 async def list_playlist_members(playlist_id: str, caller: Caller, gateway: Gateway) -> PlaylistMemberList:
-    """Who was let in: they read the playlist, and add to it while it is collaborative."""
+    """Who is in: they read the playlist, and add to it while it is collaborative. Its owner sees also who was invited.
+    People whom you are not to see, or who are gone, are left out.
+    """
     members = await gateway.playlists.members(caller, known_id(playlist_id, "playlist"))
     return PlaylistMemberList(items=[PlaylistMember.from_message(member) for member in members])
 
 
 @router.put("/{playlist_id}/members/{username}", dependencies=_WRITE, responses=also(409))
 async def put_playlist_member(playlist_id: str, username: str, caller: Caller, gateway: Gateway) -> PlaylistMember:
-    """Let somebody into your playlist."""
+    """Invite somebody into your playlist. They are told, and are in once they accept."""
     member = await gateway.playlists.put_member(caller, known_id(playlist_id, "playlist"), known_username(username))
     return PlaylistMember.from_message(member)
 
@@ -141,3 +153,15 @@ async def put_playlist_member(playlist_id: str, username: str, caller: Caller, g
 async def remove_playlist_member(playlist_id: str, username: str, caller: Caller, gateway: Gateway) -> None:
     """Let somebody in no longer; or leave, by your own name."""
     await gateway.playlists.remove_member(caller, known_id(playlist_id, "playlist"), known_username(username))
+
+
+@router.post("/{playlist_id}/invitation", dependencies=_WRITE)
+async def accept_playlist_invitation(playlist_id: str, caller: Caller, gateway: Gateway) -> Playlist:
+    """Say yes to an invitation: you are a member then, and may leave by your own name."""
+    return Playlist.from_message(await gateway.playlists.accept(caller, known_id(playlist_id, "playlist")))
+
+
+@router.delete("/{playlist_id}/invitation", status_code=204, response_class=Response, dependencies=_WRITE)
+async def decline_playlist_invitation(playlist_id: str, caller: Caller, gateway: Gateway) -> None:
+    """Say no to an invitation. Whoever invited you is not told."""
+    await gateway.playlists.decline(caller, known_id(playlist_id, "playlist"))

@@ -29,14 +29,22 @@ class NotedComment(BaseModel):
     excerpt: Annotated[str, Field(description="How it begins.", examples=["That bass!"])]
 
 
+class NotedPlaylist(BaseModel):
+    """The playlist that you are invited to."""
+
+    id: str
+    title: Annotated[str, Field(examples=["Sunday morning"])]
+
+
 class Notification(BaseModel):
     """One thing that somebody did. Open sockets of the hub get the same as `data` of a `notification`."""
 
     id: str
-    kind: Annotated[str, Field(description="follow, like or comment; more may come.", examples=["comment"])]
+    kind: Annotated[str, Field(description="follow, like, comment or invitation; more may come.", examples=["comment"])]
     actor: Author
     track: NotedTrack | None
     comment: NotedComment | None
+    playlist: NotedPlaylist | None
     created_at: datetime
     read_at: Annotated[datetime | None, Field(description="Null: unread.")]
 
@@ -49,6 +57,9 @@ class Notification(BaseModel):
             actor=Author(id=message.actor_id, username=message.actor_username, display_name=message.actor_display_name),
             track=NotedTrack(id=message.track_id, title=message.track_title) if message.track_id else None,
             comment=NotedComment(id=message.comment_id, excerpt=message.excerpt) if message.comment_id else None,
+            playlist=(
+                NotedPlaylist(id=message.playlist_id, title=message.playlist_title) if message.playlist_id else None
+            ),
             created_at=to_datetime(message.created_at),
             read_at=optional_datetime(message, "read_at"),
         )
@@ -93,6 +104,7 @@ class NotificationPreferences(BaseModel):
     follow: Annotated[bool, Field(description="That somebody follows you.", examples=[True])]
     like: Annotated[bool, Field(description="That somebody likes a track of yours.", examples=[True])]
     comment: Annotated[bool, Field(description="That somebody comments on a track of yours.", examples=[True])]
+    invitation: Annotated[bool, Field(description="That somebody invites you to a playlist.", examples=[True])]
     digest: Annotated[
         str,
         Field(
@@ -105,7 +117,13 @@ class NotificationPreferences(BaseModel):
     @classmethod
     def from_message(cls, message: notifications_pb2.NotificationPreferences) -> Self:
         """From the wire."""
-        return cls(follow=message.follow, like=message.like, comment=message.comment, digest=message.digest)
+        return cls(
+            follow=message.follow,
+            like=message.like,
+            comment=message.comment,
+            invitation=message.invitation,
+            digest=message.digest,
+        )
 
 
 class PreferencesChange(Body):
@@ -116,4 +134,5 @@ class PreferencesChange(Body):
     follow: bool | None = None
     like: bool | None = None
     comment: bool | None = None
+    invitation: bool | None = None
     digest: Digest | None = None

@@ -9,15 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from protos.users.v1 import playlists_pb2
 from services.gateway.schemas.body import Body, Line, Text
-from services.gateway.schemas.times import to_datetime
+from services.gateway.schemas.times import optional_datetime, to_datetime
 from services.gateway.schemas.tracks import Owner, Track
 from services.gateway.tokens.links import Links
 
-PlaylistRole = Literal["owner", "member", "reader"]
+PlaylistRole = Literal["owner", "member", "invited", "reader"]
 
 _ROLES: dict[int, PlaylistRole] = {
     playlists_pb2.PLAYLIST_ROLE_OWNER: "owner",
     playlists_pb2.PLAYLIST_ROLE_MEMBER: "member",
+    playlists_pb2.PLAYLIST_ROLE_INVITED: "invited",
 }
 
 _Title = Annotated[Line, Field(min_length=1, max_length=200)]
@@ -128,7 +129,9 @@ class PlaylistTrack(BaseModel):
 
     track: Track
     position: Annotated[int, Field(description="Counted from 0 over all tracks of the playlist.", examples=[0])]
-    added_by: Annotated[Owner | None, Field(description="Who brought it; null when that account is gone.")]
+    added_by: Annotated[
+        Owner | None, Field(description="Who brought it; null when that account is gone or is not for you to see.")
+    ]
     added_at: datetime
 
     @classmethod
@@ -151,16 +154,22 @@ class PlaylistTrackList(BaseModel):
 
 
 class PlaylistMember(BaseModel):
-    """Somebody whom the owner let in."""
+    """Somebody who is in, or was invited."""
 
     id: str
     username: Annotated[str, Field(examples=["grace"])]
-    added_at: datetime
+    added_at: Annotated[datetime, Field(description="When they were invited.")]
+    accepted_at: Annotated[datetime | None, Field(description="When they said yes; null: they have not.")]
 
     @classmethod
     def from_message(cls, message: playlists_pb2.PlaylistMember) -> Self:
         """From the wire."""
-        return cls(id=message.user_id, username=message.username, added_at=to_datetime(message.added_at))
+        return cls(
+            id=message.user_id,
+            username=message.username,
+            added_at=to_datetime(message.added_at),
+            accepted_at=optional_datetime(message, "accepted_at"),
+        )
 
 
 class PlaylistMemberList(BaseModel):

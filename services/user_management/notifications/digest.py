@@ -17,7 +17,12 @@ from services.user_management.notifications.unsubscribing import Unsubscribing
 MOST_LINES: Final = 20
 PER_RUN: Final = 1_000
 
-_DID: Final = {Kind.FOLLOW.value: "follows you", Kind.LIKE.value: "likes", Kind.COMMENT.value: "wrote about"}
+_DID: Final = {
+    Kind.FOLLOW.value: "follows you",
+    Kind.LIKE.value: "likes",
+    Kind.COMMENT.value: "wrote about",
+    Kind.INVITATION.value: "invites you to the playlist",
+}
 
 
 async def send_digests(
@@ -72,5 +77,7 @@ def digest_mail(
 def _line(notification: Notification) -> str:
     # A username is no text of the person's own choosing beyond a few characters; a title is shown as one.
     did = _DID.get(notification.kind, "did something")
-    title = f" \N{LEFT DOUBLE QUOTATION MARK}{notification.track_title}\N{RIGHT DOUBLE QUOTATION MARK}"
-    return f"{notification.actor_username} {did}{title if notification.track_id else ''}"
+    title = notification.track_title if notification.track_id else notification.playlist_title
+    quoted = f" \N{LEFT DOUBLE QUOTATION MARK}{title}\N{RIGHT DOUBLE QUOTATION MARK}"
+    about = notification.track_id or notification.playlist_id
+    return f"{notification.actor_username} {did}{quoted if about else ''}"

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     FOLLOW = "follow"
     LIKE = "like"
     COMMENT = "comment"
+    INVITATION = "invitation"
 
 
 class Digest(StrEnum):
@@ -46,6 +47,8 @@ class Notification:
     track_title: str | None
     comment_id: UUID | None
     excerpt: str | None
+    playlist_id: UUID | None
+    playlist_title: str | None
     created_at: datetime
     read_at: datetime | None = None
 
@@ -61,6 +64,7 @@ class Notification:
             },
             "track": {"id": str(self.track_id), "title": self.track_title or ""} if self.track_id else None,
             "comment": {"id": str(self.comment_id), "excerpt": self.excerpt or ""} if self.comment_id else None,
+            "playlist": {"id": str(self.playlist_id), "title": self.playlist_title or ""} if self.playlist_id else None,
             "created_at": self.created_at.isoformat().replace("+00:00", "Z"),
             "read_at": None,
         }
@@ -73,4 +77,5 @@ class Preferences:
     follow: bool = True
     like: bool = True
     comment: bool = True
+    invitation: bool = True
     digest: Digest = Digest.OFF

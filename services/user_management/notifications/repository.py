@@ -25,6 +25,7 @@ from services.user_management.notifications.notification import (
     Preferences,
 )
 from services.user_management.notifications.tables import notification_preferences, notifications
+from services.user_management.playlists.tables import playlists
 from services.user_management.social.tables import comments, person_standings
 from services.user_management.social.visibility import apart, muted_by, seen_by
 
@@ -48,6 +49,7 @@ class NotificationRepository:
         *,
         track_id: UUID | None = None,
         comment_id: UUID | None = None,
+        playlist_id: UUID | None = None,
     ) -> UUID | None:
         """Tell a person what somebody did: the notification's id; None when they do not want to know, or know it.
 
@@ -63,6 +65,7 @@ class NotificationRepository:
             "actor_id": actor,
             "track_id": literal(track_id, ID),
             "comment_id": literal(comment_id, ID),
+            "playlist_id": literal(playlist_id, ID),
         }
         told = select(*values.values()).where(
             func.coalesce(asked, True),
@@ -113,9 +116,11 @@ class NotificationRepository:
     async def preferences(self, person_id: UUID) -> Preferences:
         """What a person wants to be told of."""
         columns = notification_preferences.c
-        query = select(columns.follow, columns.like, columns.comment, columns.digest)
+        query = select(columns.follow, columns.like, columns.comment, columns.invitation, columns.digest)
         row = (await self._connection.execute(query.where(columns.person_id == person_id))).first()
-        return Preferences(row.follow, row.like, row.comment, Digest(row.digest)) if row else Preferences()
+        if row is None:
+            return Preferences()
+        return Preferences(row.follow, row.like, row.comment, row.invitation, Digest(row.digest))
 
     async def set_preferences(self, person_id: UUID, changes: Mapping[str, Any]) -> None:
         """Change them. Another rhythm of mails begins now: nothing older is told."""
@@ -198,6 +203,8 @@ def _notifications() -> Select[Any]:
             tracks.c.title,
             _columns.comment_id,
             func.left(comments.c.body, EXCERPT),
+            _columns.playlist_id,
+            playlists.c.title.label("playlist_title"),
             _columns.created_at,
             _columns.read_at,
         )
@@ -205,6 +212,7 @@ def _notifications() -> Select[Any]:
         .join(users, users.c.id == _columns.actor_id)
         .outerjoin(tracks, tracks.c.id == _columns.track_id)
         .outerjoin(comments, comments.c.id == _columns.comment_id)
+        .outerjoin(playlists, playlists.c.id == _columns.playlist_id)
     )
 
 

@@ -18,6 +18,7 @@ notifications: Final = Table(
     Column("actor_id", ID, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("track_id", ID, ForeignKey("tracks.id", ondelete="CASCADE")),
     Column("comment_id", ID, ForeignKey("comments.id", ondelete="CASCADE")),
+    Column("playlist_id", ID, ForeignKey("playlists.id", ondelete="CASCADE")),
     Column("created_at", INSTANT, nullable=False, server_default=func.now()),
     Column("read_at", INSTANT),
     Index(None, "person_id", "id"),
@@ -33,6 +34,14 @@ notifications: Final = Table(
         unique=True,
         postgresql_where=text("kind = 'like'"),
     ),
+    # Whoever says no is not asked again by a notification.
+    Index(
+        "notifications_one_invitation_idx",
+        "playlist_id",
+        "person_id",
+        unique=True,
+        postgresql_where=text("kind = 'invitation'"),
+    ),
     Index(None, "actor_id"),
     Index(None, "track_id", postgresql_where=text("track_id IS NOT NULL")),
     Index(None, "comment_id", postgresql_where=text("comment_id IS NOT NULL")),
@@ -47,6 +56,7 @@ notification_preferences: Final = Table(
     Column("follow", Boolean, nullable=False, server_default=text("true")),
     Column("like", Boolean, nullable=False, server_default=text("true")),
     Column("comment", Boolean, nullable=False, server_default=text("true")),
+    Column("invitation", Boolean, nullable=False, server_default=text("true")),
     Column("digest", Text, nullable=False, server_default="off"),
     # When the next mail is due, and up to when the last one told; NULL: none is wanted.
     Column("digest_due_at", INSTANT),

@@ -22,6 +22,8 @@ def notification_message(notification: Notification) -> notifications_pb2.Notifi
         track_title=notification.track_title or "",
         comment_id=str(notification.comment_id or ""),
         excerpt=notification.excerpt or "",
+        playlist_id=str(notification.playlist_id or ""),
+        playlist_title=notification.playlist_title or "",
         created_at=timestamp(notification.created_at),
         read_at=timestamp(notification.read_at),
     )
@@ -30,7 +32,11 @@ def notification_message(notification: Notification) -> notifications_pb2.Notifi
 def preferences_message(preferences: Preferences) -> notifications_pb2.NotificationPreferences:
     """The wire form of preferences."""
     return notifications_pb2.NotificationPreferences(
-        follow=preferences.follow, like=preferences.like, comment=preferences.comment, digest=preferences.digest.value
+        follow=preferences.follow,
+        like=preferences.like,
+        comment=preferences.comment,
+        invitation=preferences.invitation,
+        digest=preferences.digest.value,
     )
 
 

@@ -16,6 +16,7 @@ class Role(Enum):
 
     OWNER = auto()
     MEMBER = auto()
+    INVITED = auto()
     READER = auto()
 
 
@@ -41,8 +42,8 @@ class Playlist:
             raise AppError(ErrorCode.FORBIDDEN, "Only the playlist's owner may do this.")
 
     def require_insider(self) -> None:
-        """Raises `AppError` (FORBIDDEN) for whoever reads it only because it is public."""
-        if self.role is Role.READER:
+        """Raises `AppError` (FORBIDDEN) for whoever reads it only because it is public, or has not said yes."""
+        if self.role in (Role.READER, Role.INVITED):
             raise AppError(ErrorCode.FORBIDDEN, "Only the playlist's owner and members may see this.")
 
     def require_contributor(self) -> None:
@@ -97,8 +98,9 @@ class PlacedTrack:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody who was let into a playlist."""
+    """Somebody who was let into a playlist; without `accepted_at` they were asked, and have not said yes."""
 
     user_id: UUID
     username: str
     added_at: datetime
+    accepted_at: datetime | None

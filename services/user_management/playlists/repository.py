@@ -34,9 +34,9 @@ from services.user_management.metadata import ID
 from services.user_management.playlists.order import GAP, between
 from services.user_management.playlists.playlist import Member, NewPlaylist, Place, PlacedTrack, Playlist, Role
 from services.user_management.playlists.tables import playlist_members, playlist_tracks, playlists
-from services.user_management.social.visibility import seen_by, shuts_out
+from services.user_management.social.visibility import muted_by, seen_by, shuts_out
 
-_ROLES: Final = {"owner": Role.OWNER, "member": Role.MEMBER, "reader": Role.READER}
+_ROLES: Final = {"owner": Role.OWNER, "member": Role.MEMBER, "invited": Role.INVITED, "reader": Role.READER}
 
 
 class PlaylistRepository:
@@ -79,7 +79,11 @@ class PlaylistRepository:
             select(playlist_members.c.playlist_id.label("id"))
             .join(playlists, playlists.c.id == playlist_members.c.playlist_id)
             .join(users, users.c.id == playlists.c.owner_id)
-            .where(playlist_members.c.user_id == viewer_id, _kept_by(viewer_id))
+            .where(
+                playlist_members.c.user_id == viewer_id,
+                playlist_members.c.accepted_at.is_not(None),
+                _kept_by(viewer_id),
+            )
         )
         if before_id is not None:
             own = own.where(playlists.c.id < before_id)
@@ -89,6 +93,22 @@ class PlaylistRepository:
         ids = union_all(select(own.subquery().c.id), select(let_in.subquery().c.id)).subquery()
         query = _playlists(viewer_id).where(playlists.c.id.in_(select(ids.c.id)))
         return await self._found(query.order_by(playlists.c.id.desc()).limit(limit))
+
+    async def invitations(self, viewer_id: UUID, before_id: UUID | None, limit: int) -> list[Playlist]:
+        """What the viewer was invited to and has not answered, the newest playlist first; not by whom they mute."""
+        query = (
+            _playlists(viewer_id)
+            .join(playlist_members, playlist_members.c.playlist_id == playlists.c.id)
+            .where(
+                playlist_members.c.user_id == viewer_id,
+                playlist_members.c.accepted_at.is_(None),
+                seen_by(users, viewer_id),
+                ~muted_by(users.c.id, viewer_id),
+            )
+        )
+        if before_id is not None:
+            query = query.where(playlist_members.c.playlist_id < before_id)
+        return await self._found(query.order_by(playlist_members.c.playlist_id.desc()).limit(limit))
 
     async def public_of(
         self, username: str, viewer_id: UUID, before_id: UUID | None, limit: int
@@ -165,15 +185,22 @@ class PlaylistRepository:
         gone = delete(playlist_tracks).where(columns.playlist_id == playlist_id, columns.track_id == track_id)
         await self._connection.execute(gone)
 
-    async def members(self, playlist_id: UUID) -> list[Member]:
-        """Who was let in, by name."""
-        query = (
-            select(users.c.id, users.c.username, playlist_members.c.added_at)
-            .join(playlist_members, playlist_members.c.user_id == users.c.id)
-            .where(playlist_members.c.playlist_id == playlist_id)
-            .order_by(users.c.username)
-        )
+    async def members(self, playlist_id: UUID, viewer_id: UUID, *, invited: bool) -> list[Member]:
+        """Who was let in, by name, as far as the viewer sees them; with `invited` also who has not said yes."""
+        query = _members(playlist_id).where(seen_by(users, viewer_id)).order_by(users.c.username)
+        if not invited:
+            query = query.where(playlist_members.c.accepted_at.is_not(None))
         return [Member(*row) for row in await self._connection.execute(query)]
+
+    async def member(self, playlist_id: UUID, user_id: UUID) -> Member | None:
+        """One who was let in or invited."""
+        row = (await self._connection.execute(_members(playlist_id).where(users.c.id == user_id))).first()
+        return Member(*row) if row else None
+
+    async def count_members(self, playlist_id: UUID) -> int:
+        """How many were let in or invited, whoever sees them."""
+        query = select(func.count()).where(playlist_members.c.playlist_id == playlist_id)
+        return int((await self._connection.execute(query)).scalar_one())
 
     async def person(self, username: str, viewer_id: UUID) -> UUID | None:
         """The account of that name, unless it is shut out, about to go, or blocks the viewer."""
@@ -185,10 +212,20 @@ class PlaylistRepository:
         )
         return (await self._connection.execute(query)).scalar()
 
-    async def add_member(self, playlist_id: UUID, user_id: UUID) -> None:
-        """Let somebody in; once is enough."""
+    async def invite(self, playlist_id: UUID, user_id: UUID) -> bool:
+        """Ask somebody in; False when they were asked or are in."""
         statement = upsert(playlist_members).values(playlist_id=playlist_id, user_id=user_id)
-        await self._connection.execute(statement.on_conflict_do_nothing())
+        return (await self._connection.execute(statement.on_conflict_do_nothing())).rowcount == 1
+
+    async def accept(self, playlist_id: UUID, user_id: UUID) -> None:
+        """Let somebody in who was asked."""
+        asked = _invitation(playlist_id, user_id)
+        await self._connection.execute(update(playlist_members).where(asked).values(accepted_at=func.now()))
+
+    async def decline(self, playlist_id: UUID, user_id: UUID) -> bool:
+        """Forget that somebody was asked; False when they were not."""
+        gone = delete(playlist_members).where(_invitation(playlist_id, user_id))
+        return (await self._connection.execute(gone)).rowcount == 1
 
     async def remove_member(self, playlist_id: UUID, username: str) -> bool:
         """Let somebody in no longer; False when they were not."""
@@ -262,11 +299,37 @@ def _kept_by(viewer_id: UUID) -> Any:
 
 
 def _is_member(viewer_id: UUID) -> Any:
-    return exists().where(playlist_members.c.playlist_id == playlists.c.id, playlist_members.c.user_id == viewer_id)
+    """Whether the viewer was let in, or is asked in: who is to decide may look."""
+    # Under a name of its own: the query around it may read the same table.
+    entries = playlist_members.alias()
+    return exists().where(entries.c.playlist_id == playlists.c.id, entries.c.user_id == viewer_id)
+
+
+def _is_invited(viewer_id: UUID) -> Any:
+    entries = playlist_members.alias()
+    return exists().where(
+        entries.c.playlist_id == playlists.c.id, entries.c.user_id == viewer_id, entries.c.accepted_at.is_(None)
+    )
+
+
+def _invitation(playlist_id: UUID, user_id: UUID) -> Any:
+    columns = playlist_members.c
+    return and_(columns.playlist_id == playlist_id, columns.user_id == user_id, columns.accepted_at.is_(None))
+
+
+def _members(playlist_id: UUID) -> Select[Any]:
+    columns = playlist_members.c
+    query = select(users.c.id, users.c.username, columns.added_at, columns.accepted_at)
+    return query.join(playlist_members, columns.user_id == users.c.id).where(columns.playlist_id == playlist_id)
 
 
 def _playlists(viewer_id: UUID) -> Select[Any]:
-    role = case((playlists.c.owner_id == viewer_id, "owner"), (_is_member(viewer_id), "member"), else_="reader")
+    role = case(
+        (playlists.c.owner_id == viewer_id, "owner"),
+        (_is_invited(viewer_id), "invited"),
+        (_is_member(viewer_id), "member"),
+        else_="reader",
+    )
     return select(*playlists.c, users.c.username, role.label("role")).join(users, users.c.id == playlists.c.owner_id)
 
 

@@ -17,7 +17,10 @@ from services.user_management.database import Database, Work, refers_to_nothing
 from services.user_management.jobs.idempotency import IdempotencyRepository
 from services.user_management.jobs.wire import idempotency_key
 from services.user_management.library.repository import TrackRepository
-from services.user_management.playlists.playlist import Member, PlacedTrack, Playlist
+from services.user_management.notifications.bell import NotificationBell, Told
+from services.user_management.notifications.notification import Kind
+from services.user_management.notifications.repository import NotificationRepository
+from services.user_management.playlists.playlist import Member, PlacedTrack, Playlist, Role
 from services.user_management.playlists.repository import PlaylistRepository
 from services.user_management.playlists.rules import MOST_MEMBERS, MOST_PLAYLISTS, MOST_TRACKS
 from services.user_management.playlists.wire import (
@@ -41,8 +44,9 @@ _LONGEST_USERNAME = 64
 class PlaylistServicer(playlists_pb2_grpc.PlaylistServiceServicer):
     """What the caller may read and change of playlists."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, bell: NotificationBell) -> None:
         self._database = database
+        self._bell = bell
 
     async def CreatePlaylist(
         self, request: playlists_pb2.CreatePlaylistRequest, context: Context
@@ -204,8 +208,9 @@ class PlaylistServicer(playlists_pb2_grpc.PlaylistServiceServicer):
 
         async def query(connection: AsyncConnection) -> list[Member]:
             repository = PlaylistRepository(connection)
-            _existing(await repository.readable(playlist_id, viewer_id)).require_insider()
-            return await repository.members(playlist_id)
+            playlist = _existing(await repository.readable(playlist_id, viewer_id))
+            playlist.require_insider()
+            return await repository.members(playlist_id, viewer_id, invited=playlist.role is Role.OWNER)
 
         members = await self._database.read(query)
         return playlists_pb2.ListPlaylistMembersResponse(members=[member_message(member) for member in members])
@@ -213,11 +218,13 @@ class PlaylistServicer(playlists_pb2_grpc.PlaylistServiceServicer):
     async def PutPlaylistMember(
         self, request: playlists_pb2.PutPlaylistMemberRequest, context: Context
     ) -> playlists_pb2.PutPlaylistMemberResponse:
-        """Let somebody in."""
+        """Invite somebody, who is told of it. Who was asked or is in already stays so."""
         caller_id, playlist_id = user_id(), _playlist_id(request.playlist_id)
         username = storable(request.username, _LONGEST_USERNAME)
+        told: list[Told] = []
 
         async def work(connection: AsyncConnection) -> Member:
+            told.clear()
             repository = PlaylistRepository(connection)
             _existing(await repository.readable(playlist_id, caller_id, lock=True)).require_owner()
             person_id = await repository.person(username, caller_id)
@@ -225,16 +232,68 @@ class PlaylistServicer(playlists_pb2_grpc.PlaylistServiceServicer):
                 raise _no_such_person()
             if person_id == caller_id:
                 raise AppError(ErrorCode.CONFLICT, "The playlist is yours: you are in.")
-            await repository.add_member(playlist_id, person_id)
-            members = await repository.members(playlist_id)
-            if len(members) > MOST_MEMBERS:
-                raise AppError(
-                    ErrorCode.CONFLICT, f"The playlist has {MOST_MEMBERS} members, which is the limit. Remove one."
-                )
-            return next(member for member in members if member.user_id == person_id)
+            if await repository.invite(playlist_id, person_id):
+                if await repository.count_members(playlist_id) > MOST_MEMBERS:
+                    raise AppError(
+                        ErrorCode.CONFLICT, f"The playlist has {MOST_MEMBERS} members, which is the limit. Remove one."
+                    )
+                notifications = NotificationRepository(connection)
+                noted = await notifications.tell(Kind.INVITATION, person_id, caller_id, playlist_id=playlist_id)
+                if noted is not None:
+                    told.append((person_id, noted))
+            member = await repository.member(playlist_id, person_id)
+            if member is None:
+                raise _no_such_person()
+            return member
 
         member = await self._written(work)
+        self._bell.ring(told)
         return playlists_pb2.PutPlaylistMemberResponse(member=member_message(member))
+
+    async def ListPlaylistInvitations(
+        self, request: playlists_pb2.ListPlaylistInvitationsRequest, context: Context
+    ) -> playlists_pb2.ListPlaylistInvitationsResponse:
+        """What the caller was invited to and has not answered."""
+        viewer_id, limit, before_id = user_id(), page_limit(request.page.limit), cursor_id(request.page.cursor)
+
+        async def query(connection: AsyncConnection) -> list[Playlist]:
+            return await PlaylistRepository(connection).invitations(viewer_id, before_id, limit + 1)
+
+        found = await self._database.read(query)
+        return playlists_pb2.ListPlaylistInvitationsResponse(
+            playlists=[playlist_message(playlist) for playlist in found[:limit]],
+            next_cursor=cursor_of(found[limit - 1].id) if len(found) > limit else "",
+        )
+
+    async def AcceptPlaylistInvitation(
+        self, request: playlists_pb2.AcceptPlaylistInvitationRequest, context: Context
+    ) -> playlists_pb2.AcceptPlaylistInvitationResponse:
+        """Become a member. Who is one already stays it."""
+        caller_id, playlist_id = user_id(), _playlist_id(request.playlist_id)
+
+        async def work(connection: AsyncConnection) -> Playlist:
+            repository = PlaylistRepository(connection)
+            playlist = _existing(await repository.readable(playlist_id, caller_id, lock=True))
+            if playlist.role not in (Role.INVITED, Role.MEMBER):
+                raise _not_invited()
+            await repository.accept(playlist_id, caller_id)
+            return _existing(await repository.readable(playlist_id, caller_id))
+
+        playlist = await self._database.write(work, repeatable=True)
+        return playlists_pb2.AcceptPlaylistInvitationResponse(playlist=playlist_message(playlist))
+
+    async def DeclinePlaylistInvitation(
+        self, request: playlists_pb2.DeclinePlaylistInvitationRequest, context: Context
+    ) -> playlists_pb2.DeclinePlaylistInvitationResponse:
+        """Say no. Whoever asked is not told."""
+        caller_id, playlist_id = user_id(), _playlist_id(request.playlist_id)
+
+        async def work(connection: AsyncConnection) -> bool:
+            return await PlaylistRepository(connection).decline(playlist_id, caller_id)
+
+        if not await self._database.write(work):
+            raise _not_invited()
+        return playlists_pb2.DeclinePlaylistInvitationResponse()
 
     async def RemovePlaylistMember(
         self, request: playlists_pb2.RemovePlaylistMemberRequest, context: Context
@@ -279,6 +338,11 @@ def _existing(playlist: Playlist | None) -> Playlist:
 
 def _no_such_playlist() -> AppError:
     return AppError(ErrorCode.NOT_FOUND, "There is no such playlist.")
+
+
+def _not_invited() -> AppError:
+    # Whether there is such a playlist is no matter of somebody who was not asked.
+    return AppError(ErrorCode.NOT_FOUND, "There is no invitation of yours to such a playlist.")
 
 
 def _no_such_track() -> AppError:

@@ -46,5 +46,8 @@ playlist_members: Final = Table(
     Column("playlist_id", ID, ForeignKey("playlists.id", ondelete="CASCADE"), primary_key=True),
     Column("user_id", ID, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
     Column("added_at", INSTANT, nullable=False, server_default=func.now()),
+    # NULL: invited, and has not said yes.
+    Column("accepted_at", INSTANT),
     Index(None, "user_id", "playlist_id"),
+    Index("playlist_members_invited_idx", "user_id", "playlist_id", postgresql_where=text("accepted_at IS NULL")),
 )

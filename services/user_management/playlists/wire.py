@@ -18,6 +18,7 @@ from services.user_management.wire import parse_id, timestamp
 _ROLES: Final = {
     Role.OWNER: playlists_pb2.PLAYLIST_ROLE_OWNER,
     Role.MEMBER: playlists_pb2.PLAYLIST_ROLE_MEMBER,
+    Role.INVITED: playlists_pb2.PLAYLIST_ROLE_INVITED,
     Role.READER: playlists_pb2.PLAYLIST_ROLE_UNSPECIFIED,
 }
 
@@ -82,7 +83,10 @@ def placed_message(placed: PlacedTrack) -> playlists_pb2.PlaylistTrack:
 def member_message(member: Member) -> playlists_pb2.PlaylistMember:
     """The wire form of a member."""
     return playlists_pb2.PlaylistMember(
-        user_id=str(member.user_id), username=member.username, added_at=timestamp(member.added_at)
+        user_id=str(member.user_id),
+        username=member.username,
+        added_at=timestamp(member.added_at),
+        accepted_at=timestamp(member.accepted_at),
     )
 
 

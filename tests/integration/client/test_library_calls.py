@@ -42,7 +42,11 @@ async def test_playlists_by_the_sdk(accounts: AccountServer) -> None:
         assert [item.track.id for item in (await music.playlist_tracks(made.id)).items] == songs
         await music.remove_playlist_track(made.id, songs[0])
         assert (await music.update_playlist(made.id, public=True)).public
-        assert (await music.put_playlist_member(made.id, ben.username)).username == ben.username
+        assert (await music.put_playlist_member(made.id, ben.username)).accepted_at is None
+        assert [item.id for item in (await his.playlist_invitations()).items] == [made.id]
+        await his.decline_playlist_invitation(made.id)
+        await music.put_playlist_member(made.id, ben.username)
+        assert (await his.accept_playlist_invitation(made.id)).role == "member"
         assert [item.username for item in (await his.playlist_members(made.id)).items] == [ben.username]
         assert [item.id for item in (await his.playlists(owner=ann.username)).items] == [made.id]
         await his.remove_playlist_member(made.id, ben.username)

@@ -124,6 +124,8 @@ async def test_the_archive_holds_everything_that_is_mine_and_no_secret(
         for inviting, playlist_id, guest in ((his, theirs["id"], ann), (http, lists[0]["id"], bob)):
             let_in = await inviting.put(f"/api/v1/playlists/{playlist_id}/members/{guest.username}")
             assert let_in.status_code < 300, let_in.text
+        for guest, playlist_id in ((http, theirs["id"]), (his, lists[0]["id"])):
+            assert (await guest.post(f"/api/v1/playlists/{playlist_id}/invitation")).status_code == 200
         added = await http.put(f"/api/v1/playlists/{theirs['id']}/tracks/{tracks[1]['id']}", json={})
         assert added.status_code < 300, added.text
         asked = await http.post(EXPORT)

@@ -71,6 +71,14 @@ async def ben(accounts: AccountServer) -> AsyncIterator[Somebody]:
         yield found
 
 
+async def join(guest: "Somebody", owner: "Somebody", playlist: str) -> None:
+    """Invite somebody, who says yes."""
+    invited = await owner.http.put(f"{PATH}/{playlist}/members/{guest.person.username}")
+    assert invited.status_code == 200, invited.text
+    accepted = await guest.http.post(f"{PATH}/{playlist}/invitation")
+    assert (accepted.status_code, accepted.json()["role"]) == (200, "member")
+
+
 async def test_a_playlist_is_made_told_changed_and_removed(ann: Somebody) -> None:
     made = (await ann.http.post(PATH, json={"title": " Été 🎧 ", "description": "a\nb", "public": True})).json()
     assert (made["title"], made["description"], made["public"], made["collaborative"]) == (
@@ -143,7 +151,7 @@ async def test_pages_go_on_although_their_last_track_left(ann: Somebody) -> None
 
 async def test_many_hands_at_once_lose_nothing(ann: Somebody, ben: Somebody) -> None:
     playlist = await ann.playlist(collaborative=True)
-    await ann.http.put(f"{PATH}/{playlist}/members/{ben.person.username}")
+    await join(ben, ann, playlist)
     first = await ann.track()
     await ann.put(playlist, first)
     hers, his = [await ann.track() for _ in range(10)], [await ben.track(public=True) for _ in range(10)]
@@ -235,6 +243,7 @@ async def test_members_add_while_it_is_collaborative_and_touch_only_their_own(an
     assert (await ann.http.put(f"{path}/members/{name}")).status_code == 200
     assert (await ann.http.put(f"{path}/members/{ann.person.username}")).status_code == 409
     assert (await ann.http.put(f"{path}/members/nobody-here")).status_code == 404
+    await join(ben, ann, playlist)
     assert [item["username"] for item in (await ben.http.get(f"{path}/members")).json()["items"]] == [name]
     assert [item["id"] for item in (await ben.http.get(PATH)).json()["items"]] == [playlist]
     assert (await ben.put(playlist, his)).status_code == 403
@@ -266,7 +275,7 @@ async def test_playlists_of_the_suspended_are_gone_for_others(
 ) -> None:
     playlist = await ann.playlist(public=True)
     track = await ann.track(public=True)
-    await ann.http.put(f"{PATH}/{playlist}/members/{ben.person.username}")
+    await join(ben, ann, playlist)
     await sql.execute("UPDATE users SET suspended_at = now() WHERE id = $1", uuid.UUID(ann.person.id))
     assert (await ben.http.get(f"{PATH}/{playlist}")).status_code == 404
     assert (await ben.http.get(PATH)).json()["items"] == []
@@ -287,7 +296,7 @@ async def test_a_key_makes_one_playlist_however_often_it_is_sent(ann: Somebody) 
 async def test_playlists_are_listed_page_by_page(ann: Somebody, ben: Somebody) -> None:
     hers = [await ann.playlist() for _ in range(3)]
     his = await ben.playlist()
-    await ben.http.put(f"{PATH}/{his}/members/{ann.person.username}")
+    await join(ann, ben, his)
     first = (await ann.http.get(PATH, params={"limit": 3})).json()
     second = (await ann.http.get(PATH, params={"limit": 3, "cursor": first["next_cursor"]})).json()
     found = [item["id"] for item in (*first["items"], *second["items"])]
@@ -361,9 +370,91 @@ async def test_nobody_fills_the_database_with_playlists(ann: Somebody, sql: asyn
 async def test_whom_somebody_blocks_neither_reads_nor_lets_them_in(ann: Somebody, ben: Somebody) -> None:
     playlist, his = await ann.playlist(public=True), await ben.playlist()
     name = ben.person.username
-    await ann.http.put(f"{PATH}/{playlist}/members/{name}")
+    await join(ben, ann, playlist)
     assert (await ann.http.put(f"/api/v1/users/{name}/block")).status_code == 204
     assert (await ben.http.get(f"{PATH}/{playlist}")).status_code == 404
     assert [item["id"] for item in (await ben.http.get(PATH)).json()["items"]] == [his]
     assert (await ben.http.get(PATH, params={"owner": ann.person.username})).status_code == 404
     assert (await ben.http.put(f"{PATH}/{his}/members/{ann.person.username}")).status_code == 404
+
+
+async def test_whoever_is_invited_decides_before_they_are_in(ann: Somebody, ben: Somebody) -> None:
+    playlist = await ann.playlist(collaborative=True)
+    path, name = f"{PATH}/{playlist}", ben.person.username
+    track = await ben.track(public=True)
+    for method in ("POST", "DELETE"):
+        assert (await ben.http.request(method, f"{path}/invitation")).status_code == 404, "nobody asked"
+        assert (await ann.http.request(method, f"{path}/invitation")).status_code == 404, "it is hers"
+    answers = await asyncio.gather(*(ann.http.put(f"{path}/members/{name}") for _ in range(5)))
+    assert {answer.json()["accepted_at"] for answer in answers} == {None}
+    # Asked, they may look, and are in no list of anybody's but the owner's.
+    assert (await ben.http.get(path)).json()["role"] == "invited"
+    assert [item["id"] for item in (await ben.http.get(f"{PATH}/invitations")).json()["items"]] == [playlist]
+    assert (await ben.http.get(PATH)).json()["items"] == []
+    assert (await ben.http.get(f"{path}/members")).status_code == 403
+    assert (await ben.put(playlist, track)).status_code == 403
+    members = (await ann.http.get(f"{path}/members")).json()["items"]
+    assert [(member["username"], member["accepted_at"]) for member in members] == [(name, None)]
+    told = (await ben.http.get("/api/v1/notifications")).json()["items"]
+    assert [(item["kind"], item["actor"]["username"], item["playlist"]["id"]) for item in told] == [
+        ("invitation", ann.person.username, playlist)
+    ]
+    # No, and asked again without another notification; then yes, twice.
+    assert (await ben.http.delete(f"{path}/invitation")).status_code == 204
+    assert (await ben.http.delete(f"{path}/invitation")).status_code == 404
+    assert (await ben.http.get(path)).status_code == 404
+    await join(ben, ann, playlist)
+    assert (await ben.http.post(f"{path}/invitation")).json()["role"] == "member"
+    assert len((await ben.http.get("/api/v1/notifications")).json()["items"]) == 1
+    assert (await ben.http.get(f"{PATH}/invitations")).json()["items"] == []
+    assert (await ben.put(playlist, track)).status_code == 200
+    assert (await ben.http.delete(f"{path}/invitation")).status_code == 404, "a member leaves by their name"
+    assert (await ann.http.put(f"{path}/members/{name}")).json()["accepted_at"]
+
+
+async def test_invitations_of_people_one_is_apart_from_or_mutes_are_not_shown(ann: Somebody, ben: Somebody) -> None:
+    playlist, name = await ann.playlist(), ann.person.username
+    await ann.http.put(f"{PATH}/{playlist}/members/{ben.person.username}")
+    for tie in ("mute", "block"):
+        assert (await ben.http.put(f"/api/v1/users/{name}/{tie}")).status_code == 204
+        assert (await ben.http.get(f"{PATH}/invitations")).json()["items"] == [], tie
+        assert (await ben.http.delete(f"/api/v1/users/{name}/{tie}")).status_code == 204
+    assert len((await ben.http.get(f"{PATH}/invitations")).json()["items"]) == 1
+
+
+@pytest.mark.parametrize("gone", ["suspended_at", "deletion_due_at", "blocked"])
+async def test_names_of_people_one_is_not_to_see_stand_nowhere_in_a_playlist(
+    ann: Somebody, ben: Somebody, accounts: AccountServer, sql: asyncpg.Connection, gone: str
+) -> None:
+    person = await accounts.users.sign_up()
+    async with accounts.client(person.tokens.access_token) as http:
+        cat = Somebody(accounts, person, http)
+        playlist = await ann.playlist(collaborative=True)
+        for guest in (ben, cat):
+            await join(guest, ann, playlist)
+        track = await ben.track(public=True)
+        assert (await cat.put(playlist, track)).status_code == 200
+        about = f"/api/v1/tracks/{track}/comments"
+        assert (await http.post(about, json={"body": "Mine now"})).status_code == 201
+
+        async def names() -> tuple[list[str], list[str | None], list[str]]:
+            members = (await ben.http.get(f"{PATH}/{playlist}/members")).json()["items"]
+            tracks = (await ben.http.get(f"{PATH}/{playlist}/tracks")).json()["items"]
+            comments = (await ben.http.get(about)).json()["items"]
+            return (
+                [member["username"] for member in members],
+                [item["added_by"] and item["added_by"]["username"] for item in tracks],
+                [comment["author"]["username"] for comment in comments],
+            )
+
+        both = sorted([ben.person.username, person.username])
+        assert await names() == (both, [person.username], [person.username])
+        if gone == "blocked":
+            assert (await http.put(f"/api/v1/users/{ben.person.username}/block")).status_code == 204
+        else:
+            await sql.execute(f"UPDATE users SET {gone} = now() + interval '1 day' WHERE id = $1", uuid.UUID(person.id))
+        found = await names()
+        assert found[0] == [ben.person.username]
+        assert found[2] == []
+        # The song, which is his own, stays; who brought it is nobody.
+        assert found[1] == [None]

@@ -125,7 +125,7 @@ async def test_preferences_are_changed_one_by_one(accounts: AccountServer) -> No
     _, hers = await joined(accounts)
     path = "/api/v1/notifications/preferences"
     async with hers:
-        plain = {"follow": True, "like": True, "comment": True, "digest": "off"}
+        plain = {"follow": True, "like": True, "comment": True, "invitation": True, "digest": "off"}
         assert (await hers.get(path)).json() == plain
         changed = {**plain, "like": False, "digest": "weekly"}
         assert (await hers.patch(path, json={"like": False, "digest": "weekly"})).json() == changed

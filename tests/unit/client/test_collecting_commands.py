@@ -41,6 +41,25 @@ def test_playlists_are_made_listed_and_filled(server: Any, answer: Any, raw: Any
     assert run(["playlists", "remove", "p1", "t1"]) == 0
 
 
+def test_invitations_are_sent_listed_accepted_and_declined(
+    server: Any, answer: Any, raw: Any, capsys: Captured
+) -> None:
+    ada = {"id": "u1", "username": "ada"}
+    asked = {"id": "p1", "title": "Sunday", "owner": ada, "track_count": 3, "role": "invited"}
+    server.on("PUT", "/api/v1/playlists/p1/members/grace", answer({"id": "u2", "username": "grace"}))
+    server.on("GET", "/api/v1/playlists/invitations", answer({"items": [asked], "next_cursor": None}))
+    server.on("POST", "/api/v1/playlists/p1/invitation", answer({**asked, "role": "member"}))
+    server.on("DELETE", "/api/v1/playlists/p1/invitation", raw(204))
+    assert run(["playlists", "invite", "p1", "grace"]) == 0
+    assert "grace is invited" in capsys.readouterr().err
+    assert run(["playlists", "invitations"]) == 0
+    assert capsys.readouterr().out == "p1\tSunday\tada\t3\n"
+    assert run(["playlists", "accept", "p1"]) == 0
+    assert "you are a member of Sunday" in capsys.readouterr().err
+    assert run(["playlists", "decline", "p1"]) == 0
+    assert len(server.to("/api/v1/playlists/p1/invitation")) == 2
+
+
 def test_moving_says_what_was_not_moved(server: Any, answer: Any, capsys: Captured) -> None:
     items = [
         {"track_id": "t1", "done": True},

@@ -76,18 +76,34 @@ def remove_playlist_track(playlist_id: str, track_id: str) -> Call[None]:
 
 
 def playlist_members(playlist_id: str) -> Call[Page[PlaylistMember]]:
-    """Who was let into a playlist, by name."""
+    """Who is in a playlist, by name; its owner sees also who was invited."""
     return Call("GET", path_to("playlists", playlist_id, "members"), reader_of(Page[PlaylistMember]))
 
 
 def put_playlist_member(playlist_id: str, username: str) -> Call[PlaylistMember]:
-    """Let somebody into your playlist."""
+    """Invite somebody into your playlist; they are in once they accept."""
     return Call("PUT", path_to("playlists", playlist_id, "members", username), reader_of(PlaylistMember))
 
 
 def remove_playlist_member(playlist_id: str, username: str) -> Call[None]:
     """Let somebody in no longer; or leave, by your own name."""
     return Call("DELETE", path_to("playlists", playlist_id, "members", username), read_nothing)
+
+
+def playlist_invitations(*, limit: int = 20, cursor: str | None = None) -> Call[Page[Playlist]]:
+    """The playlists that others invited you to, as long as you have said neither yes nor no."""
+    params: dict[str, Any] = given(limit=str(limit), cursor=cursor)
+    return Call("GET", path_to("playlists", "invitations"), reader_of(Page[Playlist]), params=params)
+
+
+def accept_playlist_invitation(playlist_id: str) -> Call[Playlist]:
+    """Say yes to an invitation."""
+    return Call("POST", path_to("playlists", playlist_id, "invitation"), READ_PLAYLIST)
+
+
+def decline_playlist_invitation(playlist_id: str) -> Call[None]:
+    """Say no to an invitation; whoever sent it is not told."""
+    return Call("DELETE", path_to("playlists", playlist_id, "invitation"), read_nothing)
 
 
 def projects(*, limit: int = 20, cursor: str | None = None) -> Call[Page[Project]]:

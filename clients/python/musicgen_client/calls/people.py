@@ -197,9 +197,14 @@ def notification_preferences() -> Call[NotificationPreferences]:
 
 
 def update_notification_preferences(
-    *, follow: bool | None = None, like: bool | None = None, comment: bool | None = None, digest: Digest | None = None
+    *,
+    follow: bool | None = None,
+    like: bool | None = None,
+    comment: bool | None = None,
+    invitation: bool | None = None,
+    digest: Digest | None = None,
 ) -> Call[NotificationPreferences]:
     """Change what you want to be told of, and how often by mail."""
-    body: dict[str, Any] = given(follow=follow, like=like, comment=comment)
+    body: dict[str, Any] = given(follow=follow, like=like, comment=comment, invitation=invitation)
     body |= given(digest=digest)
     return Call("PATCH", path_to("notifications", "preferences"), reader_of(NotificationPreferences), body=body)

@@ -101,6 +101,48 @@ def remove_from_playlist(playlist_id: Playlist, track_id: Track, url: Url = DEFA
     output.note("taken out")
 
 
+@playlists.command("invite")
+def invite_to_playlist(
+    playlist_id: Playlist,
+    username: Annotated[str, typer.Argument(metavar="NAME", help="Whom to invite.")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Invite somebody into your playlist; they are in once they accept."""
+    with connect(url) as client:
+        member = client.put_playlist_member(playlist_id, username)
+    output.note(f"{member.username} is in" if member.accepted_at else f"{member.username} is invited")
+
+
+@playlists.command("invitations")
+def list_invitations(limit: Limit = 20, cursor: Cursor = None, url: Url = DEFAULT_URL, json: Json = False) -> None:
+    """List the playlists that others invited you to."""
+    with connect(url) as client:
+        page = client.playlist_invitations(limit=limit, cursor=cursor)
+    if json:
+        output.document(page)
+        return
+    rows = [(item.id, item.title, item.owner.username if item.owner else "", item.track_count) for item in page.items]
+    output.table(("id", "title", "owner", "tracks"), rows, "nobody has invited you")
+    if page.next_cursor:
+        output.note(f"more: --cursor {page.next_cursor}")
+
+
+@playlists.command("accept")
+def accept_invitation(playlist_id: Playlist, url: Url = DEFAULT_URL) -> None:
+    """Say yes to an invitation."""
+    with connect(url) as client:
+        joined = client.accept_playlist_invitation(playlist_id)
+    output.note(f"you are a member of {joined.title}")
+
+
+@playlists.command("decline")
+def decline_invitation(playlist_id: Playlist, url: Url = DEFAULT_URL) -> None:
+    """Say no to an invitation; whoever sent it is not told."""
+    with connect(url) as client:
+        client.decline_playlist_invitation(playlist_id)
+    output.note("declined")
+
+
 @projects.callback()
 def list_projects(
     context: typer.Context, limit: Limit = 20, cursor: Cursor = None, url: Url = DEFAULT_URL, json: Json = False

@@ -74,6 +74,7 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
         {t("songCount", { count: playlist.track_count })}
       </p>
       {playlist.description && <p className="mt-3 max-w-[64ch] whitespace-pre-line">{playlist.description}</p>}
+      {playlist.role === "invited" && <Invitation playlist={playlist} />}
       <div className="mt-6 flex flex-wrap items-center gap-2">
         <Button look="primary" size="large" disabled={tracks.items.length === 0} onClick={() => play(0)}>
           <Play size={18} fill="currentColor" aria-hidden />
@@ -139,6 +140,35 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
         </Modal>
       )}
     </article>
+  );
+}
+
+/** Who was invited decides here. */
+function Invitation({ playlist }: { playlist: Playlist }) {
+  const t = useTranslations("community");
+  const text = useProblemText();
+  const { answerInvitation } = usePlaylistChanges();
+  const say = (yes: boolean) =>
+    answerInvitation.mutate(
+      { id: playlist.id, yes },
+      {
+        onError: (failure: Error) => void toast.error(text(failure)),
+        onSuccess: () => {
+          if (yes) toast.success(t("joined", { title: playlist.title }));
+          else location.assign("/playlists/");
+        },
+      },
+    );
+  return (
+    <section className="mt-6 flex flex-wrap items-center gap-3 rounded-lg bg-surface px-4 py-3">
+      <p className="min-w-0 flex-1">{t("invited", { name: playlist.owner.username })}</p>
+      <Button disabled={answerInvitation.isPending} onClick={() => say(false)}>
+        {t("decline")}
+      </Button>
+      <Button look="primary" disabled={answerInvitation.isPending} onClick={() => say(true)}>
+        {t("accept")}
+      </Button>
+    </section>
   );
 }
 

@@ -6,7 +6,7 @@ import { useFormatter, useNow, useTranslations } from "use-intl";
 import { Avatar } from "@/components/community/avatar";
 import { Pop } from "@/components/ui/pop";
 import { Skeleton } from "@/components/ui/states";
-import { personHref, useMarkRead, useNotifications, useUnread, type Notification } from "@/lib/community";
+import { personHref, playlistHref, useMarkRead, useNotifications, useUnread, type Notification } from "@/lib/community";
 import { trackHref } from "@/lib/music";
 
 const MANY = 99;
@@ -81,7 +81,7 @@ function Line({ notification }: { notification: Notification }) {
   const t = useTranslations("notifications");
   const format = useFormatter();
   const now = useNow();
-  const { actor, track, comment, kind } = notification;
+  const { actor, track, comment, playlist, kind } = notification;
   const name = actor.display_name || actor.username;
   const words =
     kind === "like" && track
@@ -90,12 +90,14 @@ function Line({ notification }: { notification: Notification }) {
         ? t("comment", { name, title: track.title })
         : kind === "follow"
           ? t("follow", { name })
-          : t("other", { name });
+          : kind === "invitation" && playlist
+            ? t("invitation", { name, title: playlist.title })
+            : t("other", { name });
   return (
     <li>
       <Link
         prefetch={false}
-        href={track ? trackHref(track.id) : personHref(actor.username)}
+        href={track ? trackHref(track.id) : playlist ? playlistHref(playlist.id) : personHref(actor.username)}
         className={`flex gap-3 rounded-md px-3 py-2.5 hover:bg-raised ${notification.read_at ? "" : "bg-raised/60"}`}
       >
         <Avatar name={actor.username} className="size-9 text-sm" />
