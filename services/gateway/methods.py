@@ -14,9 +14,15 @@ class MethodTable:
         self._routes: Sequence[Route] = tuple(routes)
 
     def allowed(self, path: str) -> list[str]:
-        """The methods of `path`, sorted; HEAD comes with GET."""
+        """The methods of `path`, sorted; HEAD comes with GET.
+
+        A path that is named word by word is its own resource, though its last word could be an id: `/playlists/{id}`
+        says nothing about `/playlists/invitations`.
+        """
+        matching = [route for route in self._routes if route.path_regex.match(path)]
+        nearest = min((len(route.param_convertors) for route in matching), default=0)
         found: set[str] = set()
-        for route in self._routes:
-            if route.path_regex.match(path):
+        for route in matching:
+            if len(route.param_convertors) == nearest:
                 found |= route.methods or set()
         return sorted(found | {"HEAD"}) if "GET" in found else sorted(found)
