@@ -21,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ FRONTEND = ROOT / "frontend"
 OUT = FRONTEND / "out"
 API_DOCUMENT = ROOT / "docs" / "api-reference" / "openapi.json"
 NOT_SOURCES = {"node_modules", "out", ".next", "tests", "README.md", "next-env.d.ts", "tsconfig.tsbuildinfo"}
+STATIC = "_next/static"
 GENERATED = FRONTEND / "src" / "lib" / "api" / "schema.d.ts"
 
 NEEDED_MB = 1500
@@ -171,7 +173,14 @@ class Builder:
         self._install()
         self._run("reading the API's description", [str(self.npm), "run", "--silent", "api"])
         next_tool = self.frontend / "node_modules" / "next" / "dist" / "bin" / "next"
-        self._run("building the studio's pages", [str(self.node), str(next_tool), "build"])
+        with tempfile.TemporaryDirectory() as folder:
+            effects = self._effects(Path(folder))
+            self._run(
+                "building the studio's pages",
+                [str(self.node), str(next_tool), "build"],
+                NEXT_PUBLIC_EFFECTS=f"/{STATIC}/{effects.name}/worklet.js",
+            )
+            shutil.copytree(effects, OUT / STATIC / effects.name)
         self.say("compressing")
         (OUT / "csp.json").write_text(json.dumps(script_hashes(OUT), indent=1) + "\n", encoding="utf-8")
         compress(OUT)
@@ -185,6 +194,18 @@ class Builder:
         self._run("checking types", [str(self.npm), "run", "--silent", "typecheck"])
         self._run("checking the form", [str(self.npm), "run", "--silent", "format-check"])
         self._run("running the unit tests", [str(self.npm), "run", "--silent", "test"])
+
+    def _effects(self, folder: Path) -> Path:
+        """The effects of the audio thread, in a folder below `folder` that is named after what lies in it.
+
+        Next.js bundles no AudioWorklets: these are modules of their own, and a new build has to bring new addresses.
+        """
+        made = folder / "effects"
+        compiler = self.frontend / "node_modules" / "typescript" / "bin" / "tsc"
+        command = [str(self.node), str(compiler), "-p", "tsconfig.worklet.json", "--outDir", str(made)]
+        self._run("building the studio's effects", command)
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(made.iterdir()))).hexdigest()
+        return made.rename(made.with_name(f"effects-{digest[:16]}"))
 
     def _install(self) -> None:
         lock = hashlib.sha256((self.frontend / "package-lock.json").read_bytes()).hexdigest()
@@ -203,7 +224,7 @@ class Builder:
             if size > SCRIPT_BUDGET_BYTES:
                 raise BuildError(f"{page} loads {size / 1024:.0f} KB of scripts; see BUDGETED_PAGES in {__file__}.")
 
-    def _run(self, what: str, command: list[str]) -> None:
+    def _run(self, what: str, command: list[str], **further: str) -> None:
         self.say(what)
         environment = {
             **os.environ,
@@ -211,6 +232,7 @@ class Builder:
             "NEXT_TELEMETRY_DISABLED": "1",
             "NODE_ENV": "production" if "build" in command else "development",
             "CI": "1",
+            **further,
         }
         done = threading.Event()
 

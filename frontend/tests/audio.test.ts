@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { channelsOf, freshArrangement, movedClip, splitClip, trimmedClip } from "@/lib/audio/edits";
+import {
+  channelsOf,
+  freshArrangement,
+  loopedClip,
+  movedClip,
+  plainClip,
+  roundedClip,
+  sourcePlace,
+  splitClip,
+  trimmedClip,
+} from "@/lib/audio/edits";
 import { mixRequest } from "@/lib/audio/mix-request";
 import { PeakAccumulator, peaksOf, peaksOfWaveform, resamplePeaks } from "@/lib/audio/peaks";
 import { balanceGains, fadeGain, gainFactor, snapped, songLength, type Clip } from "@/lib/audio/session";
@@ -135,6 +145,54 @@ describe("clips", () => {
   test("the right edge stops at the source's end", () => {
     expect(trimmedClip(clip(), "right", 50, 0, 6).length).toBe(5);
     expect(trimmedClip(clip(), "right", -50, 0, 6).length).toBeCloseTo(0.05);
+  });
+  test("loop from their right edge on: what they were is a round, and pulled back they are plain again", () => {
+    const looped = loopedClip(clip(), 5.9, 0);
+    expect(looped).toMatchObject({ start: 2, offset: 1, length: 9.9, loop: 4 });
+    expect(loopedClip(looped, 2, 0)).toMatchObject({ length: 11.9, loop: 4 });
+    expect(loopedClip(looped, -5.9, 0)).toMatchObject({ length: 4, loop: null });
+    expect(loopedClip(looped, -99, 0)).toMatchObject({ length: 0.05, loop: null });
+    expect(loopedClip(clip(), 1e9, 0).length).toBe(7198);
+    expect(trimmedClip(looped, "right", 3, 1, 6)).toMatchObject({ length: 13, loop: 4 });
+    expect(plainClip(looped)).toMatchObject({ length: 4, loop: null });
+    expect(plainClip(clip())).toMatchObject({ length: 4 });
+  });
+  test("have rounds as long as one likes, within the source and the clip", () => {
+    expect(roundedClip(clip(), -1, 0, 10)).toMatchObject({ length: 4, loop: 3 });
+    expect(roundedClip(clip({ loop: 1, length: 8 }), 0.5, 0.5, 10).loop).toBe(1.5);
+    expect(roundedClip(clip({ loop: 1, length: 8 }), 99, 0, 4).loop).toBe(3);
+    expect(roundedClip(clip({ loop: 1, length: 8 }), -99, 0, 4).loop).toBe(0.05);
+    expect(roundedClip(clip({ loop: 3 }), 99, 0, 20).loop).toBeNull();
+  });
+  test("that loop are cut at their left edge within one round", () => {
+    const looped = clip({ loop: 2, length: 9 });
+    expect(trimmedClip(looped, "left", 0.5, 0, 10)).toMatchObject({ start: 2.5, offset: 1.5, length: 8.5, loop: 1.5 });
+    expect(trimmedClip(looped, "left", 99, 0, 10).loop).toBeCloseTo(0.05);
+    expect(trimmedClip(looped, "left", -99, 0, 10)).toMatchObject({ start: 1, offset: 0, loop: 3 });
+  });
+  test.each([0.3, 1, 1.5, 2, 3.7, 4, 8.4, 8.9])("that loop sound the same when they are split after %f s", (into) => {
+    const looped = clip({ loop: 2, length: 9, fadeOut: { seconds: 0.5, curve: "linear" } });
+    const pieces = splitClip(looped, 2 + into);
+    expect(new Set(pieces.map(({ id }) => id)).size).toBe(pieces.length);
+    expect(pieces.length).toBeGreaterThan(1);
+    for (let time = 2.005; time < 11; time += 0.0571) {
+      const at = pieces.filter(({ start, length }) => start <= time && time < start + length);
+      expect(at).toHaveLength(1);
+      expect(sourcePlace(at[0]!, time - at[0]!.start)).toBeCloseTo(sourcePlace(looped, time - 2), 9);
+    }
+    for (const { loop, length } of pieces) expect(loop ?? 0).toBeLessThan(length);
+  });
+  test("that loop are asked for as such", () => {
+    const [channel] = channelsOf({ id: "t", title: "T", duration: 10, stems: [] });
+    const asked = mixRequest(
+      {
+        ...freshArrangement({ id: "t", title: "T", duration: 10, stems: [] }),
+        channels: [{ ...channel!, clips: [clip({ loop: 2, length: 9 }), clip({ id: "d", loop: null })] }],
+      },
+      null,
+    );
+    expect(asked.tracks[0]!.clips).toMatchObject([{ length: 9, loop: true, loop_length: 2 }, { length: 4 }]);
+    expect(asked.tracks[0]!.clips[1]).not.toHaveProperty("loop");
   });
   test("snapping with no grid leaves the time alone", () => {
     expect(snapped(1.234, 0)).toBe(1.234);

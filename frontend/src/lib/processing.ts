@@ -26,6 +26,8 @@ export type EffectKind = {
   title: string;
   group: string;
   description: string;
+  /** Whether another strip's sound may steer it. */
+  sidechain?: boolean;
   parameters: EffectParameter[];
 };
 

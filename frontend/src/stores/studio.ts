@@ -8,6 +8,7 @@ import {
   type Arrangement,
   type Channel,
   type Clip,
+  type EffectSetting,
   type Lane,
   type Send,
   type Strip,
@@ -28,6 +29,8 @@ type StudioState = Arrangement & {
   past: Arrangement[];
   future: Arrangement[];
   lastEdit: { kind: string; at: number } | null;
+  /** Whether effects sound in the preview; null while that is not known. */
+  effectsHeard: boolean | null;
   /** Begin with an arrangement; what was kept of the project wins. */
   open: (projectId: string, bpm: number | null, fresh: Arrangement) => void;
   /** Change the arrangement. Edits of the same `kind` in quick succession are one step. */
@@ -64,6 +67,7 @@ export const useStudio = create<StudioState>((set, get) => {
     past: [],
     future: [],
     lastEdit: null,
+    effectsHeard: null,
     open: (projectId, bpm, fresh) => {
       const kept = readKept(localStorage.getItem(keptKey(projectId)));
       set({
@@ -194,15 +198,19 @@ export function addBus(name: (number: number) => string): string {
 
 /** Take a bus out; what fed it goes to the master again. */
 export function removeBus(id: string): void {
+  const unsteered = (effects: EffectSetting[]) =>
+    effects.map((effect) => (effect.sidechain === id ? { ...effect, sidechain: null } : effect));
   const cut = <Kind extends Leading>(strip: Kind): Kind => ({
     ...strip,
     output: strip.output === id ? MASTER : strip.output,
     sends: strip.sends.filter(({ to }) => to !== id),
+    effects: unsteered(strip.effects),
     automation: strip.automation.filter(({ target }) => !target.startsWith(`sends/${id}/`)),
   });
-  useStudio.getState().edit(`remove:${id}`, ({ channels, buses }) => ({
+  useStudio.getState().edit(`remove:${id}`, ({ channels, buses, master }) => ({
     channels: channels.map(cut),
     buses: buses.filter((bus) => bus.id !== id).map(cut),
+    master: { ...master, effects: unsteered(master.effects) },
   }));
   useStudio.getState().select(null);
 }

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import re
 
 import httpx
 import numpy as np
@@ -35,6 +36,7 @@ HEAR_PREVIEW = """async (from) => {
   return btoa(text);
 }"""
 PREVIEW_STARTS_SAMPLES = 2_646  # START_DELAY_SECONDS in multitrack.ts
+EFFECTS_LATE_SAMPLES = 245  # 5 ms of look-ahead, and the saturation's filters
 RATE_HZ = 44_100
 WINDOW_SAMPLES = RATE_HZ // 10
 AUDIBLE_DBFS = -50.0
@@ -119,7 +121,9 @@ def test_edits_are_undone_redone_and_kept_over_a_reload(member: Visitor) -> None
     expect(page.locator("[data-clip]").first).to_have_attribute("aria-label", moved or "")
 
 
-def test_automation_sends_and_crossfades_by_keyboard_sound_in_the_preview_as_in_the_bounce(member: Visitor) -> None:
+def test_automation_sends_effects_and_crossfades_by_keyboard_sound_in_the_preview_as_in_the_bounce(
+    member: Visitor,
+) -> None:
     track = member.finished_track("driving synthwave, steady bass", 8)
     page = member.context.new_page()
     page.set_default_timeout(30_000)
@@ -165,7 +169,20 @@ def test_automation_sends_and_crossfades_by_keyboard_sound_in_the_preview_as_in_
     expect(pan.nth(0)).to_have_attribute("aria-valuetext", "−0.2 at 00:00.000, Bézier")
     page.get_by_label("Add a send").select_option("new")
     page.get_by_role("button", name="Bus 1", exact=True).press("Enter")
-    page.get_by_role("region", name="Channel").get_by_label("Pan", exact=True).fill("0.5")
+    panel = page.get_by_role("region", name="Channel")
+    panel.get_by_label("Pan", exact=True).fill("0.5")
+
+    expect(page.locator("[data-effects-heard=true]")).to_have_count(1)
+    for effect in ("chorus", "delay"):
+        panel.get_by_label("Add an effect").select_option(effect)
+    channels.get_by_role("button", name="bass", exact=True).press("Enter")
+    for effect in ("compressor", "saturation", "equalizer"):
+        panel.get_by_label("Add an effect").select_option(effect)
+    panel.get_by_role("slider", name="Look-ahead").fill("0.25")
+    panel.get_by_label("Steered by").first.select_option(label="drums")
+    panel.get_by_role("slider", name="Threshold").fill("0.65")
+    panel.get_by_role("slider", name="Band 3 gain").fill("0.7")
+    expect(panel.get_by_text("Heard in the bounce only")).to_have_count(0)
 
     clip = page.locator("[data-clip]").nth(1)
     clip.focus()
@@ -174,11 +191,15 @@ def test_automation_sends_and_crossfades_by_keyboard_sound_in_the_preview_as_in_
     second.focus()
     keys.press("ArrowLeft")
     keys.press("ArrowLeft")
+    keys.press("[")
+    keys.press("[")
+    expect(second).to_have_attribute("aria-label", re.compile("comes again every"))
 
     page.get_by_role("button", name="To the beginning").press("Enter")
     bounced = bounce(visitor)
     page.get_by_role("button", name="Play", exact=True).first.press("Enter")
-    text = page.evaluate(HEAR_PREVIEW, PREVIEW_STARTS_SAMPLES)
+    # Everything waits for the look-ahead and the saturation.
+    text = page.evaluate(HEAR_PREVIEW, PREVIEW_STARTS_SAMPLES + EFFECTS_LATE_SAMPLES)
     heard = np.frombuffer(base64.b64decode(text), dtype=np.float32).astype(np.float64).reshape(2, -1).T
     page.close()
 

@@ -1,21 +1,25 @@
 "use client";
 
+import { Repeat } from "lucide-react";
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { useTranslations } from "use-intl";
 import { LANE_HEIGHT } from "./rows";
 import { PEAKS_PER_SECOND } from "./use-multitrack";
-import { movedClip, trimmedClip } from "@/lib/audio/edits";
+import { loopedClip, movedClip, plainClip, roundedClip, sourcePlace, trimmedClip } from "@/lib/audio/edits";
 import { fadeGain, type Channel, type Clip } from "@/lib/audio/session";
 import { timecode } from "@/lib/format";
 import { editClip, removeClip, repeatClip, useStudio } from "@/stores/studio";
 
-type Grip = "body" | "left" | "right" | "fadeIn" | "fadeOut";
+type Grip = "body" | "left" | "right" | "loop" | "round" | "fadeIn" | "fadeOut";
 
 const PADDING = 6;
 const FREE_STEP_SECONDS = 0.1;
 const FADE_STEP_SECONDS = 0.1;
 
-/** A piece of sound on its lane: drag it, pull its edges and its fades; arrow keys do the same. */
+/**
+ * A piece of sound on its lane: drag it, pull its edges and its fades; the lower half of its right edge makes it come
+ * again. Keys do the same: arrows move, with Shift and Alt they trim, L loops, [ and ] set how long a round is.
+ */
 export function ClipView({
   clip,
   sounding,
@@ -43,6 +47,8 @@ export function ClipView({
   const pulled = (grip: Grip, by: number): Clip => {
     if (grip === "body") return movedClip(clip, by, step);
     if (grip === "left" || grip === "right") return trimmedClip(clip, grip, by, step, channel.sourceLength);
+    if (grip === "loop") return loopedClip(clip, by, step);
+    if (grip === "round") return roundedClip(clip, by, step, channel.sourceLength);
     const side = clip[grip];
     const other = clip[grip === "fadeIn" ? "fadeOut" : "fadeIn"].seconds;
     const seconds = Math.min(clip.length - other, Math.max(0, side.seconds + (grip === "fadeIn" ? by : -by)));
@@ -78,6 +84,16 @@ export function ClipView({
       event.preventDefault();
       const seconds = by * (step || FREE_STEP_SECONDS);
       editClip(channel.id, clip.id, "key", pulled(event.shiftKey ? "right" : event.altKey ? "left" : "body", seconds));
+    } else if (!event.metaKey && !event.ctrlKey && event.key.toLowerCase() === "l") {
+      event.preventDefault();
+      // Once more around; with Shift it is a plain clip again.
+      const around = clip.loop ?? clip.length;
+      const change = event.shiftKey ? plainClip(clip) : loopedClip(clip, around, 0);
+      editClip(channel.id, clip.id, "loop", change);
+    } else if (event.key === "[" || event.key === "]") {
+      event.preventDefault();
+      const seconds = (event.key === "[" ? -1 : 1) * (step || FREE_STEP_SECONDS);
+      editClip(channel.id, clip.id, "round", pulled("round", seconds));
     } else if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
       removeClip(channel.id, clip.id);
@@ -99,7 +115,13 @@ export function ClipView({
       tabIndex={0}
       role="group"
       aria-roledescription={t("clip")}
-      aria-label={t("clipLabel", { name: channel.name, start: timecode(now.start), length: timecode(now.length) })}
+      aria-label={t(now.loop ? "loopLabel" : "clipLabel", {
+        name: channel.name,
+        start: timecode(now.start),
+        length: timecode(now.length),
+        round: timecode(now.loop ?? now.length),
+      })}
+      aria-keyshortcuts="L Shift+L [ ] Control+D Delete"
       onKeyDown={onKey}
       onFocus={() => select(channel.id)}
       className="group absolute overflow-hidden rounded-md focus-visible:outline-offset-0"
@@ -115,7 +137,23 @@ export function ClipView({
       <ClipPicture clip={held ?? sounding} peaks={peaks} colour={colour} scale={scale} />
       <div className="absolute inset-0 cursor-grab touch-none active:cursor-grabbing" {...hold("body")} />
       <div className={`${edge} left-0`} {...hold("left")} />
-      <div className={`${edge} right-0`} {...hold("right")} />
+      <div className={`${edge} right-0`} {...hold(clip.loop ? "loop" : "right")} />
+      <div
+        data-loop-edge
+        title={t("loopEdge")}
+        className="absolute bottom-0 right-0 grid size-5 cursor-alias touch-none place-items-center rounded-tl-md bg-surface/80 text-muted opacity-0 transition-opacity group-focus-within:opacity-100 group-hover:opacity-100"
+        {...hold("loop")}
+      >
+        <Repeat size={12} aria-hidden />
+      </div>
+      {rounds(now).map((at) => (
+        <div
+          key={at}
+          aria-hidden
+          className="pointer-events-none absolute inset-y-0 w-px"
+          style={{ left: at * scale, background: `color-mix(in oklab, ${colour} 70%, transparent)` }}
+        />
+      ))}
       {(["fadeIn", "fadeOut"] as const).map((side) => (
         <div
           key={side}
@@ -142,6 +180,15 @@ export function ClipView({
   );
 }
 
+/** The most marks that are drawn into a clip. */
+const MOST_ROUNDS = 500;
+
+/** Where the rounds of a loop begin anew, in seconds of the clip. */
+function rounds({ loop, length }: Clip): number[] {
+  const count = loop ? Math.ceil(length / loop - 1e-6) - 1 : 0;
+  return count > MOST_ROUNDS ? [] : Array.from({ length: Math.max(0, count) }, (_, at) => (at + 1) * loop!);
+}
+
 /** The widest canvas that is drawn; longer clips are stretched. */
 const WIDEST_PIXELS = 8000;
 
@@ -159,7 +206,7 @@ function ClipPicture({
   const canvas = useRef<HTMLCanvasElement>(null);
   const width = Math.min(WIDEST_PIXELS, Math.max(4, Math.round(clip.length * scale)));
   const height = LANE_HEIGHT - 9;
-  const { offset, length, fadeIn, fadeOut } = clip;
+  const { offset, length, loop, fadeIn, fadeOut } = clip;
   useEffect(() => {
     const element = canvas.current!;
     const ratio = Math.min(2, devicePixelRatio || 1);
@@ -174,8 +221,9 @@ function ClipPicture({
       const middle = height / 2;
       for (let x = 0; x < width; x += 1) {
         const at = (x / width) * length;
-        const first = Math.floor((offset + at) * PEAKS_PER_SECOND);
-        const last = Math.max(first + 1, Math.floor((offset + at + length / width) * PEAKS_PER_SECOND));
+        const place = sourcePlace({ offset, loop }, at);
+        const first = Math.floor(place * PEAKS_PER_SECOND);
+        const last = Math.max(first + 1, Math.floor((place + length / width) * PEAKS_PER_SECOND));
         let loudest = 0;
         for (let peak = first; peak < last && peak < peaks.length; peak += 1) loudest = Math.max(loudest, peaks[peak]!);
         const rising = fadeIn.seconds > 0 ? fadeGain(at / fadeIn.seconds, fadeIn.curve) : 1;
@@ -188,6 +236,6 @@ function ClipPicture({
     const themes = new MutationObserver(draw);
     themes.observe(document.documentElement, { attributeFilter: ["data-theme"] });
     return () => themes.disconnect();
-  }, [peaks, offset, length, fadeIn, fadeOut, width, height, colour]);
+  }, [peaks, offset, length, loop, fadeIn, fadeOut, width, height, colour]);
   return <canvas ref={canvas} aria-hidden className="absolute inset-0 size-full" style={{ color: colour }} />;
 }

@@ -6,15 +6,20 @@ import { useTranslations } from "use-intl";
 import { Dial } from "./dial";
 import { IconButton } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
-import type { EffectSetting, Strip } from "@/lib/audio/session";
+import { isMatched } from "@/lib/audio/effects/kinds";
+import { openKeys } from "@/lib/audio/routing";
+import { isChannel, type Bus, type Channel, type EffectSetting, type Master } from "@/lib/audio/session";
+import type { Strip } from "@/lib/audio/session";
 import { parameterText, toSlider, toValue } from "@/lib/parameters";
 import { useEffectKinds, type EffectKind, type EffectParameter } from "@/lib/processing";
-import { editStrip, removeEffect } from "@/stores/studio";
+import { useStripName } from "./strip";
+import { editStrip, removeEffect, useStudio } from "@/stores/studio";
 
 /** A strip's inserts, with controls as the server describes them. */
-export function EffectChain({ strip }: { strip: Strip }) {
+export function EffectChain({ strip }: { strip: Channel | Bus | Master }) {
   const t = useTranslations("studio");
   const kinds = useEffectKinds();
+  const effectsHeard = useStudio((studio) => studio.effectsHeard);
   const set = (kind: string, change: (effects: EffectSetting[]) => EffectSetting[]) =>
     editStrip(strip.id, kind, ({ effects }) => ({ effects: change(effects) }));
   const add = (type: string) => {
@@ -23,7 +28,7 @@ export function EffectChain({ strip }: { strip: Strip }) {
   };
   const groups = [...new Set((kinds.data ?? []).map((kind) => kind.group))];
   return (
-    <div className="mt-7 border-t border-line pt-5">
+    <div className="mt-7 border-t border-line pt-5" data-effects-heard={effectsHeard ?? undefined}>
       <div className="flex items-center gap-3">
         <h3 className="text-base">{t("effects")}</h3>
         <select
@@ -47,7 +52,7 @@ export function EffectChain({ strip }: { strip: Strip }) {
           ))}
         </select>
       </div>
-      <p className="mt-2 text-[13px] text-faint">{t("effectsNote")}</p>
+      <p className="mt-2 text-[13px] text-faint">{t(effectsHeard === false ? "effectsUnheard" : "effectsNote")}</p>
       <ul className="mt-3 flex flex-col gap-2">
         {strip.effects.map((effect) => (
           <EffectCard
@@ -76,14 +81,16 @@ function EffectCard({
   onRemove,
 }: {
   effect: EffectSetting;
-  strip: Strip;
+  strip: Channel | Bus | Master;
   kind: EffectKind | undefined;
   onChange: (change: Partial<EffectSetting>) => void;
   onRemove: () => void;
 }) {
   const t = useTranslations("studio");
   const [open, setOpen] = useState(true);
+  const effectsHeard = useStudio((studio) => studio.effectsHeard);
   if (!kind) return null;
+  const unheard = effectsHeard === false || !isMatched(kind.id);
   const set = (name: string, value: number | string | boolean) =>
     onChange({ parameters: { ...effect.parameters, [name]: value } });
   return (
@@ -112,6 +119,14 @@ function EffectCard({
       </div>
       {open && (
         <div className="pb-2">
+          {unheard && <p className="mt-1 text-[13px] text-muted">{t("inBounceOnly")}</p>}
+          {kind.sidechain && (
+            <Steering
+              strip={strip}
+              value={effect.sidechain ?? ""}
+              onChange={(source) => onChange({ sidechain: source || null })}
+            />
+          )}
           {kind.parameters.map((parameter) => (
             <Control
               key={parameter.name}
@@ -125,6 +140,39 @@ function EffectCard({
         </div>
       )}
     </li>
+  );
+}
+
+/** Whose level an effect follows: a kick that ducks a bass. */
+function Steering({
+  strip,
+  value,
+  onChange,
+}: {
+  strip: Channel | Bus | Master;
+  value: string;
+  onChange: (source: string) => void;
+}) {
+  const t = useTranslations("studio");
+  const nameOf = useStripName();
+  const { channels, buses } = useStudio();
+  const sources = openKeys(strip.id, channels, buses);
+  return (
+    <label className="mt-3 flex items-center justify-between gap-3 text-sm">
+      <span className="text-muted">{t("steeredBy")}</span>
+      <select
+        value={sources.some(({ id }) => id === value) ? value : ""}
+        onChange={(event) => onChange(event.target.value)}
+        className={`${selectClass} h-8 max-w-40 text-sm`}
+      >
+        <option value="">{t("ownSound")}</option>
+        {sources.map((source) => (
+          <option key={source.id} value={source.id} disabled={isChannel(source) && !source.clips.length}>
+            {nameOf(source)}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -1,10 +1,15 @@
 "use client";
 
 import { useEffect, useRef, useState } from "react";
+import { mixTempo } from "@/lib/audio/mix-request";
 import { Multitrack, sourceKey } from "@/lib/audio/multitrack";
 import { peaksOf } from "@/lib/audio/peaks";
 import { stemUrl, audioUrl } from "@/lib/music";
+import { useEffectKinds } from "@/lib/processing";
 import { useStudio } from "@/stores/studio";
+
+/** What the server takes for the tempo where nobody knows it. */
+const DEFAULT_TEMPO = 120;
 
 /** Peaks for each second of a source's picture. */
 export const PEAKS_PER_SECOND = 60;
@@ -19,7 +24,8 @@ export type Loaded = {
 
 /** The engine behind the studio: fetches what the channels need, and follows them. */
 export function useMultitrack(): Loaded {
-  const { channels, buses, master } = useStudio();
+  const { channels, buses, master, bpm } = useStudio();
+  const kinds = useEffectKinds().data;
   const engine = useRef<Multitrack | null>(null);
   const [state, setState] = useState<Loaded>({ engine: null, peaks: {}, loaded: 0, total: 0, failed: false });
 
@@ -27,6 +33,7 @@ export function useMultitrack(): Loaded {
     const made = new Multitrack();
     engine.current = made;
     setState((now) => ({ ...now, engine: made }));
+    void made.effects.then((effectsHeard) => engine.current === made && useStudio.setState({ effectsHeard }));
     return () => {
       made.close();
       engine.current = null;
@@ -57,6 +64,10 @@ export function useMultitrack(): Loaded {
     return () => controller.abort();
   }, [wanted]);
 
-  useEffect(() => engine.current?.update({ channels, buses, master }), [channels, buses, master, state.engine]);
+  useEffect(
+    () =>
+      engine.current?.update({ channels, buses, master, kinds: kinds ?? [], tempo: mixTempo(bpm) ?? DEFAULT_TEMPO }),
+    [channels, buses, master, kinds, bpm, state.engine],
+  );
   return state;
 }

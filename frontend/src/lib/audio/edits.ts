@@ -13,8 +13,14 @@ import { inMixerOrder } from "@/lib/stems";
 
 const NO_FADE = { seconds: 0, curve: "equal_power" } as const;
 
-/** The shortest clip, in seconds. */
+/** The shortest clip, and the shortest round of a loop, in seconds. */
 export const SHORTEST_CLIP = 0.05;
+
+/** The longest song that the server renders, in seconds. */
+export const LONGEST_SONG = 7200;
+
+/** Times that lie closer than this are one. */
+const CLOSEST_SECONDS = 0.001;
 
 /** A track's stems as channels, each with one clip over the whole length; a track without stems is one channel. */
 export function channelsOf(track: Pick<Track, "id" | "stems" | "duration" | "title">): Channel[] {
@@ -47,23 +53,47 @@ export function freshArrangement(track: Pick<Track, "id" | "stems" | "duration" 
 export function splitClip(clip: Clip, seconds: number): Clip[] {
   const into = seconds - clip.start;
   if (into < SHORTEST_CLIP || into > clip.length - SHORTEST_CLIP) return [clip];
+  const left: Clip = {
+    ...clip,
+    length: into,
+    fadeOut: NO_FADE,
+    fadeIn: { ...clip.fadeIn, seconds: Math.min(clip.fadeIn.seconds, into) },
+  };
+  const right: Clip = {
+    ...clip,
+    id: `${clip.id}-${Math.round(seconds * 1000)}`,
+    start: seconds,
+    offset: clip.offset + into,
+    length: clip.length - into,
+    fadeIn: NO_FADE,
+    fadeOut: { ...clip.fadeOut, seconds: Math.min(clip.fadeOut.seconds, clip.length - into) },
+  };
+  if (!clip.loop) return [left, right];
+  left.loop = loopOf(left);
+  // A loop begins with its first sample: what is left of the round that was cut stands for itself.
+  const within = into % clip.loop;
+  const rest = within < CLOSEST_SECONDS || clip.loop - within < CLOSEST_SECONDS ? 0 : clip.loop - within;
+  const again = { ...right, offset: clip.offset };
+  if (!rest) return [left, { ...again, loop: loopOf(again) }];
+  const whole = right.length - rest;
+  if (whole < CLOSEST_SECONDS) return [left, { ...right, offset: clip.offset + within, loop: null }];
+  const last: Clip = {
+    ...again,
+    id: `${right.id}-loop`,
+    start: right.start + rest,
+    length: whole,
+    fadeOut: { ...right.fadeOut, seconds: Math.min(right.fadeOut.seconds, whole) },
+  };
   return [
-    {
-      ...clip,
-      length: into,
-      fadeOut: NO_FADE,
-      fadeIn: { ...clip.fadeIn, seconds: Math.min(clip.fadeIn.seconds, into) },
-    },
-    {
-      ...clip,
-      id: `${clip.id}-${Math.round(seconds * 1000)}`,
-      start: seconds,
-      offset: clip.offset + into,
-      length: clip.length - into,
-      fadeIn: NO_FADE,
-      fadeOut: { ...clip.fadeOut, seconds: Math.min(clip.fadeOut.seconds, clip.length - into) },
-    },
+    left,
+    { ...right, offset: clip.offset + within, length: rest, loop: null, fadeOut: NO_FADE },
+    { ...last, loop: loopOf(last) },
   ];
+}
+
+/** The round of a clip that is longer than it; a clip within its first round does not repeat. */
+function loopOf({ loop, length }: Clip): number | null {
+  return loop && length > loop + CLOSEST_SECONDS ? loop : null;
 }
 
 /** A clip moved by `by` seconds, its start on the grid and never before the song's beginning. */
@@ -71,16 +101,50 @@ export function movedClip(clip: Clip, by: number, grid: number): Clip {
   return { ...clip, start: Math.max(0, snapped(clip.start + by, grid)) };
 }
 
-/** A clip whose left or right edge was pulled by `by` seconds, within its source. */
+/**
+ * A clip whose left or right edge was pulled by `by` seconds: within its source, or, where it loops, as far as one
+ * likes to the right. The left edge of a loop moves where its rounds begin, within one round.
+ */
 export function trimmedClip(clip: Clip, edge: "left" | "right", by: number, grid: number, sourceLength: number): Clip {
   if (edge === "left") {
     const start = Math.max(clip.start - clip.offset, 0, snapped(clip.start + by, grid));
-    const cut = Math.min(start - clip.start, clip.length - SHORTEST_CLIP);
-    return { ...clip, start: clip.start + cut, offset: clip.offset + cut, length: clip.length - cut };
+    const most = (clip.loop ? Math.min(clip.loop, clip.length) : clip.length) - SHORTEST_CLIP;
+    const cut = Math.min(start - clip.start, most);
+    const moved = { ...clip, start: clip.start + cut, offset: clip.offset + cut, length: clip.length - cut };
+    return clip.loop ? { ...moved, loop: clip.loop - cut } : moved;
   }
+  if (clip.loop) return loopedClip(clip, by, grid);
   const end = snapped(clip.start + clip.length + by, grid);
   const length = Math.min(Math.max(SHORTEST_CLIP, end - clip.start), sourceLength - clip.offset);
   return { ...clip, length };
+}
+
+/**
+ * A clip that comes again and again until its right edge, which was pulled by `by` seconds: what it was until now is
+ * one round. Pulled back into the first round it is a plain clip again.
+ */
+export function loopedClip(clip: Clip, by: number, grid: number): Clip {
+  const round = clip.loop ?? clip.length;
+  const end = snapped(clip.start + clip.length + by, grid);
+  const length = Math.min(Math.max(SHORTEST_CLIP, end - clip.start), LONGEST_SONG - clip.start);
+  return { ...clip, length, loop: loopOf({ ...clip, length, loop: round }) };
+}
+
+/** A looped clip with its first round alone. */
+export function plainClip(clip: Clip): Clip {
+  return { ...clip, length: clip.loop ?? clip.length, loop: null };
+}
+
+/** How long each round of a looped clip is, changed by `by` seconds within its source. */
+export function roundedClip(clip: Clip, by: number, grid: number, sourceLength: number): Clip {
+  const wanted = snapped((clip.loop ?? clip.length) + by, grid);
+  const round = Math.min(Math.max(SHORTEST_CLIP, wanted), sourceLength - clip.offset);
+  return { ...clip, loop: loopOf({ ...clip, loop: round }) };
+}
+
+/** Where in the source a place of a clip lies, both in seconds from the clip's own beginnings. */
+export function sourcePlace(clip: Pick<Clip, "offset" | "loop">, seconds: number): number {
+  return clip.offset + (clip.loop ? seconds % clip.loop : seconds);
 }
 
 /** The clip again, right behind itself. */

@@ -1,4 +1,5 @@
 import type { Lane } from "./automation";
+import { keysOf } from "./routing";
 import { LOWEST_GAIN_DB, type Arrangement, type ClipFade, type Send, type Strip } from "./session";
 
 /** The lowest value of the server's faders: silence. */
@@ -23,11 +24,17 @@ function lanes(strip: Strip & { sends?: Send[] }) {
   });
 }
 
-function common(strip: Strip) {
+function common(strip: Strip, { channels, buses }: Pick<Arrangement, "channels" | "buses">) {
+  const keys = keysOf([strip], channels, buses);
   return {
     gain_db: level(strip.gainDb),
     pan: strip.pan,
-    effects: strip.effects.map(({ type, parameters, bypass }) => ({ type, parameters, bypass })),
+    effects: strip.effects.map(({ id, type, parameters, bypass }) => ({
+      type,
+      parameters,
+      bypass,
+      sidechain: keys.find(({ effectId }) => effectId === id)?.from,
+    })),
     automation: lanes(strip),
   };
 }
@@ -35,17 +42,23 @@ function common(strip: Strip) {
 const sends = (items: readonly Send[]) =>
   items.map(({ to, gainDb, preFader }) => ({ to, gain_db: level(gainDb), pre_fader: preFader }));
 
+/** A tempo that the server takes. */
+export function mixTempo(bpm: number | null): number | undefined {
+  return bpm && bpm >= 20 && bpm <= 400 ? bpm : undefined;
+}
+
 /** The body of `POST /processing/mix`. */
 export function mixRequest({ title, channels, buses, master }: Arrangement, bpm: number | null) {
+  const all = { channels, buses };
   return {
     title: title || undefined,
-    tempo: bpm && bpm >= 20 && bpm <= 400 ? bpm : undefined,
+    tempo: mixTempo(bpm),
     tracks: channels
       .filter((channel) => channel.clips.length > 0)
       .map((channel) => ({
         id: channel.id,
         name: channel.name,
-        ...common(channel),
+        ...common(channel, all),
         mute: channel.mute,
         solo: channel.solo,
         sends: sends(channel.sends),
@@ -57,6 +70,7 @@ export function mixRequest({ title, channels, buses, master }: Arrangement, bpm:
           start: clip.start,
           offset: clip.offset,
           length: clip.length,
+          ...(clip.loop ? { loop: true, loop_length: clip.loop } : {}),
           fade_in: fade(clip.fadeIn),
           fade_out: fade(clip.fadeOut),
         })),
@@ -64,12 +78,12 @@ export function mixRequest({ title, channels, buses, master }: Arrangement, bpm:
     buses: buses.map((bus) => ({
       id: bus.id,
       name: bus.name,
-      ...common(bus),
+      ...common(bus, all),
       mute: bus.mute,
       solo: bus.solo,
       sends: sends(bus.sends),
       output: bus.output,
     })),
-    master: { ...common(master), ceiling_dbtp: master.ceilingDbtp },
+    master: { ...common(master, all), ceiling_dbtp: master.ceilingDbtp },
   };
 }

@@ -1,6 +1,18 @@
 import { linesOf, valueAt, type AutomationPoint } from "./automation";
 import { crossfaded } from "./edits";
-import { audibleWires, wireKey, wiresOf, type Wire } from "./routing";
+import {
+  heardInserts,
+  InsertChain,
+  isRenderedAlone,
+  latenciesOf,
+  loadEffects,
+  movable,
+  type Begin,
+  type Insert,
+} from "./inserts";
+import { MIX } from "./effects/kinds";
+import { aligned, type Alignment, type Key } from "./latency";
+import { audibleWires, keysOf, wireKey, wiresOf, type Wire } from "./routing";
 import {
   balanceGains,
   fadeGain,
@@ -14,21 +26,29 @@ import {
   type Clip,
   type Strip,
 } from "./session";
+import type { EffectKind } from "@/lib/processing";
 
-/** A strip's nodes: what comes in, fader, balance, and what leaves it (which the meter reads). */
+/** A strip's nodes: what comes in, inserts, fader, balance, and what leaves it (which the meter reads). */
 type StripNodes = {
   input: GainNode;
+  inserts: InsertChain;
+  /** Behind the inserts, before the fader. */
+  inserted: GainNode;
   fader: GainNode;
   left: GainNode;
   right: GainNode;
   output: AnalyserNode;
   sources: AudioBufferSourceNode[];
 };
-type WireNodes = { from: AudioNode; gain: GainNode };
-type Mix = Omit<Arrangement, "title">;
+type WireNodes = { from: AudioNode; gain: GainNode; wait: DelayNode };
+
+/** A mix, what is known of its effects, and the tempo that they follow. */
+export type Mix = Omit<Arrangement, "title"> & { kinds: readonly EffectKind[]; tempo: number };
 
 const GLIDE_SECONDS = 0.012;
 const START_DELAY_SECONDS = 0.06;
+/** More than all latencies of a mix together. */
+const LONGEST_WAIT_SECONDS = 1;
 const FADE_POINTS = 64;
 
 /** The loudest sample that an analyser holds, in dBFS. */
@@ -52,29 +72,35 @@ function fadeCurve(clip: Clip, side: "fadeIn" | "fadeOut", from: number): Float3
 /** A moving gain has no bottom that is silence: the server follows the decibels alike. */
 const movingFactor = (gainDb: number) => 10 ** (gainDb / 20);
 
-/** Whether what enters a bus comes out changed by the server alone. */
-function isCoded(bus: Bus): boolean {
-  return bus.effects.some((effect) => !effect.bypass);
-}
-
 /**
  * Plays channels of decoded audio in step: clips, crossfades, gain, balance, sends, buses, mute, solo and their
- * automation, with the same arithmetic as the server's mixer. Effects are the server's alone; a send into a bus with
- * effects stays silent here, since the dry sound twice would be nothing like it.
+ * automation, with the same arithmetic as the server's mixer. So do most effects, and what they are late everything
+ * else waits for. Those that only the server has are passed by; a send into a bus with one of them stays silent here,
+ * since the dry sound twice would be nothing like it.
  */
 export class Multitrack {
   readonly context: AudioContext;
   private readonly strips = new Map<string, StripNodes>();
   private readonly wires = new Map<string, WireNodes>();
   private readonly buffers = new Map<string, AudioBuffer>();
-  private mix: Mix = { channels: [], buses: [], master: PLAIN_MASTER };
+  private readonly keys: { tap: AudioNode; wait: DelayNode }[] = [];
+  private mix: Mix = { channels: [], buses: [], master: PLAIN_MASTER, kinds: [], tempo: 120 };
+  private alignment: Alignment = aligned(new Map(), [], []);
+  private hasEffects = false;
   private startedAt = 0;
   private from = 0;
   private running = false;
+  /** Whether the effects sound here; known once the audio thread has them, or is known to lack them. */
+  readonly effects: Promise<boolean>;
 
   constructor() {
     this.context = new AudioContext();
     this.strip(MASTER).output.connect(this.context.destination);
+    this.effects = loadEffects(this.context).then((loaded) => {
+      this.hasEffects = loaded && this.context.state !== "closed";
+      if (this.hasEffects) this.update({ ...this.mix });
+      return this.hasEffects;
+    });
   }
 
   /** Fetch and decode a source; keeps it under `key`. */
@@ -112,11 +138,16 @@ export class Multitrack {
     this.mix = mix;
     const known: Strip[] = [...before.channels, ...before.buses, before.master];
     const strips: Strip[] = [...mix.channels, ...mix.buses, mix.master];
-    for (const strip of strips) if (!known.includes(strip) || !this.strips.has(strip.id)) this.setStrip(strip);
+    const shifted = this.align();
+    const rebuilt = strips.filter((strip) => this.rebuild(strip));
+    for (const strip of strips)
+      if (!known.includes(strip) || !this.strips.has(strip.id) || rebuilt.includes(strip)) this.setStrip(strip);
     this.setWires();
+    if (rebuilt.length || shifted) this.setKeys();
     for (const [id, nodes] of this.strips)
       if (!strips.some((strip) => strip.id === id)) {
         this.silence(nodes);
+        nodes.inserts.clear();
         nodes.output.disconnect();
         this.strips.delete(id);
       }
@@ -124,7 +155,7 @@ export class Multitrack {
       const old = before.channels.find(({ id }) => id === channel.id);
       return old?.clips !== channel.clips || old.crossfade !== channel.crossfade;
     });
-    if (this.running && moved) this.seek(this.position);
+    if (this.running && (moved || shifted)) this.seek(this.position);
   }
 
   play(): void {
@@ -132,7 +163,13 @@ export class Multitrack {
     void this.context.resume();
     this.running = true;
     this.startedAt = this.context.currentTime + START_DELAY_SECONDS;
-    for (const channel of this.mix.channels) this.schedule(channel);
+    const { channels, buses, master } = this.mix;
+    const filled = [...channels, ...buses, master].filter((strip) => this.insertsOf(strip).length);
+    // Effects begin with the song: what rang in them is over, and what swings in them is where it is in the render.
+    for (const strip of filled) this.rebuild(strip, true);
+    for (const strip of filled) this.setStrip(strip);
+    if (filled.length) this.setKeys();
+    for (const channel of channels) this.schedule(channel);
     this.followAutomation();
   }
 
@@ -163,48 +200,145 @@ export class Multitrack {
     const input = context.createGain();
     input.channelCount = 2;
     input.channelCountMode = "explicit";
+    const inserted = context.createGain();
+    const inserts = new InsertChain(input, inserted);
     const fader = context.createGain();
     const splitter = context.createChannelSplitter(2);
     const merger = context.createChannelMerger(2);
     const [left, right] = [context.createGain(), context.createGain()];
     const output = context.createAnalyser();
     output.fftSize = 2048;
-    input.connect(fader).connect(splitter);
+    inserted.connect(fader).connect(splitter);
     splitter.connect(left, 0).connect(merger, 0, 0);
     splitter.connect(right, 1).connect(merger, 0, 1);
     merger.connect(output);
-    const nodes = { input, fader, left, right, output, sources: [] };
+    const nodes = { input, inserts, inserted, fader, left, right, output, sources: [] };
     this.strips.set(id, nodes);
     return nodes;
   }
 
+  /** The inserts of a strip that sound. */
+  private insertsOf(strip: Strip): Insert[] {
+    const { kinds, channels, buses } = this.mix;
+    if (!this.hasEffects) return [];
+    const keys = keysOf([strip], channels, buses);
+    return heardInserts(strip.effects, kinds).map((insert) => ({
+      ...insert,
+      sidechain: keys.find(({ effectId }) => effectId === insert.id)?.from ?? null,
+    }));
+  }
+
+  /** How late everything is now; true where that changed. */
+  private align(): boolean {
+    const { channels, buses, master } = this.mix;
+    const strips: Strip[] = [...channels, ...buses, master];
+    const rate = this.context.sampleRate;
+    const latencies = new Map(strips.map((strip) => [strip.id, latenciesOf(this.insertsOf(strip), rate)]));
+    const before = this.alignment;
+    this.alignment = aligned(latencies, wiresOf([...channels, ...buses]), this.sounding());
+    return strips.some(
+      ({ id }) =>
+        (before.entry.get(id) ?? 0) !== this.alignment.entry.get(id) ||
+        (before.exit.get(id) ?? 0) !== this.alignment.exit.get(id),
+    );
+  }
+
+  /** What steers inserts that sound. */
+  private sounding(): (Key & { insert: Insert })[] {
+    const { channels, buses, master } = this.mix;
+    return [...channels, ...buses, master].flatMap((strip) =>
+      this.insertsOf(strip).flatMap((insert, place) =>
+        insert.sidechain === null ? [] : [{ from: insert.sidechain, to: strip.id, place, insert }],
+      ),
+    );
+  }
+
+  /** Seconds that sound is late where it enters a strip, or leaves its effects. */
+  private late(where: "entry" | "exit", id: string): number {
+    return (this.alignment[where].get(id) ?? 0) / this.context.sampleRate;
+  }
+
+  /** Make a strip's inserts anew where they are others than they were; true where that was so. */
+  private rebuild(strip: Strip, anyway = false): boolean {
+    const inserts = this.insertsOf(strip);
+    const chain = this.strip(strip.id).inserts;
+    const { tempo } = this.mix;
+    if (!anyway && (inserts.length ? chain.isBuilt(inserts, tempo) : chain.isEmpty)) return false;
+    const late = this.late("entry", strip.id);
+    const now = this.context.currentTime;
+    const at = this.running ? Math.max(now, this.startedAt + late) : now;
+    const begin: Begin = { at, from: this.running ? this.from + at - this.startedAt - late : this.from };
+    chain.build(inserts, tempo, begin);
+    return true;
+  }
+
   private setStrip(strip: Strip): void {
-    const { fader, left, right } = this.strip(strip.id);
-    this.follow(fader.gain, laneOf(strip, "gain_db")?.points, gainFactor(strip.gainDb), movingFactor);
+    const { fader, left, right, inserts } = this.strip(strip.id);
+    const late = this.late("exit", strip.id);
+    this.follow(fader.gain, laneOf(strip, "gain_db")?.points, gainFactor(strip.gainDb), movingFactor, late);
     const balance = laneOf(strip, "pan")?.points;
     const [atLeft, atRight] = balanceGains(strip.pan);
-    this.follow(left.gain, balance, atLeft, (pan) => balanceGains(pan)[0]);
-    this.follow(right.gain, balance, atRight, (pan) => balanceGains(pan)[1]);
+    this.follow(left.gain, balance, atLeft, (pan) => balanceGains(pan)[0], late);
+    this.follow(right.gain, balance, atRight, (pan) => balanceGains(pan)[1], late);
+    const rate = this.context.sampleRate;
+    const sounding = this.insertsOf(strip);
+    const latencies = latenciesOf(sounding, rate);
+    let behind = this.late("entry", strip.id);
+    for (const [place, { id, type, values }] of sounding.entries()) {
+      const parameters = inserts.node(id)?.parameters as ReadonlyMap<string, AudioParam> | undefined;
+      const own = latencies[place]! / rate;
+      for (const name of movable(type)) {
+        const parameter = parameters?.get(name);
+        const points = laneOf(strip, `effects/${id}/${name}`)?.points;
+        const rest = Number(values[name]);
+        // What is mixed in is as late as the effect that makes it.
+        const wait = behind + (name === MIX ? own : 0);
+        if (parameter && (points || parameter.value !== Math.fround(rest)))
+          this.follow(parameter, points, rest, (value) => value, wait);
+      }
+      behind += own;
+    }
+  }
+
+  /** Lead what steers into the inserts that it steers. */
+  private setKeys(): void {
+    for (const { tap, wait } of this.keys.splice(0)) {
+      tap.disconnect(wait);
+      wait.disconnect();
+    }
+    for (const key of this.sounding()) {
+      const node = this.strip(key.to).inserts.node(key.insert.id);
+      if (!node) continue;
+      const tap = this.strip(key.from).inserted;
+      const wait = this.context.createDelay(LONGEST_WAIT_SECONDS);
+      wait.delayTime.value = this.alignment.keyWaitOf(key) / this.context.sampleRate;
+      tap.connect(wait).connect(node, 0, 1);
+      this.keys.push({ tap, wait });
+    }
   }
 
   private setWires(): void {
-    const { channels, buses } = this.mix;
+    const { channels, buses, kinds } = this.mix;
     const strips = [...channels, ...buses];
+    const isCoded = (bus: Bus) => isRenderedAlone(bus.effects, this.hasEffects ? kinds : []);
     const audible = audibleWires(channels, buses);
     const wanted = new Map<string, Wire>(wiresOf(strips).map((wire) => [wireKey(wire), wire]));
-    for (const [key, { from, gain }] of this.wires)
+    for (const [key, { from, gain, wait }] of this.wires)
       if (!wanted.has(key)) {
         from.disconnect(gain);
         gain.disconnect();
+        wait.disconnect();
         this.wires.delete(key);
       }
     for (const [key, wire] of wanted) {
       const open = audible.has(key) && !(wire.kind === "send" && isCoded(buses.find(({ id }) => id === wire.to)!));
-      const { gain } = this.wire(key, wire);
+      const { gain, wait } = this.wire(key, wire);
+      wait.delayTime.value = this.alignment.waitOf(wire) / this.context.sampleRate;
       const sender = strips.find(({ id }) => id === wire.from)!;
       const send = wire.kind === "send" ? sender.sends.find(({ to }) => to === wire.to) : undefined;
       const lane = open && send ? laneOf(sender, `sends/${wire.to}/gain_db`)?.points : undefined;
-      this.follow(gain.gain, lane, open ? (send ? gainFactor(send.gainDb) : 1) : 0, movingFactor);
+      const level = open ? (send ? gainFactor(send.gainDb) : 1) : 0;
+      this.follow(gain.gain, lane, level, movingFactor, this.late("exit", wire.from));
     }
   }
 
@@ -214,9 +348,10 @@ export class Multitrack {
     const source = this.strip(from);
     const gain = this.context.createGain();
     gain.gain.value = 0;
-    const tap = preFader ? source.input : source.output;
-    tap.connect(gain).connect(this.strip(to).input);
-    const nodes = { from: tap, gain };
+    const tap = preFader ? source.inserted : source.output;
+    const wait = this.context.createDelay(LONGEST_WAIT_SECONDS);
+    tap.connect(gain).connect(wait).connect(this.strip(to).input);
+    const nodes = { from: tap, gain, wait };
     this.wires.set(key, nodes);
     return nodes;
   }
@@ -228,20 +363,21 @@ export class Multitrack {
     if ([...channels, ...buses].some(({ automation }) => automation.length)) this.setWires();
   }
 
-  /** Set a gain: to its resting value, or along its lane from now on. */
+  /** Set a parameter: to its resting value, or along its lane from now on, `late` seconds behind the song. */
   private follow(
     parameter: AudioParam,
     points: readonly AutomationPoint[] | undefined,
     rest: number,
     factor: (value: number) => number,
+    late: number,
   ): void {
     const now = this.context.currentTime;
     parameter.cancelScheduledValues(now);
     if (!points) parameter.setTargetAtTime(rest, now, GLIDE_SECONDS);
     else if (!this.running) parameter.setTargetAtTime(factor(valueAt(points, this.from)), now, GLIDE_SECONDS);
     else {
-      const position = this.position;
-      const begin = Math.max(now, this.startedAt);
+      const position = this.from + Math.max(0, now - this.startedAt - late);
+      const begin = this.startedAt + late + position - this.from;
       for (const { time, value, jump } of linesOf(points, position)) {
         const at = begin + time - position;
         if (jump) parameter.setValueAtTime(factor(value), at);
@@ -256,9 +392,12 @@ export class Multitrack {
     if (!buffer) return;
     for (const clip of crossfaded(channel.clips, channel.crossfade)) {
       const skipped = Math.max(0, this.from - clip.start);
-      const length = Math.min(clip.length, buffer.duration - clip.offset);
+      // What repeats ends with the source at the latest, as on the server.
+      const round = clip.loop ? Math.min(clip.loop, buffer.duration - clip.offset) : 0;
+      if (clip.loop && round <= 0) continue;
+      const length = round ? clip.length : Math.min(clip.length, buffer.duration - clip.offset);
       if (skipped >= length) continue;
-      const begin = this.startedAt + Math.max(0, clip.start - this.from);
+      const begin = this.startedAt + this.late("entry", channel.id) + Math.max(0, clip.start - this.from);
       const source = this.context.createBufferSource();
       const [rising, falling] = [this.context.createGain(), this.context.createGain()];
       source.buffer = buffer;
@@ -274,7 +413,14 @@ export class Multitrack {
         const part = Math.max(0, (from - (length - fadeOut.seconds)) / fadeOut.seconds);
         falling.gain.setValueCurveAtTime(fadeCurve(clip, "fadeOut", part), begin + from - skipped, length - from);
       }
-      source.start(begin, clip.offset + skipped, length - skipped);
+      if (round) {
+        // Rounds are whole samples, as on the server: else they would drift apart.
+        const whole = (seconds: number) => Math.round(seconds * buffer.sampleRate) / buffer.sampleRate;
+        source.loop = true;
+        source.loopStart = whole(clip.offset);
+        source.loopEnd = source.loopStart + whole(round);
+      }
+      source.start(begin, clip.offset + (round ? skipped % round : skipped), length - skipped);
       nodes.sources.push(source);
     }
   }

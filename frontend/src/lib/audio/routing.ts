@@ -1,6 +1,6 @@
-import { MASTER, type Bus, type Channel } from "./session";
+import { MASTER, type Bus, type Channel, type Strip } from "./session";
 
-type Routed = Pick<Channel, "id" | "mute" | "solo" | "sends" | "output">;
+type Routed = Pick<Channel, "id" | "mute" | "solo" | "sends" | "output" | "effects">;
 
 /** Sound on its way from one strip to another: a strip's output, or the send to a bus. */
 export type Wire = { from: string; to: string; kind: "output" | "send"; preFader: boolean };
@@ -18,7 +18,30 @@ export function wiresOf(strips: readonly Routed[]): Wire[] {
   ]);
 }
 
-function flood(start: ReadonlySet<string>, wires: readonly Wire[], backwards: boolean): Set<string> {
+/** A strip's sound on its way to an effect of another strip, which it steers. */
+export type KeyWire = { from: string; to: string; effectId: string };
+
+/** What steers the effects of strips. A channel without clips steers nothing: the server does not get it. */
+export function keysOf(
+  strips: readonly Pick<Strip, "id" | "effects">[],
+  channels: readonly Channel[],
+  buses: readonly Bus[],
+): KeyWire[] {
+  const sources = new Set([...channels.filter(({ clips }) => clips.length), ...buses].map(({ id }) => id));
+  return strips.flatMap(({ id, effects }) =>
+    effects.flatMap((effect) =>
+      effect.sidechain && effect.sidechain !== id && sources.has(effect.sidechain)
+        ? [{ from: effect.sidechain, to: id, effectId: effect.id }]
+        : [],
+    ),
+  );
+}
+
+function flood(
+  start: ReadonlySet<string>,
+  wires: readonly Pick<Wire, "from" | "to">[],
+  backwards: boolean,
+): Set<string> {
   const found = new Set<string>();
   const open = [...start];
   for (let at = open.pop(); at !== undefined; at = open.pop())
@@ -56,9 +79,18 @@ export function isHeard(id: string, audible: ReadonlySet<string>): boolean {
   return false;
 }
 
-/** Whether sound that `from` gave to `to` would come back to `from`. */
+/** Whether sound that `from` gave to `to`, to be heard or to steer, would come back to `from`. */
 export function wouldCircle(from: string, to: string, strips: readonly Routed[]): boolean {
-  return from === to || flood(new Set([to]), wiresOf(strips), false).has(from);
+  const steering = strips.flatMap(({ id, effects }) =>
+    effects.flatMap(({ sidechain }) => (sidechain ? [{ from: sidechain, to: id }] : [])),
+  );
+  return from === to || flood(new Set([to]), [...wiresOf(strips), ...steering], false).has(from);
+}
+
+/** The strips whose sound may steer an effect of this one. */
+export function openKeys(id: string, channels: readonly Channel[], buses: readonly Bus[]): (Channel | Bus)[] {
+  const strips = [...channels, ...buses];
+  return strips.filter((strip) => !wouldCircle(strip.id, id, strips));
 }
 
 /** The buses that a strip may feed. */

@@ -6,12 +6,16 @@ export type { Lane };
 export type FadeCurve = "linear" | "equal_power";
 export type ClipFade = { seconds: number; curve: FadeCurve };
 
-/** A piece of a source: `start` in the song, `offset` and `length` in the source; seconds. */
+/**
+ * A piece of a source: `start` and `length` in the song, `offset` in the source; seconds. With a `loop` so much of the
+ * source, from `offset` on, comes again and again until the length is filled.
+ */
 export type Clip = {
   id: string;
   start: number;
   offset: number;
   length: number;
+  loop?: number | null;
   fadeIn: ClipFade;
   fadeOut: ClipFade;
 };
@@ -21,6 +25,8 @@ export type EffectSetting = {
   type: string;
   parameters: Record<string, number | string | boolean>;
   bypass: boolean;
+  /** The strip whose sound steers it; without: its own. */
+  sidechain?: string | null;
 };
 
 /** A copy of a strip's sound into a bus, after its fader unless `preFader`. */
