@@ -27,6 +27,7 @@ import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONTEND = ROOT / "frontend"
@@ -34,6 +35,9 @@ OUT = FRONTEND / "out"
 API_DOCUMENT = ROOT / "docs" / "api-reference" / "openapi.json"
 NOT_SOURCES = {"node_modules", "out", ".next", "tests", "README.md", "next-env.d.ts", "tsconfig.tsbuildinfo"}
 STATIC = "_next/static"
+SERVICE_WORKER = "service-worker.js"
+# What the studio is made of. Its songs are none of it.
+KEPT = {".html", ".js", ".css", ".svg", ".txt", ".woff2"}
 GENERATED = FRONTEND / "src" / "lib" / "api" / "schema.d.ts"
 
 NEEDED_MB = 1500
@@ -123,6 +127,25 @@ def script_bytes(out: Path, page: str) -> int:
     )
 
 
+def app_files(out: Path, script: str) -> dict[str, Any]:
+    """What a browser keeps of a build: pages (and what they are made of) by path, files whose names say what they hold.
+
+    `build` is another one as soon as any of them, or the `script` that keeps them, changes. Songs are left out: they
+    are asked for in pieces.
+    """
+    digest = hashlib.sha256(script.encode())
+    pages, files = [], []
+    for path in sorted(out.rglob("*")):
+        name = path.relative_to(out).as_posix()
+        if not path.is_file() or path.suffix not in KEPT or name in {"csp.json", SERVICE_WORKER}:
+            continue
+        digest.update(f"{name}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        address = f"/{name.removesuffix('index.html')}" if path.name == "index.html" else f"/{name}"
+        (files if name.startswith(f"{STATIC}/") else pages).append(address)
+    return {"build": digest.hexdigest()[:16], "pages": pages, "files": files}
+
+
 def compress(out: Path) -> None:
     """Lay a `.gz` beside every file that becomes smaller by it. Times are left out: the same build, the same bytes."""
     for path in sorted(out.rglob("*")):
@@ -181,6 +204,7 @@ class Builder:
                 NEXT_PUBLIC_EFFECTS=f"/{STATIC}/{effects.name}/worklet.js",
             )
             shutil.copytree(effects, OUT / STATIC / effects.name)
+            self._service_worker(Path(folder))
         self.say("compressing")
         (OUT / "csp.json").write_text(json.dumps(script_hashes(OUT), indent=1) + "\n", encoding="utf-8")
         compress(OUT)
@@ -206,6 +230,15 @@ class Builder:
         self._run("building the studio's effects", command)
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(made.iterdir()))).hexdigest()
         return made.rename(made.with_name(f"effects-{digest[:16]}"))
+
+    def _service_worker(self, folder: Path) -> None:
+        """What opens the studio without a connection; it begins with what it keeps."""
+        compiler = self.frontend / "node_modules" / "typescript" / "bin" / "tsc"
+        command = [str(self.node), str(compiler), "-p", "tsconfig.service-worker.json", "--outDir", str(folder)]
+        self._run("building what opens the studio without a connection", command)
+        script = (folder / SERVICE_WORKER).read_text(encoding="utf-8")
+        app = json.dumps(app_files(OUT, script), separators=(",", ":"))
+        (OUT / SERVICE_WORKER).write_text(f"self.APP={app};\n{script}", encoding="utf-8")
 
     def _install(self) -> None:
         lock = hashlib.sha256((self.frontend / "package-lock.json").read_bytes()).hexdigest()

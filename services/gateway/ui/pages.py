@@ -24,6 +24,10 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 # A page names the files that belong to it: an old one would ask for what is gone.
 _PAGE_CACHE = "no-cache"
 _FILE_CACHE = "public, max-age=3600"
+# What opens the studio without a connection names the files of its build, as pages do. Its own policy holds for what
+# it fetches, whatever the page's says (CSP 3, §4.1): files from here, and nothing else.
+_SERVICE_WORKER = "service-worker.js"
+_SERVICE_WORKER_POLICY = "default-src 'none'; connect-src 'self'; frame-ancestors 'none'"
 
 
 class _StudioPath(Convertor[str]):
@@ -74,6 +78,8 @@ class StudioPages:
             headers["vary"] = "Accept-Encoding"
         if found.is_page:
             headers |= _page_headers(found)
+        if found.path == _SERVICE_WORKER:
+            headers |= {"content-security-policy": _SERVICE_WORKER_POLICY, "cache-control": _PAGE_CACHE}
         asked = request.headers
         if is_unchanged(asked.get("if-none-match"), asked.get("if-modified-since"), etag, self._modified):
             return Response(status_code=304, headers=headers)

@@ -179,3 +179,29 @@ def test_axe_finds_nothing_serious_in_what_opens_on_a_page(member: Visitor, trac
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
     found["settings"] = violations(member)
     assert found == {place: [] for place in found}
+
+
+@pytest.mark.slow
+def test_the_studio_opens_without_a_connection_and_keeps_nothing_of_an_account(arrive: Callable[..., Visitor]) -> None:
+    visitor = arrive()
+    visitor.sign_up()
+    page = visitor.page
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")
+    settle(visitor, "/library/")
+    kept: list[str] = page.evaluate(
+        "() => caches.keys()"
+        ".then((names) => Promise.all(names.map((name) => caches.open(name).then((cache) => cache.keys()))))"
+        ".then((found) => found.flat().map((request) => new URL(request.url).pathname))"
+    )
+    assert "/library/" in kept
+    assert [path for path in kept if path.startswith(("/api", "/examples"))] == []
+    visitor.context.set_offline(True)
+    try:
+        page.reload()
+        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.get_by_text("You are offline.")).to_be_visible()
+        page.get_by_role("navigation").first.get_by_role("link", name="Create").click()
+        expect(page.locator("#prompt")).to_be_visible()
+    finally:
+        visitor.context.set_offline(False)
+    assert visitor.complaints == []

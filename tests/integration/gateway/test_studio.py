@@ -23,6 +23,7 @@ async def http(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> As
         "404.html": b"<!doctype html>lost",
         "_next/static/chunks/a.js": SCRIPT,
         "_next/static/chunks/a.js.gz": gzip.compress(SCRIPT),
+        "service-worker.js": b"self.APP={};",
         "sound.wav": bytes(range(200)),
         "csp.json": f'{{"create/index.html": ["{HASH}"]}}'.encode(),
     }.items():
@@ -75,6 +76,22 @@ async def test_scripts_are_sent_small_and_kept_for_good(
     assert "immutable" in answer.headers["cache-control"]
     assert answer.headers["vary"] == "Accept-Encoding"
     assert answer.headers["etag"].endswith('-gzip"') == (encoding == "gzip")
+
+
+async def test_what_opens_the_studio_offline_is_always_the_newest_and_may_fetch_from_here_alone(
+    http: httpx.AsyncClient,
+) -> None:
+    answer = await http.get("/service-worker.js")
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-security-policy"] == (
+        "default-src 'none'; connect-src 'self'; frame-ancestors 'none'"
+    )
+    again = await http.get("/service-worker.js", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.headers["content-security-policy"]) == (
+        304,
+        answer.headers["content-security-policy"],
+    )
 
 
 async def test_media_take_ranges(http: httpx.AsyncClient) -> None:

@@ -51,6 +51,28 @@ def test_budget_counts_what_a_current_browser_loads(build: ModuleType, tmp_path:
     assert once <= build.script_bytes(tmp_path, "index.html") <= 2 * once
 
 
+def test_a_browser_keeps_pages_and_named_files_and_no_songs(build: ModuleType, tmp_path: Path) -> None:
+    def put(name: str, text: str) -> None:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    for name in ("index.html", "create/index.html", "create/index.txt", "404.html", "icon.svg", "_next/static/a.js"):
+        put(name, name)
+    for name in ("examples/song.mp3", "csp.json", "service-worker.js", "examples/peaks.json"):
+        put(name, name)
+    found = build.app_files(tmp_path, "script")
+    assert found["pages"] == ["/404.html", "/create/", "/create/index.txt", "/icon.svg", "/"]
+    assert found["files"] == ["/_next/static/a.js"]
+    assert build.app_files(tmp_path, "script") == found
+    builds = {found["build"], build.app_files(tmp_path, "other script")["build"]}
+    put("create/index.html", "another page")
+    builds.add(build.app_files(tmp_path, "script")["build"])
+    put("service-worker.js", "itself")
+    assert build.app_files(tmp_path, "script")["build"] in builds
+    assert len(builds) == 3
+
+
 def test_compressed_copies_are_smaller_and_the_same_each_time(build: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "a.js").write_bytes(b"word " * 1000)
     (tmp_path / "b.mp3").write_bytes(b"word " * 1000)

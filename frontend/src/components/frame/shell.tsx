@@ -3,6 +3,7 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { lazy, Suspense, useState, type ReactNode } from "react";
 import { useTranslations } from "use-intl";
+import { AppNews } from "./app-news";
 import { Header } from "./header";
 import { Shortcuts } from "./shortcuts";
 import { TabBar } from "./tab-bar";
@@ -55,6 +56,7 @@ function Frame({ children }: { children: ReactNode }) {
       </div>
       <Shortcuts />
       <LiveJobs />
+      <AppNews />
       <Suspense>
         <Toaster />
       </Suspense>
