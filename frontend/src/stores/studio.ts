@@ -1,6 +1,7 @@
 import { create } from "zustand";
 import { settled, type AutomationPoint } from "@/lib/audio/automation";
 import { distinct, newBus, repeatedClip, splitClip } from "@/lib/audio/edits";
+import { Autosave } from "@/lib/autosave";
 import { keptText, readKept } from "@/lib/audio/kept";
 import {
   MASTER,
@@ -31,6 +32,10 @@ type StudioState = Arrangement & {
   lastEdit: { kind: string; at: number } | null;
   /** Whether effects sound in the preview; null while that is not known. */
   effectsHeard: boolean | null;
+  /** Whether another tab kept something else of this project meanwhile: nothing is kept until that is settled. */
+  conflict: boolean;
+  /** Settle it: by what this tab has, or by what the other one kept (one step back brings this tab's again). */
+  settle: (by: "this" | "other") => void;
   /** Begin with an arrangement; what was kept of the project wins. */
   open: (projectId: string, bpm: number | null, fresh: Arrangement) => void;
   /** Change the arrangement. Edits of the same `kind` in quick succession are one step. */
@@ -52,6 +57,9 @@ function arrangementOf({ title, channels, buses, master }: Arrangement): Arrange
   return { title, channels, buses, master };
 }
 
+/** Keeps the project that is open. */
+let autosave: Autosave | undefined;
+
 export const useStudio = create<StudioState>((set, get) => {
   const now = () => arrangementOf(get());
   return {
@@ -68,8 +76,22 @@ export const useStudio = create<StudioState>((set, get) => {
     future: [],
     lastEdit: null,
     effectsHeard: null,
+    conflict: false,
+    settle: (by) => {
+      if (by === "this") autosave?.overwrite(keptText(get()));
+      else {
+        const kept = readKept(autosave?.take() ?? null);
+        if (kept) get().edit("other", () => kept);
+      }
+    },
     open: (projectId, bpm, fresh) => {
-      const kept = readKept(localStorage.getItem(keptKey(projectId)));
+      set({ conflict: false });
+      autosave = new Autosave(
+        () => localStorage,
+        keptKey(projectId),
+        (conflict) => set({ conflict }),
+      );
+      const kept = readKept(autosave.text);
       set({
         projectId,
         bpm,
@@ -113,18 +135,20 @@ if (typeof window !== "undefined") {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const keep = () => {
     timer = undefined;
-    const state = useStudio.getState();
-    try {
-      localStorage.setItem(keptKey(state.projectId), keptText(state));
-    } catch {
-      // The browser's store is full or closed: the bounce still has everything.
-    }
+    autosave?.keep(keptText(useStudio.getState()));
   };
   useStudio.subscribe((state, before) => {
     const same = (["title", "channels", "buses", "master"] as const).every((part) => state[part] === before[part]);
     if (!state.projectId || state.projectId !== before.projectId || same) return;
     clearTimeout(timer);
     timer = setTimeout(keep, 400);
+  });
+  addEventListener("storage", ({ key }) => {
+    const { projectId, edit } = useStudio.getState();
+    if (!projectId || key !== keptKey(projectId)) return;
+    // What this tab kept, the other one has heard of: only what waits here could be lost.
+    const kept = readKept(autosave?.heard(timer !== undefined) ?? null);
+    if (kept) edit("other", () => kept);
   });
   // A page that is left within that moment loses nothing.
   addEventListener("pagehide", () => {

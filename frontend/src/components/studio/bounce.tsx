@@ -1,11 +1,14 @@
 "use client";
 
 import Link from "next/link";
-import { CircleCheck, Loader } from "lucide-react";
+import { CircleCheck, Download, Loader } from "lucide-react";
 import { useTranslations } from "use-intl";
+import { Downloads } from "@/components/track/downloads";
 import { Button } from "@/components/ui/button";
+import { Pop } from "@/components/ui/pop";
+import { Skeleton } from "@/components/ui/states";
 import { mixRequest } from "@/lib/audio/mix-request";
-import { isActive, trackHref } from "@/lib/music";
+import { isActive, trackHref, useTrack } from "@/lib/music";
 import { useBounce, useJob } from "@/lib/processing";
 import { useProblemText } from "@/lib/use-problem-text";
 import { useStudio } from "@/stores/studio";
@@ -34,6 +37,7 @@ export function Bounce() {
           </Link>
         ) : null}
       </span>
+      {made && !busy && <Export trackId={made} />}
       <Button
         look="primary"
         disabled={busy || !channels.some((channel) => channel.clips.length)}
@@ -43,5 +47,22 @@ export function Bounce() {
         {t("bounce")}
       </Button>
     </div>
+  );
+}
+
+/** The bounce as a file, in every format that there is. */
+function Export({ trackId }: { trackId: string }) {
+  const t = useTranslations("studio");
+  const track = useTrack(trackId);
+  return (
+    <Pop
+      label={t("export")}
+      align="end"
+      className="w-72"
+      triggerClass="grid size-10 place-items-center rounded-lg border border-line transition hover:border-line-strong"
+      trigger={<Download size={17} aria-hidden />}
+    >
+      {track.data ? <Downloads track={track.data} /> : <Skeleton className="h-64" />}
+    </Pop>
   );
 }

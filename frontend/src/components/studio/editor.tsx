@@ -6,6 +6,7 @@ import { ChannelPanel } from "./channel-panel";
 import { Timeline } from "./timeline";
 import { Transport } from "./transport";
 import { useMultitrack } from "./use-multitrack";
+import { Button } from "@/components/ui/button";
 import type { Track } from "@/lib/api/client";
 import { freshArrangement } from "@/lib/audio/edits";
 import { songLength } from "@/lib/audio/session";
@@ -114,10 +115,28 @@ export function Editor({ track }: { track: Track }) {
           {failed ? t("loadFailed") : t("loading", { loaded, total })}
         </p>
       )}
+      {studio.conflict && <Conflict />}
       <div className="flex min-h-0 flex-1 flex-col lg:flex-row">
         <Timeline engine={engine} peaks={peaks} playing={playing} zoom={zoom} step={step} beat={beat} length={length} />
         <ChannelPanel />
       </div>
+    </div>
+  );
+}
+
+/** Two tabs changed the same project: somebody has to say which one counts. */
+function Conflict() {
+  const t = useTranslations("studio");
+  const settle = useStudio((studio) => studio.settle);
+  return (
+    <div role="alert" className="flex flex-wrap items-center gap-3 border-b border-line bg-raised px-4 py-2 md:px-6">
+      <p className="mr-auto text-sm">{t("conflict")}</p>
+      <Button size="small" onClick={() => settle("other")}>
+        {t("takeOther")}
+      </Button>
+      <Button size="small" onClick={() => settle("this")}>
+        {t("keepThis")}
+      </Button>
     </div>
   );
 }
