@@ -58,7 +58,7 @@ function Export({ trackId }: { trackId: string }) {
     <Pop
       label={t("export")}
       align="end"
-      className="w-72"
+      className="w-80"
       triggerClass="grid size-10 place-items-center rounded-lg border border-line transition hover:border-line-strong"
       trigger={<Download size={17} aria-hidden />}
     >
