@@ -15,6 +15,7 @@ from services.processing.jobs.submission import Submissions
 from services.processing.media.derivatives import Derivatives
 from services.processing.media.formats import format_of
 from services.processing.media.pictures import Pictures
+from services.processing.media.tagging import FileTags
 from services.shared.identity import require_user
 
 SERVICE_NAME: Final = "musicgen.processing.v1.ProcessingService"
@@ -43,7 +44,18 @@ class ProcessingServicer(processing_pb2_grpc.ProcessingServiceServicer):
         self, request: processing_pb2.EnsureDerivativeRequest, context: Any
     ) -> processing_pb2.EnsureDerivativeResponse:
         """Make a lossless object available in another format."""
-        made = await self._derivatives.ensure(request.object_key, format_of(request.format))
+        wanted = format_of(request.format)
+        if request.HasField("tags"):
+            words, picture = (
+                request.tags,
+                await self._covers.embedded(
+                    request.tags.master_object_key or request.object_key, request.tags.cover_object_key
+                ),
+            )
+            said = FileTags(words.title, words.artist, words.copyright, words.comment)
+            made = await self._derivatives.tagged(request.object_key, wanted, said, picture.object_key)
+        else:
+            made = await self._derivatives.ensure(request.object_key, wanted)
         return processing_pb2.EnsureDerivativeResponse(
             object_key=made.object_key, size_bytes=made.size_bytes, media_type=made.media_type, etag=made.etag
         )

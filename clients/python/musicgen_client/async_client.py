@@ -270,7 +270,7 @@ class AsyncClient:
         received: Received | None = None,
     ) -> Path:
         """Fetch a track. `received` is told bytes so far, and bytes in all where they are known."""
-        return await self._fetch(library.audio_path(track_id), {"format": format}, path, received)
+        return await self._fetch(library.audio_path(track_id), {"format": format, "download": "true"}, path, received)
 
     async def download_stem(
         self,
@@ -282,7 +282,9 @@ class AsyncClient:
         received: Received | None = None,
     ) -> Path:
         """Fetch one stem."""
-        return await self._fetch(library.stem_path(track_id, name), {"format": format}, path, received)
+        return await self._fetch(
+            library.stem_path(track_id, name), {"format": format, "download": "true"}, path, received
+        )
 
     async def download_stems(self, track_id: str, folder: Path, *, format: AudioFormat = "wav") -> list[Path]:  # noqa: A002
         """Fetch every stem into a folder, each under its name."""

@@ -277,7 +277,7 @@ class Client:
         received: Received | None = None,
     ) -> Path:
         """Fetch a track. `received` is told bytes so far, and bytes in all where they are known."""
-        return self._fetch(library.audio_path(track_id), {"format": format}, path, received)
+        return self._fetch(library.audio_path(track_id), {"format": format, "download": "true"}, path, received)
 
     def download_stem(
         self,
@@ -289,7 +289,7 @@ class Client:
         received: Received | None = None,
     ) -> Path:
         """Fetch one stem."""
-        return self._fetch(library.stem_path(track_id, name), {"format": format}, path, received)
+        return self._fetch(library.stem_path(track_id, name), {"format": format, "download": "true"}, path, received)
 
     def download_stems(self, track_id: str, folder: Path, *, format: AudioFormat = "wav") -> list[Path]:  # noqa: A002
         """Fetch every stem into a folder, each under its name."""

@@ -27,49 +27,51 @@ from protos.users.v1 import jobs_pb2 as protos_dot_users_dot_v1_dot_jobs__pb2
 from protos.users.v1 import tracks_pb2 as protos_dot_users_dot_v1_dot_tracks__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%protos/processing/v1/processing.proto\x12\x16musicgen.processing.v1\x1a\x1dprotos/common/v1/common.proto\x1a\x1aprotos/users/v1/jobs.proto\x1a\x1cprotos/users/v1/tracks.proto\"^\n\x17\x45nsureDerivativeRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12/\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1f.musicgen.common.v1.AudioFormat\"d\n\x18\x45nsureDerivativeResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"8\n\x12GetWaveformRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\"O\n\x13GetWaveformResponse\x12\x0e\n\x06minima\x18\x01 \x03(\x02\x12\x0e\n\x06maxima\x18\x02 \x03(\x02\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\"]\n\x18\x45nsureSpectrogramRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0e\n\x06scheme\x18\x04 \x01(\t\"Q\n\x19\x45nsureSpectrogramResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"q\n\x1c\x45nsureWaveformPictureRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0e\n\x06scheme\x18\x04 \x01(\t\x12\x0e\n\x06vector\x18\x05 \x01(\x08\"U\n\x1d\x45nsureWaveformPictureResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\">\n\x0fSetCoverRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x19\n\x11upload_object_key\x18\x02 \x01(\t\";\n\x10SetCoverResponse\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.musicgen.users.v1.Track\"P\n\x12\x45nsureCoverRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x18\n\x10\x63over_object_key\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x05\"K\n\x13\x45nsureCoverResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"K\n\x13GetCatalogueRequest\x12\x34\n\tcatalogue\x18\x01 \x01(\x0e\x32!.musicgen.processing.v1.Catalogue\"-\n\x14GetCatalogueResponse\x12\x15\n\rdocument_json\x18\x01 \x01(\t\"B\n\x06Upload\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\"\x98\x01\n\rSubmitRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x14\n\x0crequest_json\x18\x02 \x01(\t\x12\x33\n\x0bidempotency\x18\x03 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\x12.\n\x06upload\x18\x04 \x01(\x0b\x32\x1e.musicgen.processing.v1.Upload\"G\n\x0eSubmitResponse\x12#\n\x03job\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08*T\n\tCatalogue\x12\x19\n\x15\x43\x41TALOGUE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43\x41TALOGUE_EFFECTS\x10\x01\x12\x15\n\x11\x43\x41TALOGUE_PRESETS\x10\x02\x32\xfe\x06\n\x11ProcessingService\x12u\n\x10\x45nsureDerivative\x12/.musicgen.processing.v1.EnsureDerivativeRequest\x1a\x30.musicgen.processing.v1.EnsureDerivativeResponse\x12\x66\n\x0bGetWaveform\x12*.musicgen.processing.v1.GetWaveformRequest\x1a+.musicgen.processing.v1.GetWaveformResponse\x12x\n\x11\x45nsureSpectrogram\x12\x30.musicgen.processing.v1.EnsureSpectrogramRequest\x1a\x31.musicgen.processing.v1.EnsureSpectrogramResponse\x12\x84\x01\n\x15\x45nsureWaveformPicture\x12\x34.musicgen.processing.v1.EnsureWaveformPictureRequest\x1a\x35.musicgen.processing.v1.EnsureWaveformPictureResponse\x12]\n\x08SetCover\x12\'.musicgen.processing.v1.SetCoverRequest\x1a(.musicgen.processing.v1.SetCoverResponse\x12\x66\n\x0b\x45nsureCover\x12*.musicgen.processing.v1.EnsureCoverRequest\x1a+.musicgen.processing.v1.EnsureCoverResponse\x12i\n\x0cGetCatalogue\x12+.musicgen.processing.v1.GetCatalogueRequest\x1a,.musicgen.processing.v1.GetCatalogueResponse\x12W\n\x06Submit\x12%.musicgen.processing.v1.SubmitRequest\x1a&.musicgen.processing.v1.SubmitResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%protos/processing/v1/processing.proto\x12\x16musicgen.processing.v1\x1a\x1dprotos/common/v1/common.proto\x1a\x1aprotos/users/v1/jobs.proto\x1a\x1cprotos/users/v1/tracks.proto\"\x8e\x01\n\x17\x45nsureDerivativeRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12/\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1f.musicgen.common.v1.AudioFormat\x12.\n\x04tags\x18\x03 \x01(\x0b\x32 .musicgen.processing.v1.FileTags\"\x82\x01\n\x08\x46ileTags\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x02 \x01(\t\x12\x11\n\tcopyright\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x19\n\x11master_object_key\x18\x05 \x01(\t\x12\x18\n\x10\x63over_object_key\x18\x06 \x01(\t\"d\n\x18\x45nsureDerivativeResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"8\n\x12GetWaveformRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\"O\n\x13GetWaveformResponse\x12\x0e\n\x06minima\x18\x01 \x03(\x02\x12\x0e\n\x06maxima\x18\x02 \x03(\x02\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\"]\n\x18\x45nsureSpectrogramRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0e\n\x06scheme\x18\x04 \x01(\t\"Q\n\x19\x45nsureSpectrogramResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"q\n\x1c\x45nsureWaveformPictureRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0e\n\x06scheme\x18\x04 \x01(\t\x12\x0e\n\x06vector\x18\x05 \x01(\x08\"U\n\x1d\x45nsureWaveformPictureResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\">\n\x0fSetCoverRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x19\n\x11upload_object_key\x18\x02 \x01(\t\";\n\x10SetCoverResponse\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.musicgen.users.v1.Track\"P\n\x12\x45nsureCoverRequest\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x18\n\x10\x63over_object_key\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x05\"K\n\x13\x45nsureCoverResponse\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"K\n\x13GetCatalogueRequest\x12\x34\n\tcatalogue\x18\x01 \x01(\x0e\x32!.musicgen.processing.v1.Catalogue\"-\n\x14GetCatalogueResponse\x12\x15\n\rdocument_json\x18\x01 \x01(\t\"B\n\x06Upload\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\"\x98\x01\n\rSubmitRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x14\n\x0crequest_json\x18\x02 \x01(\t\x12\x33\n\x0bidempotency\x18\x03 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\x12.\n\x06upload\x18\x04 \x01(\x0b\x32\x1e.musicgen.processing.v1.Upload\"G\n\x0eSubmitResponse\x12#\n\x03job\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08*T\n\tCatalogue\x12\x19\n\x15\x43\x41TALOGUE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43\x41TALOGUE_EFFECTS\x10\x01\x12\x15\n\x11\x43\x41TALOGUE_PRESETS\x10\x02\x32\xfe\x06\n\x11ProcessingService\x12u\n\x10\x45nsureDerivative\x12/.musicgen.processing.v1.EnsureDerivativeRequest\x1a\x30.musicgen.processing.v1.EnsureDerivativeResponse\x12\x66\n\x0bGetWaveform\x12*.musicgen.processing.v1.GetWaveformRequest\x1a+.musicgen.processing.v1.GetWaveformResponse\x12x\n\x11\x45nsureSpectrogram\x12\x30.musicgen.processing.v1.EnsureSpectrogramRequest\x1a\x31.musicgen.processing.v1.EnsureSpectrogramResponse\x12\x84\x01\n\x15\x45nsureWaveformPicture\x12\x34.musicgen.processing.v1.EnsureWaveformPictureRequest\x1a\x35.musicgen.processing.v1.EnsureWaveformPictureResponse\x12]\n\x08SetCover\x12\'.musicgen.processing.v1.SetCoverRequest\x1a(.musicgen.processing.v1.SetCoverResponse\x12\x66\n\x0b\x45nsureCover\x12*.musicgen.processing.v1.EnsureCoverRequest\x1a+.musicgen.processing.v1.EnsureCoverResponse\x12i\n\x0cGetCatalogue\x12+.musicgen.processing.v1.GetCatalogueRequest\x1a,.musicgen.processing.v1.GetCatalogueResponse\x12W\n\x06Submit\x12%.musicgen.processing.v1.SubmitRequest\x1a&.musicgen.processing.v1.SubmitResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.processing.v1.processing_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CATALOGUE']._serialized_start=1575
-  _globals['_CATALOGUE']._serialized_end=1659
-  _globals['_ENSUREDERIVATIVEREQUEST']._serialized_start=154
-  _globals['_ENSUREDERIVATIVEREQUEST']._serialized_end=248
-  _globals['_ENSUREDERIVATIVERESPONSE']._serialized_start=250
-  _globals['_ENSUREDERIVATIVERESPONSE']._serialized_end=350
-  _globals['_GETWAVEFORMREQUEST']._serialized_start=352
-  _globals['_GETWAVEFORMREQUEST']._serialized_end=408
-  _globals['_GETWAVEFORMRESPONSE']._serialized_start=410
-  _globals['_GETWAVEFORMRESPONSE']._serialized_end=489
-  _globals['_ENSURESPECTROGRAMREQUEST']._serialized_start=491
-  _globals['_ENSURESPECTROGRAMREQUEST']._serialized_end=584
-  _globals['_ENSURESPECTROGRAMRESPONSE']._serialized_start=586
-  _globals['_ENSURESPECTROGRAMRESPONSE']._serialized_end=667
-  _globals['_ENSUREWAVEFORMPICTUREREQUEST']._serialized_start=669
-  _globals['_ENSUREWAVEFORMPICTUREREQUEST']._serialized_end=782
-  _globals['_ENSUREWAVEFORMPICTURERESPONSE']._serialized_start=784
-  _globals['_ENSUREWAVEFORMPICTURERESPONSE']._serialized_end=869
-  _globals['_SETCOVERREQUEST']._serialized_start=871
-  _globals['_SETCOVERREQUEST']._serialized_end=933
-  _globals['_SETCOVERRESPONSE']._serialized_start=935
-  _globals['_SETCOVERRESPONSE']._serialized_end=994
-  _globals['_ENSURECOVERREQUEST']._serialized_start=996
-  _globals['_ENSURECOVERREQUEST']._serialized_end=1076
-  _globals['_ENSURECOVERRESPONSE']._serialized_start=1078
-  _globals['_ENSURECOVERRESPONSE']._serialized_end=1153
-  _globals['_GETCATALOGUEREQUEST']._serialized_start=1155
-  _globals['_GETCATALOGUEREQUEST']._serialized_end=1230
-  _globals['_GETCATALOGUERESPONSE']._serialized_start=1232
-  _globals['_GETCATALOGUERESPONSE']._serialized_end=1277
-  _globals['_UPLOAD']._serialized_start=1279
-  _globals['_UPLOAD']._serialized_end=1345
-  _globals['_SUBMITREQUEST']._serialized_start=1348
-  _globals['_SUBMITREQUEST']._serialized_end=1500
-  _globals['_SUBMITRESPONSE']._serialized_start=1502
-  _globals['_SUBMITRESPONSE']._serialized_end=1573
-  _globals['_PROCESSINGSERVICE']._serialized_start=1662
-  _globals['_PROCESSINGSERVICE']._serialized_end=2556
+  _globals['_CATALOGUE']._serialized_start=1757
+  _globals['_CATALOGUE']._serialized_end=1841
+  _globals['_ENSUREDERIVATIVEREQUEST']._serialized_start=155
+  _globals['_ENSUREDERIVATIVEREQUEST']._serialized_end=297
+  _globals['_FILETAGS']._serialized_start=300
+  _globals['_FILETAGS']._serialized_end=430
+  _globals['_ENSUREDERIVATIVERESPONSE']._serialized_start=432
+  _globals['_ENSUREDERIVATIVERESPONSE']._serialized_end=532
+  _globals['_GETWAVEFORMREQUEST']._serialized_start=534
+  _globals['_GETWAVEFORMREQUEST']._serialized_end=590
+  _globals['_GETWAVEFORMRESPONSE']._serialized_start=592
+  _globals['_GETWAVEFORMRESPONSE']._serialized_end=671
+  _globals['_ENSURESPECTROGRAMREQUEST']._serialized_start=673
+  _globals['_ENSURESPECTROGRAMREQUEST']._serialized_end=766
+  _globals['_ENSURESPECTROGRAMRESPONSE']._serialized_start=768
+  _globals['_ENSURESPECTROGRAMRESPONSE']._serialized_end=849
+  _globals['_ENSUREWAVEFORMPICTUREREQUEST']._serialized_start=851
+  _globals['_ENSUREWAVEFORMPICTUREREQUEST']._serialized_end=964
+  _globals['_ENSUREWAVEFORMPICTURERESPONSE']._serialized_start=966
+  _globals['_ENSUREWAVEFORMPICTURERESPONSE']._serialized_end=1051
+  _globals['_SETCOVERREQUEST']._serialized_start=1053
+  _globals['_SETCOVERREQUEST']._serialized_end=1115
+  _globals['_SETCOVERRESPONSE']._serialized_start=1117
+  _globals['_SETCOVERRESPONSE']._serialized_end=1176
+  _globals['_ENSURECOVERREQUEST']._serialized_start=1178
+  _globals['_ENSURECOVERREQUEST']._serialized_end=1258
+  _globals['_ENSURECOVERRESPONSE']._serialized_start=1260
+  _globals['_ENSURECOVERRESPONSE']._serialized_end=1335
+  _globals['_GETCATALOGUEREQUEST']._serialized_start=1337
+  _globals['_GETCATALOGUEREQUEST']._serialized_end=1412
+  _globals['_GETCATALOGUERESPONSE']._serialized_start=1414
+  _globals['_GETCATALOGUERESPONSE']._serialized_end=1459
+  _globals['_UPLOAD']._serialized_start=1461
+  _globals['_UPLOAD']._serialized_end=1527
+  _globals['_SUBMITREQUEST']._serialized_start=1530
+  _globals['_SUBMITREQUEST']._serialized_end=1682
+  _globals['_SUBMITRESPONSE']._serialized_start=1684
+  _globals['_SUBMITRESPONSE']._serialized_end=1755
+  _globals['_PROCESSINGSERVICE']._serialized_start=1844
+  _globals['_PROCESSINGSERVICE']._serialized_end=2738
 # @@protoc_insertion_point(module_scope)

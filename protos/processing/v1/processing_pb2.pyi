@@ -52,22 +52,67 @@ class EnsureDerivativeRequest(_message.Message):
 
     OBJECT_KEY_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     object_key: _builtins.str
     """A lossless object (FLAC or WAV) in object storage."""
     format: _common_pb2.AudioFormat.ValueType
+    @_builtins.property
+    def tags(self) -> Global___FileTags:
+        """What the file is to say of the music in it; unset: nothing."""
+
     def __init__(
         self,
         *,
         object_key: _builtins.str = ...,
         format: _common_pb2.AudioFormat.ValueType = ...,
+        tags: Global___FileTags | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tags", b"tags"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "object_key", b"object_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "object_key", b"object_key", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EnsureDerivativeRequest: _TypeAlias = EnsureDerivativeRequest  # noqa: Y015
+
+@_typing.final
+class FileTags(_message.Message):
+    """Words and a picture within a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    ARTIST_FIELD_NUMBER: _builtins.int
+    COPYRIGHT_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    MASTER_OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    COVER_OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """Empty words are left out."""
+    artist: _builtins.str
+    copyright: _builtins.str
+    comment: _builtins.str
+    master_object_key: _builtins.str
+    """The lossless master of the track: what a picture is drawn from when the track was given none."""
+    cover_object_key: _builtins.str
+    """The picture that the track was given; empty: none."""
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        artist: _builtins.str = ...,
+        copyright: _builtins.str = ...,
+        comment: _builtins.str = ...,
+        master_object_key: _builtins.str = ...,
+        cover_object_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist", "comment", b"comment", "copyright", b"copyright", "cover_object_key", b"cover_object_key", "master_object_key", b"master_object_key", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileTags: _TypeAlias = FileTags  # noqa: Y015
 
 @_typing.final
 class EnsureDerivativeResponse(_message.Message):

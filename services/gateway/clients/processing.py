@@ -46,13 +46,20 @@ class ProcessingClient:
         self._tokens = tokens
 
     async def ensure_derivative(
-        self, caller: Principal | None, object_key: str, audio_format: common_pb2.AudioFormat.ValueType
+        self,
+        caller: Principal | None,
+        object_key: str,
+        audio_format: common_pb2.AudioFormat.ValueType,
+        tags: processing_pb2.FileTags | None = None,
     ) -> processing_pb2.EnsureDerivativeResponse:
-        """Make a lossless object available in a format. Without a caller the gateway asks for itself."""
+        """Make a lossless object available in a format, with words and a picture in it where there are `tags`.
+
+        Without a caller the gateway asks for itself.
+        """
         with _still_being_made():
             response: processing_pb2.EnsureDerivativeResponse = await call(
                 self._stub.EnsureDerivative,
-                processing_pb2.EnsureDerivativeRequest(object_key=object_key, format=audio_format),
+                processing_pb2.EnsureDerivativeRequest(object_key=object_key, format=audio_format, tags=tags),
                 token=self._tokens.token(caller) if caller is not None else None,
                 timeout=_DERIVATIVE_SECONDS,
                 retries=RETRIES,

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from protos.processing.v1 import processing_pb2
 from protos.users.v1 import tracks_pb2
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.collaborators import Collaborators
@@ -45,7 +46,10 @@ _PICTURE_MEDIA_TYPE = "image/png"
 
 Format = Annotated[TrackFormat, Query(alias="format", description="Container and codec.")]
 Points = Annotated[int, Query(ge=16, le=8_192, description="How many parts.")]
-Download = Annotated[bool, Query(description="Whether browsers are to save the file instead of playing it.")]
+Download = Annotated[
+    bool,
+    Query(description="Whether it is to be kept as a file: with title, names and cover in it, and saved by browsers."),
+]
 
 
 @router.get("", dependencies=_READ)
@@ -249,18 +253,35 @@ async def audio_response(
     attachment: bool,
     part: str = "",
 ) -> Response:
-    """A lossless object of `track` in the asked format; without a caller for whoever holds a link to it."""
-    derivative = await gateway.processing.ensure_derivative(caller, object_key, wire.proto)
+    """A lossless object of `track` in the asked format; without a caller for whoever holds a link to it.
+
+    What is to be kept as a file says what it is, and carries the cover; what is to be heard begins with the sound.
+    """
+    title = f"{track.content.title} ({part})" if part else track.content.title
+    tags = _tags(track, title) if attachment else None
+    derivative = await gateway.processing.ensure_derivative(caller, object_key, wire.proto, tags)
     what = Representation(
         key=derivative.object_key,
         size_bytes=derivative.size_bytes,
         media_type=wire.media_type,
         etag=f'"{derivative.etag}"',
         modified=track.created_at.ToDatetime(tzinfo=UTC),
-        title=f"{track.content.title} ({part})" if part else track.content.title,
+        title=title,
         extension=wire.extension,
     )
     return await object_response(request, gateway.store, what, attachment=attachment)
+
+
+def _tags(track: tracks_pb2.Track, title: str) -> processing_pb2.FileTags:
+    content = track.content
+    return processing_pb2.FileTags(
+        title=title,
+        artist=track.owner_username,
+        copyright=content.licence.name,
+        comment="; ".join(filter(None, (*content.licence.attributions, track.credit))),
+        master_object_key=content.master_object_key,
+        cover_object_key=track.cover_object_key,
+    )
 
 
 async def _track(gateway: Collaborators, caller: Principal, track_id: str) -> tracks_pb2.Track:

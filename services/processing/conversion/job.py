@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from services.processing.conversion.request import ConvertRequest
-from services.processing.jobs.kind import Made, SourceTrack, Wanted, Work
+from services.processing.covers.sizes import EMBEDDED
+from services.processing.jobs.kind import Check, Made, SourceTrack, Wanted, Work
 from services.processing.jobs.parsing import refused, validated
 from services.processing.jobs.sizes import Sound, converted_bytes
 from services.processing.media.formats import violations_of
+from services.processing.media.tagging import FileTags, Picture
 from services.shared.errors import AppError, ErrorCode
 
 
@@ -27,8 +31,8 @@ class ConvertKind:
         return request
 
     def wanted(self, request: ConvertRequest) -> Sequence[Wanted]:
-        """The master."""
-        return (Wanted(request.track_id),)
+        """The master, and the picture."""
+        return (Wanted(request.track_id, cover=True),)
 
     def written_bytes(self, request: ConvertRequest, sources: Mapping[str, Sound]) -> int:
         """The file."""
@@ -38,6 +42,7 @@ class ConvertKind:
         """Write `audio.<format>`. Raises UNSUPPORTED_MEDIA, STORAGE_FULL."""
         # Imported here: whoever only checks requests needs no codecs.
         from services.processing.media.encoding import encode
+        from services.processing.media.tagging import write_tags
 
         request: ConvertRequest = work.request
         track = work.sources[request.track_id]
@@ -45,14 +50,18 @@ class ConvertKind:
             raise AppError(ErrorCode.INTERNAL, "The track's audio was not fetched.")
         stage = f"writing {request.format}"
         name = f"audio.{request.format}"
+        bare = work.folder / f"bare.{request.format}"
         made = encode(
             track.master,
-            work.folder / name,
+            bare,
             request.target,
             check=work.check,
             progress=lambda fraction: work.report(fraction, stage),
-            tags=tags_of(track),
+            tags=tags_of(track).words(),
         )
+        tags = replace(tags_of(track), picture=_picture(track.master, track.cover, work.check))
+        write_tags(bare, work.folder / name, request.target.format.container, tags)
+        bare.unlink()
         return Made(
             result={
                 "format": request.format,
@@ -64,14 +73,26 @@ class ConvertKind:
         )
 
 
-def tags_of(track: SourceTrack) -> dict[str, str]:
-    """What a file says of the track that it holds: its title, its licence, and the names that have to be given."""
-    words = {
-        "title": track.title,
-        "copyright": track.licence.name,
-        "comment": "; ".join(track.licence.attributions),
-    }
-    return {name: " ".join(text.split()) for name, text in words.items() if text.strip()}
+def tags_of(track: SourceTrack) -> FileTags:
+    """What a file says of the track that it holds: title, owner, licence, and the names that have to be given."""
+    return FileTags(track.title, track.artist, track.licence.name, "; ".join(track.licence.attributions))
+
+
+def _picture(master: Path, cover: Path | None, check: Check) -> Picture:
+    """The track's picture, or one that is drawn from its sound, in one pass."""
+    from services.processing.analysis.waveform import answer, build, read_layout, read_level
+    from services.processing.covers.painting import POINTS, painted
+    from services.processing.media.reading import blocks, inspect
+    from services.processing.media.tagging import picture_of
+
+    if cover is not None:
+        return picture_of(cover.read_bytes())
+    info = inspect(master)
+    data = build(blocks(master, check), info.frames, info.sample_rate_hz)
+    layout = read_layout(data)
+    start, end = layout.byte_range(level := layout.level_for(POINTS))
+    minima, maxima = answer(layout, level, read_level(data[start:end]), POINTS)
+    return picture_of(painted(minima, maxima, EMBEDDED))
 
 
 KIND: Final = ConvertKind()

@@ -14,7 +14,7 @@ from protos.users.v1 import tracks_pb2, tracks_pb2_grpc
 from services.processing.analysis.waveforms import Waveforms
 from services.processing.covers.decoding import decoded
 from services.processing.covers.painting import POINTS, painted
-from services.processing.covers.sizes import LARGEST, size_for
+from services.processing.covers.sizes import EMBEDDED, LARGEST, size_for
 from services.processing.heavy_work import HeavyWork
 from services.processing.media.derivatives import derivative_folder
 from services.processing.scratch import Scratch
@@ -106,6 +106,15 @@ class Covers:
                 await self._flights.join(cover_key, lambda: self._shrink(cover_key))
         info = await self._store.head(key)
         return Cover(key, info.size_bytes, hashlib.sha256(key.encode()).hexdigest()[:_ETAG_DIGITS])
+
+    async def embedded(self, source_key: str, cover_key: str) -> Cover:
+        """The cover as files carry it; drawn where the owner's picture has gone meanwhile. Raises the same."""
+        try:
+            return await self.ensure(source_key, cover_key, EMBEDDED)
+        except AppError as error:
+            if error.code is not ErrorCode.NOT_FOUND or not cover_key:
+                raise
+        return await self.ensure(source_key, "", EMBEDDED)
 
     async def aclose(self) -> None:
         """Stop what is being made."""

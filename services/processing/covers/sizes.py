@@ -9,6 +9,8 @@ from services.shared.errors import AppError
 # Pixels of a side, smallest first: lists, cards, a page, and what is embedded into files.
 SIZES: Final = (160, 320, 640, 1_280)
 LARGEST: Final = SIZES[-1]
+# Within files.
+EMBEDDED: Final = 640
 SMALLEST_ASKED: Final = 16
 
 # What is taken. A picture of 40 million pixels is 160 MB once it is decoded.

@@ -30,6 +30,8 @@ class Wanted:
     stems: tuple[str, ...] | None = ()
     # Where the request names the track, for errors: "/track_id".
     pointer: str = "/track_id"
+    # The picture that the track was given, if any.
+    cover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,9 @@ class SourceTrack:
     stems: Mapping[str, Path]
     # Standard MIDI file; None when the track has none or the master was not wanted.
     midi: Path | None
+    # Its owner's name, and the picture (JPEG) that they gave it, where the job wanted it and it was still there.
+    artist: str = ""
+    cover: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

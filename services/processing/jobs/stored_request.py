@@ -41,6 +41,9 @@ class SourceRecord(BaseModel):
     master: str = ""
     stems: dict[str, str] = {}
     midi: str = ""
+    artist: str = ""
+    # Not among `object_keys`: a picture may be taken away before the job's turn comes.
+    cover: str = ""
 
     @property
     def object_keys(self) -> tuple[str, ...]:
@@ -119,6 +122,8 @@ def source_record(track: tracks_pb2.Track, wanted: Sequence[Wanted]) -> SourceRe
         master=content.master_object_key if with_master else "",
         stems=names,
         midi=content.midi_object_key if with_master else "",
+        artist=track.owner_username,
+        cover=track.cover_object_key if any(place.cover for place in wanted) else "",
     )
 
 

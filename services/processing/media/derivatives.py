@@ -3,6 +3,9 @@
 Beside `derivatives/<sha256 of source key>/audio.<ext>` lies `audio.<ext>.json`: which object holds the derivative, its
 size and its SHA-256, written last. Encoding is reproducible, so two processes that make the same one at the same time
 write the same bytes.
+
+Files to be kept by people say what music they hold, and show it: `download-<digest of all that>.<ext>`, a copy of the
+plain one with other heads. `download.<ext>.json` names the newest, which takes the place of the one before.
 """
 
 from __future__ import annotations
@@ -10,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -22,12 +26,15 @@ from services.processing.heavy_work import Check, HeavyWork
 from services.processing.media.encoding import encode
 from services.processing.media.formats import DERIVATIVES, MediaFormat
 from services.processing.media.reading import SourceInfo, inspect
+from services.processing.media.tagging import FileTags, picture_of, write_tags
 from services.processing.scratch import Scratch
 from services.processing.single_flight import SingleFlight
 from services.shared.errors import AppError, ErrorCode
 from services.shared.storage import ObjectStore
 
 _ETAG_DIGITS: Final = 32
+# Of how heads are written: another way makes other files.
+_TAGGING: Final = 1
 
 _ASKED = Counter("processing_derivatives_total", "Derivatives asked for.", ["format", "outcome"])
 _SECONDS = Histogram(
@@ -73,22 +80,59 @@ class Derivatives:
         _ASKED.labels(wanted.name, "made").inc()
         return await self._flights.join((source_key, wanted.name), lambda: self._make(source_key, wanted))
 
+    async def tagged(self, source_key: str, wanted: MediaFormat, words: FileTags, cover_key: str) -> Derivative:
+        """The derivative with `words` and a stored JPEG in it. Raises the same, NOT_FOUND for a lost picture too."""
+        plain = await self.ensure(source_key, wanted)
+        said = orjson.dumps([_TAGGING, plain.etag, asdict(words), cover_key])
+        key = (
+            f"{derivative_folder(source_key)}/download-{hashlib.sha256(said).hexdigest()[:_ETAG_DIGITS]}.{wanted.name}"
+        )
+        found = await self._recorded(_download_key(source_key, wanted))
+        if found is not None and found["object_key"] == key:
+            return Derivative(key, found["size_bytes"], wanted.media_type, found["sha256"][:_ETAG_DIGITS])
+        work = partial(self._tag, source_key, wanted, plain, words, cover_key, key)
+        return await self._flights.join((key, ""), work)
+
     async def aclose(self) -> None:
         """Stop what is being made."""
         await self._flights.aclose()
 
     async def _find(self, source_key: str, wanted: MediaFormat) -> Derivative | None:
+        record = await self._recorded(_record_key(source_key, wanted))
+        if record is None:
+            return None
+        etag = str(record["sha256"])[:_ETAG_DIGITS]
+        return Derivative(record["object_key"], record["size_bytes"], wanted.media_type, etag)
+
+    async def _recorded(self, record_key: str) -> dict[str, Any] | None:
+        """What a record says, as long as the object that it names is there."""
         try:
-            record = orjson.loads(await self._store.get(_record_key(source_key, wanted)))
+            record: dict[str, Any] = orjson.loads(await self._store.get(record_key))
             info = await self._store.head(record["object_key"])
         except AppError as error:
             if error.code is ErrorCode.NOT_FOUND:
                 return None
             raise
-        if info.size_bytes != record["size_bytes"]:
-            return None
-        etag = str(record["sha256"])[:_ETAG_DIGITS]
-        return Derivative(info.key, info.size_bytes, wanted.media_type, etag)
+        return record if info.size_bytes == record["size_bytes"] else None
+
+    async def _tag(
+        self, source_key: str, wanted: MediaFormat, plain: Derivative, words: FileTags, cover_key: str, key: str
+    ) -> Derivative:
+        async with self._heavy.turn():
+            with self._scratch.folder() as folder:
+                bare, made = folder / "bare", folder / "made"
+                await self._store.download(plain.object_key, bare)
+                tags = replace(words, picture=picture_of(await self._store.get(cover_key)))
+                await self._heavy.run(lambda _check: write_tags(bare, made, wanted.container, tags))
+                digest, size_bytes = await asyncio.to_thread(digest_of, made)
+                await self._store.put_file(key, made)
+        earlier = await self._recorded(_download_key(source_key, wanted))
+        record = {"object_key": key, "size_bytes": size_bytes, "sha256": digest}
+        await self._store.put(_download_key(source_key, wanted), orjson.dumps(record))
+        # One a format: however often a title changes, no more is kept. Whoever reads the old one asks again.
+        if earlier is not None and earlier["object_key"] != key:
+            await self._store.delete(earlier["object_key"])
+        return Derivative(key, size_bytes, wanted.media_type, digest[:_ETAG_DIGITS])
 
     async def _make(self, source_key: str, wanted: MediaFormat) -> Derivative:
         async with self._heavy.turn():
@@ -130,6 +174,10 @@ def _audio_key(source_key: str, wanted: MediaFormat) -> str:
 
 def _record_key(source_key: str, wanted: MediaFormat) -> str:
     return f"{_audio_key(source_key, wanted)}.json"
+
+
+def _download_key(source_key: str, wanted: MediaFormat) -> str:
+    return f"{derivative_folder(source_key)}/download.{wanted.name}.json"
 
 
 def digest_of(path: Path) -> tuple[str, int]:

@@ -20,7 +20,7 @@ _REVERSED_BITS: Final = bytes(int(f"{value:08b}"[::-1], 2) for value in range(25
 def fix_serial(path: Path) -> None:
     """Rewrite the pages of an Ogg file with one logical stream, in place. Raises ValueError for what is no Ogg file."""
     with path.open("r+b") as file:
-        while page := _read_page(file):
+        while page := read_page(file):
             start = file.tell() - len(page)
             page[_SERIAL_AT] = SERIAL.to_bytes(4, "little")
             page[_CHECKSUM_AT] = bytes(4)
@@ -29,7 +29,8 @@ def fix_serial(path: Path) -> None:
             file.write(page)
 
 
-def _read_page(file: BinaryIO) -> bytearray:
+def read_page(file: BinaryIO) -> bytearray:
+    """The next page, whole; empty at the file's end. Raises ValueError for what is no page."""
     header = file.read(_HEADER_BYTES)
     if not header:
         return bytearray()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,6 +110,10 @@ class KindRun:
                     files[key] = folder / f"source-{len(files)}{Path(key).suffix}"
                     check()
                     await self._download(key, files[key], "The track was deleted before its turn came.")
+            if source.cover and source.cover not in files:
+                with contextlib.suppress(AppError):
+                    await self._store.download(source.cover, cover := folder / f"cover-{len(files)}.jpg")
+                    files[source.cover] = cover
         upload = None
         if request.upload:
             upload = folder / "upload"
@@ -139,6 +144,8 @@ def _source_track(source: SourceRecord, files: Mapping[str, Path]) -> SourceTrac
         master=files.get(source.master),
         stems={name: files[key] for name, key in source.stems.items()},
         midi=files.get(source.midi),
+        artist=source.artist,
+        cover=files.get(source.cover),
     )
 
 

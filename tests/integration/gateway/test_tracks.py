@@ -111,6 +111,19 @@ async def test_a_download_is_an_attachment(gateway: Gateway, ada: Person) -> Non
     assert answer.headers["content-disposition"].startswith("attachment;")
 
 
+async def test_a_download_says_what_it_holds_and_what_is_played_does_not(gateway: Gateway, ada: Person) -> None:
+    track = add_track(gateway, ada)
+    track.cover_object_key = "jobs/x/cover/y.jpg"
+    path = f"/api/v1/tracks/{track.id}"
+    await ada.http.get(f"{path}/audio")
+    assert gateway.backend.processing.tags is None
+    await ada.http.get(f"{path}/stems/drums/audio", params={"download": "true", "format": "flac"})
+    tags = gateway.backend.processing.tags
+    assert tags is not None
+    assert (tags.title, tags.artist, tags.copyright) == ("Rain on tin (drums)", ada.user.username, "MIT")
+    assert (tags.master_object_key, tags.cover_object_key) == (track.content.master_object_key, "jobs/x/cover/y.jpg")
+
+
 @pytest.mark.parametrize(
     ("header", "start", "end"),
     [

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest_asyncio
 import soundfile
+from PIL import Image
 from websockets.asyncio.client import connect
 
 from tests.support.real_services import real_services
@@ -208,3 +209,31 @@ async def test_a_shared_song_is_heard_by_strangers_until_its_link_is_revoked(url
         for name in ("audio", "waveform"):
             assert (await stranger.get(shared["links"][name])).status_code == 404, name
         assert (await stranger.post("/api/v1/shared", json=secrets)).status_code == 404
+
+
+async def test_a_picture_that_was_sent_is_in_what_is_downloaded(url: str) -> None:
+    out = io.BytesIO()
+    Image.effect_noise((300, 200), 90.0).convert("RGB").save(out, "PNG")
+    async with somebody(url) as http:
+        body = {"prompt": "a tone", "model": "tone", "duration": 2}
+        job = (await http.post("/api/v1/generate", json=body)).json()
+        ended = (await http.get(f"/api/v1/jobs/{job['id']}", params={"wait": 60})).json()
+        path = f"/api/v1/tracks/{ended['result']['track_ids'][0]}"
+        drawn = await http.get(f"{path}/cover")
+        assert drawn.content.startswith(b"\xff\xd8\xff")
+        answer = await http.put(f"{path}/cover", files={"file": ("cover.png", out.getvalue())})
+        assert (answer.status_code, answer.json()["has_cover"]) == (200, True)
+        cover = (await http.get(f"{path}/cover", params={"size": 640})).content
+        assert cover != drawn.content
+        kept = await http.get(f"{path}/audio", params={"format": "flac", "download": "true"})
+        assert cover in kept.content
+        assert cover not in (await http.get(f"{path}/audio", params={"format": "flac"})).content
+        with soundfile.SoundFile(io.BytesIO(kept.content)) as file:
+            assert (file.title, file.frames / file.samplerate) == (answer.json()["title"], 2.0)
+        assert (await http.put(f"{path}/cover", files={"file": ("x.png", b"words")})).status_code == 415
+        assert (await http.delete(f"{path}/cover")).status_code == 204
+        assert (await http.get(f"{path}/cover")).content == drawn.content
+        for ending in ("png", "svg"):
+            picture = await http.get(f"{path}/waveform.{ending}", params={"scheme": "ocean"})
+            assert picture.status_code == 200, ending
+        assert b"<polygon" in picture.content

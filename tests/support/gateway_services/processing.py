@@ -31,6 +31,7 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
         self.store = store
         self.content: dict[str, bytes] = {}
         self.derivative_calls = 0
+        self.tags: processing_pb2.FileTags | None = None
         self.submitted: list[processing_pb2.SubmitRequest] = []
         self.refusal = ""
         self.too_slow = False
@@ -39,6 +40,7 @@ class Processing(processing_pb2_grpc.ProcessingServiceServicer):
 
     async def EnsureDerivative(self, request, context):
         self.derivative_calls += 1
+        self.tags = request.tags if request.HasField("tags") else None
         if self.too_slow:
             raise AppError(ErrorCode.DEADLINE_EXCEEDED, "The answer took too long.")
         content = self.content.get(request.object_key, b"")

@@ -140,7 +140,7 @@ def test_download_is_whole_and_leaves_nothing_beside_it(server: Any, raw: Any, t
         path = client.download("t1", tmp_path / "song.mp3", format="mp3", received=lambda *at: seen.append(at))
     assert path.read_bytes() == AUDIO
     assert [item.name for item in tmp_path.iterdir()] == ["song.mp3"]
-    assert server.asked[0].query == {"format": "mp3"}
+    assert server.asked[0].query == {"format": "mp3", "download": "true"}
     assert seen[-1] == (len(AUDIO), len(AUDIO))
 
 

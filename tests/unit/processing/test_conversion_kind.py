@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
 from services.processing.conversion.job import KIND
+from services.processing.covers.painting import painted
 from services.processing.jobs.kind import LicenceTerms, SourceTrack, Work
 from services.shared.errors import AppError, ErrorCode
 
@@ -86,6 +89,26 @@ def test_file_says_what_it_is_and_whose(master: Path, tmp_path: Path, name: str)
     made = KIND.run(work_on(master, tmp_path, format=name))
     with soundfile.SoundFile(made.files[f"audio.{name}"]) as file:
         assert (file.title, file.comment) == ("A söng", "Ada; Bo")
+    assert {path.name for path in tmp_path.iterdir()} == {master.name, f"audio.{name}"}
+
+
+def test_file_carries_its_owner_s_picture_or_the_one_that_is_drawn_of_its_sound(master: Path, tmp_path: Path) -> None:
+    cover = tmp_path / "cover.jpg"
+    cover.write_bytes(painted(np.zeros(360, np.float32), np.ones(360, np.float32), 200))
+    found = []
+    for number, given in enumerate((cover, None, None)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        asked = work_on(master, folder, format="mp3")
+        source = replace(asked.sources["t1"], artist="ada", cover=given)
+        path = KIND.run(replace(asked, sources={"t1": source})).files["audio.mp3"]
+        found.append(path.read_bytes())
+        with soundfile.SoundFile(path) as file:
+            assert file.artist == "ada"
+    assert cover.read_bytes() in found[0]
+    assert cover.read_bytes() not in found[1]
+    assert b"APIC" in found[1]
+    assert found[1] == found[2]
 
 
 def test_check_that_raises_ends_the_conversion(master: Path, tmp_path: Path, raising: Callable[[], None]) -> None:

@@ -14,14 +14,17 @@ import pytest
 import soundfile
 from prometheus_client import REGISTRY
 
+from services.processing.covers.painting import painted
 from services.processing.heavy_work import HeavyWork
 from services.processing.media.derivatives import Derivatives, derivative_folder
 from services.processing.media.formats import FORMATS
+from services.processing.media.tagging import FileTags
 from services.processing.scratch import Scratch
 from services.shared.errors import AppError, ErrorCode
 from services.shared.storage import ObjectStore
 
 SOURCE = "jobs/j1/1/master.flac"
+JPEG = painted(np.zeros(360, np.float32), np.ones(360, np.float32), 64)
 
 
 @pytest.fixture
@@ -191,3 +194,57 @@ async def test_cancelled_caller_waits_for_its_thread(heavy: HeavyWork) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert left.is_set()
+
+
+async def downloads(store: ObjectStore) -> list[str]:
+    return [info.key async for info in store.list(derivative_folder(SOURCE)) if "/download-" in info.key]
+
+
+async def test_file_to_be_kept_says_what_it_is_and_its_sound_is_the_plain_one_s(
+    derivatives: Derivatives, store: ObjectStore, master: Path, tmp_path: Path
+) -> None:
+    await store.put_file(SOURCE, master)
+    await store.put("cover.jpg", JPEG)
+    words = FileTags("Töne", "ada")
+    for name in ("flac", "mp3", "ogg", "opus", "wav"):
+        one, other = await asyncio.gather(
+            *(derivatives.tagged(SOURCE, FORMATS[name], words, "cover.jpg") for _ in range(2))
+        )
+        assert one == other == await derivatives.tagged(SOURCE, FORMATS[name], words, "cover.jpg")
+        data = await store.get(one.object_key)
+        assert (one.size_bytes, one.etag) == (len(data), hashlib.sha256(data).hexdigest()[:32])
+        plain = await derivatives.ensure(SOURCE, FORMATS[name])
+        assert plain.etag != one.etag
+        for made, path in ((plain, tmp_path / f"plain.{name}"), (one, tmp_path / f"kept.{name}")):
+            await store.download(made.object_key, path)
+        assert np.array_equal(
+            soundfile.read(tmp_path / f"plain.{name}")[0], soundfile.read(tmp_path / f"kept.{name}")[0]
+        )
+        if name != "wav":
+            with soundfile.SoundFile(tmp_path / f"kept.{name}") as file:
+                assert (file.title, file.artist) == ("Töne", "ada")
+
+
+async def test_file_of_other_words_or_another_picture_takes_the_place_of_the_one_before(
+    derivatives: Derivatives, store: ObjectStore, master: Path
+) -> None:
+    """Otherwise whoever changes a title again and again fills the storage beside every limit."""
+    await store.put_file(SOURCE, master)
+    for key in ("a.jpg", "b.jpg"):
+        await store.put(key, JPEG)
+    seen = set()
+    for title, cover in (("one", "a.jpg"), ("two", "a.jpg"), ("two", "b.jpg"), ("one", "a.jpg")):
+        made = await derivatives.tagged(SOURCE, FORMATS["mp3"], FileTags(title), cover)
+        seen.add(made.object_key)
+        assert await downloads(store) == [made.object_key]
+    assert len(seen) == 3
+
+
+async def test_lost_picture_is_an_error_and_leaves_nothing(
+    derivatives: Derivatives, store: ObjectStore, master: Path
+) -> None:
+    await store.put_file(SOURCE, master)
+    with pytest.raises(AppError) as raised:
+        await derivatives.tagged(SOURCE, FORMATS["flac"], FileTags("x"), "gone.jpg")
+    assert raised.value.code is ErrorCode.NOT_FOUND
+    assert await downloads(store) == []
