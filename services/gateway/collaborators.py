@@ -17,6 +17,7 @@ from services.gateway.clients.exports import ExportsClient
 from services.gateway.clients.federation import FederationClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
+from services.gateway.clients.mixes import MixesClient
 from services.gateway.clients.moderation import ModerationClient
 from services.gateway.clients.notifications import NotificationsClient
 from services.gateway.clients.playlists import PlaylistsClient
@@ -62,6 +63,7 @@ class Collaborators:
     webhooks: WebhooksClient
     exports: ExportsClient
     projects: ProjectsClient
+    mixes: MixesClient
     sharing: SharingClient
     moderation: ModerationClient
     generation: GenerationClient

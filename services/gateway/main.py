@@ -28,6 +28,7 @@ from services.gateway.clients.exports import ExportsClient
 from services.gateway.clients.federation import FederationClient
 from services.gateway.clients.generation import GenerationClient
 from services.gateway.clients.jobs import JobsClient
+from services.gateway.clients.mixes import MixesClient
 from services.gateway.clients.moderation import ModerationClient
 from services.gateway.clients.notifications import NotificationsClient
 from services.gateway.clients.playlists import PlaylistsClient
@@ -64,6 +65,7 @@ from services.gateway.routes import (
     discovery,
     generate,
     jobs,
+    mixes,
     models,
     moderation,
     notifications,
@@ -126,6 +128,7 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     sharing.router,
     models.router,
     processing.router,
+    mixes.router,
     uploads.router,
     webhooks.router,
     moderation.router,
@@ -194,6 +197,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 webhooks=WebhooksClient(users_channel, tokens),
                 exports=ExportsClient(users_channel, tokens),
                 projects=ProjectsClient(users_channel, tokens),
+                mixes=MixesClient(users_channel, tokens),
                 moderation=ModerationClient(users_channel, tokens),
                 sharing=SharingClient(users_channel, tokens),
                 generation=GenerationClient(generation_channel, tokens),

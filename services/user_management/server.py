@@ -19,6 +19,7 @@ from protos.users.v1 import (
     exports_pb2_grpc,
     federation_pb2_grpc,
     jobs_pb2_grpc,
+    mixes_pb2_grpc,
     moderation_pb2_grpc,
     notifications_pb2_grpc,
     playlists_pb2_grpc,
@@ -70,6 +71,7 @@ from services.user_management.jobs.watcher import JobWatcher
 from services.user_management.library.service import TrackServicer
 from services.user_management.mail.courier import Courier
 from services.user_management.mail.transport import transport_for
+from services.user_management.mixes.service import MixServicer
 from services.user_management.moderation.service import ModerationServicer
 from services.user_management.notifications.bell import NotificationBell
 from services.user_management.notifications.service import NotificationServicer
@@ -277,6 +279,11 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             projects_pb2_grpc.add_ProjectServiceServicer_to_server,
             ProjectServicer(database),
             "musicgen.users.v1.ProjectService",
+        )
+        server.add(
+            mixes_pb2_grpc.add_MixServiceServicer_to_server,
+            MixServicer(database),
+            "musicgen.users.v1.MixService",
         )
         server.add(
             moderation_pb2_grpc.add_ModerationServiceServicer_to_server,

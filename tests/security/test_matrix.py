@@ -63,16 +63,23 @@ ALONE = [
     operation
     for operation in SIGNED_IN
     if not re.search(
-        r"/(generate|remix|models|processing|stream|uploads)|/(audio|waveform|spectrogram|midi|file)", operation.path
+        r"/(generate|remix|render|models|processing|stream|uploads)|/(audio|waveform|spectrogram|midi|file)",
+        operation.path,
     )
 ]
-OWNED = re.compile(r"\{(job_id|track_id|session_id|key_id|playlist_id|share_id|project_id|webhook_id|delivery_id)\}")
+OWNED = re.compile(
+    r"\{(job_id|track_id|session_id|key_id|playlist_id|share_id|project_id|mix_id|webhook_id|delivery_id)\}"
+)
 
 
 def ids_of(**known: str) -> dict[str, str]:
     """A value for every parameter of a path; those that are not known are ids of nothing."""
     names = {name for operation in OPERATIONS for name in re.findall(r"\{(\w+)\}", operation.path)}
-    return {name: known.get(name, str(uuid.uuid4())) for name in names} | {"name": "bass", "model_id": "composer"}
+    return {name: known.get(name, str(uuid.uuid4())) for name in names} | {
+        "name": "bass",
+        "model_id": "composer",
+        "number": "1",
+    }
 
 
 async def things_of(accounts: AccountServer, person: Person, http: httpx.AsyncClient) -> dict[str, str]:
@@ -82,6 +89,8 @@ async def things_of(accounts: AccountServer, person: Person, http: httpx.AsyncCl
     key = (await http.post("/api/v1/api-keys", json={"name": "k", "scopes": ["read"]})).json()["key"]
     share = (await http.post(f"/api/v1/tracks/{job.track_ids[0]}/share", json={})).json()["share"]
     project = (await http.post("/api/v1/projects", json={"title": "x"})).json()
+    session = {"tracks": [{"track_id": job.track_ids[0]}]}
+    mix = (await http.post("/api/v1/mixes", json={"title": "x", "session": session})).json()
     playlist = (await http.post("/api/v1/playlists", json={"title": "x"})).json()
     hook = {"url": "https://example.org/hook", "events": ["job.failed"]}
     webhook = (await http.post("/api/v1/webhooks", json=hook)).json()["webhook"]
@@ -96,6 +105,7 @@ async def things_of(accounts: AccountServer, person: Person, http: httpx.AsyncCl
         delivery_id=delivery["id"],
         share_id=share["id"],
         project_id=project["id"],
+        mix_id=mix["id"],
     )
 
 

@@ -25,6 +25,7 @@ from musicgen_client.calls import (
     hooks,
     library,
     making,
+    mixing,
     moderating,
     operations,
     people,
@@ -181,6 +182,15 @@ class AsyncClient:
     convert = _method(shaping.convert)
     effects = _method(shaping.effects)
     presets = _method(shaping.presets)
+    mixes = _method(mixing.mixes)
+    create_mix = _method(mixing.create_mix)
+    saved_mix = _method(mixing.saved_mix)
+    delete_mix = _method(mixing.delete_mix)
+    save_mix_version = _method(mixing.save_mix_version)
+    mix_versions = _method(mixing.mix_versions)
+    mix_version = _method(mixing.mix_version)
+    restore_mix_version = _method(mixing.restore_mix_version)
+    render_mix_version = _method(mixing.render_mix_version)
     webhooks = _method(hooks.webhooks)
     webhook = _method(hooks.webhook)
     create_webhook = _method(hooks.create_webhook)

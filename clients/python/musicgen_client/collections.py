@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -127,3 +127,24 @@ class Report(ReportReceipt):
     decided_by: str | None = None
     decided_at: datetime | None = None
     open_count: int = 0
+
+
+class Mix(Answer):
+    """A session that is worked on; `version` is the number of its newest one."""
+
+    id: str
+    title: str = ""
+    version: int = 0
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class MixVersion(Answer):
+    """A session as it once was; without `session` in lists."""
+
+    mix_id: str
+    number: int
+    note: str = ""
+    restored_from: int | None = None
+    created_at: datetime | None = None
+    session: dict[str, Any] | None = None

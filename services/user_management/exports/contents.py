@@ -24,6 +24,7 @@ from services.user_management.database import Database
 from services.user_management.exports.archive import ArchiveFile
 from services.user_management.jobs.tables import jobs
 from services.user_management.library.tables import stems, tracks
+from services.user_management.mixes.tables import mix_versions, mixes
 from services.user_management.moderation.tables import reports
 from services.user_management.notifications.tables import notification_preferences, notifications
 from services.user_management.playlists.tables import playlist_members, playlist_tracks, playlists
@@ -39,9 +40,10 @@ _LONGEST_TITLE: Final = 60
 
 _README = """This archive holds everything of your account at Music Gen AI.
 
-*.json        your profile, tracks, projects, share links, playlists with their tracks and members, which playlists of
-              others you belong to and what you added there, likes, comments, whom you follow, block and mute, what you
-              reported and what became of it, what you were told, jobs, sessions, keys, webhooks, quota and audit log
+*.json        your profile, tracks, projects, mixes, share links, playlists with their tracks and members, which
+              playlists of others you belong to and what you added there, likes, comments, whom you follow, block and
+              mute, what you reported and what became of it, what you were told, jobs, sessions, keys, webhooks, quota
+              and audit log
 audio/        the lossless master of each track, its stems, its MIDI file, and the picture that you gave it
 missing.json  files that storage did not have any more; empty as a rule
 
@@ -99,6 +101,13 @@ SECTIONS: Final = (
         ),
     ),
     Section("projects", projects, lambda owner: projects.c.owner_id == owner),
+    Section("mixes", mixes, lambda owner: mixes.c.owner_id == owner),
+    Section(
+        "mix_versions",
+        mix_versions,
+        lambda owner: mix_versions.c.mix_id.in_(select(mixes.c.id).where(mixes.c.owner_id == owner)),
+        order=("mix_id", "number"),
+    ),
     Section(
         "share_links",
         share_links,

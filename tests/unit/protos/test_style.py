@@ -19,6 +19,7 @@ from protos.users.v1 import (
     exports_pb2,
     federation_pb2,
     jobs_pb2,
+    mixes_pb2,
     notifications_pb2,
     social_pb2,
     tracks_pb2,
@@ -41,6 +42,7 @@ FILES: list[FileDescriptor] = [
         tracks_pb2,
         exports_pb2,
         webhooks_pb2,
+        mixes_pb2,
     )
 ]
 SNAKE = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")

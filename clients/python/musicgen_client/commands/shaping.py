@@ -43,7 +43,7 @@ def upload(
     if not file.is_file():
         raise typer.BadParameter(f"there is no file {file}")
     with connect(url) as client:
-        _finish(client, send(client, file, title=title, quiet=json), None, wait=wait, json=json)
+        finish(client, send(client, file, title=title, quiet=json), None, wait=wait, json=json)
 
 
 @app.command()
@@ -103,7 +103,7 @@ def mix(
         out = check_output(out)
         with connect(url) as client:
             body = with_files_sent(client, body, path.parent, quiet=json)
-            _finish(client, client.mix(body), out, wait=wait, json=json)
+            finish(client, client.mix(body), out, wait=wait, json=json)
         return
     out = check_output(out)
     with connect(url) as client:
@@ -111,7 +111,7 @@ def mix(
         if save is not None:
             write_session(save, body)
             return
-        _finish(client, client.mix(body), out, wait=wait, json=json)
+        finish(client, client.mix(body), out, wait=wait, json=json)
 
 
 @app.command()
@@ -218,10 +218,10 @@ def _shape(track: str, ask: Ask, out: Path | None, *, wait: bool, url: str, json
         raise typer.BadParameter("--no-wait fetches nothing: leave out --output")
     out = check_output(out)
     with connect(url) as client:
-        _finish(client, ask(client, track_of(client, track, quiet=json)), out, wait=wait, json=json)
+        finish(client, ask(client, track_of(client, track, quiet=json)), out, wait=wait, json=json)
 
 
-def _finish(client: Client, job: Job, out: Path | None, *, wait: bool, json: bool) -> None:
+def finish(client: Client, job: Job, out: Path | None, *, wait: bool, json: bool) -> None:
     """Follow a job, fetch what it made, and say what that is."""
     from musicgen_client.commands.sources import deliver, follow
 
