@@ -6,6 +6,7 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, Path
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +17,7 @@ from services.gateway.routes.processing import Submission
 from services.gateway.schemas.jobs import Job
 from services.gateway.schemas.mixes import Mix, MixList, MixVersion, MixVersionList, NewMix, NewMixVersion, session_text
 from services.gateway.schemas.processing import MixRequest
-from services.shared.errors import AppError
+from services.shared.errors import AppError, ErrorCode
 
 router = APIRouter(prefix="/api/v1/mixes", tags=["processing"], route_class=GatewayRoute)
 
@@ -115,6 +116,11 @@ async def render_mix_version(
     session = {"title": mix.title, **orjson.loads(version.session_json)}
     try:
         return await submission.create("mix", MixRequest.model_validate(session))
+    except ValidationError as error:
+        # Kept by a version of the platform that took other sessions.
+        raise AppError(
+            ErrorCode.VALIDATION, "This version cannot be rendered any more: open it and save it anew."
+        ) from error
     except AppError as error:
         # What is wrong stands in the kept session, not in a body.
         raise AppError(

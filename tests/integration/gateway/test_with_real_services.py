@@ -237,3 +237,23 @@ async def test_a_picture_that_was_sent_is_in_what_is_downloaded(url: str) -> Non
             picture = await http.get(f"{path}/waveform.{ending}", params={"scheme": "ocean"})
             assert picture.status_code == 200, ending
         assert b"<polygon" in picture.content
+
+
+async def test_a_kept_session_is_asked_to_be_rendered_as_it_was_kept(url: str) -> None:
+    async with somebody(url) as http:
+        body = {"prompt": "a tone", "model": "tone", "duration": 2}
+        job = (await http.post("/api/v1/generate", json=body)).json()
+        ended = (await http.get(f"/api/v1/jobs/{job['id']}", params={"wait": 60})).json()
+        session = {"tracks": [{"track_id": ended["result"]["track_ids"][0], "gain_db": -3}]}
+        mix = (await http.post("/api/v1/mixes", json={"title": "Tones", "session": session})).json()
+        changed = {"tracks": [{"track_id": str(uuid.uuid4())}]}
+        assert (await http.post(f"/api/v1/mixes/{mix['id']}/versions", json={"session": changed})).status_code == 201
+        key = {"Idempotency-Key": "once"}
+        asked = [await http.post(f"/api/v1/mixes/{mix['id']}/versions/1/render", headers=key) for _ in range(2)]
+        assert [answer.status_code for answer in asked] == [202, 202]
+        assert asked[0].json()["id"] == asked[1].json()["id"]
+        request = asked[0].json()["request"]
+        assert (asked[0].json()["kind"], request["title"], request["tracks"]) == ("mix", "Tones", session["tracks"])
+        lost = await http.post(f"/api/v1/mixes/{mix['id']}/versions/2/render")
+        assert lost.status_code == 404
+        assert lost.json()["detail"].startswith("This version cannot be rendered: ")
