@@ -374,6 +374,7 @@ class GetMixVersionRequest(_message.Message):
     NUMBER_FIELD_NUMBER: _builtins.int
     mix_id: _builtins.str
     number: _builtins.int
+    """Of the version."""
     def __init__(
         self,
         *,
@@ -416,6 +417,7 @@ class RestoreMixVersionRequest(_message.Message):
     NUMBER_FIELD_NUMBER: _builtins.int
     mix_id: _builtins.str
     number: _builtins.int
+    """Of the version."""
     def __init__(
         self,
         *,
