@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 from llvmlite import binding
@@ -80,7 +80,11 @@ class RowCaches:
             for part in self._parts[1:]
             if self._pool is not None
         ]
-        attend(fused, keys, values, self._blocks, self._called, self._past, self._length, self._parts[0], out)
+        try:
+            attend(fused, keys, values, self._blocks, self._called, self._past, self._length, self._parts[0], out)
+        finally:
+            # They write into memory that is the caller's again once this is over.
+            wait(rest)
         for future in rest:
             future.result()
 
