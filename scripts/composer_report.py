@@ -1,7 +1,9 @@
 """Measure the composer over genres and seeds: `make composer-report`, or `python scripts/composer_report.py --help`.
 
-Prints a row per genre, the figures over all of them beside their targets, and leaves tables (JSON) and spectrograms
-below `--out`. Symbolic measures take seconds; each rendered song takes some seconds of two cores.
+Prints a row per genre and the figures over all of them beside their targets, and leaves tables (JSON, Markdown) and
+pictures below `--out`. Every figure is kept in `kept.jsonl` there as soon as it is known, so an interrupted report goes
+on where it stopped (figures of another state of the composer are made anew); progress is told on stderr. Notes take a
+second or two a song; each rendered minute takes about five seconds of one core.
 """
 
 from __future__ import annotations
@@ -11,15 +13,13 @@ import json
 import math
 import statistics
 import sys
+from collections import Counter
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-from composer_measures import apart, beside, notes, prompts, sound
+from composer_measures import apart, beside, notes, plots, prompts, sound
+from composer_measures.kept import Kept, fingerprint
 from composer_measures.targets import TARGETS, within
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +32,10 @@ from services.shared.assets.store import AssetStore  # noqa: E402
 
 SYMBOLIC_SECONDS = 90.0
 APART_SECONDS = 30.0
+PICTURED = ("lofi", "house", "jazz", "orchestral", "piano", "metal")
+SPREAD = ("lra_lu", "contrast_db", "side_db", "true_peak_dbtp", "outside_band_db")
+
+Row = dict[str, float]
 
 
 def symbolic(songs: list[notes.Song]) -> dict[str, float]:
@@ -55,20 +59,13 @@ def symbolic(songs: list[notes.Song]) -> dict[str, float]:
     }
 
 
-def audible(name: str, songs: list[notes.Song], bank: SoundBank, out: Path) -> dict[str, float]:
-    """Songs as sound; means over them, and a spectrogram of the first."""
-    rows = []
-    for number, (_, score) in enumerate(songs):
-        row = sound.render(score, bank)
-        audio = row.pop("audio")
-        if number == 0:
-            figure, axis = plt.subplots(figsize=(9, 3.2))
-            axis.specgram(audio.mean(axis=1) + 1e-9, NFFT=4096, Fs=sound.RATE, noverlap=2048, vmin=-140, cmap="magma")
-            axis.set(yscale="symlog", ylim=(30, 20_000), title=f"{name}, seed 0", xlabel="s", ylabel="Hz")
-            figure.savefig(out / f"{name}.png", dpi=70, bbox_inches="tight")
-            plt.close(figure)
-        rows.append(row)
-    return {name: _mean(row[name] for row in rows) for name in rows[0]}
+def audible(name: str, score: Any, bank: SoundBank, picture: Path | None) -> Row:
+    """A song as sound; its spectrogram where a picture is asked for."""
+    row = sound.render(score, bank)
+    audio = row.pop("audio")
+    if picture is not None:
+        plots.spectrogram(audio, name, picture)
+    return {measure: float(value) for measure, value in row.items()}
 
 
 def _mean(values: Any) -> float:
@@ -87,26 +84,96 @@ def _print_row(name: str, row: dict[str, float], *, first: bool) -> None:
     print(f"{name:<12}{cells}", flush=True)
 
 
-def _beside(arguments: argparse.Namespace, bank: SoundBank | None) -> dict[str, dict[str, float]]:
-    """The same figures for the prototype's kind of song, and for people's music where its data are at hand."""
-    count = max(4, arguments.seeds)
+class Report:
+    """The figures of one call, kept as they come."""
+
+    def __init__(self, arguments: argparse.Namespace, bank: SoundBank | None) -> None:
+        self.arguments = arguments
+        self.bank = bank
+        rendered = len(arguments.genres) * (arguments.audio_seeds + arguments.apart_seeds) if bank else 0
+        sources = [
+            *(ROOT / "services" / "generation" / "composer").rglob("*.py"),
+            *(ROOT / "services" / "generation" / "composer").rglob("*.safetensors"),
+            *(ROOT / "services" / "generation").glob("mastering*.py"),
+            *(ROOT / "scripts" / "composer_measures").glob("[a-o,r-z]*.py"),
+        ]
+        self.kept = Kept(
+            arguments.out / "kept.jsonl", fingerprint(sources), len(arguments.genres) + rendered + len(self.groups())
+        )
+
+    def groups(self) -> tuple[str, ...]:
+        """What stands beside the composer."""
+        return ("prototype", "human") if self.arguments.lieder is not None else ("prototype",)
+
+    def _sounding(self) -> SoundBank:
+        if self.bank is None:
+            raise AssertionError("A report of notes only was asked for sound.")
+        return self.bank
+
+    def notes(self, genre: str) -> Row:
+        """A genre's songs as notes; `_sizes` and `_durations` are counts."""
+        seeds = self.arguments.seeds
+
+        def make() -> Row:
+            return symbolic([notes.song(genre, seed, SYMBOLIC_SECONDS) for seed in range(seeds)])
+
+        return _counted(self.kept.figures(f"notes of {genre}, {seeds} seeds, {SYMBOLIC_SECONDS:g} s", make))
+
+    def sound(self, genre: str, seed: int) -> Row:
+        """One song of a genre as sound."""
+        seconds, bank = self.arguments.seconds, self._sounding()
+        picture = self.arguments.out / f"{genre}.png" if seed == 0 else None
+
+        def make() -> Row:
+            return audible(f"{genre}, seed {seed}", notes.song(genre, seed, seconds)[1], bank, picture)
+
+        return dict(self.kept.figures(f"sound of {genre}, seed {seed}, {seconds:g} s", make))
+
+    def features(self, genre: str, seed: int) -> apart.Float:
+        """What a classifier hears of one song."""
+        bank = self._sounding()
+
+        def make() -> list[float]:
+            score = notes.song(genre, seed, APART_SECONDS, apart.BPM)[1]
+            return [float(each) for each in apart.features(sound.render(score, bank)["audio"])]
+
+        return apart.as_features(self.kept.figures(f"ear on {genre}, seed {seed}, {APART_SECONDS:g} s", make))
+
+    def beside(self, group: str) -> Row:
+        """The same figures for the prototype's kind of song, or for people's music."""
+        arguments, bank = self.arguments, self.bank
+        count = max(4, arguments.seeds)
+        rendered = max(2, arguments.audio_seeds) if bank else 0
+
+        def make() -> Row:
+            songs = _songs_beside(arguments, group, count)
+            row = symbolic(songs)
+            row["intervals"] = notes.divergence(row.pop("_sizes"), notes.CORPUS_INTERVALS)  # type: ignore[arg-type]
+            row["durations"] = notes.divergence(row.pop("_durations"), notes.CORPUS_DURATIONS)  # type: ignore[arg-type]
+            if bank is None:
+                return row
+            return row | _means([audible(group, score, bank, None) for _, score in songs[:rendered]])
+
+        return dict(self.kept.figures(f"{group}, {count} songs, {rendered} rendered", make))
+
+
+def _counted(row: dict[str, Any]) -> Row:
+    """A row whose counts were JSON."""
+    for name in ("_sizes", "_durations"):
+        row = {**row, name: Counter({int(key): count for key, count in row[name].items()})}
+    return row
+
+
+def _means(rows: list[Row]) -> Row:
+    return {name: _mean(row[name] for row in rows) for name in rows[0]}
+
+
+def _songs_beside(arguments: argparse.Namespace, group: str, count: int) -> list[notes.Song]:
+    if group == "human":
+        return beside.human_songs(arguments.lieder, arguments.groove, count, SYMBOLIC_SECONDS)
     some = [genre for genre in arguments.genres if GENRES[genre].drums is not None] or arguments.genres
     names = [some[number % len(some)] for number in range(count)]
-    groups = {"prototype": [beside.prototype_song(name, at, SYMBOLIC_SECONDS) for at, name in enumerate(names)]}
-    if arguments.lieder is not None:
-        groups["human"] = beside.human_songs(arguments.lieder, arguments.groove, count, SYMBOLIC_SECONDS)
-    found = {}
-    print("\nbeside them")
-    for name, songs in groups.items():
-        row = symbolic(songs)
-        intervals = notes.divergence(row.pop("_sizes"), notes.CORPUS_INTERVALS)  # type: ignore[arg-type]
-        lengths = notes.divergence(row.pop("_durations"), notes.CORPUS_DURATIONS)  # type: ignore[arg-type]
-        row |= {"intervals": intervals, "durations": lengths}
-        if bank is not None:
-            row |= audible(name, songs[: max(2, arguments.audio_seeds)], bank, arguments.out)
-        _print_row(name, row, first=True)
-        found[name] = row
-    return found
+    return [beside.prototype_song(name, at, SYMBOLIC_SECONDS) for at, name in enumerate(names)]
 
 
 def _understood() -> dict[str, float]:
@@ -121,18 +188,106 @@ def _understood() -> dict[str, float]:
     return shares
 
 
-def _apart(arguments: argparse.Namespace, bank: SoundBank | None) -> dict[str, float]:
+def _apart(report: Report) -> Row:
     """Whether genres are told apart by their sound at one tempo and one loudness."""
-    if bank is None or arguments.apart_seeds < 2 or len(arguments.genres) < 2:
+    arguments = report.arguments
+    if report.bank is None or arguments.apart_seeds < 2 or len(arguments.genres) < 2:
         return {}
     songs: dict[str, list[apart.Float]] = {genre: [] for genre in arguments.genres}
     for seed in range(arguments.apart_seeds):
         for genre in arguments.genres:
-            score = notes.song(genre, seed, APART_SECONDS, apart.BPM)[1]
-            songs[genre].append(apart.features(sound.render(score, bank)["audio"]))
+            songs[genre].append(report.features(genre, seed))
     shares = apart.told_apart(songs)
     print("\ntold apart by sound: " + ", ".join(f"{name} {share:.3f}" for name, share in shares.items()))
     return shares
+
+
+def _overall(rows: dict[str, Row]) -> dict[str, tuple[float, int]]:
+    """Mean over the genres of each measure, and how many genres are outside of its target."""
+    found = {}
+    for name in next(iter(rows.values())):
+        values = [row[name] for row in rows.values() if not math.isnan(row[name])]
+        found[name] = _mean(values), sum(_verdict(name, value) == "!" for value in values)
+    return found
+
+
+def _markdown(report: Report, rows: dict[str, Row], whole: dict[str, Any]) -> str:
+    """The tables as a page."""
+    arguments = report.arguments
+    said = [
+        "# The composer's report",
+        "",
+        f"Made by `make composer-report`: notes of {arguments.seeds} seeds a style ({SYMBOLIC_SECONDS:g} s each), "
+        f"sound of {arguments.audio_seeds} ({arguments.seconds:g} s each). **Bold**: outside of its target, which "
+        "holds for the mean over seeds. What each measure is and where its target comes from: "
+        "[the composer](composer.md#how-it-is-measured).",
+        "",
+        "## Over all styles",
+        "| measure | target | mean | styles outside | human | prototype's kind |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    others = [whole["beside"].get(name, {}) for name in ("human", "prototype")]
+    for name, (mean, outside) in _overall(rows).items():
+        if name.startswith("octave_"):
+            continue
+        low, high = TARGETS.get(name, (math.nan, math.nan))
+        target = "" if math.isnan(low) else f"{low:g} … {high:g}"
+        cells = (_cell(name, each.get(name, math.nan)) for each in others)
+        said.append(f"| {name} | {target} | {mean:.3f} | {outside or ''} | {' | '.join(cells)} |")
+    for name in ("intervals", "durations"):
+        cells = (_cell(name, each.get(name, math.nan)) for each in others)
+        low, high = TARGETS[name]
+        said.append(f"| {name} | {low:g} … {high:g} | {_cell(name, whole[name])} | | {' | '.join(cells)} |")
+    for title, shown in (("As notes", _NOTES), ("As sound", _SOUND)):
+        columns = [name for name in shown if name in next(iter(rows.values()))]
+        if not columns:
+            continue
+        said += ["", f"## {title}", f"| style | {' | '.join(columns)} |", "| --- " * (len(columns) + 1) + "|"]
+        said += [f"| {genre} | " + " | ".join(_cell(c, row[c]) for c in columns) + " |" for genre, row in rows.items()]
+    for name, title in (("told_apart", "Told apart by sound"), ("prompts", "Strangers' prompts understood")):
+        if whole[name]:
+            shares = ", ".join(f"{what.replace('_', ' ')} {share:.3g}" for what, share in whole[name].items())
+            said += ["", f"{title}: {shares}."]
+    if report.bank is not None:
+        said += ["", "## Pictures"]
+        said += [f"![{title}](pictures/{name}.png)" for name, title in _PICTURES.items()]
+    return "\n".join(said) + "\n"
+
+
+_NOTES = (
+    "in_key", "strong_chord_tones", "repetition", "leaps_over_9", "shared_bars", "voice_movement", "bass_on_one",
+    "ends_on_tonic", "drum_timing_ms", "drum_touch",
+)  # fmt: skip
+_SOUND = (
+    "loudness_lufs", "true_peak_dbtp", "lra_lu", "contrast_db", "side_db", "longest_silence", "tilt_db_octave",
+    "outside_band_db", "stem_sum_db",
+)  # fmt: skip
+_PICTURES = {
+    "composer-balance": "Each style's songs in its band of reference curves",
+    "composer-spread": "Each song's levels, and between which lines they must lie",
+    "composer-spectrograms": "Six spectrograms",
+}
+
+
+def _cell(name: str, value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return f"**{value:.3g}**" if _verdict(name, value) == "!" else f"{value:.3g}"
+
+
+def _write(report: Report, rows: dict[str, Row], songs: dict[str, list[Row]], whole: dict[str, Any]) -> None:
+    """The page and its pictures below `--out`."""
+    out = report.arguments.out
+    (out / "report.json").write_text(json.dumps(whole, indent=1), encoding="utf-8")
+    pictures = out / "pictures"
+    pictures.mkdir(exist_ok=True)
+    (out / "composer-report.md").write_text(_markdown(report, rows, whole), encoding="utf-8")
+    if report.bank is not None:
+        plots.balance(songs, pictures / "composer-balance.png")
+        plots.spread(songs, SPREAD, pictures / "composer-spread.png")
+        shown = [path for name in PICTURED if (path := out / f"{name}.png").exists()]
+        if shown:
+            plots.side_by_side(shown, pictures / "composer-spectrograms.png")
 
 
 def main() -> int:
@@ -153,32 +308,41 @@ def main() -> int:
         store = AssetStore(ROOT / "var" / "assets")
         store.fetch(SOUNDFONT)
         bank = SoundBank(store.path(SOUNDFONT), sound.RATE)
-    rows: dict[str, dict[str, float]] = {}
-    sizes, durations = notes.Counter[int](), notes.Counter[int]()
-    for genre in arguments.genres:
-        row = symbolic([notes.song(genre, seed, SYMBOLIC_SECONDS) for seed in range(arguments.seeds)])
+    report = Report(arguments, bank)
+    rows: dict[str, Row] = {genre: report.notes(genre) for genre in arguments.genres}
+    songs: dict[str, list[Row]] = {genre: [] for genre in arguments.genres}
+    # Seed by seed, so that an unfinished report knows a little of every style.
+    for seed in range(arguments.audio_seeds):
+        for genre in arguments.genres:
+            songs[genre].append(report.sound(genre, seed))
+    sizes, durations = Counter[int](), Counter[int]()
+    for genre, row in rows.items():
         sizes += row.pop("_sizes")  # type: ignore[arg-type]
         durations += row.pop("_durations")  # type: ignore[arg-type]
-        if bank is not None:
-            songs = [notes.song(genre, seed, arguments.seconds) for seed in range(arguments.audio_seeds)]
-            row |= audible(genre, songs, bank, arguments.out)
-        rows[genre] = row
-        _print_row(genre, row, first=len(rows) == 1)
+        row.update(_means(songs[genre]) if songs[genre] else {})
+        _print_row(genre, row, first=genre == arguments.genres[0])
     print("\nover all genres (“!” beside a row: outside of its target)")
-    for name in next(iter(rows.values())):
-        values = [row[name] for row in rows.values() if not math.isnan(row[name])]
+    for name, (mean, outside) in _overall(rows).items():
         low, high = TARGETS.get(name, (math.nan, math.nan))
-        outside = sum(_verdict(name, value) == "!" for value in values)
-        print(f"  {name:<20} mean {_mean(values):8.3f}   target {low:g} … {high:g}   genres outside: {outside}")
+        print(f"  {name:<20} mean {mean:8.3f}   target {low:g} … {high:g}   genres outside: {outside}")
     intervals = notes.divergence(sizes, notes.CORPUS_INTERVALS)
     lengths = notes.divergence(durations, notes.CORPUS_DURATIONS)
     print(f"  interval divergence {intervals:.4f} bits (target ≤ 0.05), durations {lengths:.4f} (target ≤ 0.15)")
-    beside_them = _beside(arguments, bank)
-    understood = _understood()
-    apart_figures = _apart(arguments, bank)
-    whole = {"genres": rows, "beside": beside_them, "prompts": understood, "told_apart": apart_figures}
-    (arguments.out / "report.json").write_text(json.dumps(whole, indent=1), encoding="utf-8")
-    print(f"\n{arguments.out}/report.json and a spectrogram per genre")
+    print("\nbeside them")
+    others = {group: report.beside(group) for group in report.groups()}
+    for group, row in others.items():
+        _print_row(group, row, first=True)
+    whole = {
+        "genres": rows,
+        "songs": songs,
+        "beside": others,
+        "intervals": intervals,
+        "durations": lengths,
+        "prompts": _understood(),
+        "told_apart": _apart(report),
+    }
+    _write(report, rows, songs, whole)
+    print(f"\n{arguments.out}: report.json, composer-report.md and its pictures, a spectrogram per genre")
     return 0
 
 

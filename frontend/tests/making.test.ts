@@ -46,6 +46,23 @@ describe("what a take begins with", () => {
     const plain = draftRequest(draft, model());
     for (const name of ["melody_id", "continue_from_id", "continue_at"]) expect(plain).not.toHaveProperty(name);
   });
+  test("keeps the song's own tempo and key where notes go on, and adds the length to it", () => {
+    const composer = {
+      ...model("continue_from_id", "continue_at", "bpm", "key", "spec"),
+      continues_from: "notes" as const,
+    };
+    const going = { ...draft, bpm: "90", tonic: "D", instruments: ["piano"], structure: [], duration: 30 };
+    const asked = draftRequest({ ...going, continueFromSeconds: 40 }, composer);
+    for (const name of ["bpm", "key", "spec"]) expect(asked).not.toHaveProperty(name);
+    expect(asked).toMatchObject({ continue_at: 12.5, duration: 42.5 });
+    expect(draftRequest({ ...going, continueFromSeconds: 40, continueAt: "" }, composer).duration).toBe(70);
+    expect(draftRequest({ ...going, continueFromSeconds: 590, continueAt: "" }, composer).duration).toBe(600);
+    expect(draftRequest({ ...going, continueFromSeconds: 0 }, composer)).not.toHaveProperty("duration");
+    expect(draftRequest({ ...going, continueFromId: "", continueFromSeconds: 0 }, composer)).toMatchObject({
+      bpm: 90,
+      duration: 30,
+    });
+  });
   test("is nothing while the draft is a simple one, and no second without a track", () => {
     expect(draftRequest({ ...draft, advanced: false }, model("melody_id"))).not.toHaveProperty("melody_id");
     const without = { ...draft, continueFromId: "" };
@@ -68,11 +85,12 @@ describe("what a take begins with", () => {
       // The store looks for the tab's memory when it is made.
       vi.resetModules();
       const { continueFrom, useDraft } = await import("@/stores/draft");
-      continueFrom({ id: "t9", title: "Nine" });
+      continueFrom({ id: "t9", title: "Nine", duration: 42 });
       expect(useDraft.getState()).toMatchObject({
         prompt: "half an idea",
         continueFromId: "t9",
         continueFromTitle: "Nine",
+        continueFromSeconds: 42,
         advanced: true,
       });
     });

@@ -49,6 +49,11 @@ def features(audio: Float) -> Float:
     )
 
 
+def as_features(values: list[float]) -> Float:
+    """Features that were kept as numbers."""
+    return np.asarray(values, dtype=np.float64)
+
+
 def _power(signal: Float) -> Float:
     frames = np.lib.stride_tricks.sliding_window_view(signal, _FRAME)[::_HOP]
     return np.asarray(np.abs(np.fft.rfft(frames * np.hanning(_FRAME), axis=1)) ** 2)

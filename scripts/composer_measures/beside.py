@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import mido
@@ -33,6 +34,8 @@ _BPM = 96.0
 _FLUTE, _PIANO = 73, 0
 _SIXTEENTH = TICKS_PER_BEAT // 4
 _PLAIN_VELOCITY = 88
+_PLAYED_ROLES = ("melody", "chords", "bass")
+_LEFT_HAND = 52  # E3: below it, the lowest note of a stroke is the bass's
 
 
 def human_songs(lieder_folder: Path, groove_folder: Path | None, count: int, seconds: float) -> list[Song]:
@@ -44,6 +47,64 @@ def human_songs(lieder_folder: Path, groove_folder: Path | None, count: int, sec
         _human(each, takes[number % len(takes)] if takes else None, seconds)
         for number, each in enumerate(fitting[:count])
     ]
+
+
+def human_songs_for(genre: str, lieder_folder: Path, count: int, seconds: float) -> list[Song]:
+    """Songs of people, note for note, on the instruments of a style; the same ones each time."""
+    every = max(1, sum(1 for _ in lieder_folder.rglob("*.mxl")) // (3 * count))
+    fitting = [each for each in lieder.songs(lieder_folder, every) if each.bar in (3, 4) and not each.compound]
+    return [_played_by(genre, each, number, seconds) for number, each in enumerate(fitting[:count])]
+
+
+def _played_by(genre: str, source: lieder.Song, number: int, seconds: float) -> Song:
+    """The voice on the style's melody, the left hand's lowest notes on its bass, the rest on its chords."""
+    style = GENRES[genre]
+    beats = int(source.bar)
+    bars = max(2, int(seconds * _BPM / 60 / beats) - 1)
+    first, end = source.tones[0].start // beats * beats, bars * beats
+    layers = {role: next((layer for layer in style.layers if layer.role == role), None) for role in _PLAYED_ROLES}
+    lowest: dict[Fraction, int] = {}
+    for tone in source.piano:
+        lowest[tone.start] = min(lowest.get(tone.start, 128), tone.pitch)
+    played: dict[str, list[lieder.Tone]] = {"melody": list(source.tones), "chords": [], "bass": []}
+    for tone in source.piano:
+        low = tone.pitch == lowest[tone.start] and tone.pitch < _LEFT_HAND and layers["bass"] is not None
+        played["bass" if low else "chords"].append(tone)
+    parts = []
+    for role, tones in played.items():
+        layer = layers[role] or next(each for each in style.layers if each.role in {"pad", "melody"})
+        notes = tuple(
+            Note(float(tone.start - first), float(tone.length) * layer.gate, tone.pitch, layer.velocity)
+            for tone in tones
+            if first <= tone.start < first + end
+        )
+        if not notes:
+            continue
+        parts.append(
+            Part(
+                role,
+                layer.stem,
+                layer.programs[number % len(layer.programs)],
+                0,
+                False,
+                notes,
+                gain_db=layer.gain_db,
+                pan=layer.pan,
+                reverb_send_db=layer.reverb_db,
+                delay_send_db=layer.delay_db,
+                low_cut_hz=layer.low_cut_hz,
+                high_cut_hz=layer.high_cut_hz,
+                width=layer.width,
+                air_db=layer.air_db,
+            )
+        )
+    key = make_key(source.tonic, "minor" if source.minor else "major")
+    length = end * 60.0 / _BPM + 2.0
+    spans = (SectionSpan("song", 0, bars, 0.5),)
+    plan = song(genre, number, seconds)[0]
+    return plan, Score(
+        source.name, _BPM, beats, key.name, bars, spans, tuple(parts), length, genre=genre, mix=style.mix
+    )
 
 
 def _human(source: lieder.Song, drums: Path | None, seconds: float) -> Song:
@@ -134,7 +195,9 @@ def prototype_song(genre: str, seed: int, seconds: float) -> Song:
         )
         for part in score.parts
     )
-    return plan, replace(score, parts=parts, sections=tuple(replace(each, gain_db=0.0) for each in score.sections))
+    return plan, replace(
+        score, parts=parts, sections=tuple(replace(each, gain_db=0.0, swell_db=0.0) for each in score.sections)
+    )
 
 
 def _on_the_grid(notes: Sequence[Note]) -> tuple[Note, ...]:

@@ -14,6 +14,7 @@ from services.generation.composer.arrangement import arrange
 from services.generation.composer.cast import choose_cast
 from services.generation.composer.compose import compose, make_plan
 from services.generation.composer.genres.catalogue import GENRES
+from services.generation.composer.genres.profile import Swing
 from services.generation.composer.melody import MelodyWriter
 from services.generation.composer.plan import Plan
 from services.generation.composer.prompt import read_request
@@ -24,6 +25,7 @@ CORPUS_INTERVALS = (.2092, .1818, .2885, .1008, .0597, .0769, .0071, .034, .013,
 CORPUS_DURATIONS = (.1472, .4197, .0423, .2374, .0647, .0504, .0246, .0135)  # fmt: skip
 DURATIONS = (1, 2, 3, 4, 6, 8, 12, 16)  # sixteenths
 _FEW_STROKES = 16
+_LONGEST_GRACE_BEATS = 0.125
 
 Song = tuple[Plan, Score]
 
@@ -36,12 +38,29 @@ class Melody:
     notes: list[Note]
 
     def bars(self) -> list[tuple[tuple[int, int], ...]]:
-        """The bars as onsets (sixteenths) and pitches; silent ones are left out."""
+        """The bars as onsets (sixteenths) and pitches; silent ones are left out.
+
+        They are read as the corpus is written: swung notes on the straight grid (two thirds of a beat lie between two
+        sixteenths, and a few milliseconds of touch would make two bars of one), without grace notes.
+        """
         found: dict[int, list[tuple[int, int]]] = {}
         for note in self.notes:
-            bar, place = divmod(round(note.start_beats * 4), self.plan.meter.bar_ticks * 4 // TICKS_PER_BEAT)
+            if note.duration_beats < _LONGEST_GRACE_BEATS:
+                continue
+            straight = _straightened(note.start_beats, self.plan.genre.swing)
+            bar, place = divmod(round(straight * 4), self.plan.meter.bar_ticks * 4 // TICKS_PER_BEAT)
             found.setdefault(bar, []).append((place, note.pitch))
         return [tuple(notes) for notes in found.values()]
+
+
+def _straightened(beats: float, swing: Swing) -> float:
+    """Where a played note stands before swing; the inverse of `performance.swung`."""
+    pair = 2 * swing.unit_ticks / TICKS_PER_BEAT
+    whole, place = divmod(beats, pair)
+    share = place / pair
+    if share <= swing.ratio:
+        return whole * pair + share / swing.ratio * pair / 2
+    return whole * pair + pair / 2 + (share - swing.ratio) / (1 - swing.ratio) * pair / 2
 
 
 def song(genre: str, seed: int, seconds: float, bpm: float | None = None) -> Song:

@@ -19,8 +19,9 @@ from services.generation.composer.render.progress import Progress
 from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.score import Score
 
+from . import spectra
+
 RATE = 44_100
-BANDS_HZ = tuple(40.0 * 2.0**octave for octave in range(10))
 
 
 @dataclass
@@ -72,25 +73,20 @@ def measures(audio: NDArray[np.float64], stems: list[NDArray[np.float64]], score
         "longest_silence": float(gaps.max() / RATE) if len(gaps) else 0.0,
         "dc": float(np.abs(audio.mean(axis=0)).max()),
         "side_db": _db(np.sqrt(np.mean(side**2)) / max(1e-9, np.sqrt(np.mean(mid**2)))),
-        **_balance(audio),
+        **_balance(audio, score.genre),
         "stem_sum_db": _db(np.sqrt(np.mean(rest**2)) / max(1e-9, np.sqrt(np.mean(audio**2)))),
     }
 
 
-def bands(audio: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the power in octaves from 40 Hz, dB."""
-    power = np.abs(np.fft.rfft(audio.mean(axis=1))) ** 2
-    hertz = np.fft.rfftfreq(len(audio), 1 / RATE)
-    shares = np.array([power[(hertz >= low) & (hertz < 2 * low)].sum() for low in BANDS_HZ[:-1]])
-    return np.asarray(10 * np.log10(shares / shares.sum() + 1e-9))
-
-
-def _balance(audio: NDArray[np.float64]) -> dict[str, float]:
-    """The spectrum's slope from 80 Hz up in dB an octave, and how far an octave stands above its line."""
-    shares = bands(audio)[1:]
-    octaves = np.arange(len(shares))
-    slope, level = np.polyfit(octaves, shares, 1)
-    return {"tilt_db_octave": float(slope), "octave_above_db": float((shares - slope * octaves - level).max())}
+def _balance(audio: NDArray[np.float64], genre: str) -> dict[str, float]:
+    """The slope of the octaves from 63 Hz to 8 kHz in dB an octave, how far one lies outside of the style's band, and
+    the octaves themselves, dB of the whole."""
+    octaves, band = spectra.octaves(audio, RATE), spectra.band_of(genre)
+    return {
+        "tilt_db_octave": float(np.polyfit(np.arange(len(octaves)), octaves, 1)[0]),
+        "outside_band_db": band.outside_db(octaves) if band is not None else math.nan,
+        **{f"octave_{centre:g}": float(level) for centre, level in zip(spectra.OCTAVES_HZ, octaves, strict=True)},
+    }
 
 
 def _contrast(audio: NDArray[np.float64], score: Score) -> float:

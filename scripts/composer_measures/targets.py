@@ -12,6 +12,8 @@ TARGETS = {
     "bass_on_one": (0.90, 1.0),
     "ends_on_tonic": (1.0, 1.0),
     "leaps_over_9": (0.0, 0.03),
+    "intervals": (0.0, 0.05),
+    "durations": (0.0, 0.15),
     "shared_bars": (0.0, 0.5),
     "loudness_lufs": (-14.5, -13.5),
     "true_peak_dbtp": (-99.0, -1.0),
@@ -20,7 +22,8 @@ TARGETS = {
     # Octave bands of commercial recordings fall by about 2 dB an octave (5 dB an octave in density: Pestana et al.
     # 2013, "Spectral Characteristics of Popular Commercial Recordings"); a piano alone falls much faster.
     "tilt_db_octave": (-8.0, 0.0),
-    "octave_above_db": (0.0, 12.0),
+    # How far the octave that strays farthest lies outside of the style's band (`spectra`).
+    "outside_band_db": (0.0, 0.5),
     "longest_silence": (0.0, 1.0),
     "dc": (0.0, 1e-3),
     "side_db": (-15.0, -3.0),

@@ -35,7 +35,7 @@ class Tone:
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """The voice and the chord under each of its notes. `tonic` 0–11; `beats` a bar of `unit` quarters each."""
+    """The voice, the chord under each of its notes, and what the piano plays. `tonic` 0–11; `bar` in quarters."""
 
     name: str
     tones: tuple[Tone, ...]
@@ -44,6 +44,7 @@ class Song:
     minor: bool
     bar: Fraction
     compound: bool
+    piano: tuple[Tone, ...] = ()
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ def _song(path: Path) -> Song | None:
         return None
     tonic, minor = _key(fifths, voice, piano)
     chords = _chords(voice, piano)
-    return Song(path.stem, tuple(voice), tuple(chords), tonic, minor, bar, compound)
+    return Song(path.stem, tuple(voice), tuple(chords), tonic, minor, bar, compound, tuple(piano))
 
 
 def _signature(part: ElementTree.Element) -> tuple[int | None, Fraction, bool]:

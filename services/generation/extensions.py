@@ -52,7 +52,7 @@ class Extensions:
     def takes(self, wire: GenerateRequest) -> bool:
         """Whether a request is one of these: the model that it asks for goes on from notes, not from sound."""
         model = self._catalogue.find(wire.model)
-        return bool(wire.continue_from_id) and model is not None and "regenerate" in model.parameters
+        return bool(wire.continue_from_id) and model is not None and model.continues_from == "notes"
 
     async def check(self, wire: GenerateRequest, token: str) -> tuple[GenerationRequest, ModelDescription]:
         """The request of the longer song, and its model.
@@ -67,11 +67,7 @@ class Extensions:
         require_installed(model)
         content = await self._sources.content(_POINTER, wire.continue_from_id[: LONGEST_ID + 1], token)
         if content.model != model.id:
-            listeners = [
-                other.id
-                for other in self._catalogue
-                if "continue_from_id" in other.parameters and "regenerate" not in other.parameters
-            ]
+            listeners = [other.id for other in self._catalogue if other.continues_from == "sound"]
             instead = f", or a model that goes on from any sound: {', '.join(listeners)}" if listeners else ""
             raise AppError.field(_POINTER, f"The {model.id} goes on from its own songs. Choose one of those{instead}.")
         origin = Origin.exactly(content, model, _POINTER)

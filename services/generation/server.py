@@ -181,6 +181,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             outputs=model.outputs,
             default=model.id == self._catalogue.default_id,
             parameters=model.parameters,
+            continues_from=model.continues_from,
         )
 
 

@@ -215,6 +215,7 @@ class Model(Answer):
     conditioning: list[str] = Field(default_factory=list)
     outputs: list[str] = Field(default_factory=list)
     parameters: list[str] = Field(default_factory=list)
+    continues_from: str | None = None
     default: bool = False
 
 

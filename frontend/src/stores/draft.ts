@@ -29,6 +29,8 @@ export type Draft = {
   /** A track that the take goes on from, and the second at which it does; empty: its end. */
   continueFromId: string;
   continueFromTitle: string;
+  /** How long that track is; 0: not known. */
+  continueFromSeconds: number;
   continueAt: string;
 };
 
@@ -52,6 +54,7 @@ export const EMPTY_DRAFT: Draft = {
   melodyTitle: "",
   continueFromId: "",
   continueFromTitle: "",
+  continueFromSeconds: 0,
   continueAt: "",
 };
 
@@ -74,10 +77,13 @@ function number(text: string): number | undefined {
   return text.trim() === "" || !Number.isFinite(value) ? undefined : value;
 }
 
+/** What a song that goes on note for note has of its own, so that no request may say it again. */
+const OF_THE_SONG = ["bpm", "key", "spec"] as const;
+
 /** The request that a draft stands for: only what was set, and only what the model takes. */
 export function draftRequest(
   draft: Draft,
-  model: Pick<Model, "parameters" | "max_duration"> | undefined,
+  model: Pick<Model, "parameters" | "max_duration" | "continues_from"> | undefined,
 ): GenerateRequest {
   const takes = (name: string) => !model || model.parameters.includes(name);
   const request: GenerateRequest = {
@@ -107,18 +113,29 @@ export function draftRequest(
     request.continue_from_id = draft.continueFromId;
     const at = number(draft.continueAt);
     if (takes("continue_at") && at !== undefined && at > 0) request.continue_at = at;
+    if (model?.continues_from === "notes") {
+      for (const name of OF_THE_SONG) delete request[name];
+      // The length that is asked for is the whole song's; what is written here is how much is added.
+      const from = Math.min(request.continue_at ?? draft.continueFromSeconds, draft.continueFromSeconds);
+      if (request.duration !== undefined && from > 0) {
+        request.duration = Math.min(from + draft.duration, model.max_duration);
+      } else {
+        delete request.duration;
+      }
+    }
   }
   return request;
 }
 
 /** Write the next take as one that goes on from a track; what else was written stays. */
-export function continueFrom(track: { id: string; title: string }): void {
+export function continueFrom(track: { id: string; title: string; duration: number }): void {
   // The draft of this tab may not have been read yet: a page that does not show it does not read it.
   if (!useDraft.persist.hasHydrated()) void useDraft.persist.rehydrate();
   useDraft.getState().change({
     advanced: true,
     continueFromId: track.id,
     continueFromTitle: track.title,
+    continueFromSeconds: track.duration,
     continueAt: "",
   });
 }

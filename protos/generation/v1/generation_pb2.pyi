@@ -412,6 +412,7 @@ class Model(_message.Message):
     OUTPUTS_FIELD_NUMBER: _builtins.int
     DEFAULT_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
+    CONTINUES_FROM_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     family: _builtins.str
     """"composer", "musicgen", …"""
@@ -430,6 +431,10 @@ class Model(_message.Message):
     max_duration_seconds: _builtins.float
     default: _builtins.bool
     """Whether it is used when a request names none."""
+    continues_from: _builtins.str
+    """What `continue_from_id` goes on from: "notes" (its own songs, as it wrote them; the length asked for is that of the
+    whole), "sound" (any track; the length is that of what is added). Empty: it goes on from nothing.
+    """
     @_builtins.property
     def conditioning(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """"text", "melody", "audio_prompt", "lyrics", "structure", …"""
@@ -461,10 +466,11 @@ class Model(_message.Message):
         outputs: _abc.Iterable[_builtins.str] | None = ...,
         default: _builtins.bool = ...,
         parameters: _abc.Iterable[_builtins.str] | None = ...,
+        continues_from: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "commercial_use", b"commercial_use", "conditioning", b"conditioning", "default", b"default", "description", b"description", "family", b"family", "id", b"id", "installed", b"installed", "licence", b"licence", "loaded", b"loaded", "max_duration_seconds", b"max_duration_seconds", "outputs", b"outputs", "parameters", b"parameters", "sample_rate_hz", b"sample_rate_hz", "size_bytes", b"size_bytes", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "commercial_use", b"commercial_use", "conditioning", b"conditioning", "continues_from", b"continues_from", "default", b"default", "description", b"description", "family", b"family", "id", b"id", "installed", b"installed", "licence", b"licence", "loaded", b"loaded", "max_duration_seconds", b"max_duration_seconds", "outputs", b"outputs", "parameters", b"parameters", "sample_rate_hz", b"sample_rate_hz", "size_bytes", b"size_bytes", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

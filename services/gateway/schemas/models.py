@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
 from protos.generation.v1 import generation_pb2
+
+_CONTINUES: Mapping[str, Literal["notes", "sound"]] = {"notes": "notes", "sound": "sound"}
 
 
 class Model(BaseModel):
@@ -33,6 +36,14 @@ class Model(BaseModel):
             examples=[["bpm", "key"]],
         ),
     ]
+    continues_from: Annotated[
+        Literal["notes", "sound"] | None,
+        Field(
+            description="What `continue_from_id` goes on from: `notes` (its own songs, as it wrote them; `duration` is "
+            "that of the whole), `sound` (any track; `duration` is that of what is added), null: nothing.",
+            examples=["notes"],
+        ),
+    ] = None
     default: Annotated[bool, Field(description="Whether it is used when a request names none.")]
 
     @classmethod
@@ -54,6 +65,7 @@ class Model(BaseModel):
             conditioning=list(message.conditioning),
             outputs=list(message.outputs),
             parameters=list(message.parameters),
+            continues_from=_CONTINUES.get(message.continues_from),
             default=message.default,
         )
 

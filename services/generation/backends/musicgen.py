@@ -45,6 +45,7 @@ _DEBUG = ModelDescription(
     outputs=("audio",),
     parameters=PARAMETERS,
     revision="debug-1",
+    continues_from="sound",
 )
 # Random weights give about ±4 with peaks of ±10.
 _DEBUG_LIVE_GAIN_DB = -26.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,8 @@ class ModelDescription:
     """One model that a backend offers; the wire form is `generation.v1.Model`.
 
     `parameters` lists the optional request fields (by their API names) that the model takes beside prompt, duration,
-    model, seed, title and public; what is not listed is refused by name.
+    model, seed, title and public; what is not listed is refused by name. `continues_from` says what a model that takes
+    `continue_from_id` goes on from: "notes" (its own songs, as it wrote them) or "sound" (any track).
     """
 
     id: str
@@ -43,6 +44,7 @@ class ModelDescription:
     installed: bool = True
     attributions: tuple[str, ...] = ()
     cost: int = 1
+    continues_from: Literal["", "notes", "sound"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,16 +170,27 @@ def _draw_bpm(genre: Genre, spec: MusicSpec, stream: Stream) -> float:
 
 
 def _section_spans(plan: Plan) -> tuple[SectionSpan, ...]:
-    energies = [(section.energy_from + section.energy_to) / 2.0 for section in plan.sections]
-    peak, low = max(energies), min(energies)
+    ends = [energy for section in plan.sections for energy in (section.energy_from, section.energy_to)]
+    means = [(section.energy_from + section.energy_to) / 2.0 for section in plan.sections]
+    peak = max(ends)
     # Forms whose sections hardly differ (a head, a solo) would come out flat: the ear wants some difference.
     contrast = plan.genre.section_contrast_db
-    steepness = contrast * max(_CONTRAST_SLOPE, 1.0 / (peak - low)) if peak - low > _SAME_ENERGY else 0.0
+    apart = max(means) - min(means)
+    if apart <= _SAME_ENERGY:
+        apart = peak - min(ends)
+    steepness = contrast * max(_CONTRAST_SLOPE, 1.0 / apart) if apart > _SAME_ENERGY else 0.0
+
+    def gain(energy: float) -> float:
+        return round(max(-contrast, (energy - peak) * steepness), 2)
+
     spans = []
-    for index, (section, energy) in enumerate(zip(plan.sections, energies, strict=True)):
+    for index, section in enumerate(plan.sections):
         extra = 1 if index == len(plan.sections) - 1 and plan.bars else 0
-        gain = round(max(-contrast, (energy - peak) * steepness), 2)
-        spans.append(SectionSpan(section.name, section.start_bar, section.bars + extra, round(energy, 3), gain))
+        energy = round((section.energy_from + section.energy_to) / 2.0, 3)
+        first, last = gain(section.energy_from), gain(section.energy_to)
+        spans.append(
+            SectionSpan(section.name, section.start_bar, section.bars + extra, energy, first, round(last - first, 2))
+        )
     return tuple(spans)
 
 
@@ -311,4 +322,5 @@ def _part(layer: Layer, name: str, notes: Sequence[Note]) -> Part:
         sidechain=layer.sidechain,
         controls=express(layer.programs[0], notes),
         width=layer.width,
+        air_db=layer.air_db,
     )

@@ -7,7 +7,7 @@ from services.generation.backends.protocol import ModelDescription
 MODEL_ID = "composer"
 """Id of the one model of this family."""
 
-REVISION = "composer-3"
+REVISION = "composer-4"
 """Changes whenever the same request and seed would give other notes."""
 
 MAX_SECONDS = 600.0
@@ -36,6 +36,7 @@ DESCRIPTION = ModelDescription(
     outputs=("audio", "stems", "midi"),
     parameters=("bpm", "key", "structure", "spec", "variation_of", "regenerate", "continue_from_id", "continue_at"),
     revision=REVISION,
+    continues_from="notes",
     attributions=(
         "MuseScore_General SoundFont by S. Christian Collins and others, MIT licence "
         "(based on FluidR3 by Frank Wen, MIT licence)",

@@ -15,6 +15,14 @@ from services.generation.composer.streams import Stream
 _NUDGE = 0.03
 """How far an assumed tempo may move so that whole bars fill the asked length."""
 
+_FLAT = 0.15
+"""Forms whose energy differs less than this get an arc of their own …"""
+
+_ARC, _ARC_PIVOT = 0.4, 0.6
+"""… which rises by this much, around this place of the song."""
+
+_SHORTEST_ARC_BARS = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -195,7 +203,29 @@ def _laid_out(
         lift = min(0.04 * occurrence, 0.10) if kind not in {"intro", "outro", "breakdown"} else 0.0
         sections.append(Section(kind, name, at, count, low + lift, high + lift, occurrence, asked, take))
         at += count
+    if not before:
+        sections = _with_an_arc(sections)
     return tuple(_with_energy(section, genre, spec, at, stream) for section in sections)
+
+
+def _with_an_arc(sections: list[Section]) -> list[Section]:
+    """A form whose sections hardly differ (a single chorus of the blues) begins with few and ends with everybody."""
+    levels = [level for section in sections for level in (section.energy_from, section.energy_to)]
+    bars = sections[-1].end_bar
+    if max(levels) - min(levels) >= _FLAT or bars < _SHORTEST_ARC_BARS or any(section.asked for section in sections):
+        return sections
+
+    def level(base: float, bar: int) -> float:
+        return base + _ARC * (bar / bars - _ARC_PIVOT)
+
+    return [
+        replace(
+            section,
+            energy_from=level(section.energy_from, section.start_bar),
+            energy_to=level(section.energy_to, section.end_bar),
+        )
+        for section in sections
+    ]
 
 
 def _with_energy(section: Section, genre: Genre, spec: MusicSpec, total: int, stream: Stream) -> Section:

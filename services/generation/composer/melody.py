@@ -30,12 +30,16 @@ _ENOUGH_REPETITION = 0.30
 
 @dataclass(frozen=True, slots=True)
 class MelodyBar:
-    """A bar of melody: its rhythm as written, and the pitches of its onsets."""
+    """A bar of melody: its rhythm as written, the pitches of its onsets, and which of them have a grace note.
+
+    Graces belong to the bar: what is sung again is sung with them.
+    """
 
     rhythm: str
     pitches: tuple[int, ...]
     chords: tuple[tuple[int, Chord], ...]
     label: str
+    graces: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -47,6 +51,8 @@ class _Draft:
     label: str
     shape: MelodyBar | None = None
     fixed: MelodyBar | None = None
+    again: int | None = None
+    """The bar of the same section, counted from its first, that the line before sang here."""
 
 
 class MelodyWriter:
@@ -93,7 +99,7 @@ class MelodyWriter:
         self._sung.setdefault(section.kind, written)
         events: list[Event] = []
         for draft, bar in zip(drafts, written, strict=True):
-            events.extend(self._sound(section, draft.number, bar, stream.child("sound", draft.number)))
+            events.extend(self._sound(section, draft.number, bar))
         return events
 
     def _listen(self, bars: Sequence[MelodyBar]) -> None:
@@ -126,6 +132,9 @@ class MelodyWriter:
             drafts.append(_Draft(number, rhythms[name], label))
         for index, draft in enumerate(drafts):
             inside = index % 4
+            if index // 4 % 3 == 1 and stream.child("again", index // 12).chance(self._style.sung_again):
+                drafts[index] = replace(draft, rhythm=drafts[index - 4].rhythm, again=index - 4)
+                continue
             if (
                 draft.label != "C"
                 and inside in (1, 2)
@@ -220,7 +229,7 @@ class MelodyWriter:
         """Pitches for a phrase. Bars that share a label follow the first one's steps, or repeat it."""
         plan = self._plan
         firsts = {bar.label.rstrip("'"): bar for bar in reversed(earlier) if bar.pitches}
-        pending = [self._with_model(draft, firsts, stream) for draft in phrase]
+        pending = [self._with_model(draft, firsts, earlier, stream) for draft in phrase]
         slots = [slot for draft in pending for slot in self._slots(section, draft, phrase)]
         pitches = solve_line(plan, self._layer, self._style, slots, self._last, stream.child("line"))
         solved: list[MelodyBar] = []
@@ -229,13 +238,43 @@ class MelodyWriter:
             count = draft.rhythm.count("x")
             own = tuple(pitches[at : at + count])
             at += count
-            solved.append(MelodyBar(draft.rhythm, own, self._chords(draft.number), draft.label))
+            graces = draft.fixed.graces if draft.fixed is not None else self._graces(draft, stream)
+            solved.append(MelodyBar(draft.rhythm, own, self._chords(draft.number), draft.label, graces))
         if pitches:
             self._last = pitches[-1]
         return self._echo(solved, pending, stream)
 
-    def _with_model(self, draft: _Draft, firsts: dict[str, MelodyBar], stream: Stream) -> _Draft:
+    def _graces(self, draft: _Draft, stream: Stream) -> frozenset[int]:
+        """Places of a bar's onsets that get a grace note: some of those that are long enough."""
+        return frozenset(
+            index
+            for index, symbol in enumerate(draft.rhythm)
+            if symbol == "x"
+            and _held(draft.rhythm, index) >= 2
+            and stream.child("grace", draft.number, index).chance(self._style.ornament)
+        )
+
+    def _stands(self, bar: MelodyBar, number: int) -> bool:
+        """Whether a bar of the tune can stand over this bar's chords: no strong beat a semitone above a chord tone."""
+        plan = self._plan
+        onsets = [index for index, symbol in enumerate(bar.rhythm) if symbol == "x"]
+        for index, pitch in zip(onsets, bar.pitches, strict=True):
+            tick = number * plan.meter.bar_ticks + index * _SIXTEENTH
+            core = plan.harmony.at(min(tick, plan.final_tick)).chord.core
+            held = plan.meter.is_strong(index * _SIXTEENTH) or _held(bar.rhythm, index) > 2
+            if held and pitch % 12 not in core and (pitch - 1) % 12 in core:
+                return False
+        return True
+
+    def _with_model(
+        self, draft: _Draft, firsts: dict[str, MelodyBar], earlier: list[MelodyBar], stream: Stream
+    ) -> _Draft:
         """The draft with the earlier bar that it follows, or repeats."""
+        if draft.again is not None:
+            before = earlier[draft.again]
+            if self._stands(before, draft.number):
+                return replace(draft, shape=before, fixed=before)
+            return replace(draft, shape=before)
         model = draft.shape or firsts.get(draft.label.rstrip("'"))
         if draft.fixed is None and model is not None:
             same = model.rhythm == draft.rhythm and model.chords == self._chords(draft.number)
@@ -251,7 +290,7 @@ class MelodyWriter:
             for before in solved[:index]:
                 same = before.rhythm == bar.rhythm and before.chords == bar.chords
                 if same and self._may_repeat(stream.child("echo", index), _EXACT_INSIDE_PERCENT):
-                    solved[index] = replace(bar, pitches=before.pitches)
+                    solved[index] = replace(bar, pitches=before.pitches, graces=before.graces)
                     break
         return solved
 
@@ -282,7 +321,7 @@ class MelodyWriter:
             )
         return slots
 
-    def _sound(self, section: Section, number: int, bar: MelodyBar, stream: Stream) -> list[Event]:
+    def _sound(self, section: Section, number: int, bar: MelodyBar) -> list[Event]:
         plan, style = self._plan, self._style
         start = number * plan.meter.bar_ticks
         energy = section.energy_at(number - section.start_bar)
@@ -297,7 +336,7 @@ class MelodyWriter:
             height = (pitch - centre) / max(6.0, self._layer.high - self._layer.low) * 14.0
             velocity = loudness(self._layer.velocity, energy, index * _SIXTEENTH, plan) + round(height)
             events.append(Event(tick, max(60, round(length * style.legato)), pitch, min(124, max(20, velocity))))
-            if length >= 2 * _SIXTEENTH and tick and stream.child(index).chance(style.ornament):
+            if index in bar.graces and tick:
                 grace = _neighbour(plan, pitch)
                 events.append(Event(tick - 1, 70, grace, max(20, velocity - 16), -round(plan.ticks(55)), True))
         return events

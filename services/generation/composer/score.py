@@ -78,17 +78,23 @@ class Part:
     bends: tuple[PitchBend, ...] = ()
     width: float = 0.0
     """Stereo spread of the part (0: as the SoundFont gives it, 1: wide)."""
+    air_db: float = 0.0
+    """What a shelf above 2.5 kHz adds: some sampled instruments are darker than recorded ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class SectionSpan:
-    """A section of the form. `energy` (0–1) already drives the notes; `gain_db` is the section's level in the mix."""
+    """A section of the form. `energy` (0–1) already drives the notes; `gain_db` is the section's level in the mix.
+
+    `swell_db` is how much louder than at its beginning the section is at its end.
+    """
 
     name: str
     start_bar: int
     bars: int
     energy: float
     gain_db: float = 0.0
+    swell_db: float = 0.0
 
     @property
     def end_bar(self) -> int:

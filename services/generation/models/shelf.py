@@ -84,6 +84,7 @@ def _known(name: str, size: _Size, *, melody: bool = False, stereo: bool = False
         parameters=(*PARAMETERS, "melody_id") if melody else PARAMETERS,
         revision="",
         installed=False,
+        continues_from="sound",
         attributions=("MusicGen by Meta AI (Copet et al., 2023), CC-BY-NC 4.0",),
     )
 

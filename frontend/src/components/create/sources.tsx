@@ -27,7 +27,9 @@ export function Sources({ model }: { model: Model | undefined }) {
               none={t("noContinue")}
               value={draft.continueFromId}
               title={draft.continueFromTitle}
-              onChange={(continueFromId, continueFromTitle) => draft.change({ continueFromId, continueFromTitle })}
+              onChange={(continueFromId, continueFromTitle, continueFromSeconds) =>
+                draft.change({ continueFromId, continueFromTitle, continueFromSeconds })
+              }
             />
             {takes("continue_at") && (
               <div className="w-28">

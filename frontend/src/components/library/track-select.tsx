@@ -25,7 +25,7 @@ export function TrackSelect({
   /** The chosen track's name, for as long as its page of the library is not loaded. */
   title?: string;
   leaveOut?: string;
-  onChange: (id: string, title: string) => void;
+  onChange: (id: string, title: string, seconds: number) => void;
   describe?: (track: Track) => string;
 }) {
   const t = useTranslations("library");
@@ -41,7 +41,8 @@ export function TrackSelect({
         disabled={!value && !items.length && !tracks.hasNextPage}
         onChange={(event) => {
           if (event.target.value === MORE) return void tracks.fetchNextPage();
-          onChange(event.target.value, items.find(({ id }) => id === event.target.value)?.title ?? "");
+          const chosen = items.find(({ id }) => id === event.target.value);
+          onChange(event.target.value, chosen?.title ?? "", chosen?.duration ?? 0);
         }}
       >
         <option value="">{items.length || tracks.isPending ? none : t("nothingYet")}</option>

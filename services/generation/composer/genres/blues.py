@@ -127,7 +127,9 @@ GENRE = Genre(
         ),
         pad("organ", (16, 18), low=52, high=72, voices=3, style="rootless", enters=0.62, chance=70, gain_db=-9.0),
     ),
-    melody=MelodyStyle(cells="swing", pentatonic=60, leaps=35, breath=34, ornament=16, solo_cells="bebop", legato=0.88),
+    melody=MelodyStyle(
+        cells="swing", pentatonic=60, leaps=35, breath=34, ornament=16, solo_cells="bebop", legato=0.88, sung_again=85
+    ),
     ring_seconds=(1.4, 2.2, 4.0),
     ritardando=0.1,
     mix=MixHints(reverb_seconds=1.2, drive_db=3.0),

@@ -124,5 +124,6 @@ GENRE = Genre(
     ring_seconds=(1.6, 2.8, 5.0),
     ritardando=0.22,
     mix=MixHints(reverb_seconds=2.4, reverb_dark_hz=7_000.0),
+    section_contrast_db=6.5,
     tags=("orchestral", "classical"),
 )

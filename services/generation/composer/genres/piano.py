@@ -6,6 +6,9 @@ from services.generation.composer.genres.layers import bass, chords, double, mel
 from services.generation.composer.genres.profile import TUNEFUL, Genre, Harmony, MelodyStyle, Tempo
 from services.generation.composer.score import MixHints
 
+_AIR_DB = 5.0
+"""The sampled grand was miked from afar; recorded ones sparkle."""
+
 GENRE = Genre(
     id="piano",
     title="Solo piano",
@@ -67,6 +70,7 @@ GENRE = Genre(
             pan=-0.15,
             reverb_db=-14.0,
             low_cut_hz=40.0,
+            air_db=_AIR_DB,
         ),
         bass(
             0,
@@ -79,6 +83,7 @@ GENRE = Genre(
             gain_db=-5.5,
             reverb_db=-14.0,
             timing_ms=12.0,
+            air_db=_AIR_DB,
         ),
         melody(
             0,
@@ -92,6 +97,7 @@ GENRE = Genre(
             velocity_sd=7.0,
             pan=0.12,
             low_cut_hz=60.0,
+            air_db=_AIR_DB,
         ),
         double(
             0,
@@ -100,6 +106,7 @@ GENRE = Genre(
             velocity=66,
             gain_db=-5.0,
             pan=0.12,
+            air_db=_AIR_DB,
             only=frozenset({"theme", "contrast", "bridge", "chorus"}),
         ),
     ),
@@ -107,5 +114,6 @@ GENRE = Genre(
     ring_seconds=(2.0, 3.4, 6.0),
     ritardando=0.28,
     mix=MixHints(reverb_seconds=2.0, reverb_dark_hz=7_000.0),
+    section_contrast_db=8.0,
     tags=("piano", "solo", "classical"),
 )

@@ -164,6 +164,7 @@ class Layer:
     high_cut_hz: float = 18_000.0
     sidechain: bool = False
     width: float = 0.0
+    air_db: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,8 @@ class MelodyStyle:
     legato: float = 0.94
     solo_cells: str = ""
     """Cells of solos; empty: the same as elsewhere."""
+    sung_again: int = 0
+    """How often the second line of three is the first one again over its own chords, as in the blues (0–100)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,5 +142,6 @@ GENRE = Genre(
     melody=MelodyStyle(cells="hooky", pentatonic=40, leaps=35, breath=30, ornament=6, legato=0.85),
     ring_seconds=(1.4, 2.2, 4.0),
     mix=MixHints(reverb_seconds=1.8, reverb_dark_hz=6_000.0, delay_beats=0.75, sidechain_db=2.0, drive_db=4.0),
+    section_contrast_db=1.0,
     tags=("trap", "808", "beats"),
 )

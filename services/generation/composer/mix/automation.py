@@ -54,11 +54,11 @@ def ducking_line(kicks: Sequence[int], depth_db: float, release_seconds: float, 
     return GainLine(points)
 
 
-def stepped_line(steps: Sequence[tuple[int, float]], glide_frames: float) -> list[tuple[float, float]]:
-    """Points of a line that holds each step's level from its frame on and glides to it within the frames before."""
+def stepped_line(steps: Sequence[tuple[int, int, float, float]], glide_frames: float) -> list[tuple[float, float]]:
+    """Points of a line of steps `(start, end, level at the start, level at the end)`: it moves evenly within a step,
+    and glides to the next one's level within the frames before it."""
     points: list[tuple[float, float]] = []
-    for frame, level in steps:
-        if points:
-            points.append((max(frame - glide_frames, points[-1][0]), points[-1][1]))
-        points.append((float(frame), level))
+    for start, end, first, last in steps:
+        points.append((float(start), first))
+        points.append((max(end - glide_frames, float(start)), last))
     return points

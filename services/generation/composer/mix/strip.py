@@ -17,6 +17,7 @@ from services.generation.composer.mix.tone import PRESENCE, REFERENCE_LUFS, TONE
 Float32 = NDArray[np.float32]
 
 _OPEN_HIGH_CUT_HZ = 18_000.0
+_AIR_HZ = 2_500.0
 # Peaks of a part at the reference loudness stand about this far above it.
 _CREST_DB = 12.0
 _NOMINAL_PEAK = math.pow(10.0, (REFERENCE_LUFS + _CREST_DB) / 20.0)
@@ -33,6 +34,7 @@ class StripSettings:
     low_cut_hz: float = 0.0
     high_cut_hz: float = 20_000.0
     bit_depth: int = 0
+    air_db: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ def equaliser(settings: StripSettings, tone: Tone, presence_db: float, rate_hz: 
         sections.append(bell(PRESENCE.frequency_hz, presence_db, PRESENCE.q, rate_hz))
     if tone.shelf_db:
         sections.append(high_shelf(tone.shelf_hz, tone.shelf_db, rate_hz))
+    if settings.air_db:
+        sections.append(high_shelf(_AIR_HZ, settings.air_db, rate_hz))
     if settings.high_cut_hz < _OPEN_HIGH_CUT_HZ:
         sections.append(high_cut(settings.high_cut_hz, rate_hz))
     return FilterChain(sections)

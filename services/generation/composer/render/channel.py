@@ -33,6 +33,7 @@ def strip_settings(score: Score, part: Part) -> StripSettings:
         low_cut_hz=part.low_cut_hz,
         high_cut_hz=min(part.high_cut_hz, 20_000.0),
         bit_depth=0 if part.drums else score.mix.bit_depth,
+        air_db=part.air_db,
     )
 
 

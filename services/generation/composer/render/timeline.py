@@ -121,8 +121,16 @@ class Timeline:
         return section * fade
 
     def _section_line(self) -> GainLine:
-        steps = [(self.bar_frame(section.start_bar), section.gain_db) for section in self.score.sections]
-        return GainLine(stepped_line(steps or [(0, 0.0)], _SECTION_GLIDE_SECONDS * self.rate_hz))
+        steps = [
+            (
+                self.bar_frame(section.start_bar),
+                self.bar_frame(section.end_bar),
+                section.gain_db,
+                section.gain_db + section.swell_db,
+            )
+            for section in self.score.sections
+        ]
+        return GainLine(stepped_line(steps or [(0, 0, 0.0, 0.0)], _SECTION_GLIDE_SECONDS * self.rate_hz))
 
     def _ducking_line(self) -> GainLine | None:
         mix = self.score.mix

@@ -135,3 +135,23 @@ def test_an_asked_section_with_fixed_energy_is_level() -> None:
     spec = MusicSpec("pop", structure=(AskedSection("verse", bars=8, energy=0.3), AskedSection("chorus", bars=8)))
     verse = plan_form(GENRES["pop"], spec, 16, Stream(1))[0]
     assert verse.energy_from == verse.energy_to == 0.3
+
+
+@pytest.mark.parametrize("genre", ["blues", "ambient", "orchestral"])
+def test_a_single_section_rises_from_few_players_to_all(genre: str) -> None:
+    single = 0
+    for seed in range(6):
+        sections = plan_form(GENRES[genre], MusicSpec(genre), 12, Stream(seed))
+        levels = [section.energy_at(bar) for section in sections for bar in range(section.bars)]
+        if len(sections) == 1:
+            single += 1
+            assert levels == sorted(levels)
+            assert levels[-1] - levels[0] > 0.3
+        assert max(levels) - min(levels) > 0.1
+    assert single or genre != "blues"
+
+
+def test_a_form_that_was_asked_for_keeps_the_energy_that_was_asked_for() -> None:
+    structure = (AskedSection("verse", bars=12, energy=0.5),)
+    (section,) = plan_form(GENRES["blues"], MusicSpec("blues", structure=structure), 12, Stream(1))
+    assert (section.energy_from, section.energy_to) == (0.5, 0.5)

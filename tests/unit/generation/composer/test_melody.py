@@ -70,3 +70,23 @@ def test_dissonance_on_strong_beats_mostly_resolves_by_step() -> None:
                 resolved += 0 < abs(following.pitch - note.pitch) <= 2
     assert total > 5
     assert resolved / total > 0.7
+
+
+def test_the_blues_sings_its_first_line_again_over_other_chords() -> None:
+    again = 0
+    for seed in range(12):
+        each = notes.written_melody("blues", seed, 75.0)
+        plan = each.plan
+        head = next((section for section in plan.sections if section.kind == "head" and section.bars >= 12), None)
+        if head is None:
+            continue
+        lines = [
+            {
+                (note.start_beats - (head.start_bar + first) * plan.meter.beats, note.pitch)
+                for note in each.notes
+                if 0 <= note.start_beats - (head.start_bar + first) * plan.meter.beats < 4 * plan.meter.beats
+            }
+            for first in (0, 4)
+        ]
+        again += len(lines[0] & lines[1]) > 0.6 * len(lines[0])
+    assert again >= 3

@@ -14,7 +14,7 @@ from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.midi import midi_bytes, write_midi
 from services.generation.composer.score import ControlChange, Note, Part, PitchBend, Score, SectionSpan
 
-GOLDEN = "c995d1c457390f8f397d29f30231e7af98f747f8fb41d637a34813ba00788a35"
+GOLDEN = "22de67a54a9c46091693f6c7ea773df5d4f6c8f8b39152ef17d4dae7951fcce8"
 
 
 def _parse(data: bytes) -> MidiFile:

@@ -65,12 +65,22 @@ def test_blocks_without_a_change_are_left_alone():
 
 
 def test_steps_glide_before_they_arrive():
-    line = GainLine(stepped_line([(0, 0.0), (1_000, -6.0), (2_000, 0.0)], 100))
+    line = GainLine(stepped_line([(0, 1_000, 0.0, 0.0), (1_000, 2_000, -6.0, -6.0), (2_000, 3_000, 0.0, 0.0)], 100))
     levels = 20 * np.log10(line.block(0, 3_000))
     assert levels[890] == pytest.approx(0.0, abs=1e-4)
     assert levels[1_000] == pytest.approx(-6.0, abs=1e-3)
     assert levels[950] == pytest.approx(-3.0, abs=0.1)
     assert levels[2_500] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_steps_swell_evenly_to_their_ends():
+    line = GainLine(stepped_line([(0, 1_000, -6.0, -2.0), (1_000, 2_000, 0.0, -4.0)], 100))
+    levels = 20 * np.log10(line.block(0, 3_000))
+    assert levels[0] == pytest.approx(-6.0, abs=1e-3)
+    assert levels[450] == pytest.approx(-4.0, abs=0.02)
+    assert levels[900] == pytest.approx(-2.0, abs=1e-3)
+    assert levels[1_000] == pytest.approx(0.0, abs=1e-3)
+    assert levels[2_500] == pytest.approx(-4.0, abs=1e-3)
 
 
 def test_ducking_dips_on_each_kick_and_swells_back():
