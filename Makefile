@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 # What the tests sample rotates with the commit: each run is reproducible, no two commits sample alike.
 SEED := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 0)
 
-.PHONY: help run ui ui-test screenshots test test-full lint format protos protos-check openapi assets bench bench-engine bench-engine-gpu composer-report load query-plans demo clean environment-run environment-test
+.PHONY: help run ui ui-test screenshots test test-full lint format protos protos-check openapi assets bench bench-composer bench-engine bench-engine-gpu composer-report load query-plans demo clean environment-run environment-test
 
 help: ## this list
 	@echo "Music Gen AI"; echo
@@ -56,8 +56,11 @@ screenshots: environment-test ## pictures of every page in both themes and three
 	@$(PY) scripts/build_frontend.py
 	@$(PY) scripts/take_screenshots.py
 
-bench: environment-test ## measure the composer and the engine on this machine
+bench: environment-test ## measure songs through the public API on this machine
 	@$(PY) scripts/benchmark.py
+
+bench-composer: environment-test ## how fast the composer is, cold and warm, and in how much memory
+	@$(PY) scripts/bench_composer.py
 
 composer-report: environment-test ## measure the composer over genres and seeds (tables, spectrograms)
 	@$(PY) scripts/composer_report.py

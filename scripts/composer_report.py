@@ -309,12 +309,12 @@ def main() -> int:
         store.fetch(SOUNDFONT)
         bank = SoundBank(store.path(SOUNDFONT), sound.RATE)
     report = Report(arguments, bank)
-    rows: dict[str, Row] = {genre: report.notes(genre) for genre in arguments.genres}
     songs: dict[str, list[Row]] = {genre: [] for genre in arguments.genres}
     # Seed by seed, so that an unfinished report knows a little of every style.
     for seed in range(arguments.audio_seeds):
         for genre in arguments.genres:
             songs[genre].append(report.sound(genre, seed))
+    rows: dict[str, Row] = {genre: report.notes(genre) for genre in arguments.genres}
     sizes, durations = Counter[int](), Counter[int]()
     for genre, row in rows.items():
         sizes += row.pop("_sizes")  # type: ignore[arg-type]

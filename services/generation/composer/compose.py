@@ -170,27 +170,27 @@ def _draw_bpm(genre: Genre, spec: MusicSpec, stream: Stream) -> float:
 
 
 def _section_spans(plan: Plan) -> tuple[SectionSpan, ...]:
-    ends = [energy for section in plan.sections for energy in (section.energy_from, section.energy_to)]
     means = [(section.energy_from + section.energy_to) / 2.0 for section in plan.sections]
-    peak = max(ends)
-    # Forms whose sections hardly differ (a head, a solo) would come out flat: the ear wants some difference.
+    swells = [section.energy_to - section.energy_from for section in plan.sections]
     contrast = plan.genre.section_contrast_db
     apart = max(means) - min(means)
-    if apart <= _SAME_ENERGY:
-        apart = peak - min(ends)
+    # Forms whose sections hardly differ (a head, a solo) would come out flat: the ear wants some difference.
     steepness = contrast * max(_CONTRAST_SLOPE, 1.0 / apart) if apart > _SAME_ENERGY else 0.0
-
-    def gain(energy: float) -> float:
-        return round(max(-contrast, (energy - peak) * steepness), 2)
-
+    rise = contrast * _CONTRAST_SLOPE
+    if not steepness and max(swells) > _SAME_ENERGY:
+        rise = contrast * max(_CONTRAST_SLOPE, 1.0 / max(swells))
+    ends = [
+        ((mean - max(means)) * steepness - swell * rise / 2.0, (mean - max(means)) * steepness + swell * rise / 2.0)
+        for mean, swell in zip(means, swells, strict=True)
+    ]
+    loudest = max(max(pair) for pair in ends)
     spans = []
-    for index, section in enumerate(plan.sections):
+    for index, (section, mean, pair) in enumerate(zip(plan.sections, means, ends, strict=True)):
         extra = 1 if index == len(plan.sections) - 1 and plan.bars else 0
-        energy = round((section.energy_from + section.energy_to) / 2.0, 3)
-        first, last = gain(section.energy_from), gain(section.energy_to)
-        spans.append(
-            SectionSpan(section.name, section.start_bar, section.bars + extra, energy, first, round(last - first, 2))
-        )
+        first, last = (round(max(-contrast, level - loudest), 2) for level in pair)
+        swell_db = round(last - first, 2)
+        bars = section.bars + extra
+        spans.append(SectionSpan(section.name, section.start_bar, bars, round(mean, 3), first, swell_db))
     return tuple(spans)
 
 

@@ -270,7 +270,8 @@ class MelodyWriter:
         self, draft: _Draft, firsts: dict[str, MelodyBar], earlier: list[MelodyBar], stream: Stream
     ) -> _Draft:
         """The draft with the earlier bar that it follows, or repeats."""
-        if draft.again is not None:
+        # A last phrase of five bars is solved at once: what its fifth would repeat is not written yet.
+        if draft.again is not None and draft.again < len(earlier):
             before = earlier[draft.again]
             if self._stands(before, draft.number):
                 return replace(draft, shape=before, fixed=before)

@@ -141,5 +141,6 @@ GENRE = Genre(
     ),
     ring_seconds=(1.6, 2.6, 4.4),
     mix=MixHints(reverb_seconds=1.4, reverb_dark_hz=7_000.0),
+    section_contrast_db=6.5,
     tags=("bossa nova", "latin", "acoustic"),
 )

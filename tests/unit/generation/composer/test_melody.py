@@ -8,6 +8,8 @@ from itertools import combinations, pairwise
 import pytest
 
 from scripts.composer_measures import notes
+from services.generation.backends.protocol import GenerationRequest, Section
+from services.generation.composer.compose import compose
 from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.score import TICKS_PER_BEAT
 
@@ -70,6 +72,14 @@ def test_dissonance_on_strong_beats_mostly_resolves_by_step() -> None:
                 resolved += 0 < abs(following.pitch - note.pitch) <= 2
     assert total > 5
     assert resolved / total > 0.7
+
+
+@pytest.mark.parametrize("bars", range(1, 19))
+def test_the_blues_is_sung_in_choruses_of_any_length(bars: int) -> None:
+    structure = (Section("head", bars=bars),)
+    seconds = 2.0 * bars + 1.5
+    request = GenerationRequest("", seconds, "composer", bars, spec={"genre": "blues"}, structure=structure, bpm=120.0)
+    assert any(part.stem == "melody" for part in compose(request).parts)
 
 
 def test_the_blues_sings_its_first_line_again_over_other_chords() -> None:
