@@ -76,11 +76,11 @@ def child(seconds: float) -> None:
 
 
 def _song_of_parts(seconds: float, first_seed: int, request: Any, compose: Any) -> Any:
-    """The first pop song with so many parts."""
+    """The first pop song of exactly so many parts."""
     songs = (
         compose(request("", seconds, "composer", seed, spec={"genre": "pop"})) for seed in range(first_seed, 10**6)
     )
-    return next(song for song in songs if len(song.parts) >= PARTS)
+    return next(song for song in songs if len(song.parts) == PARTS)
 
 
 def main() -> int:

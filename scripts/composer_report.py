@@ -127,7 +127,7 @@ class Report:
         def make() -> Row:
             return audible(f"{genre}, seed {seed}", notes.song(genre, seed, seconds)[1], bank, picture)
 
-        return dict(self.kept.figures(f"sound of {genre}, seed {seed}, {seconds:g} s", make))
+        return dict(self.kept.figures(self._sound_name(genre, seed), make))
 
     def features(self, genre: str, seed: int) -> apart.Float:
         """What a classifier hears of one song."""
@@ -138,6 +138,13 @@ class Report:
             return [float(each) for each in apart.features(sound.render(score, bank)["audio"])]
 
         return apart.as_features(self.kept.figures(f"ear on {genre}, seed {seed}, {APART_SECONDS:g} s", make))
+
+    def has_sound(self, genre: str, seed: int) -> bool:
+        """Whether this song is to be listened to: always, or, in a report of what is kept, where it was."""
+        return not self.arguments.kept_only or self._sound_name(genre, seed) in self.kept
+
+    def _sound_name(self, genre: str, seed: int) -> str:
+        return f"sound of {genre}, seed {seed}, {self.arguments.seconds:g} s"
 
     def beside(self, group: str) -> Row:
         """The same figures for the prototype's kind of song, or for people's music."""
@@ -205,8 +212,8 @@ def _apart(report: Report) -> Row:
 def _overall(rows: dict[str, Row]) -> dict[str, tuple[float, int]]:
     """Mean over the genres of each measure, and how many genres are outside of its target."""
     found = {}
-    for name in next(iter(rows.values())):
-        values = [row[name] for row in rows.values() if not math.isnan(row[name])]
+    for name in dict.fromkeys(name for row in rows.values() for name in row):
+        values = [row[name] for row in rows.values() if not math.isnan(row.get(name, math.nan))]
         found[name] = _mean(values), sum(_verdict(name, value) == "!" for value in values)
     return found
 
@@ -239,11 +246,14 @@ def _markdown(report: Report, rows: dict[str, Row], whole: dict[str, Any]) -> st
         low, high = TARGETS[name]
         said.append(f"| {name} | {low:g} … {high:g} | {_cell(name, whole[name])} | | {' | '.join(cells)} |")
     for title, shown in (("As notes", _NOTES), ("As sound", _SOUND)):
-        columns = [name for name in shown if name in next(iter(rows.values()))]
+        columns = [name for name in shown if any(name in row for row in rows.values())]
         if not columns:
             continue
         said += ["", f"## {title}", f"| style | {' | '.join(columns)} |", "| --- " * (len(columns) + 1) + "|"]
-        said += [f"| {genre} | " + " | ".join(_cell(c, row[c]) for c in columns) + " |" for genre, row in rows.items()]
+        said += [
+            f"| {genre} | " + " | ".join(_cell(c, row.get(c, math.nan)) for c in columns) + " |"
+            for genre, row in rows.items()
+        ]
     for name, title in (("told_apart", "Told apart by sound"), ("prompts", "Strangers' prompts understood")):
         if whole[name]:
             shares = ", ".join(f"{what.replace('_', ' ')} {share:.3g}" for what, share in whole[name].items())
@@ -283,8 +293,9 @@ def _write(report: Report, rows: dict[str, Row], songs: dict[str, list[Row]], wh
     pictures.mkdir(exist_ok=True)
     (out / "composer-report.md").write_text(_markdown(report, rows, whole), encoding="utf-8")
     if report.bank is not None:
-        plots.balance(songs, pictures / "composer-balance.png")
-        plots.spread(songs, SPREAD, pictures / "composer-spread.png")
+        heard = {genre: own for genre, own in songs.items() if own}
+        plots.balance(heard, pictures / "composer-balance.png")
+        plots.spread(heard, SPREAD, pictures / "composer-spread.png")
         shown = [path for name in PICTURED if (path := out / f"{name}.png").exists()]
         if shown:
             plots.side_by_side(shown, pictures / "composer-spectrograms.png")
@@ -300,6 +311,7 @@ def main() -> int:
     parser.add_argument("--groove", type=Path, help="the Groove MIDI Dataset's folder (info.csv), for its drummers")
     parser.add_argument("--seconds", type=float, default=60.0, help="length of rendered songs")
     parser.add_argument("--genres", nargs="*", default=sorted(GENRES))
+    parser.add_argument("--kept-only", action="store_true", help="play no song that an earlier call did not play")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "composer-report")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -313,7 +325,8 @@ def main() -> int:
     # Seed by seed, so that an unfinished report knows a little of every style.
     for seed in range(arguments.audio_seeds):
         for genre in arguments.genres:
-            songs[genre].append(report.sound(genre, seed))
+            if report.has_sound(genre, seed):
+                songs[genre].append(report.sound(genre, seed))
     rows: dict[str, Row] = {genre: report.notes(genre) for genre in arguments.genres}
     sizes, durations = Counter[int](), Counter[int]()
     for genre, row in rows.items():

@@ -56,7 +56,7 @@ describe("what a take begins with", () => {
     for (const name of ["bpm", "key", "spec"]) expect(asked).not.toHaveProperty(name);
     expect(asked).toMatchObject({ continue_at: 12.5, duration: 42.5 });
     expect(draftRequest({ ...going, continueFromSeconds: 40, continueAt: "" }, composer).duration).toBe(70);
-    expect(draftRequest({ ...going, continueFromSeconds: 590, continueAt: "" }, composer).duration).toBe(600);
+    expect(draftRequest({ ...going, continueFromSeconds: 590, continueAt: "" }, composer).duration).toBe(300);
     expect(draftRequest({ ...going, continueFromSeconds: 0 }, composer)).not.toHaveProperty("duration");
     expect(draftRequest({ ...going, continueFromId: "", continueFromSeconds: 0 }, composer)).toMatchObject({
       bpm: 90,
