@@ -16,6 +16,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.http_protocol import BoundedHttpProtocol
 from services.gateway.main import SERVICE, create_app
 from services.shared.errors import AppError, ErrorCode
+from services.shared.garbage import spare_the_collector
 from services.shared.logging import configure_logging
 from services.shared.telemetry import configure_tracing, start_metrics_server
 
@@ -66,6 +67,7 @@ def main() -> int:
         configure_tracing(SERVICE, settings.otlp_endpoint)
         start_metrics_server(settings.metrics_host, settings.metrics_port)
         app = create_app(settings)
+        spare_the_collector()
         listener = listen(settings.host, settings.port)
     except AppError as error:
         print(f"gateway: {error.message}", file=sys.stderr)  # noqa: T201 — the operator's one line

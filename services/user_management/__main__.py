@@ -6,8 +6,10 @@ import asyncio
 import signal
 
 import structlog
+import uvloop
 
 from services.shared.errors import AppError
+from services.shared.garbage import spare_the_collector
 from services.shared.logging import configure_logging
 from services.shared.telemetry import configure_tracing, start_metrics_server
 from services.user_management.config import UserManagementSettings
@@ -51,7 +53,9 @@ def main() -> None:
         configure_logging(SERVICE, settings.log_level, settings.log_format)
         configure_tracing(SERVICE, settings.otlp_endpoint)
         start_metrics_server(settings.metrics_host, settings.metrics_port)
-        asyncio.run(serve(settings))
+        spare_the_collector()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
     except AppError as error:
         raise SystemExit(f"{SERVICE}: {error.message}") from None
 

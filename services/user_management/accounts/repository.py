@@ -16,6 +16,7 @@ from services.shared.ids import new_id
 from services.user_management.accounts.rules import folded
 from services.user_management.accounts.tables import users
 from services.user_management.accounts.user import NewUser, User
+from services.user_management.prepared import PERSON, Prepared
 
 _COLUMNS: Final = (
     users.c.id,
@@ -34,6 +35,7 @@ _COLUMNS: Final = (
     users.c.links,
     users.c.owned_since,
 )
+_ONE: Final = Prepared(lambda: select(*_COLUMNS).where(users.c.id == PERSON))
 # Any number will do, as long as nobody else takes it: "firstadm" in ASCII.
 _FOUNDING_LOCK: Final = 0x66697273_7461646D
 
@@ -75,8 +77,8 @@ class UserRepository:
 
     async def get(self, user_id: UUID) -> User | None:
         """One account."""
-        row = (await self._connection.execute(select(*_COLUMNS).where(users.c.id == user_id))).first()
-        return User(*row) if row else None
+        rows = await _ONE.rows(self._connection, person=user_id)
+        return User(*rows[0]._mapping.values()) if rows else None
 
     async def by_identifier(self, identifier: str) -> User | None:
         """The account with this username or address, whatever its case."""

@@ -17,6 +17,7 @@ from services.user_management.jobs.row import COLUMNS, job_from_row, stored
 from services.user_management.jobs.rules import CLEANUP_DELAY, Job, NewJob, Status
 from services.user_management.jobs.tables import jobs
 from services.user_management.metadata import ID
+from services.user_management.prepared import ITEM, LIMIT, PERSON, Prepared
 
 # Rows of other leases, and of jobs that ended meanwhile, do not match and so answer nothing. Mirrors `rules.renew`.
 _RENEW: Final = text(
@@ -65,6 +66,10 @@ class Beat:
     eta_seconds: float
 
 
+_ONE: Final = Prepared(lambda: select(jobs).where(jobs.c.id == ITEM))
+_OWN: Final = Prepared(lambda: select(jobs).where(jobs.c.id == ITEM, jobs.c.owner_id == PERSON))
+_NEWEST: Final = Prepared(lambda: select(jobs).where(jobs.c.owner_id == PERSON).order_by(jobs.c.id.desc()).limit(LIMIT))
+
 # Enough to tell of again; a restart does not wait for more.
 _MOST_ENDED = 2_000
 
@@ -94,11 +99,11 @@ class JobRepository:
 
     async def get(self, job_id: UUID, owner_id: UUID | None = None) -> Job | None:
         """One job, if it is that owner's."""
-        query = select(jobs).where(jobs.c.id == job_id)
-        if owner_id is not None:
-            query = query.where(jobs.c.owner_id == owner_id)
-        row = (await self._connection.execute(query)).first()
-        return job_from_row(row) if row else None
+        if owner_id is None:
+            rows = await _ONE.rows(self._connection, item=job_id)
+        else:
+            rows = await _OWN.rows(self._connection, item=job_id, person=owner_id)
+        return job_from_row(rows[0]) if rows else None
 
     async def lock(self, job_id: UUID, *, skip_locked: bool = False) -> tuple[Job, datetime] | None:
         """One job, locked until the transaction ends, and the database's time."""
@@ -122,6 +127,8 @@ class JobRepository:
         self, owner_id: UUID, *, status: Status | None = None, before_id: UUID | None = None, limit: int
     ) -> list[Job]:
         """The owner's jobs, newest first."""
+        if status is None and before_id is None:
+            return [job_from_row(row) for row in await _NEWEST.rows(self._connection, person=owner_id, limit=limit)]
         query = select(jobs).where(jobs.c.owner_id == owner_id)
         if status is not None:
             query = query.where(jobs.c.status == status.value)

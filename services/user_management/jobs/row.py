@@ -8,16 +8,18 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from services.user_management.jobs.rules import Job, Status
+from services.user_management.prepared import Found
 
 COLUMNS: Final = tuple(field.name for field in fields(Job))
 
 
-def job_from_row(row: Row[Any]) -> Job:
+def job_from_row(row: Row[Any] | Found) -> Job:
     """The job of a row that holds every column of `jobs`."""
-    values = dict(row._mapping)
-    values["status"] = Status(values["status"])
-    values["track_ids"] = tuple(values["track_ids"])
-    return Job(**{name: values[name] for name in COLUMNS})
+    values = row._mapping
+    known = {name: values[name] for name in COLUMNS}
+    known["status"] = Status(known["status"])
+    known["track_ids"] = tuple(known["track_ids"])
+    return Job(**known)
 
 
 def stored(name: str, value: Any) -> Any:

@@ -10,8 +10,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Row,
     Select,
+    any_,
     bindparam,
     delete,
     exists,
@@ -34,7 +36,7 @@ from services.user_management.library.search import Wanted, cursor_at, matching,
 from services.user_management.library.tables import stems, tracks
 from services.user_management.library.track import Stem, Track, TrackContent
 from services.user_management.library.visibility import heard_by
-from services.user_management.metadata import ID
+from services.user_management.prepared import ITEM, ITEMS, LIMIT, PERSON, Found, Prepared, person
 from services.user_management.social.tables import likes, track_standings
 
 _CONTENT: Final = tuple(field.name for field in fields(TrackContent) if field.name != "stems")
@@ -72,25 +74,28 @@ class TrackRepository:
 
     async def visible(self, track_id: UUID, viewer_id: UUID) -> Track | None:
         """One track, if the viewer may hear it. What lies in the trash nobody hears."""
-        found = await self._found(select_tracks(viewer_id).where(tracks.c.id == track_id, heard_by(viewer_id)))
+        found = await self._with_stems(await _VISIBLE.rows(self._connection, item=track_id, person=viewer_id))
         return found[0] if found else None
 
     async def of_ids(self, track_ids: Sequence[UUID], viewer_id: UUID) -> list[Track]:
         """Tracks by id, in that order, as the viewer sees them."""
         if not track_ids:
             return []
-        query = select_tracks(viewer_id).where(tracks.c.id.in_(track_ids))
-        found = {track.id: track for track in await self._found(query)}
+        rows = await _OF_IDS.rows(self._connection, items=track_ids, person=viewer_id)
+        found = {track.id: track for track in await self._with_stems(rows)}
         return [found[track_id] for track_id in track_ids if track_id in found]
 
     async def found(self, query: Select[Any]) -> list[tuple[Track, Row[Any]]]:
         """The tracks of a query that began as `select_tracks`, each with its row, for what was added to it."""
         rows = (await self._connection.execute(query)).all()
-        parts = await self._stems_of([row.id for row in rows])
-        return [(_track(row, parts[row.id]), row) for row in rows]
+        return list(zip(await self._with_stems(rows), rows, strict=True))
 
     async def listed(self, owner_id: UUID, wanted: Wanted, cursor: str, limit: int) -> list[tuple[Track, str]]:
         """The owner's tracks that match, in the wanted order; each with the cursor behind it."""
+        if wanted == _ANY and not cursor:
+            rows = await _NEWEST.rows(self._connection, person=owner_id, limit=limit)
+            listed = await self._with_stems(rows)
+            return [(track, cursor_at(wanted.order, "", track.id)) for track in listed]
         query = sorted_after(select_tracks(owner_id).where(*matching(wanted, owner_id)), wanted, cursor).limit(limit)
         return [(track, cursor_at(wanted.order, row.place, row.id)) for track, row in await self.found(query)]
 
@@ -212,20 +217,21 @@ class TrackRepository:
     async def _found(self, query: Select[Any]) -> list[Track]:
         return [track for track, _ in await self.found(query)]
 
-    async def _stems_of(self, track_ids: Sequence[UUID]) -> defaultdict[UUID, list[Stem]]:
+    async def _with_stems(self, rows: Sequence[Row[Any] | Found]) -> list[Track]:
         parts: defaultdict[UUID, list[Stem]] = defaultdict(list)
-        if track_ids:
-            query = select(stems).where(stems.c.track_id.in_(track_ids)).order_by(stems.c.track_id, stems.c.position)
-            for row in await self._connection.execute(query):
+        if rows:
+            for row in await _STEMS.rows(self._connection, items=[row.id for row in rows]):
                 parts[row.track_id].append(Stem(row.name, row.object_key))
-        return parts
+        return [_track(row, parts[row.id]) for row in rows]
 
 
-def select_tracks(viewer_id: UUID | None = None) -> Select[Any]:
+def select_tracks(viewer_id: UUID | ColumnElement[UUID] | None = None) -> Select[Any]:
     """All that makes up a track but its stems, as the viewer sees it; the owner is joined as `users`."""
     columns = [column for column in tracks.c if column.name != "words"]
-    own = (likes.c.track_id == tracks.c.id) & (likes.c.person_id == literal(viewer_id, ID))
-    liked = exists(select(literal(1)).select_from(likes).where(own)) if viewer_id is not None else false()
+    liked: ColumnElement[bool] = false()
+    if viewer_id is not None:
+        own = (likes.c.track_id == tracks.c.id) & (likes.c.person_id == person(viewer_id))
+        liked = exists(select(literal(1)).select_from(likes).where(own))
     return (
         select(
             *columns,
@@ -239,7 +245,7 @@ def select_tracks(viewer_id: UUID | None = None) -> Select[Any]:
     )
 
 
-def _track(row: Row[Any], parts: Sequence[Stem]) -> Track:
+def _track(row: Row[Any] | Found, parts: Sequence[Stem]) -> Track:
     values = row._mapping
     content: dict[str, Any] = {name: tuple(values[name]) if name in _LISTS else values[name] for name in _CONTENT}
     return Track(
@@ -258,6 +264,17 @@ def _track(row: Row[Any], parts: Sequence[Stem]) -> Track:
         project_id=row.project_id,
         cover_object_key=row.cover_object_key,
     )
+
+
+_ANY: Final = Wanted()
+_VISIBLE: Final = Prepared(lambda: select_tracks(PERSON).where(tracks.c.id == ITEM, heard_by(PERSON)))
+_OF_IDS: Final = Prepared(lambda: select_tracks(PERSON).where(tracks.c.id == any_(ITEMS)))
+_NEWEST: Final = Prepared(
+    lambda: sorted_after(select_tracks(PERSON).where(*matching(_ANY, PERSON)), _ANY, "").limit(LIMIT)
+)
+_STEMS: Final = Prepared(
+    lambda: select(stems).where(stems.c.track_id == any_(ITEMS)).order_by(stems.c.track_id, stems.c.position)
+)
 
 
 def _stored(name: str, value: Any) -> Any:

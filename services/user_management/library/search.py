@@ -55,7 +55,7 @@ def words(text: str) -> str:
     return " & ".join(f"{word}:*" for word in found[:MOST_WORDS])
 
 
-def matching(wanted: Wanted, owner_id: UUID) -> list[ColumnElement[bool]]:
+def matching(wanted: Wanted, owner_id: UUID | ColumnElement[UUID]) -> list[ColumnElement[bool]]:
     """The conditions."""
     columns = tracks.c
     conditions: list[ColumnElement[bool]] = [

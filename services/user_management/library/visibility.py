@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, or_
 
 from services.user_management.accounts.tables import users
 from services.user_management.library.tables import tracks
+from services.user_management.prepared import person
 from services.user_management.social.visibility import shuts_out
 
 
@@ -27,9 +28,9 @@ def in_public() -> ColumnElement[bool]:
     )
 
 
-def heard_by(viewer_id: UUID) -> ColumnElement[bool]:
+def heard_by(viewer_id: UUID | ColumnElement[UUID]) -> ColumnElement[bool]:
     """What the viewer may hear: their own, and what is in public unless its owner blocks them. What lies in the trash
     nobody hears.
     """
-    own = and_(tracks.c.owner_id == viewer_id, tracks.c.deleted_at.is_(None))
+    own = and_(tracks.c.owner_id == person(viewer_id), tracks.c.deleted_at.is_(None))
     return or_(own, and_(in_public(), ~shuts_out(tracks.c.owner_id, viewer_id)))

@@ -6,15 +6,17 @@ is a bounded number. `tests/integration/user_management/test_social_plans.py` ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    BindParameter,
     ColumnElement,
     Float,
     FromClause,
+    Row,
     ScalarSelect,
     Select,
     case,
@@ -34,10 +36,14 @@ from services.user_management.library.search import words
 from services.user_management.library.tables import tracks
 from services.user_management.metadata import ID, INSTANT
 from services.user_management.paging import behind, moment_behind, number_behind
+from services.user_management.prepared import LIMIT, PERSON, WORDS, Found, Prepared, person
 from services.user_management.social.tables import follows, person_standings, track_standings
 from services.user_management.social.visibility import apart, muted_by
 
 Place = tuple[UUID, str]
+# Values, or what a prepared query leaves open.
+Whose = UUID | BindParameter[UUID]
+Most = int | BindParameter[int]
 
 # What a search ranks: those of the hottest tracks that match, if they are enough, or the hottest (the most followed
 # people) of all that match.
@@ -60,20 +66,28 @@ class DiscoveryRepository:
 
     async def feed(self, viewer_id: UUID, cursor: str, limit: int) -> list[Place]:
         """Tracks of the people whom the viewer follows and does not mute, latest first."""
-        return await self._by_time("feed", feed_query(viewer_id, cursor, limit))
+        if not cursor:
+            return _by_time("feed", await _FEED.rows(self._connection, person=viewer_id, limit=limit))
+        return _by_time("feed", await self._connection.execute(feed_query(viewer_id, cursor, limit)))
 
     async def of_owner(self, owner_id: UUID, cursor: str, limit: int) -> list[Place]:
         """A person's listed tracks, latest first."""
         query = _before("tracks", cursor, _listed().where(_stand.owner_id == owner_id))
-        return await self._by_time("tracks", _latest(query, limit))
+        return _by_time("tracks", await self._connection.execute(_latest(query, limit)))
 
     async def latest(self, viewer_id: UUID, tags: Sequence[str], cursor: str, limit: int) -> list[Place]:
         """Everybody's tracks, latest first."""
-        return await self._by_time("new", latest_query(viewer_id, tags, cursor, limit))
+        if not tags and not cursor:
+            return _by_time("new", await _LATEST.rows(self._connection, person=viewer_id, limit=limit))
+        return _by_time("new", await self._connection.execute(latest_query(viewer_id, tags, cursor, limit)))
 
     async def trending(self, viewer_id: UUID, tags: Sequence[str], cursor: str, limit: int) -> list[Place]:
         """Everybody's tracks, hottest first."""
-        rows = await self._connection.execute(trending_query(viewer_id, tags, cursor, limit))
+        rows: Iterable[Row[Any] | Found]
+        if not tags and not cursor:
+            rows = await _TRENDING.rows(self._connection, person=viewer_id, limit=limit)
+        else:
+            rows = await self._connection.execute(trending_query(viewer_id, tags, cursor, limit))
         return [(row.track_id, behind("trending", row.heat, row.track_id)) for row in rows]
 
     async def trending_tags(self, limit: int) -> list[tuple[str, int]]:
@@ -85,7 +99,12 @@ class DiscoveryRepository:
         self, viewer_id: UUID, text: str, tags: Sequence[str], cursor: str, limit: int
     ) -> list[Place]:
         """Tracks that match, best first. Raises `AppError` (VALIDATION)."""
-        rows = await self._connection.execute(search_tracks_query(viewer_id, text, tags, cursor, limit))
+        rows: Iterable[Row[Any] | Found]
+        if not tags and not cursor:
+            asked = _beginnings(text)
+            rows = await _FOUND_TRACKS.rows(self._connection, words=asked, person=viewer_id, limit=limit)
+        else:
+            rows = await self._connection.execute(search_tracks_query(viewer_id, text, tags, cursor, limit))
         return [(row.id, behind("found-tracks", row.rank, row.id)) for row in rows]
 
     async def search_people(self, viewer_id: UUID, text: str, cursor: str, limit: int) -> list[Place]:
@@ -93,12 +112,12 @@ class DiscoveryRepository:
         rows = await self._connection.execute(search_people_query(viewer_id, text, cursor, limit))
         return [(row.id, behind("found-people", row.rank, row.id)) for row in rows]
 
-    async def _by_time(self, listing: str, query: Select[Any]) -> list[Place]:
-        rows = await self._connection.execute(query)
-        return [(row.track_id, behind(listing, row.listed_at, row.track_id)) for row in rows]
+
+def _by_time(listing: str, rows: Iterable[Row[Any] | Found]) -> list[Place]:
+    return [(row.track_id, behind(listing, row.listed_at, row.track_id)) for row in rows]
 
 
-def feed_query(viewer_id: UUID, cursor: str, limit: int) -> Select[Any]:
+def feed_query(viewer_id: Whose, cursor: str, limit: Most) -> Select[Any]:
     """A page of the feed.
 
     Whatever is on it is of one of the people whose latest tracks are the latest of all, as many as the page is long: of
@@ -111,7 +130,7 @@ def feed_query(viewer_id: UUID, cursor: str, limit: int) -> Select[Any]:
     heads = (
         select(follows.c.other_id)
         .select_from(follows.join(head, true()))
-        .where(follows.c.person_id == viewer_id, ~muted_by(follows.c.other_id, viewer_id))
+        .where(follows.c.person_id == person(viewer_id), ~muted_by(follows.c.other_id, viewer_id))
         .order_by(head.c.listed_at.desc(), head.c.track_id.desc())
         .limit(limit)
         .subquery("heads")
@@ -126,12 +145,12 @@ def feed_query(viewer_id: UUID, cursor: str, limit: int) -> Select[Any]:
     )
 
 
-def latest_query(viewer_id: UUID, tags: Sequence[str], cursor: str, limit: int) -> Select[Any]:
+def latest_query(viewer_id: Whose, tags: Sequence[str], cursor: str, limit: Most) -> Select[Any]:
     """A page of everybody's tracks by time."""
     return _latest(_before("new", cursor, _everybodys(viewer_id, tags)), limit)
 
 
-def trending_query(viewer_id: UUID, tags: Sequence[str], cursor: str, limit: int) -> Select[Any]:
+def trending_query(viewer_id: Whose, tags: Sequence[str], cursor: str, limit: Most) -> Select[Any]:
     """A page of everybody's tracks by heat."""
     query = _everybodys(viewer_id, tags).add_columns(_stand.heat)
     if place := number_behind("trending", cursor):
@@ -148,7 +167,9 @@ def trending_tags_query(limit: int) -> Select[Any]:
     return select(tagged.c.tag, count).group_by(tagged.c.tag).order_by(count.desc(), tagged.c.tag).limit(limit)
 
 
-def search_tracks_query(viewer_id: UUID, text: str, tags: Sequence[str], cursor: str, limit: int) -> Select[Any]:
+def search_tracks_query(
+    viewer_id: Whose, text: str | BindParameter[str], tags: Sequence[str], cursor: str, limit: Most
+) -> Select[Any]:
     """A page of the matching tracks: ranked by how well the words fit, and a little by how many like it.
 
     What is ranked are those of the hottest tracks that match; where these are few, the hottest of all that match. So a
@@ -201,10 +222,14 @@ def search_people_query(viewer_id: UUID, text: str, cursor: str, limit: int) -> 
     return _ranked("found-people", query, rank, found.c.id, cursor).limit(limit)
 
 
-def _asked(text: str) -> ColumnElement[Any]:
-    """The words, each as a whole or as a beginning: whole words rank higher."""
+def _asked(text: str | BindParameter[str]) -> ColumnElement[Any]:
+    return func.to_tsquery("simple", _beginnings(text) if isinstance(text, str) else text)
+
+
+def _beginnings(text: str) -> str:
+    """The words, each as a whole or as a beginning: whole words rank higher. Raises `AppError` (VALIDATION)."""
     each = (word.removesuffix(":*") for word in words(text).split(" & "))
-    return func.to_tsquery("simple", " & ".join(f"({word} | {word}:*)" for word in each))
+    return " & ".join(f"({word} | {word}:*)" for word in each)
 
 
 def _fenced(query: Select[Any], name: str) -> CTE:
@@ -234,7 +259,7 @@ def _listed() -> Select[Any]:
     return select(_stand.track_id, _stand.listed_at).where(_stand.listed)
 
 
-def _everybodys(viewer_id: UUID, tags: Sequence[str]) -> Select[Any]:
+def _everybodys(viewer_id: Whose, tags: Sequence[str]) -> Select[Any]:
     query = _listed().where(~apart(_stand.owner_id, viewer_id))
     if tags:
         query = query.join(tracks, tracks.c.id == _stand.track_id).where(tracks.c.tags.contains(list(tags)))
@@ -248,5 +273,12 @@ def _before(listing: str, cursor: str, query: Select[Any]) -> Select[Any]:
     return query
 
 
-def _latest(query: Select[Any], limit: int) -> Select[Any]:
+def _latest(query: Select[Any], limit: Most) -> Select[Any]:
     return query.order_by(_stand.listed_at.desc(), _stand.track_id.desc()).limit(limit)
+
+
+# The first pages, which are asked for most.
+_FEED: Final = Prepared(lambda: feed_query(PERSON, "", LIMIT))
+_LATEST: Final = Prepared(lambda: latest_query(PERSON, (), "", LIMIT))
+_TRENDING: Final = Prepared(lambda: trending_query(PERSON, (), "", LIMIT))
+_FOUND_TRACKS: Final = Prepared(lambda: search_tracks_query(PERSON, WORDS, (), "", LIMIT))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, FromClause, Table, and_, exists, literal, or_, select
 
-from services.user_management.metadata import ID
+from services.user_management.prepared import person
 from services.user_management.social.tables import blocks, mutes
 
 
@@ -17,17 +17,17 @@ def tied(table: Table, person_id: ColumnElement[UUID], other_id: ColumnElement[U
     return exists(select(literal(1)).where(ties.c.person_id == person_id, ties.c.other_id == other_id))
 
 
-def shuts_out(owner_id: ColumnElement[UUID], viewer_id: UUID) -> ColumnElement[bool]:
+def shuts_out(owner_id: ColumnElement[UUID], viewer_id: UUID | ColumnElement[UUID]) -> ColumnElement[bool]:
     """Whether the owner blocks the viewer."""
-    return tied(blocks, owner_id, literal(viewer_id, ID))
+    return tied(blocks, owner_id, person(viewer_id))
 
 
-def apart(person_id: ColumnElement[UUID], viewer_id: UUID) -> ColumnElement[bool]:
+def apart(person_id: ColumnElement[UUID], viewer_id: UUID | ColumnElement[UUID]) -> ColumnElement[bool]:
     """Whether either blocks the other: lists show neither to either."""
-    return shuts_out(person_id, viewer_id) | tied(blocks, literal(viewer_id, ID), person_id)
+    return shuts_out(person_id, viewer_id) | tied(blocks, person(viewer_id), person_id)
 
 
-def seen_by(person: FromClause, viewer_id: UUID) -> ColumnElement[bool]:
+def seen_by(person: FromClause, viewer_id: UUID | ColumnElement[UUID]) -> ColumnElement[bool]:
     """Whether a person's name is shown to the viewer wherever it stands beside something else: the viewer's own, and
     that of anybody who is neither shut out nor about to go nor apart from the viewer. `person` is `users`, or an alias.
     """
@@ -35,6 +35,6 @@ def seen_by(person: FromClause, viewer_id: UUID) -> ColumnElement[bool]:
     return or_(person.c.id == viewer_id, and_(there, ~apart(person.c.id, viewer_id)))
 
 
-def muted_by(person_id: ColumnElement[UUID], viewer_id: UUID) -> ColumnElement[bool]:
+def muted_by(person_id: ColumnElement[UUID], viewer_id: UUID | ColumnElement[UUID]) -> ColumnElement[bool]:
     """Whether the viewer mutes the person."""
-    return tied(mutes, literal(viewer_id, ID), person_id)
+    return tied(mutes, person(viewer_id), person_id)
