@@ -24,7 +24,6 @@ sys.path.insert(0, str(ROOT))
 
 import asyncpg  # noqa: E402
 import httpx  # noqa: E402
-from sqlalchemy import event  # noqa: E402
 from sqlalchemy.ext.asyncio import AsyncConnection  # noqa: E402
 
 from scripts.load_test import start  # noqa: E402
@@ -38,6 +37,7 @@ from services.user_management.library.repository import TrackRepository  # noqa:
 from services.user_management.library.search import Order, Wanted  # noqa: E402
 from services.user_management.migrate import migrate  # noqa: E402
 from tests.integration.user_management.test_social_plans import CALLS, LARGE, Crowd, touched  # noqa: E402
+from tests.support.asked import note_queries  # noqa: E402
 
 P95_LIMIT_MS: Final = 50.0
 FOLLOWED: Final = 200
@@ -70,12 +70,7 @@ async def check_plans(url: str) -> int:
     """Print what each list's plan uses; how many of them read a large table from end to end."""
     sql = await asyncpg.connect(url)
     engine = open_engine(url, connections=2, statement_seconds=60.0)
-    asked: list[tuple[str, tuple[Any, ...]]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, tuple(parameters)))
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    asked = note_queries(engine)
     database = Database(engine)
     try:
         # Whoever made most: the library that is longest.

@@ -1,5 +1,6 @@
 """The plans of playlists, projects, versions and reports: by index, and over few rows, where one person has many."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,6 @@ from uuid import UUID
 import asyncpg
 import orjson
 import pytest
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.database import Database, open_engine
@@ -19,6 +19,7 @@ from services.user_management.moderation.repository import ReportRepository
 from services.user_management.playlists.repository import PlaylistRepository
 from services.user_management.projects.repository import ProjectRepository
 from services.user_management.sharing.repository import ShareRepository
+from tests.support.asked import Asked, note_queries
 
 pytestmark = pytest.mark.integration
 
@@ -63,7 +64,7 @@ class Shelf:
 
     database: Database
     sql: asyncpg.Connection
-    asked: list[tuple[str, tuple[Any, ...]]]
+    asked: Asked
     owner: UUID
     member: UUID
     song: UUID
@@ -75,6 +76,8 @@ class Shelf:
         """Every node of the plans of what a call asks the database, as it was carried out."""
         del self.asked[:]
         assert await self.database.read(ask)
+        await asyncio.sleep(0)
+        assert self.asked
         found: list[dict[str, Any]] = []
 
         def walk(node: dict[str, Any]) -> None:
@@ -92,12 +95,7 @@ class Shelf:
 async def shelf(database_url: str, sql: asyncpg.Connection) -> AsyncIterator[Shelf]:
     await sql.execute(SEED)
     engine = open_engine(database_url, connections=2, statement_seconds=30.0)
-    asked: list[tuple[str, tuple[Any, ...]]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, tuple(parameters)))
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    asked = note_queries(engine)
     database = Database(engine)
     owner = await sql.fetchval("SELECT id FROM users WHERE username = 'person-2'")
     yield Shelf(

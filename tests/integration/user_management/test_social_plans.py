@@ -1,5 +1,6 @@
 """The plans of feed, explore, search and comments: by index, and over few rows, in a database with many."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,6 @@ from uuid import UUID
 import asyncpg
 import orjson
 import pytest
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.database import Database, open_engine
@@ -17,6 +17,7 @@ from services.user_management.social.discovery import DiscoveryRepository
 from services.user_management.social.likes import LikeRepository
 from services.user_management.social.people import PeopleRepository
 from services.user_management.social.person import Circle
+from tests.support.asked import Asked, note_queries
 from tests.support.social import miscounted
 
 pytestmark = pytest.mark.integration
@@ -74,7 +75,7 @@ class Crowd:
 
     database: Database
     sql: asyncpg.Connection
-    asked: list[tuple[str, tuple[Any, ...]]]
+    asked: Asked
     viewer: UUID
     track: UUID
 
@@ -82,7 +83,9 @@ class Crowd:
         """Every node of the plans of what a call asks the database, as it was carried out."""
         del self.asked[:]
         await self.database.read(ask)
+        await asyncio.sleep(0)
         asked = list(self.asked)
+        assert asked
         nodes: list[dict[str, Any]] = []
 
         def walk(node: dict[str, Any]) -> None:
@@ -105,12 +108,7 @@ async def crowd(database_url: str, sql: asyncpg.Connection) -> AsyncIterator[Cro
     viewer = await sql.fetchval("SELECT person_id FROM follows GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
     track = await sql.fetchval("SELECT track_id FROM comments GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
     engine = open_engine(database_url, connections=2, statement_seconds=30.0, custom_plans=True)
-    asked: list[tuple[str, tuple[Any, ...]]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, tuple(parameters)))
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    asked = note_queries(engine)
     database = Database(engine)
     yield Crowd(database, sql, asked, viewer, track)
     await database.close()
