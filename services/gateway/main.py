@@ -56,6 +56,7 @@ from services.gateway.oidc.providers import Provider, load_providers
 from services.gateway.openapi import install_openapi
 from services.gateway.rate_limit.policy import load_limits
 from services.gateway.rate_limit.window import SlidingWindow
+from services.gateway.route_table import RouteTable
 from services.gateway.routes import (
     admin,
     api_keys,
@@ -270,6 +271,7 @@ def build_api(
     for router in (*API_ROUTERS, ws.router, reference.router):
         app.include_router(router)
     api_routes = [route for router in API_ROUTERS for route in router.routes if isinstance(route, GatewayRoute)]
+    app.router.routes.insert(0, RouteTable(api_routes))
     page_routes = [route for route in reference.router.routes if isinstance(route, Route)]
     app.state.methods = MethodTable((*api_routes, *page_routes, *studio_routes))
     install_openapi(app, api_routes)

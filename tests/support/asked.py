@@ -16,8 +16,8 @@ def note_queries(engine: AsyncEngine) -> Asked:
         asked.append((statement, tuple(parameters)))
 
     def note_driver(query: Any) -> None:
-        # It does not tell of those of SQLAlchemy, which are prepared statements; BEGIN and its like are not meant, nor what
-        # the driver itself asks of types that are new to it.
+        # It does not tell of those of SQLAlchemy, which are prepared statements. BEGIN and its like are not meant, nor
+        # what the driver itself asks of types that are new to it.
         if query.query.startswith(("SELECT", "WITH")) and "typeinfo" not in query.query:
             asked.append((query.query, tuple(query.args)))
 
