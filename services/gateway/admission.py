@@ -148,10 +148,7 @@ async def admit(request: Request, admission: Admission) -> None:
         raise
     caller = found.principal if found is not None else None
     state["browser"] = found.browser if found is not None else None
-    session_id = caller.session_id if caller is not None else ""
-    limit = gateway.limits.get(admission.limit)
-    per_user = caller is not None and limit is not None and limit.per == "user"
-    await count(request, admission.limit, caller.subject if caller and per_user else address, session_id=session_id)
+    await count_call(request, admission.limit, caller, session_id=caller.session_id if caller is not None else "")
     state["caller"] = caller
     if caller is not None:
         # After the look-up of what has ended: a revoked key is refused as such.
@@ -243,22 +240,55 @@ def _renew_cookies(request: Request, response: Response) -> None:
     )
 
 
+async def count_call(
+    request: Request, name: str, caller: Principal | None, *, cost: int = 1, session_id: str = ""
+) -> None:
+    """Count `cost` requests of the class `name`: of the API key first, if one calls, then of its owner or the address.
+
+    Raises `AppError` (RATE_LIMITED, UNAUTHENTICATED for an ended session).
+    """
+    gateway: Collaborators = request.app.state.collaborators
+    limit = gateway.limits.get(name)
+    if caller is None or limit is None or limit.per != "user":
+        await count(request, name, client_network(request), cost=cost, session_id=session_id)
+        return
+    # Callers with scopes are keys, and what names their session is the key's id.
+    if caller.scopes and limit.of_a_key is not None:
+        # A key that has had its share is refused before it uses up its owner's.
+        await _count(request, f"{name}.key", limit.of_a_key, caller.session_id, cost, session_id)
+        session_id = ""
+    await count(request, name, caller.subject, cost=cost, session_id=session_id)
+
+
 async def count(request: Request, name: str, subject: str, *, cost: int = 1, session_id: str = "") -> None:
     """Count `cost` requests of the class `name`.
 
     Raises `AppError` (RATE_LIMITED, UNAUTHENTICATED for an ended session).
     """
     gateway: Collaborators = request.app.state.collaborators
-    limit = gateway.limits.get(name)
+    await _count(request, name, gateway.limits.get(name), subject, cost, session_id)
+
+
+async def _count(
+    request: Request, name: str, limit: LimitClass | None, subject: str, cost: int, session_id: str
+) -> None:
+    gateway: Collaborators = request.app.state.collaborators
     verdict = await gateway.window.admit(name, limit, subject, cost=cost, session_id=session_id)
     if verdict is None:
         return
-    if limit is not None:
+    if limit is not None and _is_tightest(request, verdict):
         request.scope["state"]["rate_headers"] = _headers(name, limit, verdict)
+        request.scope["state"]["rate_left"] = verdict.remaining
     if verdict.session_revoked:
         raise AppError(ErrorCode.UNAUTHENTICATED, "This session was ended. Sign in again.")
     if not verdict.allowed and limit is not None:
         _refuse(limit, verdict, cost)
+
+
+def _is_tightest(request: Request, verdict: Verdict) -> bool:
+    """Whether this window is the one to tell of: of those that a request counts in, the one with least left."""
+    least: int | None = request.scope["state"].get("rate_left")
+    return least is None or not verdict.allowed or verdict.remaining < least
 
 
 def _refuse(limit: LimitClass, verdict: Verdict, cost: int) -> NoReturn:

@@ -83,9 +83,7 @@ async def start_accounts(
                 users_address=users.address,
                 generation_address=f"unix:{tmp_path}/none.sock",
                 processing_address=f"unix:{tmp_path}/none.sock",
-                rate_limits="off",
-                trusted_proxies="127.0.0.1",
-                **(gateway or {}),
+                **{"rate_limits": "off", "trusted_proxies": "127.0.0.1", **(gateway or {})},
             )
             url, _, _ = await stack.enter_async_context(serving(gateway_settings))
             return AccountServer(url, users)

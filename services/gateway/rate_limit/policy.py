@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from services.shared.errors import AppError, ErrorCode
 
@@ -22,6 +23,20 @@ class LimitClass(BaseModel):
     window_seconds: Annotated[int, Field(ge=1, le=86_400)]
     # What happens while Valkey does not answer: reads go on, what costs or guards something waits.
     when_unavailable: Literal["allow", "refuse"]
+    # How much of a person's quota one of their API keys may use up, so that a program which runs away leaves its
+    # owner's pages, and other programs, some; None: all of it.
+    key_quota: Annotated[int, Field(ge=1)] | None = None
+
+    @cached_property
+    def of_a_key(self) -> LimitClass | None:
+        """The window of one API key within the person's; None where it has none of its own."""
+        return None if self.key_quota is None else self.model_copy(update={"quota": self.key_quota, "key_quota": None})
+
+    @model_validator(mode="after")
+    def _is_within(self) -> Self:
+        if self.key_quota is not None and (self.per != "user" or self.key_quota > self.quota):
+            raise ValueError("key_quota is a part of a person's quota: at most quota, and only per user")
+        return self
 
 
 # The classes that routes name; a file without one of them is refused at the start.

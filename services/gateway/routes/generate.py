@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.gateway.admission import Admission, GatewayRoute, count
+from services.gateway.admission import Admission, GatewayRoute, count_call
 from services.gateway.collaborators import Collaborators
 from services.gateway.dependencies import Caller, Gateway, IdempotencyKey, idempotency_of
 from services.gateway.responses import also
@@ -60,7 +60,7 @@ async def generate_batch(
 ) -> JobBatch:
     """Ask for up to 32 songs. Either every one is taken, or none."""
     if len(body.requests) > 1:
-        await count(request, "generate", caller.subject, cost=len(body.requests) - 1)
+        await count_call(request, "generate", caller, cost=len(body.requests) - 1)
     keys = [idempotency_of(request, idempotency_key, body, item=position) for position in range(len(body.requests))]
     submitted = await gateway.generation.submit_all(caller, [item.to_message() for item in body.requests], keys)
     if all(item.replayed for item in submitted):
@@ -76,7 +76,7 @@ async def _takes(
     gateway: Collaborators,
     idempotency_key: str | None,
 ) -> GeneratedJob:
-    await count(request, "generate", caller.subject, cost=body.count - 1)
+    await count_call(request, "generate", caller, cost=body.count - 1)
     keys = [idempotency_of(request, idempotency_key, body, item=take) for take in range(body.count)]
     messages = [body.to_message(take) for take in range(body.count)]
     try:

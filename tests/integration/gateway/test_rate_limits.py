@@ -1,18 +1,25 @@
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from services.gateway.rate_limit.policy import load_limits
+from services.shared.errors import AppError
 from services.shared.ids import new_id
+from tests.support.account_server import AccountServer
 from tests.support.gateway_platform import Backend, Gateway, Person, running_gateway
 
 
-def small_limits(folder: Path, **quotas: int) -> Path:
-    """The real file with other quotas."""
+def small_limits(folder: Path, *, key_quotas: dict[str, int] | None = None, **quotas: int) -> Path:
+    """The real file with other quotas, and for keys none but those given."""
     path = folder / "limits.yaml"
     lines = ["classes:"]
     for name, limit in load_limits(Path("configs/rate_limiting.yaml")).items():
-        entry = limit.model_dump() | {"quota": quotas.get(name, limit.quota)}
+        entry = limit.model_dump(exclude={"key_quota"}) | {"quota": quotas.get(name, limit.quota)}
+        if key_quotas and name in key_quotas:
+            entry["key_quota"] = key_quotas[name]
         lines.append(f"  {name}: {entry}".replace("'", '"'))
     path.write_text("\n".join(lines))
     return path
@@ -116,6 +123,55 @@ async def test_without_valkey_reads_go_on_and_costly_calls_wait(backend: Backend
         refused = await person.http.post("/api/v1/generate", json={"prompt": "x"})
         assert refused.status_code == 503
         assert "retry-after" in refused.headers
+
+
+async def test_a_key_uses_up_its_own_share_only(
+    start_accounts: Callable[..., Awaitable[AccountServer]], tmp_path: Path
+) -> None:
+    limits = small_limits(tmp_path, key_quotas={"read": 3}, read=6)
+    accounts = await start_accounts({"rate_limits": "on", "rate_limits_file": limits})
+    async with accounts.somebody() as ada:
+        made = [await ada.post("/api/v1/api-keys", json={"name": name, "scopes": ["read"]}) for name in ("one", "two")]
+        one, two = (accounts.client(**{"x-api-key": answer.json()["secret"]}) for answer in made)
+        async with one, two:
+            answers = [await one.get("/api/v1/tracks") for _ in range(8)]
+            assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 5
+            # The key's own window is the tightest, and is the one that is told of.
+            assert answers[0].headers["ratelimit-policy"] == '"read.key";q=3;w=60'
+            assert answers[0].headers["ratelimit"].startswith('"read.key";r=2;')
+            assert int(answers[-1].headers["retry-after"]) >= 1
+            # What was refused cost its owner nothing: another key has a share of its own, and both count for the owner.
+            assert [(await two.get("/api/v1/tracks")).status_code for _ in range(2)] == [200, 200]
+            last = await ada.get("/api/v1/tracks")
+            assert last.status_code == 200
+            assert last.headers["ratelimit"].startswith('"read";r=0;')
+            refused = await two.get("/api/v1/tracks")
+            assert refused.status_code == 429
+            assert refused.headers["ratelimit-policy"] == '"read";q=6;w=60'
+
+
+async def test_ended_key_is_refused_as_such_and_not_counted_for_its_owner(
+    start_accounts: Callable[..., Awaitable[AccountServer]], tmp_path: Path
+) -> None:
+    limits = small_limits(tmp_path, key_quotas={"read": 3}, read=6)
+    accounts = await start_accounts({"rate_limits": "on", "rate_limits_file": limits})
+    async with accounts.somebody() as ada:
+        key = (await ada.post("/api/v1/api-keys", json={"name": "one", "scopes": ["read"]})).json()
+        async with accounts.client(**{"x-api-key": key["secret"]}) as program:
+            assert (await program.get("/api/v1/tracks")).status_code == 200
+            assert (await ada.delete(f"/api/v1/api-keys/{key['key']['id']}")).status_code == 204
+            assert (await program.get("/api/v1/tracks")).status_code == 401
+        assert (await ada.get("/api/v1/tracks")).headers["ratelimit"].startswith('"read";r=4;')
+
+
+@pytest.mark.parametrize("wrong", ["key_quota: 11", "key_quota: 0", "key_quota: 5, per: address"])
+def test_share_of_a_key_that_cannot_be_is_refused_at_the_start(tmp_path: Path, wrong: str) -> None:
+    path = tmp_path / "limits.yaml"
+    limit = f"per: user, quota: 10, window_seconds: 60, when_unavailable: allow, {wrong}"
+    path.write_text(f"classes:\n  read: {{{limit}}}\n")
+    with pytest.raises(AppError) as refused:
+        load_limits(path)
+    assert "key_quota" in refused.value.message
 
 
 async def test_limits_can_be_lifted_for_load_runs(backend: Backend) -> None:
