@@ -41,6 +41,33 @@ SONGS = (
 )
 
 
+_SOMEBODY = {"id": "0", "username": "mira"}
+REPORTS: list[dict[str, Any]] = [
+    {
+        "id": str(number), "kind": kind, "subject_id": str(number), "subject_text": text, "owner": _SOMEBODY,
+        "hidden": False, "suspended": False, "reason": reason, "details": details,
+        "reporter": {"id": "1", "username": "jonas"}, "status": "open", "decision": None, "note": "",
+        "decided_by": None, "created_at": "2026-11-20T09:00:00Z", "decided_at": None, "open_count": 3 - number,
+    }
+    for number, (kind, text, reason, details) in enumerate(
+        (
+            ("track", "Night drive through glass", "copyright", "The melody from 0:12 on is my song of last year."),
+            ("comment", "Buy followers at the cheapest price, ask me how!", "spam", ""),
+            ("user", "mira", "impersonation", "This is not the Mira who they say they are."),
+        )
+    )
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What pages show beside tracks: a project, a link that opens a track, and one with a password."""
+
+    project: str
+    link: str
+    locked_link: str
+
+
 @dataclass(frozen=True)
 class Shot:
     """One picture: where, and what to do there first; `stranger` shows what those see who are not signed in."""
@@ -96,13 +123,73 @@ def editing(page: Page) -> None:
     page.wait_for_timeout(2500)
 
 
+def choosing(page: Page) -> None:
+    """Tracks that are chosen, with what can be done with all of them."""
+    page.get_by_role("button", name="Choose", exact=True).click()
+    for box in page.locator("main li input[type=checkbox]").all()[:3]:
+        box.check()
+    page.wait_for_timeout(400)
+
+
+def moving(page: Page) -> None:
+    """The projects that chosen tracks may go into."""
+    choosing(page)
+    page.get_by_role("button", name="Move", exact=True).click()
+    page.get_by_role("dialog").locator("li").first.wait_for()
+
+
+def sharing(page: Page) -> None:
+    """A link that was just made, and one from before."""
+    page.get_by_role("button", name="Share", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Make a link").click()
+    dialog.locator("[data-secret]").wait_for()
+    page.wait_for_timeout(400)
+
+
+def locked(page: Page) -> None:
+    """A wrong password at a link that asks for one."""
+    page.get_by_label("Password").fill("a guess")
+    page.get_by_role("button", name="Listen").click()
+    page.get_by_role("main").get_by_role("alert").wait_for()
+
+
+def emptying(page: Page) -> None:
+    """The question before something goes for good."""
+    page.get_by_role("button", name="Empty the trash").click()
+    page.wait_for_timeout(300)
+
+
+def reported(page: Page) -> None:
+    """The moderators' queue; in single-user mode nobody reports anybody, so the answer is a made one."""
+    page.route(
+        "**/api/v1/moderation/reports?*", lambda route: route.fulfill(json={"items": REPORTS, "next_cursor": None})
+    )
+    page.reload()
+    page.get_by_role("tabpanel").locator("li").first.wait_for()
+
+
+def taking_down(page: Page) -> None:
+    """A decision that is asked for."""
+    reported(page)
+    page.get_by_role("button", name="Take it down").first.click()
+
+
+def hooking(page: Page) -> None:
+    """A webhook that is being made, below what it takes to see it."""
+    region = page.get_by_role("region", name="Webhooks")
+    region.get_by_role("button", name="New webhook").click()
+    region.scroll_into_view_if_needed()
+    page.wait_for_timeout(400)
+
+
 def palette(page: Page) -> None:
     """The search over everything."""
     page.keyboard.press("Control+k")
     page.wait_for_timeout(600)
 
 
-def shots(track: dict[str, Any]) -> tuple[Shot, ...]:
+def shots(track: dict[str, Any], kept: Kept) -> tuple[Shot, ...]:
     """All pictures."""
     return (
         Shot("landing", "/"),
@@ -113,14 +200,26 @@ def shots(track: dict[str, Any]) -> tuple[Shot, ...]:
         Shot("create-models", "/create/", model_picker),
         Shot("library", "/library/", playing),
         Shot("library-grid", "/library/", grid),
+        Shot("library-choosing", "/library/", choosing),
+        Shot("library-moving", "/library/", moving),
+        Shot("library-project", f"/library/?project={kept.project}"),
+        Shot("trash", "/trash/"),
+        Shot("trash-asked", "/trash/", emptying),
         Shot("track", f"/track/?id={track['id']}", full_page=True),
+        Shot("track-share", f"/track/?id={track['id']}", sharing),
+        Shot("shared", f"/shared/#token={kept.link}", stranger=True),
+        Shot("shared-locked", f"/shared/#token={kept.locked_link}", locked, stranger=True),
+        Shot("shared-gone", "/shared/#token=mgs_gone", stranger=True),
         Shot("studio", f"/studio/?track={track['id']}", editing),
         Shot("studio-choose", "/studio/"),
         Shot("settings", "/settings/", full_page=True),
+        Shot("settings-webhook", "/settings/", hooking),
         Shot("community", "/community/"),
         Shot("person", f"/person/?name={track['owner']['username']}"),
         Shot("playlists", "/playlists/"),
         Shot("admin", "/admin/", full_page=True),
+        Shot("moderation", "/moderation/", reported),
+        Shot("moderation-asked", "/moderation/", taking_down),
         Shot("sign-in", "/sign-in/", stranger=True),
         Shot("sign-up", "/sign-up/", stranger=True),
         Shot("forgot", "/forgot/"),
@@ -163,6 +262,33 @@ def songs(url: str) -> dict[str, Any]:
         return found
 
 
+def keep(url: str, track: dict[str, Any]) -> Kept:
+    """See to it that there are a project with tracks in it, versions of a track, links and something in the trash."""
+    with httpx.Client(base_url=f"{url}/api/v1", timeout=120) as client:
+
+        def made(path: str, body: dict[str, Any]) -> Any:
+            return client.post(path, json=body).raise_for_status().json()
+
+        projects = client.get("/projects").raise_for_status().json()["items"]
+        project = projects[0] if projects else made("/projects", {"title": "Songs for the night bus"})
+        if not projects:
+            made("/projects", {"title": "Film, second act"})
+            tracks = client.get("/tracks").raise_for_status().json()["items"]
+            some = [other["id"] for other in tracks if other["id"] != track["id"]]
+            made("/tracks/bulk", {"track_ids": some[:3], "project_id": project["id"]})
+            for body in ({"prompt": "a take nobody wanted", "duration": 5}, {"variation_of": track["id"]}):
+                job = made("/generate", body)
+                while job["status"] in {"queued", "running"}:
+                    job = client.get(f"/jobs/{job['id']}", params={"wait": 60}).raise_for_status().json()
+                if "prompt" in body:
+                    made("/tracks/bulk", {"track_ids": job["result"]["track_ids"], "trashed": True})
+        for share in client.get(f"/tracks/{track['id']}/shares").raise_for_status().json()["items"]:
+            client.delete(f"/tracks/{track['id']}/shares/{share['id']}").raise_for_status()
+        link = made(f"/tracks/{track['id']}/share", {})["token"]
+        locked_link = made(f"/tracks/{track['id']}/share", {"password": "only for the band"})["token"]
+    return Kept(project["id"], link, locked_link)
+
+
 def take(browser: Browser, url: str, shot: Shot, theme: str, size: str) -> None:
     """One picture."""
     width, height = SIZES[size]
@@ -198,7 +324,7 @@ def main() -> int:
         track = songs(url)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         count = 0
-        for shot in shots(track):
+        for shot in shots(track, keep(url, track)):
             if wanted and not shot.name.startswith(wanted):
                 continue
             for theme in arguments.themes.split(","):

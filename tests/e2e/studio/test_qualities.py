@@ -27,7 +27,9 @@ PAGES = (
     "/person/?name={name}",
     "/playlists/",
     "/playlist/?id=gone",
+    "/library/?project=none",
     "/trash/",
+    "/moderation/",
 )
 OPEN_PAGES = (
     "/",
@@ -164,6 +166,17 @@ def test_axe_finds_nothing_serious_in_what_opens_on_a_page(member: Visitor, trac
     settle(member, f"/track/?id={track}")
     page.get_by_role("button", name="Loudness, ceiling, reference").click()
     found["track"] = violations(member)
+    page.get_by_role("button", name="Share", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Make a link").click()
+    expect(page.get_by_role("dialog").get_by_role("textbox", name="The link")).to_be_visible()
+    found["share"] = violations(member)
+    settle(member, "/library/")
+    page.get_by_role("button", name="Choose", exact=True).click()
+    page.get_by_role("button", name="Choose all").click()
+    found["library"] = violations(member)
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.get_by_role("dialog").get_by_role("textbox", name="New project")).to_be_visible()
+    found["move"] = violations(member)
     settle(member, "/create/")
     more = page.get_by_role("button", name="More", exact=True)
     if more.get_attribute("aria-expanded") == "false":
@@ -173,6 +186,7 @@ def test_axe_finds_nothing_serious_in_what_opens_on_a_page(member: Visitor, trac
     page.get_by_role("button", name="Leave it to the model").click()
     settle(member, "/settings/")
     page.get_by_role("button", name="New key").click()
+    page.get_by_role("button", name="New webhook").click()
     page.get_by_role("button", name="Set up").click()
     page.get_by_label("Present password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()

@@ -65,23 +65,23 @@ export function BulkBar({
         </Button>
       )}
       {tracks.length > 0 && (
-        <>
+        <div className="flex flex-wrap gap-2 max-sm:order-last max-sm:basis-full">
           <Button size="small" aria-haspopup="dialog" onClick={() => setAsking("move")}>
-            <FolderInput size={15} aria-hidden />
+            <FolderInput size={15} aria-hidden className="max-sm:hidden" />
             {t("move")}
           </Button>
           <Button size="small" aria-haspopup="dialog" onClick={() => setAsking("tag")}>
-            <Tag size={15} aria-hidden />
+            <Tag size={15} aria-hidden className="max-sm:hidden" />
             {t("tag")}
           </Button>
           {tracks.some((track) => !track.public) ? (
             <Button size="small" onClick={() => publish(true)}>
-              <Globe size={15} aria-hidden />
+              <Globe size={15} aria-hidden className="max-sm:hidden" />
               {t("publish")}
             </Button>
           ) : (
             <Button size="small" onClick={() => publish(false)}>
-              <Lock size={15} aria-hidden />
+              <Lock size={15} aria-hidden className="max-sm:hidden" />
               {t("withdraw")}
             </Button>
           )}
@@ -93,10 +93,10 @@ export function BulkBar({
               onDone();
             }}
           >
-            <Trash2 size={15} aria-hidden />
+            <Trash2 size={15} aria-hidden className="max-sm:hidden" />
             {t("delete")}
           </Button>
-        </>
+        </div>
       )}
       <IconButton label={t("unmark")} size="small" onClick={onDone}>
         <X size={16} />

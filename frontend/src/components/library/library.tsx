@@ -86,7 +86,7 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
             <Trash2 size={16} aria-hidden />
           </ButtonLink>
           <Upload />
-          <label className="relative flex-1 max-sm:order-last max-sm:basis-full sm:w-72">
+          <label className="relative flex-1 basis-40 sm:w-72">
             <span className="sr-only">{t("search")}</span>
             <Search size={17} aria-hidden className="pointer-events-none absolute left-3 top-3 text-faint" />
             <input
@@ -101,7 +101,7 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
             label={t("choose")}
             pressed={choosing}
             onClick={() => (choosing ? stopChoosing() : setChoosing(true))}
-            className="rounded-lg border border-line max-sm:ml-auto"
+            className="rounded-lg border border-line"
           >
             <CheckSquare size={17} />
           </IconButton>

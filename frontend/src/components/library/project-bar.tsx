@@ -136,9 +136,11 @@ export function ProjectHead({ project }: { project: Project }) {
   return (
     <div className="mt-6 flex items-center gap-2">
       <Folder size={22} aria-hidden className="shrink-0 text-accent" />
-      <h2 className="min-w-0 break-words text-2xl">{project.title}</h2>
-      <span className="ml-1 shrink-0 text-sm text-muted">{t("trackCount", { count: project.track_count })}</span>
-      <IconButton label={t("rename")} size="small" className="ml-auto" onClick={() => setNaming(true)}>
+      <div className="min-w-0 flex-1 items-baseline gap-3 sm:flex">
+        <h2 className="min-w-0 break-words text-2xl">{project.title}</h2>
+        <p className="shrink-0 text-sm text-muted">{t("trackCount", { count: project.track_count })}</p>
+      </div>
+      <IconButton label={t("rename")} size="small" onClick={() => setNaming(true)}>
         <Pencil size={16} />
       </IconButton>
       <IconButton label={t("delete")} size="small" onClick={drop}>

@@ -68,7 +68,9 @@ export function TrackRow({
         {[track.bpm && `${tempo(track.bpm)} bpm`, track.key && musicalKey(track.key)].filter(Boolean).join(" · ")}
       </p>
       <p className="tabular w-12 text-right text-sm text-muted">{clock(track.duration)}</p>
-      <TrackMenu track={track} onDelete={onDelete} />
+      <div className={choosing ? "max-md:hidden" : "contents"}>
+        <TrackMenu track={track} onDelete={onDelete} />
+      </div>
     </li>
   );
 }

@@ -38,7 +38,10 @@ export function DataExport() {
   });
   const ask = useMutation({
     mutationFn: () => answer(api.POST("/api/v1/users/me/export")),
-    onSuccess: (begun) => queries.setQueryData(KEY, begun),
+    onSuccess: (begun) => {
+      if (begun.status === "ready") toast(t("fresh"));
+      queries.setQueryData(KEY, begun);
+    },
     onError: (failure) => toast.error(text(failure)),
   });
   return (

@@ -42,7 +42,7 @@ export function NotificationSettings() {
             type="checkbox"
             checked={data[kind]}
             onChange={(event) => change.mutate({ [kind]: event.target.checked })}
-            className="size-5 accent-[var(--coral)]"
+            className="size-5 shrink-0 accent-[var(--coral)]"
           />
         </label>
       ))}

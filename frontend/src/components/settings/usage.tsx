@@ -20,7 +20,12 @@ export function Usage() {
       <Line name={t("made")}>{clock(data.used_seconds)}</Line>
       <Share name={t("today")} used={data.day_seconds} limit={data.day_seconds_limit} show={clock} />
       <Share name={t("thisMonth")} used={data.month_seconds} limit={data.month_seconds_limit} show={clock} />
-      <Share name={t("stored")} used={data.stored_bytes} limit={data.stored_bytes_limit} show={fileSize} />
+      <Share
+        name={t("stored")}
+        used={data.stored_bytes}
+        limit={data.stored_bytes_limit}
+        show={(bytes) => (bytes > 0 ? fileSize(bytes) : "0 MB")}
+      />
       <Share name={t("atOnce")} used={data.jobs} limit={data.jobs_limit} show={String} />
       {data.tier && <Line name={t("tier")}>{data.tier}</Line>}
     </>

@@ -16,7 +16,7 @@ export function ShareButton({ track }: { track: Track }) {
     <>
       <Button size="large" className="max-sm:px-4" aria-haspopup="dialog" onClick={() => setOpen(true)}>
         <Share2 size={17} aria-hidden />
-        {t("open")}
+        <span className="max-sm:sr-only">{t("open")}</span>
       </Button>
       {open && (
         <Suspense>

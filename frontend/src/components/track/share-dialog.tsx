@@ -103,7 +103,7 @@ function NewLink({ address }: { address: string }) {
   return (
     <div role="status" className="appear mt-5 rounded-lg bg-sunken p-4">
       <p className="font-semibold">{t("made")}</p>
-      <div className="mt-2 flex gap-2">
+      <div className="mt-2 flex flex-wrap gap-2 sm:flex-nowrap">
         <input
           readOnly
           data-secret
