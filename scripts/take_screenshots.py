@@ -270,7 +270,8 @@ def keep(url: str, track: dict[str, Any]) -> Kept:
             return client.post(path, json=body).raise_for_status().json()
 
         projects = client.get("/projects").raise_for_status().json()["items"]
-        project = projects[0] if projects else made("/projects", {"title": "Songs for the night bus"})
+        filled = [found for found in projects if found["track_count"]]
+        project = (filled or projects)[0] if projects else made("/projects", {"title": "Songs for the night bus"})
         if not projects:
             made("/projects", {"title": "Film, second act"})
             tracks = client.get("/tracks").raise_for_status().json()["items"]
