@@ -57,7 +57,7 @@ def known_username(value: str) -> str:
 
 
 def idempotency_of(
-    request: Request, key: str | None, body: Body, *, item: int | None = None, about: str = ""
+    request: Request, key: str | None, body: Body | None, *, item: int | None = None, about: str = ""
 ) -> jobs_pb2.Idempotency | None:
     """What makes the request harmless to repeat; None without a key. `item`: the position within a batch; `about`: the
     thing that the path names, which makes the request another one as its body does.
@@ -72,7 +72,8 @@ def idempotency_of(
             ErrorCode.VALIDATION, detail, violations=[FieldViolation("/Idempotency-Key", detail)], location="header"
         )
     # What was sent, whatever its spacing and the order of its fields.
-    canonical = orjson.dumps(body.model_dump(exclude_unset=True), option=orjson.OPT_SORT_KEYS) + about.encode()
+    sent = body.model_dump(exclude_unset=True) if body is not None else None
+    canonical = orjson.dumps(sent, option=orjson.OPT_SORT_KEYS) + about.encode()
     route = f"{request.method} {request.scope['route'].path}"
     return jobs_pb2.Idempotency(
         route=route if item is None else f"{route}#{item}", key=key, body_sha256=hashlib.sha256(canonical).digest()

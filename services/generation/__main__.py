@@ -17,15 +17,18 @@ from services.generation.backends.registry import find_backends
 from services.generation.catalogue import CatalogueTexts, ModelCatalogue
 from services.generation.config import GenerationSettings
 from services.generation.live.broadcast import Broadcasts
+from services.generation.pulls.loop import Pulls, run_pulls
+from services.generation.pulls.puller import ModelPuller
 from services.generation.scratch import scratch_folder
 from services.generation.server import SERVICE_NAME, GenerationServicer
 from services.generation.sources import TrackSources
 from services.generation.submission import RequestChecker
 from services.generation.worker_registry import ResidentModels
-from services.shared.errors import AppError
-from services.shared.grpc_client import open_channel
+from services.shared.errors import AppError, ErrorCode
+from services.shared.grpc_client import open_channel, open_sync_channel
 from services.shared.grpc_server import GrpcServer
 from services.shared.identity import ServiceTokenSource, TokenVerifier
+from services.shared.leases import LeaseKeeper
 from services.shared.logging import configure_logging
 from services.shared.secrets import Secrets
 from services.shared.storage import ObjectStore
@@ -42,7 +45,9 @@ async def serve(settings: GenerationSettings, backends: Sequence[Backend], stop:
     secrets = Secrets(settings.secrets_dir)
     verifier = TokenVerifier(secrets.internal_token_public_key(), secrets.service_token_key())
     tokens = ServiceTokenSource("generation", secrets.service_token_key())
-    catalogue = ModelCatalogue.of(backends, CatalogueTexts.read(settings.models_file))
+    texts = CatalogueTexts.read(settings.models_file)
+    catalogue = ModelCatalogue.of(backends, texts)
+    puller = _puller(settings, texts)
     async with contextlib.AsyncExitStack() as stack:
         scratch = stack.enter_context(scratch_folder(settings.scratch_dir))
         redis = open_valkey(settings.redis_url)
@@ -62,14 +67,27 @@ async def serve(settings: GenerationSettings, backends: Sequence[Backend], stop:
             broadcasts=broadcasts,
             resident=ResidentModels(redis),
             sources=TrackSources(TrackServiceStub(users)),
+            puller=puller,
         )
         server.add(add_GenerationServiceServicer_to_server, servicer, SERVICE_NAME)
         await server.start()
         _log.info("ready", address=server.address, models=list(catalogue.ids()))
-        await stop.wait()
+        lease_channel = stack.enter_context(open_sync_channel(settings.users_address, tokens.token))
+        keeper = LeaseKeeper(lease_channel, f"{settings.worker_id}-models")
+        stack.callback(keeper.close)
+        await run_pulls(Pulls(JobServiceStub(users), keeper, redis, puller), stop)
         await broadcasts.stop()
         await server.stop(_GRACE_SECONDS)
     _log.info("stopped")
+
+
+def _puller(settings: GenerationSettings, texts: CatalogueTexts) -> ModelPuller:
+    """Raises VALIDATION for a source that cannot be read."""
+    try:
+        return ModelPuller(settings.models_dir, texts.sources)
+    except ValueError as error:
+        message = f"The model catalogue {settings.models_file} cannot be used: {error}"
+        raise AppError(ErrorCode.VALIDATION, message) from error
 
 
 async def run(settings: GenerationSettings, backends: Sequence[Backend]) -> None:

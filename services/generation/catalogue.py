@@ -30,6 +30,8 @@ class CatalogueTexts:
 
     default: str = DEFAULT_MODEL
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # Where models are to be had, by model: `services.generation.pulls.source` reads it.
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> CatalogueTexts:
@@ -41,7 +43,10 @@ class CatalogueTexts:
             _refuse_unknown("", content, ("default", "models"))
             models = content.get("models") or {}
             overrides = {str(name): _checked(str(name), values or {}) for name, values in models.items()}
-            return cls(str(content.get("default", DEFAULT_MODEL)), overrides)
+            sources = {
+                str(name): str(values["source"]) for name, values in models.items() if "source" in (values or {})
+            }
+            return cls(str(content.get("default", DEFAULT_MODEL)), overrides, sources)
         except (yaml.YAMLError, ValueError, AttributeError, TypeError, OSError) as error:
             raise AppError(ErrorCode.VALIDATION, f"The model catalogue {path} cannot be used: {error}") from error
 
@@ -52,7 +57,7 @@ def _refuse_unknown(where: str, content: Mapping[str, Any], known: Iterable[str]
 
 
 def _checked(model: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    _refuse_unknown(f"models.{model}.", values, _OVERRIDABLE)
+    _refuse_unknown(f"models.{model}.", values, (*_OVERRIDABLE, "source"))
     return {target: kind(values[name]) for name, (target, kind) in _OVERRIDABLE.items() if name in values}
 
 
@@ -83,18 +88,30 @@ class ModelCatalogue:
 
     def find(self, model_id: str) -> ModelDescription | None:
         """The model of this id; the default for an empty one; None when there is none."""
-        return self._current().get(model_id or self.default_id)
+        return self._newest(model_id or self.default_id)
 
     def get(self, model_id: str) -> ModelDescription:
         """The model of this id. Raises NOT_FOUND."""
-        model = self._current().get(model_id)
+        model = self._newest(model_id)
         if model is None:
             raise AppError(ErrorCode.NOT_FOUND, "There is no model of this name. The catalogue lists those there are.")
         return model
 
+    def refresh(self) -> None:
+        """Ask the backends anew at the next call: a model has come or gone."""
+        self._read_at = -_REMEMBER_SECONDS
+
     def ids(self) -> tuple[str, ...]:
         """The names of all models."""
         return tuple(self._models)
+
+    def _newest(self, model_id: str) -> ModelDescription | None:
+        """The model; one that was not here a moment ago is looked for again."""
+        model = self._current().get(model_id)
+        if model is not None and not model.installed:
+            self.refresh()
+            model = self._current().get(model_id)
+        return model
 
     def _current(self) -> dict[str, ModelDescription]:
         if time.monotonic() - self._read_at > _REMEMBER_SECONDS:

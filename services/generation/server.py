@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
@@ -18,13 +19,15 @@ from services.generation.catalogue import ModelCatalogue
 from services.generation.extensions import Extensions
 from services.generation.live.broadcast import Broadcasts
 from services.generation.live.encoders import check_format
+from services.generation.pulls import job as pull_job
+from services.generation.pulls.puller import ModelPuller
 from services.generation.sources import TrackSources
 from services.generation.submission import RequestChecker
 from services.generation.variations import Variations
 from services.generation.worker_registry import ResidentModels
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 from services.shared.grpc_client import call
-from services.shared.identity import require_user
+from services.shared.identity import Principal, require_user
 from services.shared.telemetry import inject_headers
 
 SERVICE_NAME = "musicgen.generation.v1.GenerationService"
@@ -50,6 +53,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         broadcasts: Broadcasts,
         resident: ResidentModels,
         sources: TrackSources,
+        puller: ModelPuller,
     ) -> None:
         self._jobs = jobs
         self._checker = checker
@@ -57,6 +61,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         self._broadcasts = broadcasts
         self._resident = resident
         self._sources = sources
+        self._puller = puller
         self._variations = Variations(catalogue, sources)
         self._extensions = Extensions(catalogue, sources)
 
@@ -163,6 +168,41 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         model = self._catalogue.get(request.model_id)
         return generation_pb2.GetModelResponse(model=self._wire(model, await self._resident.get()))
 
+    async def PullModel(  # noqa: N802 — the wire's name
+        self, request: generation_pb2.PullModelRequest, context: Any
+    ) -> generation_pb2.PullModelResponse:
+        """Create the job that fetches a model."""
+        caller = _administrator()
+        model = self._catalogue.get(request.model_id)
+        if model.installed:
+            raise AppError(ErrorCode.CONFLICT, f"{model.title} is here already.")
+        if not self._puller.can_pull(model.id):
+            message = f"Nobody has said where {model.title} is to be had. Name its source in configs/models.yaml."
+            raise AppError(ErrorCode.NOT_FOUND, message)
+        create = jobs_pb2.CreateRequest(
+            kind=pull_job.KIND,
+            queue=pull_job.QUEUE,
+            request_json=pull_job.encode(model.id, model.licence),
+            cost=1,
+            idempotency=request.idempotency,
+        )
+        retries = _IDEMPOTENT_RETRIES if request.idempotency.key else 0
+        created = await call(self._jobs.Create, create, token=caller.token, retries=retries)
+        return generation_pb2.PullModelResponse(job=created.job, replayed=created.replayed)
+
+    async def RemoveModel(  # noqa: N802 — the wire's name
+        self, request: generation_pb2.RemoveModelRequest, context: Any
+    ) -> generation_pb2.RemoveModelResponse:
+        """Take a model out of the models folder."""
+        caller = _administrator()
+        model = self._catalogue.get(request.model_id)
+        if model.installed and not await asyncio.to_thread(self._puller.can_remove, model.id):
+            raise AppError(ErrorCode.CONFLICT, f"{model.title} is built in and cannot be removed.")
+        await asyncio.to_thread(self._puller.remove, model.id)
+        self._catalogue.refresh()
+        _log.info("model_removed", model=model.id, user_id=caller.subject)
+        return generation_pb2.RemoveModelResponse()
+
     def _wire(self, model: ModelDescription, loaded: frozenset[str]) -> generation_pb2.Model:
         return generation_pb2.Model(
             id=model.id,
@@ -182,7 +222,17 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             default=model.id == self._catalogue.default_id,
             parameters=model.parameters,
             continues_from=model.continues_from,
+            can_pull=not model.installed and self._puller.can_pull(model.id),
+            can_remove=model.installed and self._puller.can_remove(model.id),
         )
+
+
+def _administrator() -> Principal:
+    """Who calls. Raises FORBIDDEN unless it is an administrator, and with a key one for that."""
+    caller = require_user()
+    if caller.role != "admin" or (caller.scopes and "admin" not in caller.scopes):
+        raise AppError(ErrorCode.FORBIDDEN, "Only administrators may do this.")
+    return caller
 
 
 def _of_requests(error: AppError) -> AppError:

@@ -282,6 +282,22 @@ async def test_administration_is_closed_to_people_and_open_to_administrators(
     assert len(ADMIN) >= 6
 
 
+async def test_models_are_fetched_and_removed_by_administrators_only(
+    accounts: AccountServer, sql: asyncpg.Connection
+) -> None:
+    changes = [operation for operation in SIGNED_IN if "/models/" in operation.path and operation.method != "GET"]
+    ids = ids_of()
+    for role in ("user", "moderator", "admin"):
+        one, http = await person(accounts)
+        await sql.execute("UPDATE users SET role = $2 WHERE id = $1", one.id, role)
+        http.headers["authorization"] = f"Bearer {(await sign_in(accounts, one)).json()['access_token']}"
+        async with http:
+            for operation in changes:
+                refused = (await operation.send(http, ids)).status_code == 403
+                assert refused == (role != "admin"), (operation.name, role)
+    assert len(changes) == 2
+
+
 async def test_moderation_is_closed_to_people_and_open_to_moderators(
     accounts: AccountServer, sql: asyncpg.Connection
 ) -> None:

@@ -76,12 +76,14 @@ class UserManagement:
     def secrets_dir(self) -> Path:
         return self.settings.secrets_dir
 
-    def token(self, person: Person | None = None, *, user_id: str = "", session_id: str = "") -> str:
+    def token(
+        self, person: Person | None = None, *, user_id: str = "", session_id: str = "", role: str = "user"
+    ) -> str:
         """An internal token, as the gateway mints it for a signed-in caller."""
         return self.minter.mint(
             user_id=user_id or (person.id if person else ""),
             username=person.username if person else "nobody",
-            role="user",
+            role=role,
             scopes=(),
             session_id=session_id,
         )

@@ -98,6 +98,8 @@ class Client:
     export = _method(accounts.export)
     models = _method(making.models)
     model = _method(making.model)
+    pull_model = _method(making.pull_model)
+    remove_model = _method(making.remove_model)
     generate = _method(making.generate)
     generate_batch = _method(making.generate_batch)
     vary = _method(making.vary)

@@ -217,6 +217,8 @@ class Model(Answer):
     parameters: list[str] = Field(default_factory=list)
     continues_from: str | None = None
     default: bool = False
+    can_pull: bool = False
+    can_remove: bool = False
 
 
 class JobFile(Answer):

@@ -413,6 +413,8 @@ class Model(_message.Message):
     DEFAULT_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     CONTINUES_FROM_FIELD_NUMBER: _builtins.int
+    CAN_PULL_FIELD_NUMBER: _builtins.int
+    CAN_REMOVE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     family: _builtins.str
     """"composer", "musicgen", …"""
@@ -435,6 +437,10 @@ class Model(_message.Message):
     """What `continue_from_id` goes on from: "notes" (its own songs, as it wrote them; the length asked for is that of the
     whole), "sound" (any track; the length is that of what is added). Empty: it goes on from nothing.
     """
+    can_pull: _builtins.bool
+    """Whether PullModel knows where to get it, and it is not here."""
+    can_remove: _builtins.bool
+    """Whether RemoveModel can take it away."""
     @_builtins.property
     def conditioning(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """"text", "melody", "audio_prompt", "lyrics", "structure", …"""
@@ -467,10 +473,12 @@ class Model(_message.Message):
         default: _builtins.bool = ...,
         parameters: _abc.Iterable[_builtins.str] | None = ...,
         continues_from: _builtins.str = ...,
+        can_pull: _builtins.bool = ...,
+        can_remove: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "commercial_use", b"commercial_use", "conditioning", b"conditioning", "continues_from", b"continues_from", "default", b"default", "description", b"description", "family", b"family", "id", b"id", "installed", b"installed", "licence", b"licence", "loaded", b"loaded", "max_duration_seconds", b"max_duration_seconds", "outputs", b"outputs", "parameters", b"parameters", "sample_rate_hz", b"sample_rate_hz", "size_bytes", b"size_bytes", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_pull", b"can_pull", "can_remove", b"can_remove", "channels", b"channels", "commercial_use", b"commercial_use", "conditioning", b"conditioning", "continues_from", b"continues_from", "default", b"default", "description", b"description", "family", b"family", "id", b"id", "installed", b"installed", "licence", b"licence", "loaded", b"loaded", "max_duration_seconds", b"max_duration_seconds", "outputs", b"outputs", "parameters", b"parameters", "sample_rate_hz", b"sample_rate_hz", "size_bytes", b"size_bytes", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -549,3 +557,83 @@ class GetModelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetModelResponse: _TypeAlias = GetModelResponse  # noqa: Y015
+
+@_typing.final
+class PullModelRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    @_builtins.property
+    def idempotency(self) -> _jobs_pb2.Idempotency: ...
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        idempotency: _jobs_pb2.Idempotency | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["idempotency", b"idempotency"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency", b"idempotency", "model_id", b"model_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PullModelRequest: _TypeAlias = PullModelRequest  # noqa: Y015
+
+@_typing.final
+class PullModelResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    @_builtins.property
+    def job(self) -> _jobs_pb2.Job: ...
+    def __init__(
+        self,
+        *,
+        job: _jobs_pb2.Job | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PullModelResponse: _TypeAlias = PullModelResponse  # noqa: Y015
+
+@_typing.final
+class RemoveModelRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_id", b"model_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveModelRequest: _TypeAlias = RemoveModelRequest  # noqa: Y015
+
+@_typing.final
+class RemoveModelResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveModelResponse: _TypeAlias = RemoveModelResponse  # noqa: Y015

@@ -65,6 +65,16 @@ class GenerationServiceStub:
                 request_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=protos_dot_generation_dot_v1_dot_generation__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.PullModel = channel.unary_unary(
+                '/musicgen.generation.v1.GenerationService/PullModel',
+                request_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.PullModelRequest.SerializeToString,
+                response_deserializer=protos_dot_generation_dot_v1_dot_generation__pb2.PullModelResponse.FromString,
+                _registered_method=True)
+        self.RemoveModel = channel.unary_unary(
+                '/musicgen.generation.v1.GenerationService/RemoveModel',
+                request_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.RemoveModelRequest.SerializeToString,
+                response_deserializer=protos_dot_generation_dot_v1_dot_generation__pb2.RemoveModelResponse.FromString,
+                _registered_method=True)
 
 
 class GenerationServiceServicer:
@@ -114,6 +124,21 @@ class GenerationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PullModel(self, request, context):
+        """Creates a job that fetches a model into the models folder. For administrators. NOT_FOUND without a source, ALREADY_EXISTS when it is
+        here.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveModel(self, request, context):
+        """Takes a model out of the models folder. For administrators. NOT_FOUND when it is not there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GenerationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -146,6 +171,16 @@ def add_GenerationServiceServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=protos_dot_generation_dot_v1_dot_generation__pb2.GetModelRequest.FromString,
                     response_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.GetModelResponse.SerializeToString,
+            ),
+            'PullModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.PullModel,
+                    request_deserializer=protos_dot_generation_dot_v1_dot_generation__pb2.PullModelRequest.FromString,
+                    response_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.PullModelResponse.SerializeToString,
+            ),
+            'RemoveModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveModel,
+                    request_deserializer=protos_dot_generation_dot_v1_dot_generation__pb2.RemoveModelRequest.FromString,
+                    response_serializer=protos_dot_generation_dot_v1_dot_generation__pb2.RemoveModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +346,60 @@ class GenerationService:
             '/musicgen.generation.v1.GenerationService/GetModel',
             protos_dot_generation_dot_v1_dot_generation__pb2.GetModelRequest.SerializeToString,
             protos_dot_generation_dot_v1_dot_generation__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PullModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.generation.v1.GenerationService/PullModel',
+            protos_dot_generation_dot_v1_dot_generation__pb2.PullModelRequest.SerializeToString,
+            protos_dot_generation_dot_v1_dot_generation__pb2.PullModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.generation.v1.GenerationService/RemoveModel',
+            protos_dot_generation_dot_v1_dot_generation__pb2.RemoveModelRequest.SerializeToString,
+            protos_dot_generation_dot_v1_dot_generation__pb2.RemoveModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -116,7 +116,7 @@ class Job(_message.Message):
     kind: _builtins.str
     """"generate", "convert", …"""
     queue: _builtins.str
-    """"generation" or "processing"."""
+    """"generation", "processing" or "models"."""
     status: Global___JobStatus.ValueType
     progress: _builtins.float
     """0 to 1, never falls within an attempt."""

@@ -93,3 +93,25 @@ class GenerationClient:
             retries=RETRIES,
         )
         return response.model
+
+    async def pull_model(
+        self, caller: Principal, model_id: str, idempotency: jobs_pb2.Idempotency | None
+    ) -> generation_pb2.PullModelResponse:
+        """Create the job that fetches a model. Repeated by itself only under an idempotency key."""
+        response: generation_pb2.PullModelResponse = await call(
+            self._stub.PullModel,
+            generation_pb2.PullModelRequest(model_id=model_id, idempotency=idempotency),
+            token=self._tokens.token(caller),
+            timeout=_SUBMIT_SECONDS,
+            retries=RETRIES if idempotency is not None else 0,
+        )
+        return response
+
+    async def remove_model(self, caller: Principal, model_id: str) -> None:
+        """Take a model out of the models folder."""
+        await call(
+            self._stub.RemoveModel,
+            generation_pb2.RemoveModelRequest(model_id=model_id),
+            token=self._tokens.token(caller),
+            timeout=_SUBMIT_SECONDS,
+        )

@@ -45,6 +45,8 @@ class Model(BaseModel):
         ),
     ] = None
     default: Annotated[bool, Field(description="Whether it is used when a request names none.")]
+    can_pull: Annotated[bool, Field(description="Whether an administrator can have it fetched.")] = False
+    can_remove: Annotated[bool, Field(description="Whether an administrator can have it removed.")] = False
 
     @classmethod
     def from_message(cls, message: generation_pb2.Model) -> Self:
@@ -67,6 +69,8 @@ class Model(BaseModel):
             parameters=list(message.parameters),
             continues_from=_CONTINUES.get(message.continues_from),
             default=message.default,
+            can_pull=message.can_pull,
+            can_remove=message.can_remove,
         )
 
 

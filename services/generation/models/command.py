@@ -16,6 +16,7 @@ from services.generation.models.checkpoint import Checkpoint
 from services.generation.models.installation import checked, install
 from services.generation.models.refusal import refuse
 from services.generation.models.shelf import ModelShelf, describe_folder, model_id
+from services.generation.models.tokenizer import read_tokenizer
 from services.generation.musicgen.conditioning import Conditioner
 from services.shared.errors import AppError, ErrorCode
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         if asked.command == "add":
             _add(shelf, asked.path, asked.name)
         elif asked.command == "check":
-            _check(shelf, asked.model, agreement=not asked.quick)
+            _check(shelf, asked.model, weights=not asked.shapes, agreement=not asked.quick)
         else:
             _list(shelf)
     except AppError as error:
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check a model, and what quantised weights do to it")
     check.add_argument("model", help="a model's id, or a folder")
     check.add_argument("--quick", action="store_true", help="leave out what quantised weights do to it")
+    check.add_argument("--shapes", action="store_true", help="look at names, shapes and the tokenizer only")
     commands.add_parser("list", help="the models that are known, and which are here")
     return parser
 
@@ -84,12 +86,16 @@ def _add(shelf: ModelShelf, path: Path, name: str | None) -> None:
     _say(f"{wanted} is here now: {target} → {source}")
 
 
-def _check(shelf: ModelShelf, model: str, *, agreement: bool) -> None:
+def _check(shelf: ModelShelf, model: str, *, weights: bool, agreement: bool) -> None:
     folder = Path(model).expanduser() if "/" in model or Path(model).is_dir() else shelf.find(model_id(model))
     if folder is None:
         raise AppError(ErrorCode.NOT_FOUND, f"There is no {model_id(model)} in {shelf.folder}.")
     checkpoint = checked(folder, shelf.folder)
     description = _described(folder.resolve(), model_id(folder.name))
+    if not weights:
+        read_tokenizer(checkpoint.tokenizer_folders, checkpoint.configuration.text.vocabulary)
+        _describe(description, checkpoint)
+        return
     installed = install(description, checkpoint)
     _describe(description, checkpoint)
     if not agreement:

@@ -70,7 +70,7 @@ def _known(name: str, size: _Size, *, melody: bool = False, stereo: bool = False
         title=f"MusicGen {name.replace('-', ' ')}",
         description=(
             f"Meta's MusicGen, {'; '.join(traits)}. Its weights are for non-commercial use only and come from their "
-            "publisher; put them into the models folder."
+            "publisher; an administrator installs them."
         ),
         licence=LICENCE,
         commercial_use=False,

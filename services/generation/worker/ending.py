@@ -45,6 +45,15 @@ class JobEnding:
 
     async def complete(self, content: TrackContent, metrics: dict[str, Any]) -> None:
         """The song is stored. Raises STALE_LEASE when it comes too late, and what the ledger refuses it with."""
+        await self._complete(
+            tracks=[content], made_seconds=content.duration_seconds, metrics_json=orjson.dumps(metrics).decode()
+        )
+
+    async def complete_with(self, result_json: str) -> None:
+        """The work is done and left no track. Raises as `complete` does."""
+        await self._complete(result_json=result_json)
+
+    async def _complete(self, **outcome: Any) -> None:
         if self._told:
             raise StaleToken
         await self._tell(
@@ -53,14 +62,12 @@ class JobEnding:
                 job_id=self._lease.job_id,
                 lease_id=self._lease.lease_id,
                 fencing_token=self._lease.fencing_token,
-                tracks=[content],
-                made_seconds=content.duration_seconds,
-                metrics_json=orjson.dumps(metrics).decode(),
+                **outcome,
             ),
         )
 
     async def fail(self, error: AppError) -> Outcome:
-        """The song cannot be made."""
+        """The work cannot be done."""
         request = jobs_pb2.FailRequest(
             job_id=self._lease.job_id,
             lease_id=self._lease.lease_id,

@@ -55,10 +55,12 @@ def public(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def fetch_small(url: str, *, accept: str, timeout_seconds: float = 20.0) -> tuple[bytes, str]:
-    """The body (64 MiB at most) and content type of an index page."""
+def fetch_small(
+    url: str, *, accept: str, timeout_seconds: float = 20.0, headers: Mapping[str, str] | None = None
+) -> tuple[bytes, str]:
+    """The body (64 MiB at most) and content type of an index page. Raises `AssetError` (UNAVAILABLE)."""
     try:
-        with _open(url, {"Accept": accept}, timeout_seconds) as response:
+        with _open(url, {"Accept": accept, **(headers or {})}, timeout_seconds) as response:
             return response.read(SMALL_BYTES), response.headers.get("Content-Type", "")
     except (OSError, http.client.HTTPException) as error:
         raise AssetError(ErrorCode.UNAVAILABLE, f"{public(url)} could not be read: {_reason(error)}.") from error

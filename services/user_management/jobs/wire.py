@@ -27,7 +27,7 @@ from services.user_management.wire import (
     timestamp,
 )
 
-QUEUES: Final = frozenset({"generation", "processing"})
+QUEUES: Final = frozenset({"generation", "processing", "models"})
 LARGEST_BATCH: Final = 64
 _SHA256_BYTES: Final = 32
 

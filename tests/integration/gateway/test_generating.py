@@ -141,6 +141,28 @@ async def test_models_are_listed_with_licence_and_limits(ada: Person) -> None:
     assert model["parameters"] == ["bpm", "key"]
 
 
+async def test_models_are_pulled_and_removed_in_an_administrators_name(gateway: Gateway, ada: Person) -> None:
+    path = "/api/v1/models/musicgen-small"
+    for refused in (await ada.http.post(f"{path}/pull"), await ada.http.delete(path)):
+        assert (refused.status_code, refused.json()["detail"]) == (403, "Only administrators may do this.")
+    assert gateway.backend.generation.pulled == gateway.backend.generation.removed == []
+    ada.user.role = "admin"
+    async with gateway.client(gateway.backend.accounts.access_token(ada.user, ada.session_id)) as admin:
+        answer = await admin.post(f"{path}/pull", headers={"idempotency-key": "once"})
+        assert (answer.status_code, answer.json()["kind"]) == (202, "pull_model")
+        assert answer.headers["location"] == f"/api/v1/jobs/{answer.json()['id']}"
+        [asked] = gateway.backend.generation.pulled
+        assert (asked.model_id, asked.idempotency.key) == ("musicgen-small", "once")
+        assert asked.idempotency.route == "POST /api/v1/models/{model_id}/pull"
+        assert (await admin.delete(path)).status_code == 204
+        assert gateway.backend.generation.removed == ["musicgen-small"]
+        for missing in (
+            await admin.post("/api/v1/models/nonesuch/pull"),
+            await admin.delete("/api/v1/models/nonesuch"),
+        ):
+            assert missing.status_code == 404
+
+
 async def test_takes_have_seeds_of_their_own_and_are_taken_together(gateway: Gateway, ada: Person) -> None:
     headers = {"idempotency-key": new_id()}
     answer = await ada.http.post(

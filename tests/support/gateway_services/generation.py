@@ -19,6 +19,8 @@ class Generation(generation_pb2_grpc.GenerationServiceServicer):
         self.submitted: list[generation_pb2.GenerateRequest] = []
         self.answers: dict[tuple[str, str, str], tuple[bytes, str]] = {}
         self.failures: list[AppError] = []
+        self.pulled: list[generation_pb2.PullModelRequest] = []
+        self.removed: list[str] = []
 
     async def Submit(self, request, context):
         caller = require_user()
@@ -85,6 +87,21 @@ class Generation(generation_pb2_grpc.GenerationServiceServicer):
         if request.model_id != _MODEL.id:
             raise not_found("model")
         return generation_pb2.GetModelResponse(model=_MODEL)
+
+    async def PullModel(self, request, context):
+        caller = require_user()
+        if request.model_id != "musicgen-small":
+            raise not_found("model")
+        self.pulled.append(request)
+        job = await self.jobs.add(caller.subject, kind="pull_model", request={"model": request.model_id})
+        return generation_pb2.PullModelResponse(job=job)
+
+    async def RemoveModel(self, request, context):
+        require_user()
+        if request.model_id != "musicgen-small":
+            raise not_found("model")
+        self.removed.append(request.model_id)
+        return generation_pb2.RemoveModelResponse()
 
 
 _MODEL = generation_pb2.Model(

@@ -7,7 +7,16 @@ from typing import Any, Final, Literal, Required, TypedDict, Unpack
 
 import httpx
 
-from musicgen_client.calls.call import LONGEST_WAIT_SECONDS, READ_JOB, Call, given, once, path_to, reader_of
+from musicgen_client.calls.call import (
+    LONGEST_WAIT_SECONDS,
+    READ_JOB,
+    Call,
+    given,
+    once,
+    path_to,
+    read_nothing,
+    reader_of,
+)
 from musicgen_client.models import (
     Job,
     JobList,
@@ -77,6 +86,16 @@ def models() -> Call[list[Model]]:
 def model(model_id: str) -> Call[Model]:
     """One model."""
     return Call("GET", path_to("models", model_id), reader_of(Model))
+
+
+def pull_model(model_id: str, *, idempotency_key: str | None = None) -> Call[Job]:
+    """Have a model fetched into the server's models folder; for administrators. The job tells how far it is."""
+    return Call("POST", path_to("models", model_id, "pull"), READ_JOB, headers=once(idempotency_key))
+
+
+def remove_model(model_id: str) -> Call[None]:
+    """Have a model removed from the server's models folder; for administrators."""
+    return Call("DELETE", path_to("models", model_id), read_nothing)
 
 
 def generate(prompt: str, *, idempotency_key: str | None = None, **options: Unpack[GenerateOptions]) -> Call[Job]:

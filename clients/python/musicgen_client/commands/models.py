@@ -1,4 +1,4 @@
-"""`musicgen models`, and on the server's own machine `musicgen models add` and `check`."""
+"""`musicgen models`, for administrators `pull` and `remove`, and on the server's own machine `add` and `check`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,44 @@ def list_models(context: typer.Context, url: Url = DEFAULT_URL, json: Json = Fal
     ]
     columns = ("id", "title", "licence", "may be sold", "installed", "size", "longest")
     output.table(columns, rows, "the server offers no models")
+
+
+@models.command()
+def pull(
+    model: Annotated[str, typer.Argument(help="A model's id, for example musicgen-small.")],
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end.")] = True,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
+    """Have the server fetch a model. Whoever installs one accepts its licence. For administrators."""
+    from musicgen_client.commands.sources import follow
+
+    with connect(url) as client:
+        wanted = client.model(model)
+        if not json:
+            terms = "what it makes may be sold" if wanted.commercial_use else "for non-commercial use only"
+            output.note(f"{wanted.title}: {wanted.size_bytes / 1e9:.1f} GB, licence {wanted.licence} ({terms})")
+        job = client.pull_model(model)
+        if wait:
+            job = follow(client, job, quiet=json)
+    if json:
+        output.document({"job": job})
+    else:
+        output.line(f"{model} is installed" if wait else job.id)
+
+
+@models.command()
+def remove(
+    model: Annotated[str, typer.Argument(help="A model's id.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Have the server remove a model from its models folder. For administrators."""
+    if not yes:
+        typer.confirm(f"Remove {model} from the server?", abort=True)
+    with connect(url) as client:
+        client.remove_model(model)
+    output.line(f"{model} is removed")
 
 
 @models.command()

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { CircleAlert, CircleCheck, Gavel } from "lucide-react";
 import type { ReactNode } from "react";
 import { useTranslations } from "use-intl";
+import { Models } from "./models";
 import { People } from "./people";
 import { MembersOnly } from "@/components/frame/members-only";
 import { ButtonLink } from "@/components/ui/button";
@@ -38,6 +39,10 @@ function Overview() {
       <Numbers />
       <h2 className="mt-12 text-xl">{t("health")}</h2>
       <Health />
+      <h2 id="models" className="mt-12 text-xl">
+        {t("models.title")}
+      </h2>
+      <Models />
       <h2 className="mt-12 text-xl">{t("users")}</h2>
       <People />
     </div>

@@ -1,11 +1,13 @@
 "use client";
 
+import Link from "next/link";
 import { Check, ChevronDown, CircleCheck, CircleSlash } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { selectClass } from "@/components/ui/field";
 import { Pop } from "@/components/ui/pop";
 import type { Model } from "@/lib/api/client";
 import { clock, fileSize } from "@/lib/format";
+import { useSession } from "@/lib/session";
 
 /** Which model plays, with what a musician has to know of it: may I sell it, is it here, how long, how large. */
 export function ModelPicker({
@@ -18,6 +20,7 @@ export function ModelPicker({
   onChoose: (id: string) => void;
 }) {
   const t = useTranslations("models");
+  const { user } = useSession();
   if (!models?.length) return null;
   const licence = chosen?.commercial_use ? t("sellShort") : t("noSellShort");
   return (
@@ -68,6 +71,11 @@ export function ModelPicker({
           </li>
         ))}
       </ul>
+      {user?.role === "admin" && models.some((model) => model.can_pull) && (
+        <Link prefetch={false} href="/admin/#models" className="block p-3 font-semibold text-accent hover:underline">
+          {t("install")}
+        </Link>
+      )}
     </Pop>
   );
 }
