@@ -2,8 +2,8 @@
 
 `--only-checks` stops before pytest, `--full` takes the slow tests too, `--seed` is hexadecimal and seeds what a test
 draws a sample of, and in the full tier hypothesis too: the short tier judges a commit and does not go exploring.
-Further arguments go to pytest. Everything but the end-to-end tests shares the cores; those measure times that people
-notice, and run alone. The exit code is pytest's, or 1 when a check failed.
+Further arguments go to pytest. The end-to-end tests come last: each of their processes starts whole platforms and
+browsers. The exit code is pytest's, or 1 when a check failed.
 
 Nothing hangs and nothing stays: a run that passes its time limit is interrupted and counts as failed, and whatever
 servers a lost test process has left are ended, which would otherwise hold the caller's pipes open for ever.
@@ -151,21 +151,20 @@ def run_pytest(arguments: list[str], report: Path, seconds: float) -> tuple[int,
     return status, outcomes_of(report)
 
 
-def run_parallel(common: list[str], processes: list[str], folder: Path, deadline: float) -> tuple[int, dict[str, str]]:
-    """Everything but the end-to-end tests.
+def run_parallel(
+    common: list[str], chosen: list[str], processes: list[str], report: Path, deadline: float
+) -> tuple[int, dict[str, str]]:
+    """The `chosen` tests in several processes.
 
     A process that a native library brings down takes the verdict of its test along. The trace is printed, and the
     file runs once more in a process of its own: what fails or dies there has failed.
     """
-    report = folder / "parallel.xml"
-    status, outcomes = run_pytest(
-        [*common, "tests", "--ignore=tests/e2e", *processes], report, deadline - time.monotonic()
-    )
+    status, outcomes = run_pytest([*common, *chosen, *processes], report, deadline - time.monotonic())
     files = deadly_files(report)
     if not files:
         return status, outcomes
     print(f"A process died while it ran {', '.join(files)}: see its trace above. Once more, alone:", flush=True)
-    again, verdicts = run_pytest([*common, *files], folder / "again.xml", deadline - time.monotonic())
+    again, verdicts = run_pytest([*common, *files], report.with_suffix(".again.xml"), deadline - time.monotonic())
     outcomes |= verdicts
     if again != 0 or status != TESTS_FAILED:
         return again or status, outcomes
@@ -184,8 +183,8 @@ def run_tests(seed: str, full: bool, further: list[str]) -> int:
     deadline = time.monotonic() + (FULL_LIMIT_SECONDS if full else LIMIT_SECONDS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        runs = [run_parallel(common, processes, folder, deadline)]
-        runs.append(run_pytest([*common, "tests/e2e"], folder / "e2e.xml", deadline - time.monotonic()))
+        parts = {"parts.xml": ["tests", "--ignore=tests/e2e"], "whole.xml": ["tests/e2e"]}
+        runs = [run_parallel(common, chosen, processes, folder / report, deadline) for report, chosen in parts.items()]
     total = Counter(outcome for _, outcomes in runs for outcome in outcomes.values())
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped", flush=True)
     if not total:

@@ -77,7 +77,7 @@ def test_deadly():
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     options = ["-p", "xdist", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", "-c", os.devnull]
     status, outcomes = run_tests.run_parallel(
-        options, ["-n", "2", "--dist", "loadfile"], tmp_path, time.monotonic() + 120
+        options, ["tests"], ["-n", "2", "--dist", "loadfile"], tmp_path / "report.xml", time.monotonic() + 120
     )
     assert outcomes == {
         "tests.test_calm::test_calm": "passed",
