@@ -26,6 +26,7 @@ async def kept(generation: Any, job: jobs_pb2.Job) -> list[str]:
     return [key for key in keys if key.endswith("master.flac")]
 
 
+@pytest.mark.slow
 async def test_killed_workers_job_finishes_on_another_within_twenty_seconds(
     generation: Any, start_process: StartProcess, start_worker: Callable[..., Awaitable[Any]]
 ) -> None:
@@ -44,6 +45,7 @@ async def test_killed_workers_job_finishes_on_another_within_twenty_seconds(
     assert len(audio) == 8 * rate
 
 
+@pytest.mark.slow
 async def test_worker_that_slept_past_its_lease_is_refused_everything(
     generation: Any, start_process: StartProcess, start_worker: Callable[..., Awaitable[Any]]
 ) -> None:

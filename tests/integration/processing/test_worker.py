@@ -182,6 +182,7 @@ async def test_stop_hands_the_job_back_without_costing_an_attempt(
     await processing.cancel(job_id)
 
 
+@pytest.mark.slow
 async def test_worker_that_was_stopped_too_long_is_refused(
     processing: Any, worker: Any, start_worker: Callable[..., Any], long_master: Path, tmp_path: Path
 ) -> None:

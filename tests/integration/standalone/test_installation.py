@@ -43,7 +43,6 @@ def make_wheel(name: str, version: str) -> bytes:
 # A build backend without needs, so that nothing outside loopback is asked for.
 BACKEND = """
 import base64, hashlib, pathlib, zipfile
-from tests.support.timing import promised
 
 def _write(directory, requires):
     info = "thing-1.0.dist-info"

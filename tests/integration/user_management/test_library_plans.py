@@ -46,8 +46,8 @@ SELECT gen_random_uuid(), users.id, 'x', true FROM users, generate_series(1, 100
 INSERT INTO playlist_tracks (playlist_id, track_id, rank)
 SELECT playlists.id, tracks.id, row_number() OVER ()
 FROM (SELECT id FROM playlists LIMIT 10) playlists, (SELECT id FROM tracks LIMIT 2000) tracks;
-INSERT INTO playlist_members (playlist_id, user_id)
-SELECT playlists.id, users.id FROM playlists, users WHERE users.username = 'person-3' AND owner_id <> users.id;
+INSERT INTO playlist_members (playlist_id, user_id, accepted_at)
+SELECT playlists.id, users.id, now() FROM playlists, users WHERE users.username = 'person-3' AND owner_id <> users.id;
 INSERT INTO reports (id, reporter_id, kind, subject_id, owner_id, subject_text, reason, status)
 SELECT gen_random_uuid(), NULL, 'track', tracks.id, owner_id, 'x', 'spam',
     CASE WHEN random() < 0.1 THEN 'open' ELSE 'acted' END
@@ -174,10 +174,11 @@ CALLS: dict[str, tuple[Ask, str, int]] = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
-async def test_lists_are_led_by_an_index(shelf: Shelf, name: str) -> None:
-    ask, index, most = CALLS[name]
-    nodes = await shelf.nodes(lambda connection: ask(shelf, connection))
-    used = {node["Index Name"] for node in nodes if "Index Name" in node}
-    assert any(name.startswith(index) for name in used), used
-    assert touched(nodes) <= most
+async def test_lists_are_led_by_an_index(shelf: Shelf) -> None:
+    wrong = {}
+    for name, (ask, index, most) in CALLS.items():
+        nodes = await shelf.nodes(lambda connection, ask=ask: ask(shelf, connection))
+        used = {node["Index Name"] for node in nodes if "Index Name" in node}
+        if not any(found.startswith(index) for found in used) or touched(nodes) > most:
+            wrong[name] = (used, touched(nodes))
+    assert wrong == {}
