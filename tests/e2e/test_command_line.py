@@ -50,6 +50,7 @@ def test_first_song_from_sign_up_to_file(musicgen, tmp_path: Path) -> None:
     assert info.frames / info.samplerate == pytest.approx(6, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_song_is_made_longer(musicgen, member: str, tmp_path: Path) -> None:
     musicgen("generate", "lofi, 80 bpm", "--duration", "10", "-o", "song.wav")
     (track,) = json.loads(musicgen("tracks", "--json").stdout)["items"]

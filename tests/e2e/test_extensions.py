@@ -18,6 +18,7 @@ def song(singer: Caller) -> dict:
     return made(singer, prompt="happy pop", duration=20, seed=5, bpm=120)
 
 
+@pytest.mark.slow
 def test_a_song_goes_on_without_a_seam(singer: Caller, song: dict) -> None:
     other = made(singer, continue_from_id=song["id"], duration=40, seed=3)
     assert (other["parent_id"], other["title"]) == (song["id"], f"{song['title']} (extended)")

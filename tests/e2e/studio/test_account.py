@@ -42,6 +42,7 @@ def turn_on(page: Page) -> tuple[str, list[str]]:
     return secret, found
 
 
+@pytest.mark.slow
 def test_second_factor_is_set_up_asked_for_and_turned_off(arrive: Callable[..., Visitor]) -> None:
     visitor = arrive()
     visitor.sign_up()

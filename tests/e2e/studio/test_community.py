@@ -158,6 +158,7 @@ def test_followed_person_s_song_comes_into_the_feed_and_leaves_it_with_a_block(
     expect(page.get_by_text(f"You have blocked {member.username}")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_reported_song_is_taken_down_and_shown_again(
     member: Visitor, listener: Visitor, arrive: Callable[..., Visitor], song: str
 ) -> None:

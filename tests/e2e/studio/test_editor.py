@@ -121,6 +121,7 @@ def test_edits_are_undone_redone_and_kept_over_a_reload(member: Visitor) -> None
     expect(page.locator("[data-clip]").first).to_have_attribute("aria-label", moved or "")
 
 
+@pytest.mark.slow
 def test_automation_sends_effects_and_crossfades_by_keyboard_sound_in_the_preview_as_in_the_bounce(
     member: Visitor,
 ) -> None:

@@ -70,7 +70,8 @@ def violations(visitor: Visitor) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_the_pages_of_a_member(member: Visitor, track: str, theme: str) -> None:
     member.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     found = {}
@@ -103,6 +104,7 @@ def test_first_visit_loads_at_most_250_kilobytes_of_scripts(arrive: Callable[...
     assert 0 < loaded <= SCRIPT_BUDGET_BYTES
 
 
+@pytest.mark.slow
 def test_nothing_is_wider_than_a_phone(member: Visitor, track: str) -> None:
     size = member.page.viewport_size
     member.page.set_viewport_size({"width": 360, "height": 740})

@@ -147,6 +147,7 @@ def test_form_is_laid_out_in_sections_with_words(member: Visitor) -> None:
     expect(page.get_by_role("button", name="Lay out the form")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_variations_stand_side_by_side_and_take_over_from_each_other(member: Visitor) -> None:
     page = member.page
     begin(member)

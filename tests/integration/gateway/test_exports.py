@@ -231,6 +231,7 @@ async def test_what_storage_lost_is_named_and_holds_nothing_up(
         assert [path.rpartition("/")[2] for path in missing] == ["master.flac", "01-bass.flac", "song.mid"]
 
 
+@pytest.mark.slow
 async def test_a_killed_worker_is_followed_by_another(
     accounts: AccountServer,
     store: ObjectStore,

@@ -4,10 +4,12 @@ import subprocess
 import sys
 
 import httpx
+import pytest
 
 from tests.support.gateway_platform import Backend
 
 
+@pytest.mark.slow
 def test_the_process_says_in_one_line_why_it_cannot_start(backend: Backend) -> None:
     def start(**environment: str) -> subprocess.CompletedProcess[str]:
         settings = {f"MUSICGEN_GATEWAY_{name.upper()}": value for name, value in environment.items()}

@@ -45,7 +45,6 @@ async def test_killed_workers_job_finishes_on_another_within_twenty_seconds(
     assert len(audio) == 8 * rate
 
 
-@pytest.mark.slow
 async def test_worker_that_slept_past_its_lease_is_refused_everything(
     generation: Any, start_process: StartProcess, start_worker: Callable[..., Awaitable[Any]]
 ) -> None:

@@ -137,6 +137,7 @@ async def test_killed_child_costs_one_attempt(
     assert stored == [file_key(job)]
 
 
+@pytest.mark.slow
 async def test_killed_parent_takes_its_children_along(
     processing: Any, worker: Any, start_worker: Callable[..., Any], long_master: Path
 ) -> None:

@@ -143,6 +143,7 @@ def test_damaged_file_is_thrown_away(
     puller.pull(MODEL, quietly)
 
 
+@pytest.mark.slow
 def test_what_is_no_model_is_refused_with_the_reason(
     puller: ModelPuller, models: Path, checkpoint: Path, publish: Any, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_the_limit_counts_weights_caches_and_the_codec_of_every_song(bench: Modu
     assert (with_codec.wall - eight.wall) * 1e9 == pytest.approx(8 * 60e6 / bench.CHUNK_FRAMES)
 
 
+@pytest.mark.slow
 def test_the_gpu_benchmark_runs_on_a_processor_at_toy_dimensions(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("transformers")
     gpu = script("bench_engine_gpu")
