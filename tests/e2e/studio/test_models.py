@@ -45,7 +45,7 @@ def test_administrator_installs_a_model_and_it_plays(
     assert ended["status"] == "succeeded", ended
     [track] = caller.tracks_of(ended["id"])
     made = caller.call("GET", f"/tracks/{track}").json()
-    assert (made["model"], made["commercial_use"]) == ("musicgen-small", False)
+    assert (made["model"], made["licence"]["commercial_use"]) == ("musicgen-small", False)
 
     remove.click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()

@@ -13,7 +13,7 @@ type Preferences = components["schemas"]["NotificationPreferences"];
 type Change = components["schemas"]["PreferencesChange"];
 
 const KEY = ["notification-preferences"];
-const KINDS = ["follow", "like", "comment"] as const;
+const KINDS = ["follow", "like", "comment", "invitation"] as const;
 const OFTEN = ["off", "daily", "weekly"] as const;
 
 /** What one is told of, and how often by mail; changed at once, back as it was when the server refuses. */
@@ -23,13 +23,18 @@ export function NotificationSettings() {
   const queries = useQueryClient();
   const wishes = useQuery({ queryKey: KEY, queryFn: () => answer(api.GET("/api/v1/notifications/preferences")) });
   const change = useMutation({
+    mutationKey: KEY,
     mutationFn: (body: Change) => answer(api.PATCH("/api/v1/notifications/preferences", { body })),
-    onMutate: (body) => {
-      queries.setQueryData<Preferences>(KEY, (known) => known && ({ ...known, ...body } as Preferences));
-    },
     onError: (failure) => toast.error(text(failure)),
-    onSettled: () => queries.invalidateQueries({ queryKey: KEY }),
+    // An answer that was asked for between two changes knows of the first one only.
+    onSettled: () =>
+      queries.isMutating({ mutationKey: KEY }) > 1 ? undefined : queries.invalidateQueries({ queryKey: KEY }),
   });
+  const wish = (body: Change) => {
+    void queries.cancelQueries({ queryKey: KEY });
+    queries.setQueryData<Preferences>(KEY, (known) => known && ({ ...known, ...body } as Preferences));
+    change.mutate(body);
+  };
   if (wishes.error && !wishes.data) return <Failed failure={wishes.error} retry={() => void wishes.refetch()} />;
   if (!wishes.data) return <Skeleton className="my-4 h-16" />;
   const { data } = wishes;
@@ -41,7 +46,7 @@ export function NotificationSettings() {
           <input
             type="checkbox"
             checked={data[kind]}
-            onChange={(event) => change.mutate({ [kind]: event.target.checked })}
+            onChange={(event) => wish({ [kind]: event.target.checked })}
             className="size-5 shrink-0 accent-[var(--coral)]"
           />
         </label>
@@ -53,7 +58,7 @@ export function NotificationSettings() {
         </span>
         <select
           value={data.digest}
-          onChange={(event) => change.mutate({ digest: event.target.value as Change["digest"] })}
+          onChange={(event) => wish({ digest: event.target.value as Change["digest"] })}
           className={selectClass}
         >
           {OFTEN.map((name) => (
