@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from services.shared.errors import AppError, ErrorCode
+from services.shared.errors import ErrorCode
 from services.shared.grpc_client_interceptors import aio_interceptors, sync_interceptors
 from services.shared.grpc_errors import error_from_rpc
 from services.shared.grpc_server import MAX_MESSAGE_BYTES
@@ -40,6 +40,11 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.enable_http_proxy", 0),
 )
 
+# A service that is back is reached after one more attempt to connect: longer than the longest pause between two.
+CONNECTION_PATIENCE_SECONDS = 1.5
+# How gRPC tells of a call that never left: repeating it cannot make anything happen twice.
+_NEVER_LEFT = "failed to connect to all addresses"
+
 _FIRST_BACKOFF_SECONDS = 0.05
 _MAX_BACKOFF_SECONDS = 1.0
 
@@ -65,18 +70,14 @@ async def call(
     """One unary call. Raises `AppError`. `timeout` seconds bound all attempts together.
 
     `retries` is only for methods that may run twice: an UNAVAILABLE answer is repeated, with backoff, so many times.
+    What never left, because a service has just come back or is down, is repeated for 1.5 s whatever the method.
     """
-    deadline = time.monotonic() + timeout
-    attempt = 0
+    attempts = _Attempts(timeout, retries)
     while True:
         try:
-            return await method(request, timeout=max(deadline - time.monotonic(), 0.001), metadata=_metadata(token))
+            return await method(request, timeout=attempts.seconds_left(), metadata=_metadata(token))
         except grpc.RpcError as rpc_error:
-            error = error_from_rpc(rpc_error)
-            pause = _backoff_seconds(attempt)
-            if not _worth_repeating(error, attempt, retries, pause, deadline):
-                raise error from rpc_error
-        attempt += 1
+            pause = attempts.pause_before_next(rpc_error)
         await asyncio.sleep(pause)
 
 
@@ -89,17 +90,12 @@ def call_blocking(
     retries: int = 0,
 ) -> Any:
     """`call` for threads, over a channel of `open_sync_channel`."""
-    deadline = time.monotonic() + timeout
-    attempt = 0
+    attempts = _Attempts(timeout, retries)
     while True:
         try:
-            return method(request, timeout=max(deadline - time.monotonic(), 0.001), metadata=_metadata(token))
+            return method(request, timeout=attempts.seconds_left(), metadata=_metadata(token))
         except grpc.RpcError as rpc_error:
-            error = error_from_rpc(rpc_error)
-            pause = _backoff_seconds(attempt)
-            if not _worth_repeating(error, attempt, retries, pause, deadline):
-                raise error from rpc_error
-        attempt += 1
+            pause = attempts.pause_before_next(rpc_error)
         time.sleep(pause)
 
 
@@ -121,10 +117,32 @@ def _metadata(token: str | None) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {token}"),) if token else ()
 
 
+class _Attempts:
+    """One call's attempts: what is left of its time, and whether a failure is worth another."""
+
+    def __init__(self, timeout: float, retries: int) -> None:
+        self._began = time.monotonic()
+        self._deadline = self._began + timeout
+        self._retries = retries
+        self._made = 0
+
+    def seconds_left(self) -> float:
+        return max(self._deadline - time.monotonic(), 0.001)
+
+    def pause_before_next(self, rpc_error: grpc.RpcError) -> float:
+        """Seconds to wait before the next attempt. Raises `AppError` where there is to be none."""
+        error = error_from_rpc(rpc_error)
+        now = time.monotonic()
+        pause = _backoff_seconds(self._made)
+        allowed = self._made < self._retries or (
+            _NEVER_LEFT in (rpc_error.details() or "") and now - self._began < CONNECTION_PATIENCE_SECONDS
+        )
+        self._made += 1
+        if error.code is ErrorCode.UNAVAILABLE and allowed and now + pause < self._deadline:
+            return pause
+        raise error from rpc_error
+
+
 def _backoff_seconds(attempt: int) -> float:
     full: float = min(_FIRST_BACKOFF_SECONDS * 2**attempt, _MAX_BACKOFF_SECONDS)
     return full * random.uniform(0.5, 1.0)  # noqa: S311 — jitter, not a secret
-
-
-def _worth_repeating(error: AppError, attempt: int, retries: int, pause: float, deadline: float) -> bool:
-    return error.code is ErrorCode.UNAVAILABLE and attempt < retries and time.monotonic() + pause < deadline

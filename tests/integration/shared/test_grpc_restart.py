@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from protos.users.v1 import jobs_pb2, jobs_pb2_grpc
+from services.shared import grpc_client
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call, call_blocking, open_channel, open_sync_channel
 from services.shared.identity import ServiceTokenSource
 from services.shared.secrets import Secrets, create_missing
-from tests.support.timing import check_promise
+from tests.support.timing import PATIENCE_SECONDS, check_promise
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -81,6 +82,25 @@ async def test_killed_service_is_reachable_soon_after_it_is_back(echo: EchoProce
             await call(stub.Get, request, timeout=10, retries=1_000)
             # Backoff ends at 1 s with 20 % of jitter; the rest is for a busy machine.
             check_promise(time.monotonic() - started, 3, "the first answer after the start")
+
+
+async def test_call_that_never_left_waits_for_the_connection_although_it_may_not_run_twice(
+    echo: EchoProcess, secrets_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = ServiceTokenSource("test", Secrets(secrets_dir).service_token_key()).token
+    async with open_channel(echo.address, token) as channel:
+        stub = jobs_pb2_grpc.JobServiceStub(channel)
+        await call(stub.Get, jobs_pb2.GetRequest(job_id="x"))
+        await asyncio.to_thread(echo.kill)
+        monkeypatch.setattr(grpc_client, "CONNECTION_PATIENCE_SECONDS", PATIENCE_SECONDS)
+        waiting = asyncio.create_task(call(stub.Get, jobs_pb2.GetRequest(job_id="x")))
+        await asyncio.to_thread(echo.start)
+        await waiting
+        await asyncio.to_thread(echo.kill)
+        monkeypatch.setattr(grpc_client, "CONNECTION_PATIENCE_SECONDS", 0.2)
+        with pytest.raises(AppError) as caught:
+            await call(stub.Get, jobs_pb2.GetRequest(job_id="x"))
+        assert caught.value.code is ErrorCode.UNAVAILABLE
 
 
 async def test_repeated_call_bridges_a_restart(echo: EchoProcess, secrets_dir: Path) -> None:
