@@ -23,6 +23,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -44,11 +45,11 @@ LAST_WORDS_SECONDS = 60
 # Every process that a run starts inherits it: the way to find those that lost their parent.
 MARK = "MUSIC_GEN_TEST_RUN"
 
+# The longest first: two run at a time.
 CHECKS = {
-    "ruff check": [str(BIN / "ruff"), "check", "--quiet", "."],
-    "ruff format": [str(BIN / "ruff"), "format", "--check", "--quiet", "."],
-    "import contracts": [str(BIN / "lint-imports"), "--no-cache"],
-    "generated protos": [sys.executable, "scripts/generate_protos.py", "--check"],
+    "mypy": [str(BIN / "mypy")],
+    "web studio": [sys.executable, "scripts/build_frontend.py", "--test"],
+    "OpenAPI document": [sys.executable, "scripts/export_openapi.py", "--check"],
     "bandit": [
         str(BIN / "bandit"),
         "--configfile",
@@ -59,28 +60,33 @@ CHECKS = {
         "clients",
         "scripts",
     ],
-    "licences": [sys.executable, "scripts/check_licences.py"],
+    "import contracts": [str(BIN / "lint-imports"), "--no-cache"],
     "known weaknesses": [sys.executable, "scripts/audit_dependencies.py"],
-    "OpenAPI document": [sys.executable, "scripts/export_openapi.py", "--check"],
-    "mypy": [str(BIN / "mypy")],
-    "web studio": [sys.executable, "scripts/build_frontend.py", "--test"],
+    "generated protos": [sys.executable, "scripts/generate_protos.py", "--check"],
+    "licences": [sys.executable, "scripts/check_licences.py"],
+    "ruff check": [str(BIN / "ruff"), "check", "--quiet", "."],
+    "ruff format": [str(BIN / "ruff"), "format", "--check", "--quiet", "."],
 }
 
 
+def run_check(name: str) -> bool:
+    """Run one check and print what became of it, and its output when it failed; whether it passed."""
+    started = time.monotonic()
+    result = subprocess.run(CHECKS[name], cwd=ROOT, capture_output=True, text=True, check=False)
+    told = [f"{name:<18} {'FAILED' if result.returncode else 'ok'} ({time.monotonic() - started:.1f} s)"]
+    if "Not audited" in result.stdout:
+        told.append(result.stdout.strip())
+    if result.returncode:
+        told.append(result.stdout + result.stderr)
+    print("\n".join(told), flush=True)
+    return result.returncode == 0
+
+
 def run_checks() -> list[str]:
-    """Run every check, print the output of those that fail; return their names."""
-    failed = []
-    for name, command in CHECKS.items():
-        started = time.monotonic()
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        verdict = "ok" if result.returncode == 0 else "FAILED"
-        print(f"{name:<18} {verdict} ({time.monotonic() - started:.1f} s)", flush=True)
-        if "Not audited" in result.stdout:
-            print(result.stdout.strip(), flush=True)
-        if result.returncode:
-            print(result.stdout + result.stderr, flush=True)
-            failed.append(name)
-    return failed
+    """Run every check; the names of those that failed."""
+    with ThreadPoolExecutor(max_workers=2) as runners:
+        passed = dict(zip(CHECKS, runners.map(run_check, CHECKS), strict=True))
+    return [name for name, well in passed.items() if not well]
 
 
 def marked_processes(mark: str) -> list[psutil.Process]:
