@@ -84,7 +84,8 @@ async def check_plans(url: str) -> int:
             began = time.perf_counter()
             await database.read(lambda connection, ask=ask: ask(crowd, connection))
             spent = (time.perf_counter() - began) * 1000
-            scanned = sorted({node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"} & LARGE)
+            done = [node for node in nodes if node["Actual Loops"]]
+            scanned = sorted({node["Relation Name"] for node in done if node["Node Type"] == "Seq Scan"} & LARGE)
             used = sorted({node["Index Name"] for node in nodes if "Index Name" in node})
             wrong += bool(scanned)
             verdict = f"READS ALL OF {', '.join(scanned)}" if scanned else ", ".join(used)

@@ -23,6 +23,7 @@ PERSON: Final[BindParameter[UUID]] = bindparam("person", type_=ID)
 ITEM: Final[BindParameter[UUID]] = bindparam("item", type_=ID)
 ITEMS: Final[BindParameter[Any]] = bindparam("items", type_=ARRAY(ID))
 WORDS: Final[BindParameter[str]] = bindparam("words", type_=Text)
+TAGS: Final[BindParameter[Any]] = bindparam("tags", type_=ARRAY(Text))
 LIMIT: Final[BindParameter[int]] = bindparam("limit", type_=Integer)
 
 _DIALECT: Final = asyncpg.dialect()  # type: ignore[no-untyped-call]

@@ -36,7 +36,7 @@ from services.user_management.library.search import words
 from services.user_management.library.tables import tracks
 from services.user_management.metadata import ID, INSTANT
 from services.user_management.paging import behind, moment_behind, number_behind
-from services.user_management.prepared import LIMIT, PERSON, WORDS, Found, Prepared, person
+from services.user_management.prepared import LIMIT, PERSON, TAGS, WORDS, Found, Prepared, person
 from services.user_management.social.tables import follows, person_standings, track_standings
 from services.user_management.social.visibility import apart, muted_by
 
@@ -48,7 +48,7 @@ Most = int | BindParameter[int]
 # What a search ranks: those of the hottest tracks that match, if they are enough, or the hottest (the most followed
 # people) of all that match.
 HOTTEST: Final = 2_000
-ENOUGH: Final = 40
+ENOUGH: Final = 24
 NAMED: Final = 10_000
 RANKED_TRACKS: Final = 500
 RANKED_PEOPLE: Final = 200
@@ -100,9 +100,10 @@ class DiscoveryRepository:
     ) -> list[Place]:
         """Tracks that match, best first. Raises `AppError` (VALIDATION)."""
         rows: Iterable[Row[Any] | Found]
-        if not tags and not cursor:
-            asked = _beginnings(text)
-            rows = await _FOUND_TRACKS.rows(self._connection, words=asked, person=viewer_id, limit=limit)
+        if not cursor:
+            found = _FOUND_TAGGED_TRACKS if tags else _FOUND_TRACKS
+            tagged = {"tags": list(tags)} if tags else {}
+            rows = await found.rows(self._connection, words=_beginnings(text), person=viewer_id, limit=limit, **tagged)
         else:
             rows = await self._connection.execute(search_tracks_query(viewer_id, text, tags, cursor, limit))
         return [(row.id, behind("found-tracks", row.rank, row.id)) for row in rows]
@@ -168,13 +169,17 @@ def trending_tags_query(limit: int) -> Select[Any]:
 
 
 def search_tracks_query(
-    viewer_id: Whose, text: str | BindParameter[str], tags: Sequence[str], cursor: str, limit: Most
+    viewer_id: Whose,
+    text: str | BindParameter[str],
+    tags: Sequence[str] | BindParameter[Any],
+    cursor: str,
+    limit: Most,
 ) -> Select[Any]:
     """A page of the matching tracks: ranked by how well the words fit, and a little by how many like it.
 
-    What is ranked are those of the hottest tracks that match; where these are few, the hottest of all that match. So a
-    common word is found by walking a little, and a rare one by the index of words, whatever the planner believes of it:
-    how common the beginning of a word is, it does not know.
+    What is ranked are those of the hottest tracks that match; where these do not fill a page, the hottest of all that
+    match. So a common word is found by walking a little, and a rare one by the index of words, whatever the planner
+    believes of it: how common the beginning of a word is, it does not know.
     """
     asked = _asked(text)
     hottest = select(_stand.track_id).where(_stand.listed).order_by(_stand.heat.desc()).limit(HOTTEST)
@@ -183,11 +188,17 @@ def search_tracks_query(
     known = _fenced(select(one).select_from(hot.join(one, true())), "known")
 
     def matching(of: Any) -> list[ColumnElement[bool]]:
-        return [of.c.words.op("@@")(asked), *([of.c.tags.contains(list(tags))] if tags else [])]
+        fits = [of.c.words.op("@@")(asked)]
+        if isinstance(tags, BindParameter):
+            fits.append(of.c.tags.contains(tags))
+        elif tags:
+            fits.append(of.c.tags.contains(list(tags)))
+        return fits
 
     near = select(known.c.id, known.c.words).where(*matching(known)).cte("near")
     named = _fenced(select(tracks.c.id, tracks.c.words).where(*matching(tracks)).limit(NAMED), "named")
-    either = union_all(select(near).where(_count(near) >= ENOUGH), select(named).where(_count(near) < ENOUGH)).subquery(
+    enough = func.greatest(ENOUGH, limit)
+    either = union_all(select(near).where(_count(near) >= enough), select(named).where(_count(near) < enough)).subquery(
         "either"
     )
     of_it = select(_stand.listed, _stand.owner_id, _stand.likes, _stand.heat).where(_stand.track_id == either.c.id)
@@ -282,3 +293,4 @@ _FEED: Final = Prepared(lambda: feed_query(PERSON, "", LIMIT))
 _LATEST: Final = Prepared(lambda: latest_query(PERSON, (), "", LIMIT))
 _TRENDING: Final = Prepared(lambda: trending_query(PERSON, (), "", LIMIT))
 _FOUND_TRACKS: Final = Prepared(lambda: search_tracks_query(PERSON, WORDS, (), "", LIMIT))
+_FOUND_TAGGED_TRACKS: Final = Prepared(lambda: search_tracks_query(PERSON, WORDS, TAGS, "", LIMIT))

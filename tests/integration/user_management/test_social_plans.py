@@ -215,3 +215,11 @@ async def test_lists_of_a_crowd_are_read_by_index(crowd: Crowd) -> None:
         if index not in used or scanned or rows > most:
             wrong.append((name, index in used, scanned, rows))
     assert wrong == []
+    # Two words fit some forty of the hottest tracks, and hundreds of all.
+    for most in (21, 101):
+        found = await crowd.database.read(
+            lambda connection, most=most: DiscoveryRepository(connection).search_tracks(
+                crowd.viewer, "rain tin", (), "", most
+            )
+        )
+        assert len(found) == most
