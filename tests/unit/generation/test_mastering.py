@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyebur128
 import pytest
 import scipy.signal
 import soundfile
@@ -100,6 +101,24 @@ def test_compiled_kernel_equals_plain_python(monkeypatch: pytest.MonkeyPatch) ->
     plain, plain_curve = run(LiveLimiter(RATE, 2), audio, [500])
     np.testing.assert_allclose(plain, compiled, atol=1e-5)
     np.testing.assert_allclose(plain_curve, compiled_curve, atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.2, 0.6, 2.0])
+def test_looking_only_where_it_is_loud_misses_nothing(level: float) -> None:
+    audio = noise(1.0, level, seed=7) * np.linspace(0.0, 1.0, RATE, dtype=np.float32)[:, None]
+    everywhere = LiveLimiter(RATE, 2, gain_db=2.0)
+    everywhere._quiet = -1.0
+    looked = run(everywhere, audio, [3_000])
+    for out, wanted in zip(run(LiveLimiter(RATE, 2, gain_db=2.0), audio, [3_000]), looked, strict=True):
+        np.testing.assert_array_equal(out, wanted)
+
+
+def test_mono_is_metered_as_libebur128_meters_it() -> None:
+    audio = noise(2.0, 0.2, channels=1)
+    state = pyebur128.R128State(1, RATE, pyebur128.MeasurementMode.MODE_I)
+    state.add_frames(audio.reshape(-1), len(audio))
+    wanted = pyebur128.get_loudness_global(state)
+    assert mastering.measure([audio], RATE, 1).loudness_lufs == pytest.approx(wanted, abs=1e-4)
 
 
 def test_values_that_are_not_finite_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,27 +12,43 @@ Float32 = NDArray[np.float32]
 
 _DUCK_ATTACK_SECONDS = 0.004
 _DUCK_POINTS = 24
+_NEPERS_PER_DB = math.log(10.0) / 20.0
 
 
 class GainLine:
-    """A gain in dB that moves in straight lines between points `(frame, dB)` and stands still outside them."""
+    """A gain in dB that moves in straight lines between points `(frame, dB)` and stands still outside them.
+
+    The block that was asked for last is kept: all stems, or all ducked parts, ask for the same one in turn.
+    """
 
     def __init__(self, points: Sequence[tuple[float, float]]) -> None:
         self._frames = np.asarray([point[0] for point in points], np.float64)
         self._levels = np.asarray([point[1] for point in points], np.float64)
         self._flat = bool((self._levels == 0.0).all())
+        self._last: tuple[int, int, Float32 | None] = (0, 0, None)
 
     def block(self, start: int, frames: int) -> Float32 | None:
-        """The linear gain of frames `[start, start + frames)`; None stands for no change anywhere in the block."""
+        """The linear gain of frames `[start, start + frames)`, not to be written to; None stands for no change anywhere
+        in the block."""
         if self._flat:
             return None
+        known_start, known_frames, known = self._last
+        if (known_start, known_frames) == (start, frames):
+            return known
+        gain = self._compute(start, frames)
+        # One assignment: threads that ask at the same time at worst compute it twice.
+        self._last = (start, frames, gain)
+        return gain
+
+    def _compute(self, start: int, frames: int) -> Float32 | None:
         low = int(np.searchsorted(self._frames, start, side="right"))
         high = int(np.searchsorted(self._frames, start + frames, side="left"))
         around = self._levels[max(low - 1, 0) : high + 1]
-        if around.size and (around == 0.0).all():
-            return None
+        if around.size and (around == around[0]).all():
+            level = float(around[0])
+            return np.full(frames, math.exp(level * _NEPERS_PER_DB), np.float32) if level else None
         levels = np.interp(np.arange(start, start + frames, dtype=np.float64), self._frames, self._levels)
-        return (10.0 ** (levels / 20.0)).astype(np.float32)
+        return np.exp(levels * _NEPERS_PER_DB).astype(np.float32)
 
 
 def ducking_line(kicks: Sequence[int], depth_db: float, release_seconds: float, rate_hz: int) -> GainLine:

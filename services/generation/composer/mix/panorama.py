@@ -8,11 +8,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from services.generation.composer.mix.allpass import diffuse
+
 Float32 = NDArray[np.float32]
 
 # All-pass delays in frames at 44.1 kHz: mutually prime and short, so that width is heard and no echo.
 _ALLPASS_SECONDS = (0.00256, 0.00764, 0.01295)
 _ALLPASS_GAIN = 0.6
+# Frames that are treated at a time.
+_PIECE = 512
 _SIDE_BOOST = 0.5
 _SPREAD = 0.45
 
@@ -26,20 +30,21 @@ def pan_gains(pan: float) -> tuple[float, float]:
 @njit(cache=True, nogil=True)
 def _widen(audio, lines, lengths, cursors, spread, side_gain):  # type: ignore[no-untyped-def]
     """Add a decorrelated copy of the middle to the side; the sum of both channels stays what it was."""
-    for i in range(audio.shape[1]):
-        middle = np.float32(0.5) * (audio[0, i] + audio[1, i])
-        side = np.float32(0.5) * (audio[0, i] - audio[1, i])
-        diffuse = middle
+    half = np.float32(0.5)
+    smeared = np.empty(_PIECE, np.float32)
+    for start in range(0, audio.shape[1], _PIECE):
+        frames = min(_PIECE, audio.shape[1] - start)
+        left, right = audio[0, start : start + frames], audio[1, start : start + frames]
+        copy = smeared[:frames]
+        for i in range(frames):
+            copy[i] = half * (left[i] + right[i])
         for k in range(lengths.shape[0]):
-            place = cursors[k]
-            stored = lines[k, place]
-            entering = diffuse + np.float32(_ALLPASS_GAIN) * stored
-            diffuse = stored - np.float32(_ALLPASS_GAIN) * entering
-            lines[k, place] = entering
-            cursors[k] = place + 1 if place + 1 < lengths[k] else 0
-        side = side * side_gain + diffuse * spread
-        audio[0, i] = middle + side
-        audio[1, i] = middle - side
+            cursors[k] = diffuse(copy, lines[k, : lengths[k]], np.float32(-_ALLPASS_GAIN), cursors[k])
+        for i in range(frames):
+            middle = half * (left[i] + right[i])
+            side = half * (left[i] - right[i]) * side_gain + copy[i] * spread
+            left[i] = middle + side
+            right[i] = middle - side
 
 
 class Widener:

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from services.generation.composer.mix.allpass import diffuse
+
 Float32 = NDArray[np.float32]
 
 _LINES = 8
@@ -25,14 +27,93 @@ _MODULATION_FRAMES = 6.0
 _MODULATION_HZ = (0.31, 0.43, 0.53, 0.67, 0.37, 0.47, 0.59, 0.71)
 # The modulation is recomputed this often; between two points the lengths move in straight lines.
 _CONTROL = 64
+# The network works on so many frames at a time, line after line: the shortest line is much longer, so that nothing it
+# reads is still to be written.
+_PIECE = 512
+_HALF_ROOT_HALF = np.float32(0.35355339)
 
 
 @njit(cache=True, nogil=True)
-def _diffuse(x, line, length, cursor):  # type: ignore[no-untyped-def]
-    stored = line[cursor]
-    entering = x - np.float32(_DIFFUSION) * stored
-    line[cursor] = entering
-    return stored + np.float32(_DIFFUSION) * entering, cursor + 1 if cursor + 1 < length else 0
+def _exchange(signal, line, scale):  # type: ignore[no-untyped-def]
+    for i in range(signal.shape[0]):
+        leaving = line[i]
+        line[i] = signal[i] * scale
+        signal[i] = leaving
+
+
+@njit(cache=True, nogil=True)
+def _postpone(signal, line, scale, cursor):  # type: ignore[no-untyped-def]
+    """Delay `signal [n]` by `len(line)` frames in place, scaled; answers the ring's next cursor."""
+    frames, length = signal.shape[0], line.shape[0]
+    done = 0
+    while done < frames:
+        count = min(frames - done, length - cursor)
+        _exchange(signal[done : done + count], line[cursor : cursor + count], scale)
+        done += count
+        cursor += count
+        if cursor == length:
+            cursor = 0
+    return cursor
+
+
+@njit(cache=True, nogil=True)
+def _between(line, out, behind, drift, at, whole):  # type: ignore[no-untyped-def]
+    """Read `out [n]` from `line [n + 1]`, newest last, at a delay of `whole` frames and the rest of `behind`."""
+    for i in range(out.shape[0]):
+        part = behind + np.float32(at + i) * drift - np.float32(whole)
+        newer, older = line[i + 1], line[i]
+        out[i] = newer + (older - newer) * part
+
+
+@njit(cache=True, nogil=True)
+def _read(line, out, behind, drift, time, mask):  # type: ignore[no-untyped-def]
+    """Read `out [n]` from a delay line, linearly interpolated: `behind + drift * (time % _CONTROL)` frames ago."""
+    frames = out.shape[0]
+    at = time & (_CONTROL - 1)
+    whole = int(behind + np.float32(at) * drift)
+    start = (time - whole - 1) & mask
+    if whole == int(behind + np.float32(at + frames - 1) * drift) and start + frames <= mask:
+        # Nearly always: the whole part stands still, and the line's end is not crossed.
+        _between(line[start : start + frames + 1], out, behind, drift, at, whole)
+        return
+    for i in range(frames):
+        exact = behind + np.float32(at + i) * drift
+        whole = int(exact)
+        part = exact - np.float32(whole)
+        newer, older = line[(time + i - whole) & mask], line[(time + i - whole - 1) & mask]
+        out[i] = newer + (older - newer) * part
+
+
+@njit(cache=True, nogil=True)
+def _absorb(taps, frames, memory, damping, gains):  # type: ignore[no-untyped-def]
+    """Each line's low-pass and decay over `taps [8, n]`; all lines in one loop, so that they wait for each other's
+    results as little as possible."""
+    for i in range(frames):
+        for k in range(_LINES):
+            value = taps[k, i]
+            memory[k] = value + (memory[k] - value) * damping
+            taps[k, i] = memory[k] * gains[k]
+
+
+@njit(cache=True, nogil=True)
+def _cross(a, b):  # type: ignore[no-untyped-def]
+    """One butterfly of the Walsh–Hadamard transform, in place."""
+    for i in range(a.shape[0]):
+        x, y = a[i], b[i]
+        a[i], b[i] = x + y, x - y
+
+
+@njit(cache=True, nogil=True)
+def _feed(line, a, b, sign, entering):  # type: ignore[no-untyped-def]
+    """The transform's last butterfly, normalised, into a delay line together with what enters the room."""
+    for i in range(a.shape[0]):
+        line[i] = a[i] * _HALF_ROOT_HALF + sign * (b[i] * _HALF_ROOT_HALF) + entering[i]
+
+
+@njit(cache=True, nogil=True)
+def _sum_taps(out, a, b, c, d):  # type: ignore[no-untyped-def]
+    for i in range(out.shape[0]):
+        out[i] += a[i] - b[i] + c[i] - d[i]
 
 
 @njit(cache=True, nogil=True)
@@ -54,53 +135,57 @@ def _reverberate(  # type: ignore[no-untyped-def]
     scale,
 ):
     """Add the room's answer to `audio [2, n]` to `out`."""
-    size = lines.shape[1]
-    mask = size - 1
-    predelay_length = predelay.shape[1]
-    taps = np.empty(_LINES, np.float32)
+    mask = lines.shape[1] - 1
+    room = np.empty((2, _PIECE), np.float32)
+    taps = np.empty((_LINES, _PIECE), np.float32)
     depth = np.float32(_MODULATION_FRAMES)
+    diffusion = np.float32(_DIFFUSION)
     swing, drift = sway[0], sway[1]
-    for i in range(audio.shape[1]):
-        time = clock[0]
-        clock[0] += 1
-        if time % _CONTROL == 0:
+    time = clock[0]
+    done = 0
+    while done < audio.shape[1]:
+        frames = min(_PIECE - (time & (_PIECE - 1)), audio.shape[1] - done)
+        for side in range(2):
+            entering = room[side, :frames]
+            entering[:] = audio[side, done : done + frames]
+            cursors[4 + side] = _postpone(entering, predelay[side], scale, cursors[4 + side])
+            for k in (side, side + 2):
+                cursors[k] = diffuse(entering, diffusers[k, : diffuser_lengths[k]], diffusion, cursors[k])
+        start = 0
+        while start < frames:
+            at = (time + start) & (_CONTROL - 1)
+            if at == 0:
+                for k in range(_LINES):
+                    now = math.sin((time + start) * steps[k])
+                    soon = math.sin((time + start + _CONTROL) * steps[k])
+                    drift[k] = depth * np.float32((soon - now) / _CONTROL)
+                    swing[k] = depth * np.float32(now)
+            end = min(start + _CONTROL - at, frames)
             for k in range(_LINES):
-                now = math.sin(time * steps[k])
-                soon = math.sin((time + _CONTROL) * steps[k])
-                drift[k] = depth * np.float32((soon - now) / _CONTROL)
-                swing[k] = depth * np.float32(now)
-        place = time % predelay_length
-        left, right = predelay[0, place], predelay[1, place]
-        predelay[0, place], predelay[1, place] = audio[0, i] * scale, audio[1, i] * scale
-        left, cursors[0] = _diffuse(left, diffusers[0], diffuser_lengths[0], cursors[0])
-        right, cursors[1] = _diffuse(right, diffusers[1], diffuser_lengths[1], cursors[1])
-        left, cursors[2] = _diffuse(left, diffusers[2], diffuser_lengths[2], cursors[2])
-        right, cursors[3] = _diffuse(right, diffusers[3], diffuser_lengths[3], cursors[3])
-        for k in range(_LINES):
-            behind = lengths[k] + swing[k]
-            swing[k] += drift[k]
-            whole = int(behind)
-            part = behind - np.float32(whole)
-            newer = lines[k, (time - whole) & mask]
-            older = lines[k, (time - whole - 1) & mask]
-            value = newer + (older - newer) * part
-            memory[k] = value + (memory[k] - value) * damping
-            taps[k] = memory[k] * gains[k]
-        out[0, i] += taps[0] - taps[2] + taps[4] - taps[6]
-        out[1, i] += taps[1] - taps[3] + taps[5] - taps[7]
-        # Fast Walsh–Hadamard transform, normalised: every line feeds every other.
+                _read(lines[k], taps[k, start:end], lengths[k] + swing[k], drift[k], time + start, mask)
+            start = end
+        _absorb(taps, frames, memory, damping, gains)
+        for side in range(2):
+            _sum_taps(
+                out[side, done : done + frames],
+                taps[side, :frames],
+                taps[side + 2, :frames],
+                taps[side + 4, :frames],
+                taps[side + 6, :frames],
+            )
+        # Fast Walsh–Hadamard transform: every line feeds every other.
         for k in range(0, 8, 2):
-            a, b = taps[k], taps[k + 1]
-            taps[k], taps[k + 1] = a + b, a - b
-        for k in range(0, 8, 4):
-            for j in range(2):
-                a, b = taps[k + j], taps[k + j + 2]
-                taps[k + j], taps[k + j + 2] = a + b, a - b
+            _cross(taps[k, :frames], taps[k + 1, :frames])
+        for k in (0, 1, 4, 5):
+            _cross(taps[k, :frames], taps[k + 2, :frames])
         spot = time & mask
         for k in range(4):
-            a, b = taps[k] * np.float32(0.35355339), taps[k + 4] * np.float32(0.35355339)
-            lines[k, spot] = a + b + (left if k % 2 == 0 else right)
-            lines[k + 4, spot] = a - b + (left if k % 2 == 0 else right)
+            a, b, entering = taps[k, :frames], taps[k + 4, :frames], room[k % 2, :frames]
+            _feed(lines[k, spot : spot + frames], a, b, np.float32(1.0), entering)
+            _feed(lines[k + 4, spot : spot + frames], a, b, np.float32(-1.0), entering)
+        time += frames
+        done += frames
+    clock[0] = time
 
 
 class Reverb:
@@ -118,7 +203,8 @@ class Reverb:
         self._memory = np.zeros(_LINES, np.float32)
         self._diffuser_lengths = np.array([round(seconds * rate_hz) for seconds in _DIFFUSER_SECONDS], np.int64)
         self._diffusers = np.zeros((4, int(self._diffuser_lengths.max())), np.float32)
-        self._cursors = np.zeros(4, np.int64)
+        # Of the four diffusers, then of the two sides' predelay.
+        self._cursors = np.zeros(6, np.int64)
         self._predelay = np.zeros((2, round(_PREDELAY_SECONDS * rate_hz)), np.float32)
         self._steps = np.array([2.0 * math.pi * hz / rate_hz for hz in _MODULATION_HZ])
         self._clock = np.zeros(1, np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.dynamics import Compressor, CompressorSettings
-from services.generation.composer.mix.loudness import SILENCE_LUFS, loudness_lufs
+from services.generation.composer.mix.loudness import loudness_lufs
 from services.generation.composer.mix.stem import Stem
 from services.generation.composer.mix.strip import Match, Strip
 from services.generation.composer.mix.tone import REFERENCE_LUFS
@@ -25,6 +25,7 @@ from services.generation.composer.render.timeline import Timeline
 from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.sampler.kernel import TICK
 from services.generation.composer.score import Part
+from services.generation.loudness import SILENCE_LUFS
 from services.generation.mastering import LiveLimiter
 
 Float32 = NDArray[np.float32]
@@ -149,10 +150,16 @@ def _play(timeline: Timeline, part: Part, bank: SoundBank, starts: Sequence[int]
 
 def _presence_db(windows: Sequence[Float32], rate_hz: int) -> float:
     """What brings a part's share of power between 2 and 5 kHz nearer to where it neither hurts nor hides."""
-    power = np.sum([np.abs(np.fft.rfft(window.mean(axis=0))) ** 2 for window in windows], axis=0)
-    hertz = np.fft.rfftfreq(windows[0].shape[1], 1.0 / rate_hz)
-    inside = float(np.sum(power[(hertz >= _PRESENCE_HZ[0]) & (hertz < _PRESENCE_HZ[1])]))
-    share_db = 10.0 * math.log10(max(inside / max(float(np.sum(power)), 1e-20), 1e-6))
+    size, inside, whole = windows[0].shape[1], 0.0, 0.0
+    low, high = (math.ceil(edge * size / rate_hz) for edge in _PRESENCE_HZ)
+    for window in windows:
+        middle = window.mean(axis=0)
+        bins = np.fft.rfft(middle)
+        inside += float(np.sum(bins[low:high].real ** 2 + bins[low:high].imag ** 2))
+        # Parseval: the power of all bins without looking at each; the first and the last have no mirror image.
+        mirrored = size * float(np.dot(middle, middle))
+        whole += (mirrored + float(np.abs(bins[0])) ** 2 + float(np.abs(bins[-1])) ** 2) / 2.0
+    share_db = 10.0 * math.log10(max(inside / max(whole, 1e-20), 1e-6))
     if share_db > _SHARP_DB:
         return max(_SHARP_DB - share_db, -_DEEPEST_PRESENCE_DB)
     return min(max((_DULL_DB - share_db) * _DULL_SHARE, 0.0), _HIGHEST_PRESENCE_DB)
