@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from services.gateway.schemas.body import Body, Line
+from services.gateway.schemas.file_form import file_form
 
 
 class UploadFields(Body):
@@ -23,33 +24,16 @@ class Upload(UploadFields):
     sha256: str
 
 
-# For the OpenAPI document: the framework cannot know what is read from the stream.
-UPLOAD_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "WAV, FLAC, AIFF, MP3, Ogg, Opus or (where the server has it) M4A audio: "
-                            "up to 2 GiB, 3 hours, 8 channels and 192 kHz.",
-                        },
-                        "title": {
-                            "type": "string",
-                            "minLength": 1,
-                            "maxLength": 200,
-                            "description": "The track's title; the file's name if not said.",
-                        },
-                    },
-                },
-                "example": {"file": "(bytes)", "title": "Rain on tin"},
-            }
-        },
-    }
-}
+UPLOAD_FORM = file_form(
+    "WAV, FLAC, AIFF, MP3, Ogg, Opus or (where the server has it) M4A audio: "
+    "up to 2 GiB, 3 hours, 8 channels and 192 kHz.",
+    fields={
+        "title": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 200,
+            "description": "The track's title; the file's name if not said.",
+        }
+    },
+    example={"title": "Rain on tin"},
+)
