@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Annotated, Final
 
@@ -15,8 +15,8 @@ from protos.users.v1 import tracks_pb2
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.collaborators import Collaborators
 from services.gateway.dependencies import Caller, Gateway, known_id
-from services.gateway.media.multipart import FileForm, boundary_of
 from services.gateway.media.objects import CACHED_AND_ASKED_FOR, Representation, object_response
+from services.gateway.media.receiving import receive_file
 from services.gateway.responses import also, binary
 from services.gateway.schemas.covers import COVER_FORM
 from services.gateway.schemas.tracks import Track
@@ -24,7 +24,6 @@ from services.gateway.streams.disconnect import nobody_there
 from services.gateway.streams.response import StreamedResponse
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
-from services.shared.ids import new_id
 
 # Whose bodies may be as large as a picture.
 PATHS: Final = re.compile(r"/api/v1/tracks/[^/]+/cover")
@@ -67,24 +66,17 @@ async def set_cover(track_id: str, request: Request, caller: Caller, gateway: Ga
     track = await _track(gateway, caller, track_id)
     if track.owner_id != caller.subject:
         raise AppError(ErrorCode.NOT_FOUND, "There is no such track.")
-    boundary = boundary_of(request.headers.get("content-type", ""))
-    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise AppError(ErrorCode.UNSUPPORTED_MEDIA, "Send the file as it is, without a Content-Encoding.")
-    key = f"uploads/{caller.subject}/{new_id()}"
-    form = FileForm(boundary, request.stream())
     try:
-        await gateway.store.put_stream(key, form.file())
+        sent = await receive_file(request, gateway.store, caller.subject)
     except ClientDisconnect:
         return nobody_there()
     try:
-        if form.fields:
-            name = next(iter(form.fields))
+        if sent.form.fields:
+            name = next(iter(sent.form.fields))
             raise AppError.field(f"/{name[:50]}", "The form takes the field `file` alone.")
-        changed = await gateway.processing.set_cover(caller, track.id, key)
+        changed = await gateway.processing.set_cover(caller, track.id, sent.key)
     finally:
-        # What cannot be deleted now is swept later.
-        with contextlib.suppress(AppError):
-            await gateway.store.delete(key)
+        await sent.forget()
     return Track.from_message(changed, gateway.links.of(caller))
 
 
@@ -122,53 +114,45 @@ async def cover_response(
     return await object_response(request, gateway.store, what, attachment=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a waveform is to be drawn."""
+
+    width: Width = 1_200
+    height: Height = 200
+    scheme: Scheme = "ember"
+
+
+Look = Annotated[_Look, Depends()]
+
+
 @router.get(
     "/{track_id}/waveform.png", dependencies=_PICTURES, response_class=StreamedResponse, responses=binary(_PNG_TYPE)
 )
-async def get_waveform_png(
-    track_id: str,
-    request: Request,
-    caller: Caller,
-    gateway: Gateway,
-    width: Width = 1_200,
-    height: Height = 200,
-    scheme: Scheme = "ember",
-) -> Response:
+async def get_waveform_png(track_id: str, request: Request, caller: Caller, gateway: Gateway, look: Look) -> Response:
     """The track's waveform as pixels: extremes as the body, RMS as the core. Made once, then kept."""
-    track = await _track(gateway, caller, track_id)
-    return await _waveform(request, gateway, caller, track, width, height, scheme, vector=False)
+    return await _waveform(request, gateway, caller, track_id, look, vector=False)
 
 
 @router.get(
     "/{track_id}/waveform.svg", dependencies=_PICTURES, response_class=StreamedResponse, responses=binary(_SVG_TYPE)
 )
-async def get_waveform_svg(
-    track_id: str,
-    request: Request,
-    caller: Caller,
-    gateway: Gateway,
-    width: Width = 1_200,
-    height: Height = 200,
-    scheme: Scheme = "ember",
-) -> Response:
+async def get_waveform_svg(track_id: str, request: Request, caller: Caller, gateway: Gateway, look: Look) -> Response:
     """The track's waveform as shapes that scale to any size. Made once, then kept."""
-    track = await _track(gateway, caller, track_id)
-    return await _waveform(request, gateway, caller, track, width, height, scheme, vector=True)
+    return await _waveform(request, gateway, caller, track_id, look, vector=True)
 
 
 async def _waveform(
-    request: Request,
-    gateway: Collaborators,
-    caller: Principal,
-    track: tracks_pb2.Track,
-    width: int,
-    height: int,
-    scheme: str,
-    *,
-    vector: bool,
+    request: Request, gateway: Collaborators, caller: Principal, track_id: str, look: _Look, *, vector: bool
 ) -> Response:
+    track = await _track(gateway, caller, track_id)
     made = await gateway.processing.waveform_picture(
-        caller, track.content.master_object_key, width=width, height=height, scheme=scheme, vector=vector
+        caller,
+        track.content.master_object_key,
+        width=look.width,
+        height=look.height,
+        scheme=look.scheme,
+        vector=vector,
     )
     what = Representation(
         key=made.object_key,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import orjson
 from fastapi import APIRouter, Depends
 from pydantic import ValidationError
@@ -15,7 +13,8 @@ from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.collaborators import Collaborators
 from services.gateway.dependencies import Caller, Gateway, IdempotencyKey, idempotency_of
 from services.gateway.in_flight import TRANSFERS
-from services.gateway.media.multipart import FileForm, boundary_of
+from services.gateway.media.multipart import FileForm
+from services.gateway.media.receiving import ReceivedFile, receive_file
 from services.gateway.responses import also
 from services.gateway.schemas.jobs import Job
 from services.gateway.schemas.uploads import UPLOAD_FORM, Upload, UploadFields
@@ -23,7 +22,6 @@ from services.gateway.streams.disconnect import nobody_there
 from services.gateway.validation import sentence_of
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 from services.shared.identity import Principal
-from services.shared.ids import new_id
 
 PATH = "/api/v1/uploads"
 
@@ -51,25 +49,20 @@ async def upload(
     idempotency_key: IdempotencyKey = None,
 ) -> Job | Response:
     """Send a file; the answer is the job that checks it and makes it a track of yours. Its result names the track."""
-    boundary = boundary_of(request.headers.get("content-type", ""))
-    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise AppError(ErrorCode.UNSUPPORTED_MEDIA, "Send the file as it is, without a Content-Encoding.")
-    key = f"uploads/{caller.subject}/{new_id()}"
-    form = FileForm(boundary, request.stream())
     try:
-        await gateway.store.put_stream(key, form.file())
+        sent = await receive_file(request, gateway.store, caller.subject)
     except ClientDisconnect:
         return nobody_there()
     try:
-        submitted = await _submit(request, gateway, caller, form, key, idempotency_key)
+        submitted = await _submit(request, gateway, caller, sent, idempotency_key)
     except AppError as error:
         if error.code not in _UNDECIDED:
-            await _forget(gateway, key)
+            await sent.forget()
         raise
     if submitted.replayed:
         # A call that was repeated on the way is a replay too: then the job waits for this very file.
-        if f'"{key}"' not in submitted.job.request_json:
-            await _forget(gateway, key)
+        if f'"{sent.key}"' not in submitted.job.request_json:
+            await sent.forget()
         response.headers["idempotency-replayed"] = "true"
     job = Job.from_message(submitted.job, gateway.links.of(caller))
     response.headers["location"] = job.links["self"]
@@ -77,8 +70,9 @@ async def upload(
 
 
 async def _submit(
-    request: Request, gateway: Collaborators, caller: Principal, form: FileForm, key: str, idempotency_key: str | None
+    request: Request, gateway: Collaborators, caller: Principal, sent: ReceivedFile, idempotency_key: str | None
 ) -> processing_pb2.SubmitResponse:
+    form = sent.form
     fields = _fields(form)
     filename = form.filename[-_LONGEST_FILENAME:]
     same = Upload(title=fields.title, filename=filename, size_bytes=form.size_bytes, sha256=form.sha256)
@@ -88,7 +82,7 @@ async def _submit(
         "import",
         orjson.dumps({name: value for name, value in body.items() if value is not None}).decode(),
         idempotency_of(request, idempotency_key, same),
-        processing_pb2.Upload(object_key=key, size_bytes=form.size_bytes, filename=filename),
+        processing_pb2.Upload(object_key=sent.key, size_bytes=form.size_bytes, filename=filename),
     )
 
 
@@ -99,9 +93,3 @@ def _fields(form: FileForm) -> UploadFields:
         found = [sentence_of({**item, "loc": ("body", *item["loc"])}) for item in error.errors()]
         violations = [FieldViolation(item.pointer, item.detail) for item in found]
         raise AppError(ErrorCode.VALIDATION, violations[0].detail, violations=violations) from None
-
-
-async def _forget(gateway: Collaborators, key: str) -> None:
-    # What cannot be deleted now is swept later.
-    with contextlib.suppress(AppError):
-        await gateway.store.delete(key)
