@@ -26,9 +26,9 @@ from services.generation.backends.protocol import (
     GenerationRequest,
     ModelDescription,
 )
+from services.generation.job_ending import JobEnding, Outcome
 from services.generation.worker import metrics
 from services.generation.worker.context import JobContext
-from services.generation.worker.ending import JobEnding, Outcome
 from services.generation.worker.live_feed import LiveFeed
 from services.generation.worker.live_output import LiveOutput
 from services.generation.worker.models import WorkerModels
