@@ -18,9 +18,10 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from composer_measures.unheard import Unheard
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -28,25 +29,6 @@ sys.path.insert(0, str(ROOT))
 CORES = 2
 PARTS = 8
 COLD_AT_LEAST, WARM_AT_LEAST, MEMORY_MB_AT_MOST = 10.0, 20.0, 600.0
-
-
-@dataclass
-class _Quiet:
-    """The worker's side of a song that nobody listens to."""
-
-    scratch: Path
-
-    def check(self) -> None:
-        """Go on."""
-
-    def progress(self, fraction: float, stage: str, eta_seconds: float | None = None) -> None:
-        """Nobody watches."""
-
-    def start(self, sample_rate_hz: int, channels: int, total_samples: int | None) -> None:
-        """Nobody listens."""
-
-    def audio(self, samples: Any) -> None:
-        """Nobody listens."""
 
 
 def child(seconds: float) -> None:
@@ -66,7 +48,7 @@ def child(seconds: float) -> None:
         for state, first_seed in (("cold", 0), ("warm", 100)):
             score = _song_of_parts(seconds, first_seed, GenerationRequest, compose)
             with tempfile.TemporaryDirectory() as folder:
-                made = bounce(score, bank, executor, Progress(_Quiet(Path(folder))))
+                made = bounce(score, bank, executor, Progress(Unheard(Path(folder))))
             took = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
             megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             stages = {name: made.metrics[name] for name in ("sound_check_seconds", "render_seconds", "write_seconds")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,33 +19,15 @@ from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.score import Score
 
 from . import spectra
+from .unheard import Unheard
 
 RATE = 44_100
-
-
-@dataclass
-class _Quiet:
-    """The worker's side of a song that nobody listens to."""
-
-    scratch: Path
-
-    def check(self) -> None:
-        """Go on."""
-
-    def progress(self, fraction: float, stage: str, eta_seconds: float | None = None) -> None:
-        """Nobody watches."""
-
-    def start(self, sample_rate_hz: int, channels: int, total_samples: int | None) -> None:
-        """Nobody listens."""
-
-    def audio(self, samples: NDArray[np.float32]) -> None:
-        """Nobody listens."""
 
 
 def render(score: Score, bank: SoundBank) -> dict[str, Any]:
     """Play and master a score; its measures, and `audio` `[samples, 2]` for plots."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as executor:
-        made = bounce(score, bank, executor, Progress(_Quiet(Path(folder))))
+        made = bounce(score, bank, executor, Progress(Unheard(Path(folder))))
         audio = soundfile.read(made.master_path, dtype="float64", always_2d=True)[0]
         stems = [soundfile.read(path, dtype="float64", always_2d=True)[0] for path in made.stems.values()]
         return {
