@@ -5,24 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator
+
+from musicgen_client.answer import Answer as Answer
+from musicgen_client.webhook_models import Delivery as Delivery
+from musicgen_client.webhook_models import NewWebhook as NewWebhook
+from musicgen_client.webhook_models import Webhook as Webhook
+from musicgen_client.webhook_models import WebhookSecret as WebhookSecret
 
 ItemT = TypeVar("ItemT")
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-
-
-class Answer(BaseModel):
-    """Base of every answer: immutable, tolerant of what a newer server adds, and of null where nothing is known."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_means_absent(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: item for name, item in value.items() if item is not None}
-        return value
 
 
 class FieldError(Answer):
@@ -78,50 +71,6 @@ class NewApiKey(Answer):
 
     key: ApiKey
     secret: str
-
-
-class Webhook(Answer):
-    """An address that hears what happens to your jobs; `disabled_reason` says why the platform switched it off."""
-
-    id: str
-    url: str = ""
-    description: str = ""
-    events: list[str] = Field(default_factory=list)
-    active: bool = True
-    disabled_reason: str | None = None
-    created_at: datetime | None = None
-    last_succeeded_at: datetime | None = None
-    last_failed_at: datetime | None = None
-
-
-class NewWebhook(Answer):
-    """A webhook that was made. The secret is shown this once; a repeated answer lacks it."""
-
-    webhook: Webhook
-    secret: str | None = None
-
-
-class WebhookSecret(Answer):
-    """What a webhook's messages are signed with from now on. Shown this once."""
-
-    secret: str
-
-
-class Delivery(Answer):
-    """One message of a webhook and how far it got: pending, succeeded or dead."""
-
-    id: str
-    webhook_id: str | None = None
-    url: str = ""
-    event: str = ""
-    payload: dict[str, Any] = Field(default_factory=dict)
-    status: str = ""
-    attempts: int = 0
-    next_attempt_at: datetime | None = None
-    created_at: datetime | None = None
-    finished_at: datetime | None = None
-    response_status: int | None = None
-    error: str | None = None
 
 
 class Export(Answer):

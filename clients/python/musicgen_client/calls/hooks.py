@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from musicgen_client.calls.call import Call, given, once, path_to, read_nothing, reader_of
-from musicgen_client.models import Delivery, NewWebhook, Page, Webhook, WebhookSecret
+from musicgen_client.models import Page
+from musicgen_client.webhook_models import Delivery, NewWebhook, Webhook, WebhookSecret
 
 
 def webhooks() -> Call[Page[Webhook]]:
