@@ -6,8 +6,8 @@ import { useState, type FormEvent } from "react";
 import { useFormatter, useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { Button } from "@/components/ui/button";
-import { CopyButton } from "@/components/ui/copy-button";
 import { Field, selectClass } from "@/components/ui/field";
+import { SecretOnce } from "@/components/ui/secret-once";
 import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api, type ApiKey, type User } from "@/lib/api/client";
 import { useProblemText } from "@/lib/use-problem-text";
@@ -45,7 +45,15 @@ export function ApiKeys({ user }: { user: User }) {
   });
   return (
     <>
-      {make.data && <NewKey secret={make.data.secret} name={make.data.key.name} onClose={() => make.reset()} />}
+      {make.data && (
+        <SecretOnce
+          title={t("keyMade", { name: make.data.key.name })}
+          text={t("keyOnce")}
+          secret={make.data.secret}
+          kept={t("keyKept")}
+          onClose={() => make.reset()}
+        />
+      )}
       {keys.error ? (
         <Failed failure={keys.error} retry={() => void keys.refetch()} />
       ) : !keys.data ? (
@@ -121,25 +129,6 @@ function Key({ apiKey, busy, onRevoke }: { apiKey: ApiKey; busy: boolean; onRevo
         </Button>
       )}
     </li>
-  );
-}
-
-function NewKey({ secret, name, onClose }: { secret: string; name: string; onClose: () => void }) {
-  const t = useTranslations("settings");
-  return (
-    <div role="status" className="py-5">
-      <h3 className="font-semibold">{t("keyMade", { name })}</h3>
-      <p className="mt-1 text-sm text-muted">{t("keyOnce")}</p>
-      <code data-secret className="mt-3 block break-all rounded-md bg-sunken px-3 py-2">
-        {secret}
-      </code>
-      <div className="mt-3 flex gap-2">
-        <CopyButton text={secret} />
-        <Button look="primary" onClick={onClose}>
-          {t("keyKept")}
-        </Button>
-      </div>
-    </div>
   );
 }
 

@@ -7,8 +7,8 @@ import { toast } from "sonner";
 import { Deliveries } from "./deliveries";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
-import { CopyButton } from "@/components/ui/copy-button";
 import { Field } from "@/components/ui/field";
+import { SecretOnce } from "@/components/ui/secret-once";
 import { Failed, Skeleton } from "@/components/ui/states";
 import { ProblemError } from "@/lib/api/problem";
 import { useProblemText } from "@/lib/use-problem-text";
@@ -23,7 +23,15 @@ export function Webhooks() {
   const [deadOpen, setDeadOpen] = useState(false);
   return (
     <>
-      {secret !== null && <Secret secret={secret} onClose={() => setSecret(null)} />}
+      {secret !== null && (
+        <SecretOnce
+          title={t("secretTitle")}
+          text={t("secretOnce")}
+          secret={secret}
+          kept={t("kept")}
+          onClose={() => setSecret(null)}
+        />
+      )}
       {webhooks.error && !webhooks.data ? (
         <Failed failure={webhooks.error} retry={() => void webhooks.refetch()} />
       ) : !webhooks.data ? (
@@ -165,25 +173,6 @@ function Line({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: stri
         />
       )}
     </li>
-  );
-}
-
-function Secret({ secret, onClose }: { secret: string; onClose: () => void }) {
-  const t = useTranslations("webhooks");
-  return (
-    <div role="status" className="py-5">
-      <h3 className="font-semibold">{t("secretTitle")}</h3>
-      <p className="mt-1 text-sm text-muted">{t("secretOnce")}</p>
-      <code data-secret className="mt-3 block break-all rounded-md bg-sunken px-3 py-2">
-        {secret}
-      </code>
-      <div className="mt-3 flex gap-2">
-        <CopyButton text={secret} />
-        <Button look="primary" onClick={onClose}>
-          {t("kept")}
-        </Button>
-      </div>
-    </div>
   );
 }
 
