@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
 import { ChannelPanel } from "./channel-panel";
+import { GRIDS } from "./grids";
 import { Timeline } from "./timeline";
 import { Transport } from "./transport";
 import { useMultitrack } from "./use-multitrack";
@@ -13,15 +14,6 @@ import { songLength } from "@/lib/audio/session";
 import { isTyping } from "@/lib/keyboard";
 import { usePlayer } from "@/stores/player";
 import { splitAt, useStudio } from "@/stores/studio";
-
-/** Fractions of a bar of four beats that the grid may have; 0 is free. */
-export const GRIDS = [
-  { name: "free", beats: 0 },
-  { name: "1/16", beats: 0.25 },
-  { name: "1/8", beats: 0.5 },
-  { name: "1/4", beats: 1 },
-  { name: "bar", beats: 4 },
-] as const;
 
 /** A track's stems on a timeline, with a mixer. */
 export function Editor({ track }: { track: Track }) {

@@ -4,7 +4,7 @@ import { Pause, Play, Redo2, RotateCcw, Scissors, SkipBack, Undo2, ZoomIn } from
 import { useEffect, useRef } from "react";
 import { useTranslations } from "use-intl";
 import { Bounce } from "./bounce";
-import { GRIDS } from "./editor";
+import { GRIDS } from "./grids";
 import { Meter } from "./meter";
 import { IconButton } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
