@@ -19,7 +19,9 @@ import pytest
 from services.shared.secrets import create_missing
 from services.standalone.postgres import PostgresServer
 from services.standalone.valkey import ValkeyServer
+from services.user_management.auth import passwords
 from services.user_management.config import UserManagementSettings
+from services.user_management.mail import courier
 from services.user_management.migrate import migrate
 from services.user_management.server import serving
 from tests.support.user_management import UserManagement
@@ -93,8 +95,17 @@ def secrets_dir(servers_folder: Path) -> Path:
 
 @pytest.fixture
 async def start_user_management(
-    database_url: str, valkey_url: str, secrets_dir: Path, servers_folder: Path, tmp_path: Path
+    database_url: str,
+    valkey_url: str,
+    secrets_dir: Path,
+    servers_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Callable[..., Awaitable[UserManagement]]]:
+    # What costs time on purpose, or waits: a test that is about it sets its own before it starts the service.
+    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
+    monkeypatch.setattr(passwords, "_PASSES", 1)
+    monkeypatch.setattr(courier, "_LOOK_SECONDS", 0.1)
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(**overrides: Any) -> UserManagement:

@@ -13,11 +13,15 @@ import pytest
 from services.shared.ids import new_id
 from services.shared.storage import ObjectStore
 from services.user_management.accounts.farewell import Farewell
+from services.user_management.auth import passwords
 from services.user_management.database import Database, open_engine
 from tests.support.account_server import OTHER, PASSPHRASE, login, me, signs_out
 from tests.support.user_management import eventually
 
 pytestmark = pytest.mark.integration
+
+# What a hash costs; the services of other tests make cheaper ones.
+HASHING = {name: getattr(passwords, name) for name in ("_MEMORY_KIB", "_PASSES")}
 
 
 # Addresses
@@ -190,7 +194,12 @@ async def test_guessing_from_one_address_is_held_back_whoever_is_guessed(account
     assert set(statuses[100:]) == {429}
 
 
-async def test_unknown_names_and_wrong_passwords_take_as_long(accounts: Any) -> None:
+async def test_unknown_names_and_wrong_passwords_take_as_long(
+    start_accounts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in HASHING.items():
+        monkeypatch.setattr(passwords, name, value)
+    accounts = await start_accounts()
     async with accounts.somebody() as http:
         name = (await me(http))["username"]
         seconds: dict[str, list[float]] = {"known": [], "unknown": []}
