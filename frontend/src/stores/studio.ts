@@ -2,8 +2,9 @@ import { create } from "zustand";
 import { settled, type AutomationPoint } from "@/lib/audio/automation";
 import { distinct, newBus, repeatedClip, splitClip } from "@/lib/audio/edits";
 import { Autosave } from "@/lib/autosave";
-import { keptText, readKept } from "@/lib/audio/kept";
+import { keptText, readKept, readKeptMix, type MixLink } from "@/lib/audio/kept";
 import {
+  arrangementOf,
   MASTER,
   PLAIN_MASTER,
   type Arrangement,
@@ -32,8 +33,18 @@ type StudioState = Arrangement & {
   lastEdit: { kind: string; at: number } | null;
   /** Whether effects sound in the preview; null while that is not known. */
   effectsHeard: boolean | null;
+  /** The spaces that convolutions of the preview can answer with by now; null: this browser makes none. */
+  spaces: readonly string[] | null;
   /** Whether another tab kept something else of this project meanwhile: nothing is kept until that is settled. */
   conflict: boolean;
+  /** The mix on the server that versions are saved into; undo leaves it alone. */
+  mix: MixLink | null;
+  link: (mix: MixLink | null) => void;
+  /** A version that sounds in place of the arrangement, for comparison; the next change ends that. */
+  auditioned: { number: number; arrangement: Arrangement } | null;
+  audition: (auditioned: StudioState["auditioned"]) => void;
+  /** Go on with another arrangement, as a step of its own; the one that it replaced. */
+  replace: (arrangement: Arrangement) => Arrangement;
   /** Settle it: by what this tab has, or by what the other one kept (one step back brings this tab's again). */
   settle: (by: "this" | "other") => void;
   /** Begin with an arrangement; what was kept of the project wins. */
@@ -52,13 +63,10 @@ type StudioState = Arrangement & {
 
 const keptKey = (projectId: string) => `studio.project.${projectId}`;
 
-/** The part of the state that is the music. */
-function arrangementOf({ title, channels, buses, master }: Arrangement): Arrangement {
-  return { title, channels, buses, master };
-}
-
 /** Keeps the project that is open. */
 let autosave: Autosave | undefined;
+/** Replacements so far: each is a step of its own, however soon it follows another. */
+let replacements = 0;
 
 export const useStudio = create<StudioState>((set, get) => {
   const now = () => arrangementOf(get());
@@ -76,12 +84,24 @@ export const useStudio = create<StudioState>((set, get) => {
     future: [],
     lastEdit: null,
     effectsHeard: null,
+    spaces: [],
     conflict: false,
+    mix: null,
+    link: (mix) => set({ mix }),
+    auditioned: null,
+    audition: (auditioned) => set({ auditioned }),
+    replace: (arrangement) => {
+      const before = now();
+      get().edit(`replace:${(replacements += 1)}`, () => arrangement);
+      return before;
+    },
     settle: (by) => {
-      if (by === "this") autosave?.overwrite(keptText(get()));
+      if (by === "this") autosave?.overwrite(keptText(get(), get().mix));
       else {
-        const kept = readKept(autosave?.take() ?? null);
+        const text = autosave?.take() ?? null;
+        const kept = readKept(text);
         if (kept) get().edit("other", () => kept);
+        if (kept) set({ mix: readKeptMix(text) });
       }
     },
     open: (projectId, bpm, fresh) => {
@@ -96,6 +116,8 @@ export const useStudio = create<StudioState>((set, get) => {
         projectId,
         bpm,
         ...(kept ?? fresh),
+        mix: readKeptMix(autosave.text),
+        auditioned: null,
         selected: null,
         shown: {},
         picked: null,
@@ -112,17 +134,19 @@ export const useStudio = create<StudioState>((set, get) => {
         past: merged ? past : [...past.slice(1 - MOST_STEPS), now()],
         future: [],
         lastEdit: { kind, at },
+        auditioned: null,
       });
     },
     undo: () => {
       const { past, future } = get();
       const before = past.at(-1);
-      if (before) set({ ...before, past: past.slice(0, -1), future: [now(), ...future], lastEdit: null });
+      if (before)
+        set({ ...before, past: past.slice(0, -1), future: [now(), ...future], lastEdit: null, auditioned: null });
     },
     redo: () => {
       const { past, future } = get();
       const [after, ...rest] = future;
-      if (after) set({ ...after, past: [...past, now()], future: rest, lastEdit: null });
+      if (after) set({ ...after, past: [...past, now()], future: rest, lastEdit: null, auditioned: null });
     },
     select: (selected) => set({ selected }),
     show: (stripId, targets) => set({ shown: { ...get().shown, [stripId]: [...new Set(targets)] } }),
@@ -135,10 +159,11 @@ if (typeof window !== "undefined") {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const keep = () => {
     timer = undefined;
-    autosave?.keep(keptText(useStudio.getState()));
+    autosave?.keep(keptText(useStudio.getState(), useStudio.getState().mix));
   };
   useStudio.subscribe((state, before) => {
-    const same = (["title", "channels", "buses", "master"] as const).every((part) => state[part] === before[part]);
+    const parts = ["title", "channels", "buses", "master", "mix"] as const;
+    const same = parts.every((part) => state[part] === before[part]);
     if (!state.projectId || state.projectId !== before.projectId || same) return;
     clearTimeout(timer);
     timer = setTimeout(keep, 400);
@@ -147,8 +172,12 @@ if (typeof window !== "undefined") {
     const { projectId, edit } = useStudio.getState();
     if (!projectId || key !== keptKey(projectId)) return;
     // What this tab kept, the other one has heard of: only what waits here could be lost.
-    const kept = readKept(autosave?.heard(timer !== undefined) ?? null);
-    if (kept) edit("other", () => kept);
+    const text = autosave?.heard(timer !== undefined) ?? null;
+    const kept = readKept(text);
+    if (!kept) return;
+    // Where the other tab saved a version and changed nothing, there is no step to go back.
+    if (keptText(kept) !== keptText(useStudio.getState())) edit("other", () => kept);
+    useStudio.setState({ mix: readKeptMix(text) });
   });
   // A page that is left within that moment loses nothing.
   addEventListener("pagehide", () => {

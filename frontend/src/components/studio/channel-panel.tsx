@@ -28,7 +28,7 @@ export function ChannelPanel() {
   const { channels, buses, master, selected } = useStudio();
   const strip = [...channels, ...buses, master].find(({ id }) => id === selected);
   return (
-    <section aria-label={t("channel")} className="border-line bg-surface max-lg:border-t lg:w-[320px] lg:border-l">
+    <section aria-label={t("channel")}>
       {strip ? <StripPanel key={strip.id} strip={strip} /> : <p className="p-6 text-muted">{t("chooseChannel")}</p>}
     </section>
   );

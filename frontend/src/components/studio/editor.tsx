@@ -6,7 +6,8 @@ import { ChannelPanel } from "./channel-panel";
 import { GRIDS } from "./grids";
 import { Timeline } from "./timeline";
 import { Transport } from "./transport";
-import { useMultitrack } from "./use-multitrack";
+import { heardChannels, useMultitrack } from "./use-multitrack";
+import { VersionsPanel } from "./versions-panel";
 import { Button } from "@/components/ui/button";
 import type { Track } from "@/lib/api/client";
 import { freshArrangement } from "@/lib/audio/edits";
@@ -23,8 +24,10 @@ export function Editor({ track }: { track: Track }) {
   const [playing, setPlaying] = useState(false);
   const [zoom, setZoom] = useState(0);
   const [grid, setGrid] = useState(2);
+  const [versions, setVersions] = useState(false);
   const frame = useRef<HTMLDivElement>(null);
-  const length = songLength(studio.channels);
+  const versionsButton = useRef<HTMLButtonElement>(null);
+  const length = songLength(studio.auditioned?.arrangement.channels ?? studio.channels);
   const beat = 60 / (track.bpm ?? 120);
   const step = GRIDS[grid]!.beats * beat;
 
@@ -38,7 +41,7 @@ export function Editor({ track }: { track: Track }) {
     else {
       const player = usePlayer.getState();
       if (player.playing) player.toggle();
-      if (engine.position >= songLength(useStudio.getState().channels)) engine.seek(0);
+      if (engine.position >= songLength(heardChannels())) engine.seek(0);
       engine.play();
     }
     setPlaying(engine.playing);
@@ -51,6 +54,11 @@ export function Editor({ track }: { track: Track }) {
         event.preventDefault();
         if (event.shiftKey) useStudio.getState().redo();
         else useStudio.getState().undo();
+        return;
+      }
+      if (command && event.key.toLowerCase() === "s" && !event.shiftKey && !event.altKey) {
+        event.preventDefault();
+        setVersions(true);
         return;
       }
       if (command || event.altKey) return;
@@ -85,6 +93,12 @@ export function Editor({ track }: { track: Track }) {
     return () => cancelAnimationFrame(handle);
   }, [playing, engine, length]);
 
+  const closeVersions = () => {
+    setVersions(false);
+    useStudio.getState().audition(null);
+    versionsButton.current?.focus();
+  };
+
   return (
     <div ref={frame} data-own-keys className="flex flex-1 flex-col">
       <h1 className="sr-only">{t("title", { title: studio.title })}</h1>
@@ -98,6 +112,9 @@ export function Editor({ track }: { track: Track }) {
         grid={grid}
         onGrid={setGrid}
         onReset={() => studio.reset(freshArrangement(track))}
+        versions={versions}
+        versionsButton={versionsButton}
+        onVersions={() => setVersions(!versions)}
       />
       {(loaded < total || failed) && (
         <p
@@ -108,10 +125,28 @@ export function Editor({ track }: { track: Track }) {
         </p>
       )}
       {studio.conflict && <Conflict />}
+      {studio.auditioned && <Audition number={studio.auditioned.number} />}
       <div className="flex min-h-0 flex-1 flex-col lg:flex-row">
         <Timeline engine={engine} peaks={peaks} playing={playing} zoom={zoom} step={step} beat={beat} length={length} />
-        <ChannelPanel />
+        <div className="border-line bg-surface max-lg:border-t lg:w-[320px] lg:border-l">
+          {versions && <VersionsPanel onClose={closeVersions} />}
+          <ChannelPanel />
+        </div>
       </div>
+    </div>
+  );
+}
+
+/** Another version sounds than the one that is shown. */
+function Audition({ number }: { number: number }) {
+  const t = useTranslations("mixes");
+  const audition = useStudio((studio) => studio.audition);
+  return (
+    <div role="status" className="flex flex-wrap items-center gap-3 border-b border-line bg-raised px-4 py-2 md:px-6">
+      <p className="mr-auto text-sm">{t("hearing", { number })}</p>
+      <Button size="small" onClick={() => audition(null)}>
+        {t("hearMine")}
+      </Button>
     </div>
   );
 }

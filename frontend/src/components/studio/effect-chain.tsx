@@ -6,10 +6,11 @@ import { useTranslations } from "use-intl";
 import { Dial } from "./dial";
 import { IconButton } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
-import { isMatched } from "@/lib/audio/effects/kinds";
+import { CONVOLVED, isMatched } from "@/lib/audio/effects/kinds";
 import { openKeys } from "@/lib/audio/routing";
 import { isChannel, type Bus, type Channel, type EffectSetting, type Master } from "@/lib/audio/session";
 import type { Strip } from "@/lib/audio/session";
+import { spaceOf } from "@/lib/audio/spaces";
 import { parameterText, toSlider, toValue } from "@/lib/parameters";
 import { useEffectKinds, type EffectKind, type EffectParameter } from "@/lib/processing";
 import { useStripName } from "./strip";
@@ -89,12 +90,21 @@ function EffectCard({
   const t = useTranslations("studio");
   const [open, setOpen] = useState(true);
   const effectsHeard = useStudio((studio) => studio.effectsHeard);
+  const spaces = useStudio((studio) => studio.spaces);
   if (!kind) return null;
-  const unheard = effectsHeard === false || !isMatched(kind.id);
+  const isConvolved = kind.id === CONVOLVED && !effect.bypass && effectsHeard !== false;
+  const unheard = effectsHeard === false || !isMatched(kind.id) || (isConvolved && spaces === null);
+  const values = Object.fromEntries(
+    kind.parameters.map(({ name, default: rest }) => [name, effect.parameters[name] ?? rest]),
+  );
+  const isMade = !isConvolved || spaces === null || spaces.includes(spaceOf(values).key);
   const set = (name: string, value: number | string | boolean) =>
     onChange({ parameters: { ...effect.parameters, [name]: value } });
   return (
-    <li className={`rounded-lg border border-line bg-ground px-3 py-2 ${effect.bypass ? "opacity-60" : ""}`}>
+    <li
+      data-space={isConvolved ? (isMade ? "made" : "coming") : undefined}
+      className={`rounded-lg border border-line bg-ground px-3 py-2 ${effect.bypass ? "opacity-60" : ""}`}
+    >
       <div className="flex items-center gap-1">
         <IconButton
           label={t("bypass", { name: kind.title })}
@@ -120,6 +130,11 @@ function EffectCard({
       {open && (
         <div className="pb-2">
           {unheard && <p className="mt-1 text-[13px] text-muted">{t("inBounceOnly")}</p>}
+          {!isMade && (
+            <p role="status" className="mt-1 text-[13px] text-muted">
+              {t("spaceComing")}
+            </p>
+          )}
           {kind.sidechain && (
             <Steering
               strip={strip}

@@ -1,7 +1,7 @@
 "use client";
 
-import { Pause, Play, Redo2, RotateCcw, Scissors, SkipBack, Undo2, ZoomIn } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { History, Pause, Play, Redo2, RotateCcw, Scissors, SkipBack, Undo2, ZoomIn } from "lucide-react";
+import { useEffect, useRef, type RefObject } from "react";
 import { useTranslations } from "use-intl";
 import { Bounce } from "./bounce";
 import { GRIDS } from "./grids";
@@ -26,6 +26,9 @@ export function Transport({
   grid,
   onGrid,
   onReset,
+  versions,
+  versionsButton,
+  onVersions,
 }: {
   track: Track;
   engine: Multitrack | null;
@@ -36,6 +39,10 @@ export function Transport({
   grid: number;
   onGrid: (grid: number) => void;
   onReset: () => void;
+  /** Whether the panel of versions is shown. */
+  versions: boolean;
+  versionsButton: RefObject<HTMLButtonElement | null>;
+  onVersions: () => void;
 }) {
   const t = useTranslations("studio");
   const { undo, redo, past, future, selected } = useStudio();
@@ -89,6 +96,9 @@ export function Transport({
         </IconButton>
         <IconButton label={t("reset")} onClick={onReset} className="max-sm:hidden">
           <RotateCcw size={16} />
+        </IconButton>
+        <IconButton ref={versionsButton} label={t("versions")} pressed={versions} onClick={onVersions}>
+          <History size={17} />
         </IconButton>
       </div>
       <div className="ml-auto flex items-center gap-3 max-md:hidden" title={t("masterLevel")}>

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { mixTempo } from "@/lib/audio/mix-request";
 import { Multitrack, sourceKey } from "@/lib/audio/multitrack";
 import { peaksOf } from "@/lib/audio/peaks";
+import type { Channel } from "@/lib/audio/session";
 import { stemUrl, audioUrl } from "@/lib/music";
 import { useEffectKinds } from "@/lib/processing";
 import { useStudio } from "@/stores/studio";
@@ -22,17 +23,26 @@ export type Loaded = {
   failed: boolean;
 };
 
+/** The channels that sound: the arrangement's, or those of a version that is heard in its place. */
+export function heardChannels(): Channel[] {
+  const studio = useStudio.getState();
+  return (studio.auditioned?.arrangement ?? studio).channels;
+}
+
 /** The engine behind the studio: fetches what the channels need, and follows them. */
 export function useMultitrack(): Loaded {
-  const { channels, buses, master, bpm } = useStudio();
+  const { bpm, ...studio } = useStudio();
+  // What is heard may be an older version; what is shown is always one's own.
+  const { channels, buses, master } = studio.auditioned?.arrangement ?? studio;
   const kinds = useEffectKinds().data;
   const engine = useRef<Multitrack | null>(null);
   const [state, setState] = useState<Loaded>({ engine: null, peaks: {}, loaded: 0, total: 0, failed: false });
 
   useEffect(() => {
-    const made = new Multitrack();
+    const made = new Multitrack((spaces) => useStudio.setState({ spaces }));
     engine.current = made;
     setState((now) => ({ ...now, engine: made }));
+    useStudio.setState({ spaces: [] });
     void made.effects.then((effectsHeard) => engine.current === made && useStudio.setState({ effectsHeard }));
     return () => {
       made.close();
@@ -45,9 +55,9 @@ export function useMultitrack(): Loaded {
     const player = engine.current;
     if (!player || !wanted) return;
     const controller = new AbortController();
-    const sources = useStudio
-      .getState()
-      .channels.filter((channel, at, all) => all.findIndex((other) => sourceKey(other) === sourceKey(channel)) === at);
+    const sources = heardChannels().filter(
+      (channel, at, all) => all.findIndex((other) => sourceKey(other) === sourceKey(channel)) === at,
+    );
     setState((now) => ({ ...now, total: sources.length, loaded: 0, failed: false }));
     for (const channel of sources) {
       const key = sourceKey(channel);

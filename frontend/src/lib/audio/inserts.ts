@@ -1,6 +1,7 @@
-import { isMatched, latencyOf, MATCHED, MIX, type Values } from "./effects/kinds";
+import { CONVOLVED, evenly, isMatched, latencyOf, MATCHED, MIX, type Values } from "./effects/kinds";
 import type { EffectOptions } from "./effects/worklet";
 import type { EffectSetting } from "./session";
+import { spaceOf, type Spaces } from "./spaces";
 import type { EffectKind } from "@/lib/processing";
 
 /** Where the build put the effects of the audio thread. */
@@ -47,6 +48,11 @@ export function latenciesOf(inserts: readonly Insert[], rate: number): number[] 
   return inserts.map(({ type, values }) => latencyOf(type, values, rate));
 }
 
+/** The spaces that inserts answer with. */
+export function spacesOf(inserts: readonly Insert[]) {
+  return inserts.filter(({ type }) => type === CONVOLVED).map(({ values }) => spaceOf(values));
+}
+
 /** What of the inserts cannot change while they sound: they are made anew when it does. */
 function builtOf(inserts: readonly Insert[], tempo: number): string {
   return JSON.stringify([
@@ -61,14 +67,21 @@ function builtOf(inserts: readonly Insert[], tempo: number): string {
 /** When the inserts begin, in seconds of the context, and where in the song. */
 export type Begin = { at: number; from: number };
 
+/** Longer than any pre-delay. */
+const LONGEST_PREDELAY_SECONDS = 0.5;
+
+/** An insert at work. `convolver` makes its wet sound, from what `predelay` lets through. */
+type InsertNodes = { insert: Insert; node: AudioWorkletNode; predelay?: DelayNode; convolver?: ConvolverNode };
+
 /** The nodes of a strip's inserts, between its input and what comes after them. */
 export class InsertChain {
-  private nodes: { insert: Insert; node: AudioWorkletNode }[] = [];
+  private nodes: InsertNodes[] = [];
   private built = "";
 
   constructor(
     private readonly input: AudioNode,
     private readonly output: AudioNode,
+    private readonly spaces: Pick<Spaces, "buffer">,
   ) {
     input.connect(output);
   }
@@ -93,10 +106,10 @@ export class InsertChain {
         tempo,
         from: Math.max(0, Math.round(from * rate)),
         startFrame: Math.round(at * rate) + late,
-        keyed: sidechain !== null,
+        keyed: sidechain !== null || type === CONVOLVED,
       };
       const node = new AudioWorkletNode(context, type, {
-        numberOfInputs: sidechain === null ? 1 : 2,
+        numberOfInputs: options.keyed ? 2 : 1,
         numberOfOutputs: 1,
         outputChannelCount: [2],
         channelCount: 2,
@@ -105,14 +118,36 @@ export class InsertChain {
         processorOptions: options,
       });
       before.connect(node);
+      this.nodes.push({ insert, node, ...(type === CONVOLVED ? this.convolved(before, node, values) : {}) });
       before = node;
       late += latencyOf(type, values, rate);
-      this.nodes.push({ insert, node });
     }
+    this.fill();
     if (inserts.length) {
       this.input.disconnect(this.output);
       before.connect(this.output);
     }
+  }
+
+  /** Give every convolution that still lacks its space the one that has been made. */
+  fill(): void {
+    for (const { insert, convolver } of this.nodes)
+      if (convolver && !convolver.buffer) convolver.buffer = this.spaces.buffer(spaceOf(insert.values).key);
+  }
+
+  /** The way of the wet sound: the browser's own convolution is neither late nor on our account. */
+  private convolved(before: AudioNode, node: AudioWorkletNode, values: Values) {
+    const { context } = this.input;
+    const rate = context.sampleRate;
+    const predelay = context.createDelay(LONGEST_PREDELAY_SECONDS);
+    predelay.delayTime.value = evenly((Number(values.predelay_ms) * rate) / 1000) / rate;
+    const convolver = context.createConvolver();
+    convolver.channelCount = 2;
+    convolver.channelCountMode = "explicit";
+    // The spaces have the energy that the server gives them; the browser would weigh them by its own measure.
+    convolver.normalize = false;
+    before.connect(predelay).connect(convolver).connect(node, 0, 1);
+    return { predelay, convolver };
   }
 
   get isEmpty(): boolean {
@@ -127,9 +162,13 @@ export class InsertChain {
   /** Take all of them out: the input leads straight on. */
   clear(): void {
     if (!this.nodes.length) return;
-    this.input.disconnect(this.nodes[0]!.node);
-    for (const { node } of this.nodes) {
+    const [first] = this.nodes;
+    this.input.disconnect(first!.node);
+    if (first!.predelay) this.input.disconnect(first!.predelay);
+    for (const { node, predelay, convolver } of this.nodes) {
       node.disconnect();
+      predelay?.disconnect();
+      convolver?.disconnect();
       // Nobody collects a processor that never says that it is done.
       node.port.postMessage("done");
     }

@@ -40,7 +40,25 @@ export function readKept(text: string | null): Arrangement | null {
   }
 }
 
+/**
+ * The mix on the server that a project is saved into: `base` is the version that it goes on from, `saved` the fingerprint
+ * of how that one sounds here.
+ */
+export type MixLink = { id: string; base: number; saved: string };
+
+/** The mix that a kept project belongs to; null when there is none. */
+export function readKeptMix(text: string | null): MixLink | null {
+  if (!text) return null;
+  try {
+    const { mix } = JSON.parse(text) as { mix?: Partial<MixLink> | null };
+    if (!isRecord(mix) || typeof mix.id !== "string" || !Number.isInteger(mix.base)) return null;
+    return { id: mix.id, base: mix.base!, saved: String(mix.saved ?? "") };
+  } catch {
+    return null;
+  }
+}
+
 /** What is kept, as text. */
-export function keptText({ title, channels, buses, master }: Arrangement): string {
-  return JSON.stringify({ version: KEPT_VERSION, title, channels, buses, master });
+export function keptText({ title, channels, buses, master }: Arrangement, mix: MixLink | null = null): string {
+  return JSON.stringify({ version: KEPT_VERSION, title, channels, buses, master, ...(mix ? { mix } : {}) });
 }

@@ -7,10 +7,11 @@ import {
   latenciesOf,
   loadEffects,
   movable,
+  spacesOf,
   type Begin,
   type Insert,
 } from "./inserts";
-import { MIX } from "./effects/kinds";
+import { CONVOLVED, leadOf, MIX } from "./effects/kinds";
 import { aligned, type Alignment, type Key } from "./latency";
 import { audibleWires, keysOf, wireKey, wiresOf, type Wire } from "./routing";
 import {
@@ -26,6 +27,7 @@ import {
   type Clip,
   type Strip,
 } from "./session";
+import { Spaces } from "./spaces";
 import type { EffectKind } from "@/lib/processing";
 
 /** A strip's nodes: what comes in, inserts, fader, balance, and what leaves it (which the meter reads). */
@@ -92,9 +94,17 @@ export class Multitrack {
   private running = false;
   /** Whether the effects sound here; known once the audio thread has them, or is known to lack them. */
   readonly effects: Promise<boolean>;
+  private readonly spaces: Spaces;
 
-  constructor() {
+  /** `onSpaces` hears which spaces have been made; null: none can be made here. */
+  constructor(onSpaces: (ready: string[] | null) => void = () => undefined) {
     this.context = new AudioContext();
+    this.spaces = new Spaces(this.context, () => {
+      for (const { inserts } of this.strips.values()) inserts.fill();
+      // Without its space an effect would only swallow the sound: it is passed by.
+      if (this.spaces.failed) this.update({ ...this.mix });
+      onSpaces(this.spaces.failed ? null : this.spaces.ready);
+    });
     this.strip(MASTER).output.connect(this.context.destination);
     this.effects = loadEffects(this.context).then((loaded) => {
       this.hasEffects = loaded && this.context.state !== "closed";
@@ -139,6 +149,7 @@ export class Multitrack {
     const known: Strip[] = [...before.channels, ...before.buses, before.master];
     const strips: Strip[] = [...mix.channels, ...mix.buses, mix.master];
     const shifted = this.align();
+    this.spaces.want(strips.flatMap((strip) => spacesOf(this.insertsOf(strip))));
     const rebuilt = strips.filter((strip) => this.rebuild(strip));
     for (const strip of strips)
       if (!known.includes(strip) || !this.strips.has(strip.id) || rebuilt.includes(strip)) this.setStrip(strip);
@@ -190,6 +201,7 @@ export class Multitrack {
 
   close(): void {
     this.pause();
+    this.spaces.close();
     void this.context.close();
   }
 
@@ -201,7 +213,7 @@ export class Multitrack {
     input.channelCount = 2;
     input.channelCountMode = "explicit";
     const inserted = context.createGain();
-    const inserts = new InsertChain(input, inserted);
+    const inserts = new InsertChain(input, inserted, this.spaces);
     const fader = context.createGain();
     const splitter = context.createChannelSplitter(2);
     const merger = context.createChannelMerger(2);
@@ -217,12 +229,18 @@ export class Multitrack {
     return nodes;
   }
 
+  /** The kinds of effects that sound here. */
+  private get kindsHeard(): readonly EffectKind[] {
+    if (!this.hasEffects) return [];
+    const { kinds } = this.mix;
+    return this.spaces.failed ? kinds.filter(({ id }) => id !== CONVOLVED) : kinds;
+  }
+
   /** The inserts of a strip that sound. */
   private insertsOf(strip: Strip): Insert[] {
-    const { kinds, channels, buses } = this.mix;
-    if (!this.hasEffects) return [];
+    const { channels, buses } = this.mix;
     const keys = keysOf([strip], channels, buses);
-    return heardInserts(strip.effects, kinds).map((insert) => ({
+    return heardInserts(strip.effects, this.kindsHeard).map((insert) => ({
       ...insert,
       sidechain: keys.find(({ effectId }) => effectId === insert.id)?.from ?? null,
     }));
@@ -292,7 +310,7 @@ export class Multitrack {
         const points = laneOf(strip, `effects/${id}/${name}`)?.points;
         const rest = Number(values[name]);
         // What is mixed in is as late as the effect that makes it.
-        const wait = behind + (name === MIX ? own : 0);
+        const wait = behind + (name === MIX ? own : -leadOf(type) / rate);
         if (parameter && (points || parameter.value !== Math.fround(rest)))
           this.follow(parameter, points, rest, (value) => value, wait);
       }
@@ -318,9 +336,9 @@ export class Multitrack {
   }
 
   private setWires(): void {
-    const { channels, buses, kinds } = this.mix;
+    const { channels, buses } = this.mix;
     const strips = [...channels, ...buses];
-    const isCoded = (bus: Bus) => isRenderedAlone(bus.effects, this.hasEffects ? kinds : []);
+    const isCoded = (bus: Bus) => isRenderedAlone(bus.effects, this.kindsHeard);
     const audible = audibleWires(channels, buses);
     const wanted = new Map<string, Wire>(wiresOf(strips).map((wire) => [wireKey(wire), wire]));
     for (const [key, { from, gain, wait }] of this.wires)

@@ -80,6 +80,11 @@ export const MASTER = "master";
 /** Everything that undo brings back and a project keeps. */
 export type Arrangement = { title: string; channels: Channel[]; buses: Bus[]; master: Master };
 
+/** The part of something larger that is the arrangement. */
+export function arrangementOf({ title, channels, buses, master }: Arrangement): Arrangement {
+  return { title, channels, buses, master };
+}
+
 export const PLAIN_MASTER: Master = {
   id: MASTER,
   name: "",

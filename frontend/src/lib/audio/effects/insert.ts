@@ -4,7 +4,7 @@ import { cut, equalizer } from "./filters.js";
 import { latencyOf, MATCHED, MIX } from "./kinds.js";
 import { ModulatedDelay, Phaser, Tremolo } from "./modulation.js";
 import { Delay, type Processor, type Rows, type Setting, type Sides } from "./processor.js";
-import { Echo, Reverb } from "./space.js";
+import { Convolved, Echo, Reverb } from "./space.js";
 
 const MAKERS: Readonly<Record<string, (setting: Setting) => Processor>> = {
   equalizer,
@@ -23,6 +23,7 @@ const MAKERS: Readonly<Record<string, (setting: Setting) => Processor>> = {
   phaser: (setting) => new Phaser(setting),
   tremolo: (setting) => new Tremolo(setting),
   reverb: (setting) => new Reverb(setting),
+  convolution_reverb: (setting) => new Convolved(setting),
   delay: (setting) => new Echo(setting),
 };
 

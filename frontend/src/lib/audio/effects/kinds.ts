@@ -7,7 +7,7 @@ const MODULATED = ["rate_hz", "delay_ms", "depth_ms", "feedback", "stereo_degree
 
 /**
  * The effects that sound here as in the server's render, with the parameters that may move. What is missing (pitch
- * shift, convolution, the look-ahead limiter) is heard in the render alone.
+ * shift, the look-ahead limiter) is heard in the render alone.
  */
 export const MATCHED: Readonly<Record<string, readonly string[]>> = {
   equalizer: BANDS.flatMap((band) => ["frequency_hz", "gain_db", "q"].map((what) => `band${band}_${what}`)),
@@ -32,8 +32,15 @@ export const MATCHED: Readonly<Record<string, readonly string[]>> = {
   phaser: ["rate_hz", "frequency_hz", "depth_octaves", "feedback", "stereo_degrees"],
   tremolo: ["rate_hz", "depth", "stereo_degrees"],
   reverb: ["decay_seconds", "damping_hz", "low_cut_hz", "modulation", "width"],
+  convolution_reverb: ["low_cut_hz", "high_cut_hz"],
   delay: ["time_ms", "feedback", "low_cut_hz", "high_cut_hz"],
 };
+
+/** The effect whose wet sound the browser convolves before it reaches the effect's second input. */
+export const CONVOLVED = "convolution_reverb";
+
+/** Samples of a partition of the server's convolution; the browser's needs none. */
+const PARTITION = 4_096;
 
 /** How much of an effect is heard beside what enters it: every matched effect has that. */
 export const MIX = "mix";
@@ -50,6 +57,11 @@ export function isMatched(type: string): boolean {
 export function latencyOf(type: string, values: Values, rate: number): number {
   if (type === "saturation") return SATURATION_LATENCY;
   return type === "compressor" ? evenly((Number(values.lookahead_ms ?? 0) * rate) / 1000) : 0;
+}
+
+/** Samples that the server moves an effect's own parameters ahead of the sound that they act on. */
+export function leadOf(type: string): number {
+  return type === CONVOLVED ? PARTITION : 0;
 }
 
 /** Rounded as the server does it: halves go to the even neighbour. */

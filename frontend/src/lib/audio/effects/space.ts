@@ -35,6 +35,31 @@ class Corner {
   }
 }
 
+/** What comes out of a space, without what is too low and too high; the space's answer comes in as its key. */
+export class Convolved implements Processor {
+  private readonly low: Corner;
+  private readonly high: Corner;
+  private readonly highs = [0, 0];
+  private readonly lows = [0, 0];
+
+  constructor({ rate }: Setting) {
+    this.low = new Corner(rate, () => false, 0);
+    this.high = new Corner(rate, () => false, 1);
+  }
+
+  process(sides: Sides, { low_cut_hz, high_cut_hz }: Rows, key: Sides): void {
+    for (let i = 0; i < sides[0].length; i += 1) {
+      const low = this.low.of(low_cut_hz![i]!);
+      const high = this.high.of(high_cut_hz![i]!);
+      for (const side of [0, 1] as const) {
+        this.highs[side]! += (key[side][i]! - this.highs[side]!) * high;
+        this.lows[side]! += (this.highs[side]! - this.lows[side]!) * low;
+        sides[side][i] = this.highs[side]! - this.lows[side]!;
+      }
+    }
+  }
+}
+
 /** Echoes: free or in time with the song, straight or from side to side. */
 export class Echo implements Processor {
   private readonly lines: Sides;

@@ -1,0 +1,217 @@
+"use client";
+
+import Link from "next/link";
+import { CircleCheck, Ear, GitCompareArrows, History, Loader, Music } from "lucide-react";
+import { useMemo } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useFormatter, useNow, useTranslations } from "use-intl";
+import { gainText, useStripName } from "./strip";
+import { Button } from "@/components/ui/button";
+import { Skeleton } from "@/components/ui/states";
+import { differencesOf, type Difference, type Part } from "@/lib/audio/differences";
+import type { Arrangement } from "@/lib/audio/session";
+import { useMixChanges, useReadVersion, type MixVersion } from "@/lib/mixes";
+import { isActive, trackHref } from "@/lib/music";
+import { useJob } from "@/lib/processing";
+import { useProblemText } from "@/lib/use-problem-text";
+import { useStudio } from "@/stores/studio";
+
+/** A version: when it was saved and what it is, and what can be done with it. */
+export function VersionRow({
+  version,
+  isNewest,
+  isBase,
+  compared,
+  busy,
+  onCompare,
+  onRestore,
+}: {
+  version: MixVersion;
+  isNewest: boolean;
+  isBase: boolean;
+  compared: boolean;
+  busy: boolean;
+  onCompare: () => void;
+  onRestore: () => void;
+}) {
+  const t = useTranslations("mixes");
+  const format = useFormatter();
+  const now = useNow({ updateInterval: 30_000 });
+  const { number, note, restored_from: restoredFrom } = version;
+  const made = new Date(version.created_at);
+  const marks = [
+    isNewest && t("newest"),
+    isBase && !isNewest && t("yourBase"),
+    restoredFrom && t("restoredFrom", { number: restoredFrom }),
+  ];
+  return (
+    <li className="py-3">
+      <p className="break-words font-semibold">{note || t("version", { number })}</p>
+      <p className="tabular text-[13px] text-muted">
+        {note && `${t("version", { number })} · `}
+        {t("byYou")} ·{" "}
+        <time dateTime={version.created_at} title={format.dateTime(made, { dateStyle: "medium", timeStyle: "short" })}>
+          {format.relativeTime(made, now)}
+        </time>
+        {marks.filter(Boolean).map((mark) => ` · ${mark}`)}
+      </p>
+      <div className="mt-1.5 -ml-2 flex flex-wrap">
+        <Button
+          size="small"
+          look="plain"
+          className="px-2"
+          aria-expanded={compared}
+          aria-label={t("compareOne", { number })}
+          onClick={onCompare}
+        >
+          <GitCompareArrows size={14} aria-hidden />
+          {t("compare")}
+        </Button>
+        <Button
+          size="small"
+          look="plain"
+          className="px-2"
+          disabled={busy}
+          aria-label={t("restoreOne", { number })}
+          onClick={onRestore}
+        >
+          <History size={14} aria-hidden />
+          {t("restore")}
+        </Button>
+        <Render version={version} />
+      </div>
+      {compared && <Comparison version={version} />}
+    </li>
+  );
+}
+
+/** A version as sound: a track of the library. */
+function Render({ version }: { version: MixVersion }) {
+  const t = useTranslations("mixes");
+  const studio = useTranslations("studio");
+  const text = useProblemText();
+  const { render } = useMixChanges();
+  const job = useJob(render.data?.id);
+  const { number } = version;
+  const busy = render.isPending || (job.data ? isActive(job.data) : false);
+  const made = job.data?.result?.track_ids[0];
+  const failure = render.error ? text(render.error) : job.data?.status === "failed" ? job.data.error?.detail : null;
+  return (
+    <>
+      <Button
+        size="small"
+        look="plain"
+        className="px-2"
+        disabled={busy}
+        aria-label={t("renderOne", { number })}
+        onClick={() => render.mutate({ id: version.mix_id, number })}
+      >
+        {busy ? <Loader size={14} className="animate-spin" aria-hidden /> : <Music size={14} aria-hidden />}
+        {t("render")}
+      </Button>
+      <span role="status" className="tabular basis-full pl-2 text-[13px]">
+        {failure ? (
+          <span className="text-bad">{failure}</span>
+        ) : busy ? (
+          <span className="text-muted">
+            {studio("bouncing", { percent: Math.round((job.data?.progress ?? 0) * 100) })}
+          </span>
+        ) : made ? (
+          <Link
+            href={trackHref(made)}
+            className="inline-flex items-center gap-1.5 font-semibold text-good hover:underline"
+          >
+            <CircleCheck size={14} aria-hidden />
+            {t("openRendered", { number })}
+          </Link>
+        ) : null}
+      </span>
+    </>
+  );
+}
+
+/** What differs between a version and the studio, and the version to be heard in its place. */
+function Comparison({ version }: { version: MixVersion }) {
+  const t = useTranslations("mixes");
+  const text = useProblemText();
+  const { title, channels, buses, master, bpm, auditioned, audition } = useStudio();
+  const read = useReadVersion(title, bpm);
+  const { mix_id: mix, number } = version;
+  const found = useQuery({
+    queryKey: ["mix-read", mix, number, title, bpm],
+    staleTime: Infinity,
+    queryFn: () => read(mix, number),
+  });
+  const arrangement = found.data?.arrangement;
+  const differences = useMemo(
+    () => arrangement && differencesOf(arrangement, { title, channels, buses, master }),
+    [arrangement, title, channels, buses, master],
+  );
+  if (found.isPending) return <Skeleton className="mt-2 h-14" />;
+  if (found.error)
+    return (
+      <p role="alert" className="mt-2 text-sm text-bad">
+        {text(found.error)}
+      </p>
+    );
+  if (!found.data || !differences) return <p className="mt-2 text-sm text-muted">{t("unreadable", { number })}</p>;
+  const heard = auditioned?.number === number;
+  return (
+    <div className="mt-2 rounded-lg bg-sunken px-3 py-2.5 text-sm">
+      {differences.length ? (
+        <>
+          <p className="text-muted">{t("since", { number })}</p>
+          <ul className="mt-1 flex flex-col gap-1">
+            {differences.map((difference) => (
+              <DifferenceLine key={difference.id} difference={difference} arrangement={{ channels, buses, master }} />
+            ))}
+          </ul>
+        </>
+      ) : (
+        <p className="text-muted">{t("same")}</p>
+      )}
+      {found.data.unread.length > 0 && (
+        <p className="mt-1 text-muted">
+          {t("unreadHere", { what: found.data.unread.map((what) => t(`unread.${what}`)).join(", ") })}
+        </p>
+      )}
+      {differences.length > 0 && (
+        <Button
+          size="small"
+          className="mt-2.5"
+          aria-pressed={heard}
+          onClick={() => audition(heard ? null : { number, arrangement: found.data!.arrangement })}
+        >
+          <Ear size={14} aria-hidden />
+          {t(heard ? "hearMine" : "hearIt", { number })}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function DifferenceLine({
+  difference,
+  arrangement,
+}: {
+  difference: Difference;
+  arrangement: Pick<Arrangement, "channels" | "buses" | "master">;
+}) {
+  const t = useTranslations("mixes");
+  const nameOf = useStripName();
+  const { channels, buses, master } = arrangement;
+  const strip = [...channels, ...buses, master].find(({ id }) => id === difference.id);
+  const name = strip ? nameOf(strip) : difference.name;
+  const partText = ({ what, from, to }: Part) => {
+    if (from === undefined || to === undefined) return t(`parts.${what}`);
+    const value = (number: number) => (what === "pan" ? String(Math.round(number * 100)) : gainText(number));
+    return t("move", { what: t(`parts.${what}`), from: value(from), to: value(to) });
+  };
+  const what =
+    difference.state === "changed" ? difference.parts.map(partText).join(", ") : t(`states.${difference.state}`);
+  return (
+    <li className="break-words">
+      <span className="font-medium first-letter:uppercase">{name}</span>: {what}
+    </li>
+  );
+}
