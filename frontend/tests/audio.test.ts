@@ -11,7 +11,8 @@ import {
   trimmedClip,
 } from "@/lib/audio/edits";
 import { mixRequest } from "@/lib/audio/mix-request";
-import { PeakAccumulator, peaksOf, peaksOfWaveform, resamplePeaks } from "@/lib/audio/peaks";
+import { inView, viewOf } from "@/components/studio/rows";
+import { PeakAccumulator, peaksInParts, peaksOf, peaksOfWaveform, resamplePeaks } from "@/lib/audio/peaks";
 import { balanceGains, fadeGain, gainFactor, snapped, songLength, type Clip } from "@/lib/audio/session";
 import { WavStreamReader, type WavFormat } from "@/lib/audio/wav-stream";
 
@@ -99,6 +100,33 @@ describe("peaks", () => {
     const buffer = { length: 4, numberOfChannels: 2, getChannelData: (at: number) => sound[at]! };
     expect([...peaksOf(buffer as never, 2)]).toEqual([0.5, 0.75]);
     expect([...peaksOfWaveform({ minima: [-0.5, -1.2], maxima: [0.25, 0.3] })]).toEqual([0.5, 1]);
+  });
+  test("of a long sound are read in parts, and are the same", async () => {
+    const samples = Float32Array.from({ length: 2 ** 22 + 7 }, (_, at) => Math.sin(at * at));
+    const buffer = { length: samples.length, numberOfChannels: 2, getChannelData: () => samples };
+    let pauses = 0;
+    const pause = () => Promise.resolve((pauses += 1));
+    expect(await peaksInParts(buffer as never, 1000, pause)).toEqual(peaksOf(buffer as never, 1000));
+    expect(pauses).toBe(4);
+    const short = { ...buffer, length: 5, getChannelData: () => samples.subarray(0, 5) };
+    expect(await peaksInParts(short as never, 3, pause)).toEqual(peaksOf(short as never, 3));
+    expect(pauses).toBe(4);
+  });
+  test("are drawn where they are seen, and a good way beyond", () => {
+    expect(viewOf(0, 800)).toEqual({ from: 0, to: 3000 });
+    expect(viewOf(999, 800)).toEqual(viewOf(0, 800));
+    const view = viewOf(5400, 1200);
+    expect(view).toEqual({ from: 4000, to: 9000 });
+    // Whatever is on the screen lies within.
+    for (let scrolled = 0; scrolled < 5000; scrolled += 37) {
+      const { from, to } = viewOf(scrolled, 1200);
+      expect(from <= scrolled && scrolled + 1200 <= to).toBe(true);
+    }
+    expect(inView(0, 400_000, view)).toEqual(view);
+    expect(inView(4500, 200, view)).toEqual({ from: 0, to: 200 });
+    expect(inView(8900, 400_000, view)).toEqual({ from: 0, to: 100 });
+    expect(inView(0, 4000, view)).toBeNull();
+    expect(inView(9000, 10, view)).toBeNull();
   });
 });
 

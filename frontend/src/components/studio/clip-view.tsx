@@ -3,7 +3,7 @@
 import { Repeat } from "lucide-react";
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { useTranslations } from "use-intl";
-import { LANE_HEIGHT } from "./rows";
+import { inView, LANE_HEIGHT, type View } from "./rows";
 import { PEAKS_PER_SECOND } from "./use-multitrack";
 import { loopedClip, movedClip, plainClip, roundedClip, sourcePlace, trimmedClip } from "@/lib/audio/edits";
 import { fadeGain, type Channel, type Clip } from "@/lib/audio/session";
@@ -28,6 +28,7 @@ export function ClipView({
   colour,
   scale,
   step,
+  view,
 }: {
   clip: Clip;
   /** The clip with the fades that its neighbours give it. */
@@ -37,6 +38,7 @@ export function ClipView({
   colour: string;
   scale: number;
   step: number;
+  view: View;
 }) {
   const t = useTranslations("studio");
   const select = useStudio((studio) => studio.select);
@@ -134,7 +136,7 @@ export function ClipView({
         boxShadow: `inset 0 0 0 1px color-mix(in oklab, ${colour} 45%, transparent)`,
       }}
     >
-      <ClipPicture clip={held ?? sounding} peaks={peaks} colour={colour} scale={scale} />
+      <ClipPicture clip={held ?? sounding} peaks={peaks} colour={colour} scale={scale} view={view} />
       <div className="absolute inset-0 cursor-grab touch-none active:cursor-grabbing" {...hold("body")} />
       <div className={`${edge} left-0`} {...hold("left")} />
       <div className={`${edge} right-0`} {...hold(clip.loop ? "loop" : "right")} />
@@ -189,26 +191,28 @@ function rounds({ loop, length }: Clip): number[] {
   return count > MOST_ROUNDS ? [] : Array.from({ length: Math.max(0, count) }, (_, at) => (at + 1) * loop!);
 }
 
-/** The widest canvas that is drawn; longer clips are stretched. */
-const WIDEST_PIXELS = 8000;
-
+/** The part of a clip's waveform that is in view, with the fades that it sounds with. */
 function ClipPicture({
   clip,
   peaks,
   colour,
   scale,
+  view,
 }: {
   clip: Clip;
   peaks: Float32Array | undefined;
   colour: string;
   scale: number;
+  view: View;
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const width = Math.min(WIDEST_PIXELS, Math.max(4, Math.round(clip.length * scale)));
   const height = LANE_HEIGHT - 9;
   const { offset, length, loop, fadeIn, fadeOut } = clip;
+  const seen = inView(clip.start * scale, Math.max(4, Math.round(length * scale)), view);
+  const [left, width] = seen ? [seen.from, seen.to - seen.from] : [0, 0];
   useEffect(() => {
-    const element = canvas.current!;
+    const element = canvas.current;
+    if (!element) return;
     const ratio = Math.min(2, devicePixelRatio || 1);
     element.width = width * ratio;
     element.height = height * ratio;
@@ -220,10 +224,11 @@ function ClipPicture({
       context.fillStyle = getComputedStyle(element).color;
       const middle = height / 2;
       for (let x = 0; x < width; x += 1) {
-        const at = (x / width) * length;
+        const at = (left + x) / scale;
+        if (at > length) break;
         const place = sourcePlace({ offset, loop }, at);
         const first = Math.floor(place * PEAKS_PER_SECOND);
-        const last = Math.max(first + 1, Math.floor((place + length / width) * PEAKS_PER_SECOND));
+        const last = Math.max(first + 1, Math.floor((place + 1 / scale) * PEAKS_PER_SECOND));
         let loudest = 0;
         for (let peak = first; peak < last && peak < peaks.length; peak += 1) loudest = Math.max(loudest, peaks[peak]!);
         const rising = fadeIn.seconds > 0 ? fadeGain(at / fadeIn.seconds, fadeIn.curve) : 1;
@@ -236,6 +241,8 @@ function ClipPicture({
     const themes = new MutationObserver(draw);
     themes.observe(document.documentElement, { attributeFilter: ["data-theme"] });
     return () => themes.disconnect();
-  }, [peaks, offset, length, loop, fadeIn, fadeOut, width, height, colour]);
-  return <canvas ref={canvas} aria-hidden className="absolute inset-0 size-full" style={{ color: colour }} />;
+  }, [peaks, offset, length, loop, fadeIn, fadeOut, left, width, height, scale, colour]);
+  return (
+    <canvas ref={canvas} aria-hidden className="absolute inset-y-0 h-full" style={{ color: colour, left, width }} />
+  );
 }

@@ -15,7 +15,7 @@ import { useTranslations } from "use-intl";
 import { AutomationLane } from "./automation-lane";
 import { ClipView } from "./clip-view";
 import { LaneHead } from "./lane-head";
-import { BUS_HEIGHT, LANE_HEIGHT, RULER_HEIGHT } from "./rows";
+import { BUS_HEIGHT, LANE_HEIGHT, RULER_HEIGHT, viewOf, type View } from "./rows";
 import { Ruler } from "./ruler";
 import { Strip, stripColour } from "./strip";
 import { crossfaded } from "@/lib/audio/edits";
@@ -52,6 +52,7 @@ export function Timeline({
   const scroller = useRef<HTMLDivElement>(null);
   const head = useRef<HTMLDivElement>(null);
   const [room, setRoom] = useState(800);
+  const [view, setView] = useState(() => viewOf(0, 800));
   const [pencil, setPencil] = useState(false);
   const audible = useMemo(() => audibleWires(channels, buses), [channels, buses]);
   const seconds = Math.max(8, length + 4);
@@ -62,9 +63,20 @@ export function Timeline({
 
   useLayoutEffect(() => {
     const element = scroller.current!;
-    const sizes = new ResizeObserver(() => setRoom(Math.max(160, element.clientWidth)));
+    const look = () => {
+      const seen = viewOf(element.scrollLeft, element.clientWidth);
+      setView((before) => (before.from === seen.from && before.to === seen.to ? before : seen));
+    };
+    const sizes = new ResizeObserver(() => {
+      setRoom(Math.max(160, element.clientWidth));
+      look();
+    });
     sizes.observe(element);
-    return () => sizes.disconnect();
+    element.addEventListener("scroll", look, { passive: true });
+    return () => {
+      sizes.disconnect();
+      element.removeEventListener("scroll", look);
+    };
   }, []);
 
   useEffect(() => {
@@ -149,7 +161,7 @@ export function Timeline({
         className="relative min-w-0 select-none flex-1 overflow-x-auto overscroll-x-contain focus-visible:outline-offset-[-2px]"
       >
         <div className="relative" style={{ width: seconds * scale }}>
-          <Ruler beat={beat} scale={scale} length={seconds} onSeek={seek} />
+          <Ruler beat={beat} scale={scale} length={seconds} view={view} onSeek={seek} />
           {strips.map((strip) => (
             <Fragment key={strip.id}>
               <div
@@ -165,7 +177,7 @@ export function Timeline({
                 }}
               >
                 {isChannel(strip) && (
-                  <Clips channel={strip} peaks={peaks[sourceKey(strip)]} scale={scale} step={step} />
+                  <Clips channel={strip} peaks={peaks[sourceKey(strip)]} scale={scale} step={step} view={view} />
                 )}
               </div>
               {shown[strip.id]?.map((target) => (
@@ -197,11 +209,13 @@ function Clips({
   peaks,
   scale,
   step,
+  view,
 }: {
   channel: Channel;
   peaks: Float32Array | undefined;
   scale: number;
   step: number;
+  view: View;
 }) {
   const sounding = useMemo(() => crossfaded(channel.clips, channel.crossfade), [channel.clips, channel.crossfade]);
   return channel.clips.map((clip, at) => (
@@ -214,6 +228,7 @@ function Clips({
       colour={stripColour(channel)}
       scale={scale}
       step={step}
+      view={view}
     />
   ));
 }

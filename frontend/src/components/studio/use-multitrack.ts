@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "react";
 import { mixTempo } from "@/lib/audio/mix-request";
 import { Multitrack, sourceKey } from "@/lib/audio/multitrack";
-import { peaksOf } from "@/lib/audio/peaks";
+import { peaksInParts } from "@/lib/audio/peaks";
 import type { Channel } from "@/lib/audio/session";
 import { stemUrl, audioUrl } from "@/lib/music";
 import { useEffectKinds } from "@/lib/processing";
@@ -64,8 +64,9 @@ export function useMultitrack(): Loaded {
       const url = channel.stem ? stemUrl(channel.trackId, channel.stem, "flac") : audioUrl(channel.trackId, "flac");
       player
         .load(key, url, controller.signal)
-        .then((buffer) => {
-          const peaks = peaksOf(buffer, Math.max(1, Math.ceil(buffer.duration * PEAKS_PER_SECOND)));
+        .then(async (buffer) => {
+          const peaks = await peaksInParts(buffer, Math.max(1, Math.ceil(buffer.duration * PEAKS_PER_SECOND)));
+          if (controller.signal.aborted) return;
           setState((now) => ({ ...now, loaded: now.loaded + 1, peaks: { ...now.peaks, [key]: peaks } }));
           if (player.playing) player.seek(player.position);
         })

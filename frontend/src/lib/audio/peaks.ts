@@ -62,16 +62,14 @@ export function resamplePeaks(peaks: ArrayLike<number>, count: number): Float32A
   return bars;
 }
 
-/** Peaks of decoded audio, over all channels. */
-export function peaksOf(
-  buffer: Pick<AudioBuffer, "length" | "numberOfChannels" | "getChannelData">,
-  count: number,
-): Float32Array {
-  const bars = new Float32Array(count);
+type Decoded = Pick<AudioBuffer, "length" | "numberOfChannels" | "getChannelData">;
+
+/** Fill `bars` from one place on to another with the loudest samples of all channels. */
+function measure(buffer: Decoded, bars: Float32Array, from: number, to: number): void {
   for (let channel = 0; channel < buffer.numberOfChannels; channel += 1) {
     const samples = buffer.getChannelData(channel);
-    const size = samples.length / count;
-    for (let bar = 0; bar < count; bar += 1) {
+    const size = samples.length / bars.length;
+    for (let bar = from; bar < to; bar += 1) {
       let loudest = bars[bar]!;
       const end = Math.min(samples.length, Math.floor((bar + 1) * size));
       for (let at = Math.floor(bar * size); at < end; at += 1) {
@@ -80,6 +78,31 @@ export function peaksOf(
       }
       bars[bar] = loudest;
     }
+  }
+}
+
+/** Peaks of decoded audio, over all channels. */
+export function peaksOf(buffer: Decoded, count: number): Float32Array {
+  const bars = new Float32Array(count);
+  measure(buffer, bars, 0, count);
+  return bars;
+}
+
+/** Samples that are read in one go: a few milliseconds, within a frame. */
+const SAMPLES_AT_ONCE = 2 ** 21;
+
+/** Peaks of audio of any length, in parts between which the page answers; `pause` ends when it has had its turn. */
+export async function peaksInParts(
+  buffer: Decoded,
+  count: number,
+  pause: () => Promise<unknown> = () => new Promise((go) => setTimeout(go)),
+): Promise<Float32Array> {
+  const bars = new Float32Array(count);
+  const all = buffer.length * Math.max(1, buffer.numberOfChannels);
+  const part = Math.max(1, Math.floor((count * SAMPLES_AT_ONCE) / Math.max(1, all)));
+  for (let from = 0; from < count; from += part) {
+    if (from) await pause();
+    measure(buffer, bars, from, Math.min(count, from + part));
   }
   return bars;
 }
