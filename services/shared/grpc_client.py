@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import grpc
 
 from services.shared.errors import ErrorCode
-from services.shared.grpc_client_interceptors import aio_interceptors, sync_interceptors
+from services.shared.grpc_client_interceptors import dressed_aio, sync_interceptors
 from services.shared.grpc_errors import error_from_rpc
 from services.shared.grpc_server import MAX_MESSAGE_BYTES
 
@@ -51,7 +51,7 @@ _MAX_BACKOFF_SECONDS = 1.0
 
 def open_channel(address: str, token_source: TokenSource | None) -> grpc.aio.Channel:
     """A channel for asyncio. Calls carry `token_source()` unless they bring a token of their own. Connects lazily."""
-    return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=aio_interceptors(token_source))
+    return dressed_aio(grpc.aio.insecure_channel(address, options=_OPTIONS), token_source)
 
 
 def open_sync_channel(address: str, token_source: TokenSource | None) -> grpc.Channel:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import grpc
 import structlog
@@ -44,19 +44,11 @@ class _CallDresser:
         self._token_source = token_source
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def start_aio(
-        self, continuation: Any, details: grpc.aio.ClientCallDetails, request: Any, default_timeout: float | None
-    ) -> Any:
-        span = _start_span(details.method)
-        dressed = grpc.aio.ClientCallDetails(
-            details.method,
-            default_timeout if details.timeout is None else details.timeout,
-            grpc.aio.Metadata(*self._metadata(span, details.metadata)),
-            details.credentials,
-            details.wait_for_ready,
-        )
-        running = await continuation(dressed, request)
-        running.add_done_callback(lambda _: self._end_aio(running, span))
+    def start_aio(self, method: Any, name: str, request: Any, metadata: Any, options: dict[str, Any]) -> Any:
+        span = _start_span(name)
+        running = method(request, metadata=grpc.aio.Metadata(*self._metadata(span, metadata)), **options)
+        if span.is_recording():
+            running.add_done_callback(lambda _: self._end_aio(running, span))
         return running
 
     def start_sync(self, continuation: Any, details: Any, request: Any, default_timeout: float | None) -> Any:
@@ -91,8 +83,7 @@ class _CallDresser:
         if REQUEST_ID_HEADER not in present:
             bound = structlog.contextvars.get_contextvars().get("request_id")
             entries.append((REQUEST_ID_HEADER, str(bound or new_id())))
-        with trace.use_span(span, end_on_exit=False):
-            carrier: dict[str, str] = inject_headers({})
+        carrier: dict[str, str] = inject_headers({}, trace.set_span_in_context(span))
         entries.extend(item for item in carrier.items() if item[0] not in present)
         return entries
 
@@ -109,10 +100,9 @@ def _end_span(span: Span, code: grpc.StatusCode) -> None:
     span.end()
 
 
-def aio_interceptors(token_source: TokenSource | None) -> list[Any]:
-    """For `grpc.aio` channels."""
-    dresser = _CallDresser(token_source)
-    return [_AioUnary(dresser), _AioStream(dresser)]
+def dressed_aio(channel: grpc.aio.Channel, token_source: TokenSource | None) -> grpc.aio.Channel:
+    """`channel`, whose calls are dressed before they leave."""
+    return _DressedChannel(channel, _CallDresser(token_source))
 
 
 def sync_interceptors(token_source: TokenSource | None) -> list[Any]:
@@ -120,24 +110,58 @@ def sync_interceptors(token_source: TokenSource | None) -> list[Any]:
     return [_SyncInterceptor(_CallDresser(token_source))]
 
 
-class _AioUnary(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
-    def __init__(self, dresser: _CallDresser) -> None:
+class _DressedChannel(grpc.aio.Channel):
+    """Dresses calls as they are made. grpc.aio's own interceptors would cost every call two more tasks."""
+
+    def __init__(self, inner: grpc.aio.Channel, dresser: _CallDresser) -> None:
+        self._inner = inner
         self._dresser = dresser
 
-    async def intercept_unary_unary(
-        self, continuation: Any, client_call_details: grpc.aio.ClientCallDetails, request: Any
-    ) -> Any:
-        return await self._dresser.start_aio(continuation, client_call_details, request, _UNARY_TIMEOUT_SECONDS)
+    async def __aenter__(self) -> Self:
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._inner.__aexit__(*exc_info)
+
+    async def close(self, grace: float | None = None) -> None:
+        await self._inner.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        return self._inner.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        await self._inner.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self._inner.channel_ready()
+
+    def unary_unary(self, method: str, *args: Any, **options: Any) -> Any:
+        return _DressedMethod(self._inner.unary_unary(method, *args, **options), method, self._dresser, unary=True)
+
+    def unary_stream(self, method: str, *args: Any, **options: Any) -> Any:
+        return _DressedMethod(self._inner.unary_stream(method, *args, **options), method, self._dresser, unary=False)
+
+    def stream_unary(self, method: str, *args: Any, **options: Any) -> Any:
+        return self._inner.stream_unary(method, *args, **options)
+
+    def stream_stream(self, method: str, *args: Any, **options: Any) -> Any:
+        return self._inner.stream_stream(method, *args, **options)
 
 
-class _AioStream(grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[type-arg]
-    def __init__(self, dresser: _CallDresser) -> None:
+class _DressedMethod:
+    """One method of a dressed channel."""
+
+    def __init__(self, method: Any, name: str, dresser: _CallDresser, *, unary: bool) -> None:
+        self._method = method
+        self._name = name.lstrip("/")
         self._dresser = dresser
+        self._unary = unary
 
-    async def intercept_unary_stream(
-        self, continuation: Any, client_call_details: grpc.aio.ClientCallDetails, request: Any
-    ) -> Any:
-        return await self._dresser.start_aio(continuation, client_call_details, request, None)
+    def __call__(self, request: Any, *, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+        if timeout is None and self._unary:
+            timeout = _UNARY_TIMEOUT_SECONDS
+        return self._dresser.start_aio(self._method, self._name, request, metadata, {"timeout": timeout, **options})
 
 
 class _SyncInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[type-arg]

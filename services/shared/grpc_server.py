@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -47,13 +47,13 @@ class GrpcServer:
         self._reflection = reflection
         self._names: list[str] = []
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # the stubs lack it
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, _ByName(self.server))
 
     def add(
         self, add_servicer_fn: Callable[[ServicerT, Any], None], servicer: ServicerT, full_service_name: str
     ) -> None:
         """Serve `servicer`. `add_servicer_fn` is the generated `add_…_to_server`, the name `musicgen.….v1.…`."""
-        add_servicer_fn(servicer, self.server)
+        add_servicer_fn(servicer, _ByName(self.server))
         self._names.append(full_service_name)
 
     async def start(self) -> None:
@@ -81,6 +81,24 @@ class GrpcServer:
         """Report NOT_SERVING, refuse new calls, give running ones `grace` seconds, then cancel them."""
         await self._health.enter_graceful_shutdown()
         await self.server.stop(grace)
+
+
+class _ByName:
+    """What generated code adds a servicer's methods to: found by name when they are called, and not registered.
+
+    grpc.aio accepts the calls of registered methods by a task for each method, and waits for all of them anew after
+    every call: with the 128 methods of user_management that cost more than most of the calls themselves.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Let the server find them."""
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, object]) -> None:
+        """Nothing: they are among the others."""
 
 
 def _refuse_live_socket(address: str) -> None:

@@ -92,9 +92,11 @@ def start_metrics_server(host: str, port: int) -> None:
         ) from error
 
 
-def inject_headers(carrier: CarrierT) -> CarrierT:
-    """Add the current trace context (`traceparent`) to `carrier`: Celery headers, a job's JSON. Returns the carrier."""
-    propagate.inject(carrier)
+def inject_headers(carrier: CarrierT, context: Context | None = None) -> CarrierT:
+    """Add the trace context (`traceparent`), by default the current one, to `carrier`: Celery headers, a job's JSON.
+    Returns the carrier.
+    """
+    propagate.inject(carrier, context)
     return carrier
 
 
