@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from services.gateway.admission import GatewayRoute
 from services.gateway.errors import MEDIA_TYPE
 from services.gateway.openapi_examples import example_of
+from services.gateway.openapi_links import add_links
 from services.gateway.problems import PROBLEM_KINDS
 from services.gateway.schemas.problems import Problem
 
@@ -146,6 +147,7 @@ def build_document(app: FastAPI, routes: Iterable[GatewayRoute]) -> dict[str, An
             operation = document["paths"].get(route.path, {}).get(method.lower())
             if operation is not None:
                 _complete(operation, method, route, schemas)
+    add_links(document)
     return document
 
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from services.gateway.admission import GatewayRoute
 from services.gateway.main import API_ROUTERS, build_api
 from services.gateway.openapi_examples import example_of
+from services.gateway.openapi_links import LEADS
 from services.gateway.schemas.problems import Problem
 
 DOCUMENT = build_api().openapi()
@@ -89,3 +90,37 @@ def test_the_committed_document_is_fresh() -> None:
         [sys.executable, "scripts/export_openapi.py", "--check"], capture_output=True, text=True, timeout=60
     )
     assert outcome.returncode == 0, outcome.stderr
+
+
+def test_links_lead_from_answers_to_calls_that_take_what_stands_in_them() -> None:
+    by_id = {operation["operationId"]: (path, operation) for _, path, operation in OPERATIONS}
+    begun = [(lead.source, lead.status, target) for lead in LEADS for target in lead.targets]
+    assert len(begun) == len(set(begun)), "a lead that another one overwrites"
+    for lead in LEADS:
+        path, source = by_id[lead.source]
+        answer = source["responses"][str(lead.status)]
+        assert set(lead.targets) <= answer["links"].keys()
+        schema = answer.get("content", {}).get("application/json", {}).get("schema")
+        for name, expression in lead.parameters.items():
+            place, _, rest = expression.partition("#" if "#" in expression else ".path.")
+            if place == "$request":
+                assert f"{{{rest}}}" in path, (lead.source, expression)
+                continue
+            assert place == "$response.body"
+            found: Any = example_of(schema, DOCUMENT["components"]["schemas"])
+            for step in rest.strip("/").split("/"):
+                found = found[int(step)] if step.isdigit() else found[step]
+            for target in lead.targets:
+                taken = {item["name"]: item for item in by_id[target][1]["parameters"]}
+                assert taken[name]["in"] == "path" or target == "list_tracks", (target, name)
+        for target in lead.targets:
+            needed = {item["name"] for item in by_id[target][1]["parameters"] if item["in"] == "path"}
+            assert needed <= lead.parameters.keys(), (lead.source, target)
+
+
+def test_things_that_are_made_can_be_followed_to_their_end() -> None:
+    leads = {(lead.source, target) for lead in LEADS for target in lead.targets}
+    for noun in ("playlist", "project", "mix", "webhook"):
+        assert {(f"create_{noun}", f"get_{noun}"), (f"get_{noun}", f"delete_{noun}")} <= leads
+    assert {("get_track", "update_track"), ("update_track", "delete_track"), ("get_job", "get_track")} <= leads
+    assert {("generate", "get_job"), ("create_share", "revoke_share"), ("create_api_key", "revoke_api_key")} <= leads
