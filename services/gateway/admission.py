@@ -201,7 +201,7 @@ async def require_few_rejected(request: HTTPConnection) -> None:
     from there is not looked up any more, because asking costs more than guessing.
     """
     gateway: Collaborators = request.app.state.collaborators
-    limit = gateway.limits.get("rejected")
+    limit = gateway.limits.of("rejected")
     address = client_network(request)
     looked = await gateway.window.admit("rejected", limit, address, cost=0)
     if looked is None or limit is None or looked.remaining > 0:
@@ -248,7 +248,7 @@ async def count_call(
     Raises `AppError` (RATE_LIMITED, UNAUTHENTICATED for an ended session).
     """
     gateway: Collaborators = request.app.state.collaborators
-    limit = gateway.limits.get(name)
+    limit = gateway.limits.of(name, caller.tier if caller is not None else "")
     if caller is None or limit is None or limit.per != "user":
         await count(request, name, client_network(request), cost=cost, session_id=session_id)
         return
@@ -257,7 +257,8 @@ async def count_call(
         # A key that has had its share is refused before it uses up its owner's.
         await _count(request, f"{name}.key", limit.of_a_key, caller.session_id, cost, session_id)
         session_id = ""
-    await count(request, name, caller.subject, cost=cost, session_id=session_id)
+    # One window a person, whatever the tier: who changes it keeps what was used.
+    await _count(request, name, limit, caller.subject, cost, session_id)
 
 
 async def count(request: Request, name: str, subject: str, *, cost: int = 1, session_id: str = "") -> None:
@@ -266,7 +267,7 @@ async def count(request: Request, name: str, subject: str, *, cost: int = 1, ses
     Raises `AppError` (RATE_LIMITED, UNAUTHENTICATED for an ended session).
     """
     gateway: Collaborators = request.app.state.collaborators
-    await _count(request, name, gateway.limits.get(name), subject, cost, session_id)
+    await _count(request, name, gateway.limits.of(name), subject, cost, session_id)
 
 
 async def _count(

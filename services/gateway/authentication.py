@@ -34,7 +34,7 @@ class LocalOwner:
             async with self._lock:
                 if self._principal is None:
                     user = await self._fetch()
-                    self._principal = Principal(user.id, "user", user.username, user.role)
+                    self._principal = Principal(user.id, "user", user.username, user.role, tier=user.tier)
         return self._principal
 
 

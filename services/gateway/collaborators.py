@@ -32,7 +32,7 @@ from services.gateway.health import HealthChecks
 from services.gateway.in_flight import InFlight
 from services.gateway.oidc.attempt import Envelope
 from services.gateway.oidc.flow import OidcSignIn
-from services.gateway.rate_limit.policy import LimitClass
+from services.gateway.rate_limit.policy import Limits
 from services.gateway.rate_limit.window import SlidingWindow
 from services.gateway.sessions_watch import SessionWatch
 from services.gateway.signals import Signals
@@ -78,7 +78,7 @@ class Collaborators:
     signals: Signals
     sessions: SessionWatch
     window: SlidingWindow
-    limits: Mapping[str, LimitClass]
+    limits: Limits
     store: ObjectStore
     health: HealthChecks
     in_flight: InFlight

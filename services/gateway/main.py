@@ -54,7 +54,7 @@ from services.gateway.oidc.attempt import Envelope
 from services.gateway.oidc.flow import OidcSignIn
 from services.gateway.oidc.providers import Provider, load_providers
 from services.gateway.openapi import install_openapi
-from services.gateway.rate_limit.policy import load_limits
+from services.gateway.rate_limit.policy import Limits, load_limits
 from services.gateway.rate_limit.window import SlidingWindow
 from services.gateway.route_table import RouteTable
 from services.gateway.routes import (
@@ -160,7 +160,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     secrets = Secrets(settings.secrets_dir)
     minter = InternalTokenMinter(secrets.internal_token_private_key())
     service_key = secrets.service_token_key()
-    limits = load_limits(settings.rate_limits_file) if settings.rate_limits == "on" else {}
+    limits = load_limits(settings.rate_limits_file) if settings.rate_limits == "on" else Limits()
     providers = load_providers(settings.oidc_file)
 
     @asynccontextmanager

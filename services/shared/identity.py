@@ -44,6 +44,8 @@ class Principal:
     scopes: frozenset[str] = frozenset()
     session_id: str = ""
     token: str = field(default="", repr=False)
+    # What the account may ask for; only where calls are counted, and not in internal tokens.
+    tier: str = ""
 
 
 class InternalTokenMinter:

@@ -80,7 +80,7 @@ class BrowserSessions:
 def principal_of(session: accounts_pb2.BrowserSession) -> Principal:
     """Who is signed in."""
     user = session.user
-    return Principal(user.id, "user", user.username, user.role, session_id=session.id)
+    return Principal(user.id, "user", user.username, user.role, session_id=session.id, tier=user.tier)
 
 
 def _ended() -> AppError:

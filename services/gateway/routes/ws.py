@@ -67,7 +67,7 @@ async def _admit(gateway: Collaborators, socket: WebSocket) -> Principal:
         if error.code in {ErrorCode.UNAUTHENTICATED, ErrorCode.FORBIDDEN}:
             await _count(gateway, "rejected", address)
         raise
-    await _count(gateway, "stream", caller.subject, caller.session_id)
+    await _count(gateway, "stream", caller.subject, session_id=caller.session_id, tier=caller.tier)
     gateway.sockets.open(caller.subject)
     return caller
 
@@ -89,8 +89,8 @@ async def _caller(gateway: Collaborators, socket: WebSocket) -> Principal:
     return found.principal
 
 
-async def _count(gateway: Collaborators, name: str, subject: str, session_id: str = "") -> None:
-    limit = gateway.limits.get(name)
+async def _count(gateway: Collaborators, name: str, subject: str, *, session_id: str = "", tier: str = "") -> None:
+    limit = gateway.limits.of(name, tier)
     verdict = await gateway.window.admit(name, limit, subject, session_id=session_id)
     if verdict is None:
         return

@@ -81,7 +81,9 @@ def _principal(claims: dict[str, Any]) -> Principal:
     subject, username, role, session_id = (_text(claims, name) for name in ("sub", "username", "role", "sid"))
     if subject.startswith("service:"):
         raise jwt.InvalidTokenError
-    return Principal(subject, "user", username, role, session_id=session_id)
+    # Tokens that were issued before tiers stood in them have the limits of everybody.
+    tier = _text(claims, "tier") if "tier" in claims else ""
+    return Principal(subject, "user", username, role, session_id=session_id, tier=tier)
 
 
 def _text(claims: dict[str, Any], name: str) -> str:

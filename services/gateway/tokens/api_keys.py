@@ -53,8 +53,9 @@ class ApiKeyVerifier:
             # No scopes would mean every right.
             raise AppError(ErrorCode.UNAUTHENTICATED, "This key may do nothing. Make another one.")
         user = answer.user
+        scopes = frozenset(answer.scopes)
         principal = Principal(
-            user.id, "user", user.username, user.role, frozenset(answer.scopes), session_id=answer.key_id
+            user.id, "user", user.username, user.role, scopes, session_id=answer.key_id, tier=user.tier
         )
         self._known[digest] = (self._clock() + _FRESH_SECONDS, principal)
         if len(self._known) > _REMEMBERED:

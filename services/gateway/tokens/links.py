@@ -1,8 +1,9 @@
 """Signed, expiring links: for `<audio>` and `EventSource`, which cannot send an Authorization header.
 
-`?expires=<seconds since 1970>&signature=<user id>.<session id>.<MAC>`; the MAC (HMAC-SHA-256, cut to 128 bits) covers
-path, user, session and end, so that a link opens one path, for reading, as one user, and ends with the session that it
-was given to. Its key is derived from the platform's service key by HKDF (RFC 5869).
+`?expires=<seconds since 1970>&signature=<user id>.<session id>.<tier>.<MAC>`; the MAC (HMAC-SHA-256, cut to 128 bits)
+covers path, user, session, end and tier, so that a link opens one path, for reading, as one user, within that user's
+limits, and ends with the session that it was given to. Where no tier is known, it is left out together with its dot.
+Its key is derived from the platform's service key by HKDF (RFC 5869).
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ class LinkSigner:
         """The links of one caller."""
         return Links(self, caller)
 
-    def link(self, path: str, user_id: str, session_id: str) -> str:
+    def link(self, path: str, user_id: str, session_id: str, tier: str = "") -> str:
         """`path` (unquoted, without query) as a link that opens it for `user_id` while the session lives."""
         end = int(self._clock()) + self._lifetime_seconds
         expires = -(-end // _ROUNDED_TO_SECONDS) * _ROUNDED_TO_SECONDS
-        mac = self._mac(path, user_id, session_id, expires)
-        return f"{quote(path)}?expires={expires}&signature={user_id}.{session_id}.{mac}"
+        mac = self._mac(path, user_id, session_id, expires, tier)
+        named = f".{quote(tier)}" if tier else ""
+        return f"{quote(path)}?expires={expires}&signature={user_id}.{session_id}{named}.{mac}"
 
     def verify(self, path: str, expires: str, signature: str) -> Principal:
         """The user whose link this is. Raises `AppError` (UNAUTHENTICATED). That the session lives is not checked."""
@@ -52,22 +54,24 @@ class LinkSigner:
             not expires.isascii()
             or not expires.isdigit()
             or len(expires) > 12
-            or len(parts) != 3
+            or len(parts) not in {3, 4}
             or not parts[0]
             or "\n" in signature
         ):
             raise _refused()
-        user_id, session_id, mac = parts
-        if not hmac.compare_digest(mac.encode(), self._mac(path, user_id, session_id, int(expires)).encode()):
+        user_id, session_id, *named, mac = parts
+        tier = named[0] if named else ""
+        expected = self._mac(path, user_id, session_id, int(expires), tier)
+        if not hmac.compare_digest(mac.encode(), expected.encode()):
             raise _refused()
         if self._clock() >= int(expires):
             raise AppError(
                 ErrorCode.UNAUTHENTICATED, "The link has expired. Read the job or track again for a new one."
             )
-        return Principal(user_id, "user", session_id=session_id)
+        return Principal(user_id, "user", session_id=session_id, tier=tier)
 
-    def _mac(self, path: str, user_id: str, session_id: str, expires: int) -> str:
-        message = "\n".join((path, user_id, session_id, str(expires))).encode()
+    def _mac(self, path: str, user_id: str, session_id: str, expires: int, tier: str) -> str:
+        message = "\n".join((path, user_id, session_id, str(expires), *([tier] if tier else ()))).encode()
         digest = hmac.digest(self._key, message, "sha256")[:_MAC_BYTES]
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
@@ -81,7 +85,8 @@ class Links:
 
     def link(self, path: str) -> str:
         """`path` (unquoted, without query) as a link."""
-        return self._signer.link(path, self._caller.subject, self._caller.session_id)
+        caller = self._caller
+        return self._signer.link(path, caller.subject, caller.session_id, caller.tier)
 
 
 def _refused() -> AppError:

@@ -17,6 +17,8 @@ from services.user_management.accounts.rules import folded
 from services.user_management.accounts.tables import users
 from services.user_management.accounts.user import NewUser, User
 from services.user_management.prepared import PERSON, Prepared
+from services.user_management.quotas.tables import quota_accounts
+from services.user_management.quotas.tiers import DEFAULT_TIER
 
 _COLUMNS: Final = (
     users.c.id,
@@ -35,7 +37,12 @@ _COLUMNS: Final = (
     users.c.links,
     users.c.owned_since,
 )
-_ONE: Final = Prepared(lambda: select(*_COLUMNS).where(users.c.id == PERSON))
+# Accounts are made without one, which is the default's.
+_TIER: Final = func.coalesce(
+    select(quota_accounts.c.tier).where(quota_accounts.c.owner_id == users.c.id).scalar_subquery(), DEFAULT_TIER
+)
+_WHOLE: Final = (*_COLUMNS, _TIER.label("tier"))
+_ONE: Final = Prepared(lambda: select(*_WHOLE).where(users.c.id == PERSON))
 # Any number will do, as long as nobody else takes it: "firstadm" in ASCII.
 _FOUNDING_LOCK: Final = 0x66697273_7461646D
 
@@ -84,7 +91,7 @@ class UserRepository:
         """The account with this username or address, whatever its case."""
         key = folded(identifier.strip())
         by = users.c.email_folded if "@" in key else users.c.username
-        row = (await self._connection.execute(select(*_COLUMNS).where(by == key))).first()
+        row = (await self._connection.execute(select(*_WHOLE).where(by == key))).first()
         return User(*row) if row else None
 
     async def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
@@ -98,7 +105,7 @@ class UserRepository:
 
     async def lock(self, user_id: UUID) -> User | None:
         """The account, locked until the transaction ends."""
-        row = (await self._connection.execute(select(*_COLUMNS).where(users.c.id == user_id).with_for_update())).first()
+        row = (await self._connection.execute(select(*_WHOLE).where(users.c.id == user_id).with_for_update())).first()
         return User(*row) if row else None
 
     async def set_email(self, user_id: UUID, email: str) -> bool:
@@ -168,7 +175,7 @@ class UserRepository:
 
     async def page(self, *, search: str, role: str, before_id: UUID | None, limit: int) -> list[User]:
         """Accounts, newest first, whose name or address begins with `search`."""
-        query = select(*_COLUMNS).order_by(users.c.id.desc())
+        query = select(*_WHOLE).order_by(users.c.id.desc())
         if search:
             prefix = folded(search)
             by = or_(

@@ -34,6 +34,7 @@ def user_message(user: User) -> accounts_pb2.User:
         display_name=user.display_name,
         bio=user.bio,
         links=user.links,
+        tier=user.tier,
     )
 
 

@@ -53,6 +53,7 @@ class AccessTokens:
             "sub": str(user.id),
             "username": user.username,
             "role": user.role,
+            "tier": user.tier,
             "sid": str(session_id),
             "jti": new_id(),
             "iat": now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from services.shared.errors import AppError, ErrorCode
 
 DEFAULT_TIER: Final = "standard"
-_LONGEST_NAME: Final = 40
+# Access tokens and signed links carry it.
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 
 
 class Tier(BaseModel):
@@ -48,8 +50,14 @@ class Tiers:
             raise AppError(ErrorCode.VALIDATION, f"The tiers {path} cannot be read: {error.strerror}.") from error
         except (yaml.YAMLError, ValidationError, TypeError, KeyError, AttributeError) as error:
             raise AppError(ErrorCode.VALIDATION, f"The tiers {path} are not as expected: {error}") from error
-        if DEFAULT_TIER not in tiers or any(len(name) > _LONGEST_NAME for name in tiers):
-            raise AppError(ErrorCode.VALIDATION, f"The tiers {path} lack {DEFAULT_TIER}, or have a name too long.")
+        if DEFAULT_TIER not in tiers:
+            raise AppError(ErrorCode.VALIDATION, f"The tiers {path} lack {DEFAULT_TIER}.")
+        wrong = sorted(name for name in tiers if _NAME.fullmatch(name) is None)
+        if wrong:
+            raise AppError(
+                ErrorCode.VALIDATION,
+                f"The tiers {path} have the name {wrong[0]!r}: give 1 to 40 of a-z, 0-9, _ and -, a letter first.",
+            )
         return cls(tiers)
 
     def of(self, name: str) -> Tier:

@@ -1,26 +1,37 @@
+import asyncio
+import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import asyncpg
+import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from services.gateway.rate_limit.policy import load_limits
 from services.shared.errors import AppError
 from services.shared.ids import new_id
 from tests.support.account_server import AccountServer
 from tests.support.gateway_platform import Backend, Gateway, Person, running_gateway
+from tests.support.user_management import PASSWORD
 
 
-def small_limits(folder: Path, *, key_quotas: dict[str, int] | None = None, **quotas: int) -> Path:
-    """The real file with other quotas, and for keys none but those given."""
+def small_limits(
+    folder: Path, *, key_quotas: dict[str, int] | None = None, tiers: dict[str, Any] | None = None, **quotas: int
+) -> Path:
+    """The real file with other quotas, and for keys and tiers none but those given."""
     path = folder / "limits.yaml"
     lines = ["classes:"]
-    for name, limit in load_limits(Path("configs/rate_limiting.yaml")).items():
+    for name, limit in load_limits(Path("configs/rate_limiting.yaml")).classes.items():
         entry = limit.model_dump(exclude={"key_quota"}) | {"quota": quotas.get(name, limit.quota)}
         if key_quotas and name in key_quotas:
             entry["key_quota"] = key_quotas[name]
         lines.append(f"  {name}: {entry}".replace("'", '"'))
+    lines.append(f"tiers: {json.dumps(tiers or {})}")
     path.write_text("\n".join(lines))
     return path
 
@@ -172,6 +183,99 @@ def test_share_of_a_key_that_cannot_be_is_refused_at_the_start(tmp_path: Path, w
     with pytest.raises(AppError) as refused:
         load_limits(path)
     assert "key_quota" in refused.value.message
+
+
+async def test_a_tier_has_figures_of_its_own_and_what_was_used_stays_used(backend: Backend, tmp_path: Path) -> None:
+    tiers = {"trial": {"generate": {"quota": 2}}, "pro": {"generate": {"quota": 5}}}
+    async with (
+        running_gateway(backend, rate_limits_file=small_limits(tmp_path, generate=3, tiers=tiers)) as gateway,
+        gateway.person() as ada,
+    ):
+
+        async def asked(*claimed: str) -> list[tuple[int, str]]:
+            """One call after the other, each as of a tier; the status, and the policy that it tells."""
+            found = []
+            for tier in claimed:
+                claims = {"tier": tier} if tier else {}
+                token = backend.accounts.access_token(ada.user, ada.session_id, **claims)
+                async with gateway.client(token) as http:
+                    answer = await http.post("/api/v1/generate", json={"prompt": "x"})
+                    found.append((answer.status_code, answer.headers["ratelimit-policy"].partition(";")[2]))
+            return found
+
+        assert await asked("trial", "trial", "trial") == [(202, "q=2;w=60")] * 2 + [(429, "q=2;w=60")]
+        # Whoever goes up has the difference, not a fresh window; a token of before there were tiers is everybody's.
+        assert await asked("", "") == [(202, "q=3;w=60"), (429, "q=3;w=60")]
+        assert await asked("gone") == [(429, "q=3;w=60")], "a tier without figures is like everybody"
+        assert await asked("pro", "pro", "pro") == [(202, "q=5;w=60")] * 2 + [(429, "q=5;w=60")]
+        assert await asked("trial") == [(429, "q=2;w=60")]
+
+
+async def test_a_crowd_of_a_tier_gets_exactly_its_quota(backend: Backend, tmp_path: Path) -> None:
+    limits = small_limits(tmp_path, tiers={"trial": {"read": {"quota": 7}}})
+    async with running_gateway(backend, rate_limits_file=limits) as gateway, gateway.person() as ada:
+        token = backend.accounts.access_token(ada.user, ada.session_id, tier="trial")
+        async with gateway.client(token) as http:
+            answers = await asyncio.gather(*(http.get("/api/v1/users/me") for _ in range(30)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 7 + [429] * 23
+
+
+async def test_a_signed_link_keeps_to_the_tier_of_whom_it_was_given_to(backend: Backend, tmp_path: Path) -> None:
+    limits = small_limits(tmp_path, tiers={"trial": {"audio": {"quota": 2}}})
+    async with running_gateway(backend, rate_limits_file=limits) as gateway, gateway.person() as ada:
+        path = f"/api/v1/tracks/{new_id()}/audio"
+        links = gateway.app.state.collaborators.links
+        link = links.link(path, ada.user.id, ada.session_id, "trial")
+        async with gateway.client() as http:
+            answers = [await http.get(link) for _ in range(3)]
+            assert [answer.status_code for answer in answers] == [404, 404, 429]
+            # To leave the tier out is to forge the link.
+            assert (await http.get(link.replace(".trial.", "."))).status_code == 401
+            assert (await http.get(link.replace(".trial.", ".pro."))).status_code == 401
+
+
+async def test_a_socket_counts_within_the_tier_too(backend: Backend, tmp_path: Path) -> None:
+    limits = small_limits(tmp_path, tiers={"trial": {"stream": {"quota": 1}}})
+    async with running_gateway(backend, rate_limits_file=limits) as gateway, gateway.person() as ada:
+        token = backend.accounts.access_token(ada.user, ada.session_id, tier="trial")
+        address = gateway.url.replace("http", "ws", 1) + "/api/v1/ws"
+        headers = {"authorization": f"Bearer {token}"}
+        async with connect(address, additional_headers=headers, proxy=None):
+            pass
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(address, additional_headers=headers, proxy=None):
+                pass
+        assert refused.value.response.status_code == 429
+
+
+async def test_a_tier_counts_once_it_stands_in_the_credential(
+    start_accounts: Callable[..., Awaitable[AccountServer]], sql: asyncpg.Connection, tmp_path: Path
+) -> None:
+    tiers = {"trial": {"read": {"quota": 50}}}
+    limits = small_limits(tmp_path, key_quotas={"read": 30}, read=60, tiers=tiers)
+    accounts = await start_accounts({"rate_limits": "on", "rate_limits_file": limits})
+    ann = await accounts.users.sign_up()
+    async with accounts.client(ann.tokens.access_token) as http, accounts.client() as nobody:
+
+        async def policy(client: httpx.AsyncClient) -> str:
+            answer = await client.get("/api/v1/tracks")
+            assert answer.status_code == 200
+            return str(answer.headers["ratelimit-policy"])
+
+        assert await policy(http) == '"read";q=60;w=60'
+        await sql.execute("UPDATE quota_accounts SET tier = 'trial' WHERE owner_id = $1", ann.id)
+        assert await policy(http) == '"read";q=60;w=60', "the token says what it said"
+        body = {"refresh_token": ann.tokens.refresh_token}
+        renewed = (await nobody.post("/api/v1/auth/refresh", json=body)).json()["access_token"]
+        async with accounts.client(renewed) as again:
+            assert await policy(again) == '"read";q=50;w=60'
+            made = await again.post("/api/v1/api-keys", json={"name": "one", "scopes": ["read"]})
+        async with accounts.client(**{"x-api-key": made.json()["secret"]}) as program:
+            assert await policy(program) == '"read.key";q=25;w=60'
+        credentials = {"identifier": ann.username, "password": PASSWORD}
+        async with accounts.client() as browser:
+            assert (await browser.post("/api/v1/auth/session", json=credentials)).status_code == 204
+            assert await policy(browser) == '"read";q=50;w=60'
 
 
 async def test_limits_can_be_lifted_for_load_runs(backend: Backend) -> None:

@@ -166,6 +166,9 @@ def test_the_file_of_tiers_is_checked(tmp_path: Path) -> None:
         "tiers: {small: {jobs: 1}}",
         "tiers: {standard: {jobs: 0}}",
         "tiers: {standard: {x: 1}}",
+        "tiers: {standard: {}, a.b: {}}",
+        "tiers: {standard: {}, Gold: {}}",
+        f"tiers: {{standard: {{}}, {'g' * 41}: {{}}}}",
     ):
         path.write_text(text)
         with pytest.raises(AppError):

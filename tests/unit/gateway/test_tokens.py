@@ -128,6 +128,17 @@ async def test_a_token_tells_who_signed_in_and_is_checked_once() -> None:
     assert await verifier.verify(token) is await verifier.verify(token)
 
 
+async def test_a_token_tells_the_tier_and_one_of_before_there_were_tiers_none() -> None:
+    publisher = Publisher("a")
+    verifier = AccessTokenVerifier(KeySet(publisher.fetch))
+    assert (await verifier.verify(publisher.token("a", tier="pro"))).tier == "pro"
+    assert (await verifier.verify(publisher.token("a"))).tier == ""
+    for wrong in (7, None, "", ["pro"], {"pro": 1}):
+        refusal = await refusal_of(verifier, publisher.token("a", tier=wrong))
+        assert refusal is not None
+        assert refusal.code is ErrorCode.UNAUTHENTICATED
+
+
 async def refusal_of(verifier: AccessTokenVerifier, token: str) -> AppError | None:
     try:
         await verifier.verify(token)
@@ -212,6 +223,19 @@ def test_a_link_names_its_person_until_it_ends() -> None:
     clock.now = int(expires)
     with pytest.raises(AppError, match="expired"):
         links.verify(path, expires, signature)
+
+
+def test_a_link_carries_the_tier_of_whom_it_was_given_to() -> None:
+    links = LinkSigner(SERVICE_KEY, 3_600, Clock())
+    owner = Principal("u1", "user", session_id="s1", tier="pro-2")
+    path, expires, signature = parts(links.of(owner).link("/api/v1/tracks/t/audio"))
+    assert links.verify(path, expires, signature) == owner
+    user, session, tier, mac = signature.split(".")
+    assert tier == "pro-2"
+    others = [(session,), (session, ""), (session, "trial"), (tier, session), (session, tier, tier)]
+    for forged in ((user, *other, mac) for other in others):
+        with pytest.raises(AppError, match="not valid"):
+            links.verify(path, expires, ".".join(forged))
 
 
 @given(path=st.text(max_size=20), expires=st.text(max_size=20), signature=st.text(max_size=60))

@@ -21,6 +21,7 @@ def test_token_verifies_with_the_published_key_and_carries_the_claims() -> None:
     claims = jwt.decode(token, key, algorithms=["EdDSA"], audience="musicgen-api", issuer="musicgen")
     assert claims["sub"] == str(USER.id)
     assert (claims["username"], claims["role"], claims["sid"]) == ("ann", "user", str(session_id))
+    assert claims["tier"] == "standard"
     assert claims["exp"] - claims["iat"] == 900
     assert claims["jti"]
 
