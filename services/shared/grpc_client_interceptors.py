@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import grpc
@@ -121,8 +122,10 @@ class _DressedChannel(grpc.aio.Channel):
         await self._inner.__aenter__()
         return self
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._inner.__aexit__(*exc_info)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._inner.__aexit__(kind, error, traceback)
 
     async def close(self, grace: float | None = None) -> None:
         await self._inner.close(grace)
