@@ -149,3 +149,8 @@ class FilterChain:
         """Filter the next block `[2, n]` in place."""
         for run, sections, state in self._runs:
             run(audio, sections, state)
+
+    def reset(self) -> None:
+        """Forget what has passed."""
+        for _, _, state in self._runs:
+            state[:] = 0.0

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 
 _PIECE = 512
+# Places in a compressor's parameters.
+_RELEASE, _DETECTOR = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +140,7 @@ class Compressor:
         curve = np.empty(audio.shape[1], np.float32)
         _gain_curve(audio, curve, self._parameters, self._state, _HALVES)
         return curve
+
+    def rest(self, frames: int) -> None:
+        """Let time pass in silence."""
+        self._state *= (1.0 - self._parameters[[_DETECTOR, _RELEASE]]) ** frames

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from services.generation.composer.mix.levels import STILL
+
 Float32 = NDArray[np.float32]
 
 _LONGEST_SECONDS = 4.0
@@ -53,3 +55,13 @@ class Echo:
     def process(self, audio: Float32, out: Float32) -> None:
         """Add the repeats of the next block `[2, n]` to `out [2, n]`."""
         _repeat(audio, out, self._lines, self._state, self._feedback, self._low, self._high)
+
+    def is_still(self) -> bool:
+        """Whether every repeat has died away."""
+        return float(np.abs(self._lines).max()) < STILL
+
+    def rest(self, frames: int) -> None:
+        """Let time pass in silence, once still."""
+        self._lines[:] = 0.0
+        self._state[1:] = 0.0
+        self._state[0] = (self._state[0] + frames) % self._lines.shape[1]

@@ -60,3 +60,7 @@ class Widener:
     def process(self, audio: Float32) -> None:
         """Widen the next block `[2, n]` in place."""
         _widen(audio, self._lines, self._lengths, self._cursors, self._spread, self._side)
+
+    def reset(self) -> None:
+        """Forget what has passed."""
+        self._lines[:] = 0.0

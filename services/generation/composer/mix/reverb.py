@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.allpass import diffuse
+from services.generation.composer.mix.levels import STILL
 
 Float32 = NDArray[np.float32]
 
@@ -117,6 +118,17 @@ def _sum_taps(out, a, b, c, d):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _sway(swing, drift, steps, time):  # type: ignore[no-untyped-def]
+    """How far each line's length is from its middle at a time, and how far it moves with each of the next frames."""
+    depth = np.float32(_MODULATION_FRAMES)
+    for k in range(_LINES):
+        now = math.sin(time * steps[k])
+        soon = math.sin((time + _CONTROL) * steps[k])
+        drift[k] = depth * np.float32((soon - now) / _CONTROL)
+        swing[k] = depth * np.float32(now)
+
+
+@njit(cache=True, nogil=True)
 def _reverberate(  # type: ignore[no-untyped-def]
     audio,
     out,
@@ -138,7 +150,6 @@ def _reverberate(  # type: ignore[no-untyped-def]
     mask = lines.shape[1] - 1
     room = np.empty((2, _PIECE), np.float32)
     taps = np.empty((_LINES, _PIECE), np.float32)
-    depth = np.float32(_MODULATION_FRAMES)
     diffusion = np.float32(_DIFFUSION)
     swing, drift = sway[0], sway[1]
     time = clock[0]
@@ -155,11 +166,7 @@ def _reverberate(  # type: ignore[no-untyped-def]
         while start < frames:
             at = (time + start) & (_CONTROL - 1)
             if at == 0:
-                for k in range(_LINES):
-                    now = math.sin((time + start) * steps[k])
-                    soon = math.sin((time + start + _CONTROL) * steps[k])
-                    drift[k] = depth * np.float32((soon - now) / _CONTROL)
-                    swing[k] = depth * np.float32(now)
+                _sway(swing, drift, steps, time + start)
             end = min(start + _CONTROL - at, frames)
             for k in range(_LINES):
                 _read(lines[k], taps[k, start:end], lengths[k] + swing[k], drift[k], time + start, mask)
@@ -231,3 +238,16 @@ class Reverb:
             self._sway,
             self._scale,
         )
+
+    def is_still(self) -> bool:
+        """Whether the room has fallen silent."""
+        return max(float(np.abs(held).max()) for held in (self._lines, self._diffusers, self._predelay)) < STILL
+
+    def rest(self, frames: int) -> None:
+        """Let time pass in silence, once still."""
+        for held in (self._lines, self._diffusers, self._predelay, self._memory):
+            held[:] = 0.0
+        time, control = int(self._clock[0]), int(self._clock[0] + frames) // _CONTROL * _CONTROL
+        self._clock[0] = time + frames
+        if control != self._clock[0]:
+            _sway(self._sway[0], self._sway[1], self._steps, control)

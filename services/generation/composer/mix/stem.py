@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.biquad import FilterChain, high_cut, low_cut
@@ -76,19 +77,29 @@ class Stem:
             sections.append(high_cut(settings.high_cut_hz, rate_hz))
         self._filters = FilterChain(sections)
         self._drive = Saturator(settings.drive_db, _BUS_LEVEL) if settings.drive_db > 0.0 else None
+        self._moved = False
 
-    def process(self, parts: Sequence[Float32], gain: Float32 | None = None) -> Float32:
-        """One block of the stem from one block `[2, n]` of each part; `gain [n]` is the song's automation."""
-        out = np.zeros_like(parts[0])
-        for part in parts:
+    def process(
+        self, parts: Sequence[Float32 | None], gain: Float32 | None = None, *, frames: int | None = None
+    ) -> Float32:
+        """One block of the stem from one block `[2, n]` of each part, None for a part that is silent; `gain [n]` is the
+        song's automation. `frames` says how long the block is where every part is silent.
+        """
+        frames = next((part.shape[1] for part in parts if part is not None), frames or 0)
+        out = np.zeros((2, frames), np.float32)
+        playing = [(part, sends) for part, sends in zip(parts, self._sends, strict=True) if part is not None]
+        for part, _ in playing:
             out += part
-        dry_parts = list(zip(parts, self._sends, strict=True))
+        moving = bool(playing)
         if self._echo:
-            self._echo.process(_mix(dry_parts, 1), out)
+            moving |= self._return(self._echo, None, _mix(playing, 1, frames), out)
         if self._reverb:
-            send = _mix(dry_parts, 0)
-            self._reverb_cut.process(send)
-            self._reverb.process(send, out)
+            moving |= self._return(self._reverb, self._reverb_cut, _mix(playing, 0, frames), out)
+        # Once more after the last sound, for what the filters still hold.
+        if not moving and not self._moved:
+            self._filters.reset()
+            return out
+        self._moved = moving
         if gain is not None:
             out *= gain
         if self._drive:
@@ -96,10 +107,35 @@ class Stem:
         self._filters.process(out)
         return out
 
+    @staticmethod
+    def _return(effect: Echo | Reverb, cut: FilterChain | None, send: Float32 | None, out: Float32) -> bool:
+        """Add an effect's answer to a send, None for silence; False when it had nothing to say."""
+        if send is None:
+            if effect.is_still():
+                effect.rest(out.shape[1])
+                return False
+            send = np.zeros_like(out)
+        if cut:
+            cut.process(send)
+        effect.process(send, out)
+        return True
 
-def _mix(parts: Sequence[tuple[Float32, tuple[np.float32, np.float32]]], bus: int) -> Float32:
-    total = np.zeros_like(parts[0][0])
-    for audio, gains in parts:
-        if gains[bus]:
-            total += audio * gains[bus]
+
+@njit(cache=True, nogil=True)
+def _add(total, audio, gain):  # type: ignore[no-untyped-def]
+    left, right, a, b = total[0], total[1], audio[0], audio[1]
+    for i in range(left.shape[0]):
+        left[i] += a[i] * gain
+    for i in range(right.shape[0]):
+        right[i] += b[i] * gain
+
+
+def _mix(parts: Sequence[tuple[Float32, tuple[np.float32, np.float32]]], bus: int, frames: int) -> Float32 | None:
+    """What the parts send to a bus; None where nobody sends anything."""
+    sending = [(audio, gains[bus]) for audio, gains in parts if gains[bus]]
+    if not sending:
+        return None
+    total = np.zeros((2, frames), np.float32)
+    for audio, gain in sending:
+        _add(total, audio, gain)
     return total

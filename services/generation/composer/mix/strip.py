@@ -64,6 +64,14 @@ class Strip:
         fader = math.pow(10.0, (settings.gain_db + match.behind_db) / 20.0)
         self._gains = np.array([[gain * fader] for gain in pan_gains(settings.pan)], np.float32)
 
+    def rest(self, frames: int) -> None:
+        """Let time pass in silence, once nothing comes out any more."""
+        self._filters.reset()
+        if self._compressor:
+            self._compressor.rest(frames)
+        if self._widener:
+            self._widener.reset()
+
     def process(self, audio: Float32) -> None:
         """Treat the next block `[2, n]` in place."""
         audio *= self._match

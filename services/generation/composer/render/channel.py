@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.automation import GainLine
+from services.generation.composer.mix.levels import STILL
 from services.generation.composer.mix.stem import BusSettings, Sends
 from services.generation.composer.mix.strip import Match, Strip, StripSettings
 from services.generation.composer.render.timeline import Timeline
@@ -64,14 +65,20 @@ class Channel:
         self._strip = Strip(strip_settings(timeline.score, part), match, timeline.rate_hz)
         self._ducking: GainLine | None = timeline.ducking if part.sidechain else None
         self._frame = 0
+        self._still = True
 
-    def render(self, frames: int) -> Float32:
-        """The next block, `[2, frames]`."""
+    def render(self, frames: int) -> Float32 | None:
+        """The next block, `[2, frames]`; None while the part is silent."""
+        rests = self._player.rests(frames)
         audio = self._player.render(frames)
-        self._strip.process(audio)
-        if self._ducking:
+        if rests and self._still:
+            self._strip.rest(frames)
+        else:
+            self._strip.process(audio)
+            self._still = rests and float(np.abs(audio).max()) < STILL
+        if self._ducking and not self._still:
             duck = self._ducking.block(self._frame, frames)
             if duck is not None:
                 audio *= duck
         self._frame += frames
-        return audio
+        return None if rests and self._still else audio

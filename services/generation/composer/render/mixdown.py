@@ -7,6 +7,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.stem import Stem
@@ -52,10 +53,9 @@ class _StemTrack:
         self._noise = noise
         self._frame = 0
 
-    def mix(self, parts: list[Float32], frames: int) -> Float32:
+    def mix(self, parts: list[Float32 | None], frames: int) -> Float32:
         """The next block of the stem from its parts' blocks."""
-        gain = self._timeline.gain(self._frame, frames)
-        out = self._stem.process(parts, gain) if parts else np.zeros((2, frames), np.float32)
+        out = self._stem.process(parts, self._timeline.gain(self._frame, frames), frames=frames)
         if self._noise:
             self._noise.process(out)
             fade = self._timeline.fade.block(self._frame, frames)
@@ -92,22 +92,23 @@ class Mixdown:
         """The song from its first frame to its last, exactly as long as the score says."""
         sizes = list(_block_sizes(self._timeline.total_frames))
         parts = self._play(sizes[0]) if sizes else []
+        stems: list[Future[Float32]] = []
         left = self._timeline.total_frames
         try:
             for index, size in enumerate(sizes):
-                played = [gather(group, self._check) for group in parts]
-                stems = [
-                    self._executor.submit(track.mix, group, size)
-                    for track, group in zip(self._tracks, played, strict=True)
-                ]
+                stems = []
+                for track, group in zip(self._tracks, parts, strict=True):
+                    # Mixed as soon as its own parts are played, while others still play.
+                    stems.append(self._executor.submit(track.mix, gather(group, self._check), size))
                 # The next block is played while this one is mixed.
                 parts = self._play(sizes[index + 1]) if index + 1 < len(sizes) else []
                 frames = min(size, left)
                 left -= frames
-                yield self._master([stem[:, :frames].T for stem in gather(stems, self._check)], frames)
+                yield self._master([stem[:, :frames] for stem in gather(stems, self._check)], frames)
             yield self._finish()
         finally:
             # A reader that stops early must not leave players at work on a song that nobody wants.
+            abandon(stems)
             abandon([future for group in parts for future in group])
 
     def _build(self, bank: SoundBank, levels: Levels) -> list[_StemTrack]:
@@ -123,31 +124,52 @@ class Mixdown:
         names = sorted(groups, key=lambda name: (STEMS.index(name) if name in STEMS else len(STEMS), name))
         return [_StemTrack(name, timeline, groups[name], noise if name == _NOISE_STEM else None) for name in names]
 
-    def _play(self, frames: int) -> list[list[Future[Float32]]]:
+    def _play(self, frames: int) -> list[list[Future[Float32 | None]]]:
         return [[self._executor.submit(channel.render, frames) for channel in track.channels] for track in self._tracks]
 
     def _master(self, stems: list[Float32], frames: int) -> MixBlock:
-        mix = np.zeros((frames, 2), np.float32)
+        mix = np.zeros((2, frames), np.float32)
         for stem in stems:
             mix += stem
-        glue_curve = self._glue.curve(np.ascontiguousarray(mix.T))[:, None]
-        for track, stem in zip(self._tracks, stems, strict=True):
-            self._waiting[track.name] = np.concatenate((self._waiting[track.name], stem * glue_curve))
-        return self._deliver(*self._limiter.process(mix * glue_curve))
+        glue_curve = self._glue.curve(mix)
+        mix *= glue_curve
+        return self._deliver(*self._limiter.process(np.ascontiguousarray(mix.T)), stems, glue_curve)
 
     def _finish(self) -> MixBlock:
-        return self._deliver(*self._limiter.flush())
+        nothing = np.zeros((2, 0), np.float32)
+        return self._deliver(*self._limiter.flush(), [nothing] * len(self._tracks), nothing[0])
 
-    def _deliver(self, live: Float32, curve: Float32) -> MixBlock:
-        """Cut the stems to what the limiter has let go of, under the same gain."""
-        frames = len(live)
-        stems = {}
-        for name, waiting in self._waiting.items():
-            stems[name] = waiting[:frames] * curve[:, None]
-            self._waiting[name] = waiting[frames:]
+    def _deliver(self, live: Float32, curve: Float32, stems: list[Float32], glue_curve: Float32) -> MixBlock:
+        """Cut the stems to what the limiter has let go of, under the same gains."""
+        delivered = {}
+        for track, stem in zip(self._tracks, stems, strict=True):
+            delivered[track.name] = np.empty((len(live), 2), np.float32)
+            self._waiting[track.name] = _release(
+                self._waiting[track.name], np.ascontiguousarray(stem), glue_curve, curve, delivered[track.name]
+            )
         start = self._delivered
-        self._delivered += frames
-        return MixBlock(start, live, stems)
+        self._delivered += len(live)
+        return MixBlock(start, live, delivered)
+
+
+@njit(cache=True, nogil=True)
+def _release(waiting, stem, glue_curve, curve, out):  # type: ignore[no-untyped-def]
+    """Fill `out [m, 2]` from what was waiting, `[w, 2]`, and `stem [2, n]` under its gain, all under `curve [m]`;
+    answers what waits now."""
+    held, frames, count = waiting.shape[0], stem.shape[1], out.shape[0]
+    still = np.empty((held + frames - count, 2), np.float32)
+    for i in range(held):
+        if i < count:
+            out[i, 0], out[i, 1] = waiting[i, 0] * curve[i], waiting[i, 1] * curve[i]
+        else:
+            still[i - count, 0], still[i - count, 1] = waiting[i, 0], waiting[i, 1]
+    for i in range(frames):
+        left, right = stem[0, i] * glue_curve[i], stem[1, i] * glue_curve[i]
+        if held + i < count:
+            out[held + i, 0], out[held + i, 1] = left * curve[held + i], right * curve[held + i]
+        else:
+            still[held + i - count, 0], still[held + i - count, 1] = left, right
+    return still
 
 
 def _block_sizes(total: int) -> Iterator[int]:

@@ -80,10 +80,11 @@ FRACTION_BITS = 28
 _ONE = float(1 << FRACTION_BITS)
 _PHASE_SHIFT = FRACTION_BITS - PHASES.bit_length() + 1
 _SILENCE = 1e-4
+_NEPERS_PER_CENT = math.log(2.0) / 1200.0
 _LOWEST_HZ = 8.175798915643707
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def triangle(age, delay, step):  # type: ignore[no-untyped-def]
     """Low-frequency oscillator: −1…1, starting upwards from 0 after its delay (section 9.1.5)."""
     if age <= delay:
@@ -96,9 +97,10 @@ def triangle(age, delay, step):  # type: ignore[no-untyped-def]
     return 4.0 * phase - 4.0
 
 
-@njit(cache=True, nogil=True)
-def _held_level(p, age):  # type: ignore[no-untyped-def]
-    """Volume envelope while the key is down: linear attack, hold, then straight in decibels to the sustain level."""
+@njit(cache=True, nogil=True, error_model="numpy")
+def held_level(p, age, floor):  # type: ignore[no-untyped-def]
+    """Volume envelope while the key is down: linear attack, hold, then straight in decibels to the sustain level, which
+    lies `floor` nepers down."""
     time = age - p[DELAY]
     if time <= 0.0:
         return 0.0
@@ -107,22 +109,23 @@ def _held_level(p, age):  # type: ignore[no-untyped-def]
     time -= p[ATTACK] + p[HOLD]
     if time <= 0.0:
         return 1.0
-    return max(p[SUSTAIN], math.exp(-time * p[DECAY_RATE]))
+    down = time * p[DECAY_RATE]
+    return p[SUSTAIN] if down >= floor else math.exp(-down)
 
 
-@njit(cache=True, nogil=True)
-def volume_level(p, age):  # type: ignore[no-untyped-def]
-    """The volume envelope's amplitude at an age, 0…1 (section 9.1.7)."""
+@njit(cache=True, nogil=True, error_model="numpy")
+def volume_level(p, age, floor, released):  # type: ignore[no-untyped-def]
+    """The volume envelope's amplitude at an age, 0…1 (section 9.1.7); `released` is where the release began."""
     if age <= p[RELEASE_AGE]:
-        level = _held_level(p, age)
+        level = held_level(p, age, floor)
     else:
-        level = _held_level(p, p[RELEASE_AGE]) * math.exp(-(age - p[RELEASE_AGE]) * p[RELEASE_RATE])
+        level = released * math.exp(-(age - p[RELEASE_AGE]) * p[RELEASE_RATE])
     if age > p[CHOKE_AGE]:
         level *= math.exp(-(age - p[CHOKE_AGE]) * p[CHOKE_RATE])
     return level
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _held_modulation(p, age):  # type: ignore[no-untyped-def]
     time = age - p[MOD_DELAY]
     if time <= 0.0:
@@ -136,7 +139,7 @@ def _held_modulation(p, age):  # type: ignore[no-untyped-def]
     return max(p[MOD_SUSTAIN], 1.0 - time * p[MOD_DECAY])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def modulation_level(p, age):  # type: ignore[no-untyped-def]
     """The modulation envelope at an age, 0…1."""
     if age <= p[RELEASE_AGE]:
@@ -144,19 +147,28 @@ def modulation_level(p, age):  # type: ignore[no-untyped-def]
     return max(0.0, _held_modulation(p, p[RELEASE_AGE]) - (age - p[RELEASE_AGE]) * p[MOD_RELEASE])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def filter_step(cutoff_cents, rate):  # type: ignore[no-untyped-def]
     """The state-variable filter's frequency coefficient g = tan(π f / rate), f held below 0.45 of the rate."""
-    hz = min(_LOWEST_HZ * 2.0 ** (cutoff_cents / 1200.0), 0.45 * rate)
+    hz = min(_LOWEST_HZ * math.exp(cutoff_cents * _NEPERS_PER_CENT), 0.45 * rate)
     return math.tan(math.pi * hz / rate)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def _read(data, table, position, step, wrap_start, wrap_end, end, wraps, out, length):  # type: ignore[no-untyped-def]
-    """Fill `out[:length]` from the sample; answers the next position and how many frames there were before the end.
+def _interpolate(data, table, position):  # type: ignore[no-untyped-def]
+    """A sample between its frames, at a position with `FRACTION_BITS` bits behind the point."""
+    # Unsigned indices spare the compiler a test for negative ones.
+    first = np.uint64((position >> FRACTION_BITS) - (HALF_TAPS - 1))
+    row = table[np.uint64((position >> _PHASE_SHIFT) & (PHASES - 1))]
+    total = np.float32(0.0)
+    for tap in range(2 * HALF_TAPS):
+        total += data[first + np.uint64(tap)] * row[tap]
+    return total
 
-    Positions are whole numbers with `FRACTION_BITS` bits behind the point.
-    """
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _read(data, table, position, step, wrap_start, wrap_end, end, wraps, out, length):  # type: ignore[no-untyped-def]
+    """Fill `out[:length]` from the sample; answers the next position and how many frames there were before the end."""
     limit = wrap_end if wraps else end
     for i in range(length):
         if position >= limit:
@@ -165,36 +177,47 @@ def _read(data, table, position, step, wrap_start, wrap_end, end, wraps, out, le
                     out[rest] = 0.0
                 return position, i
             position = wrap_start + (position - wrap_start) % (wrap_end - wrap_start)
-        # Unsigned indices spare the compiler a test for negative ones.
-        first = np.uint64((position >> FRACTION_BITS) - (HALF_TAPS - 1))
-        row = table[np.uint64((position >> _PHASE_SHIFT) & (PHASES - 1))]
-        total = np.float32(0.0)
-        for tap in range(2 * HALF_TAPS):
-            total += data[first + np.uint64(tap)] * row[tap]
-        out[i] = total
+        out[i] = _interpolate(data, table, position)
         position += step
     return position, length
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _low_pass(samples, length, g, damping, z1, z2):  # type: ignore[no-untyped-def]
-    """The trapezoidal state-variable low-pass of Zavalishin, "The Art of VA Filter Design", chapter 4, in place.
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def _read_filtered(  # type: ignore[no-untyped-def]
+    data, table, position, step, wrap_start, wrap_end, end, wraps, out, length, g, damping, z1, z2
+):
+    """`_read` through the trapezoidal state-variable low-pass of Zavalishin, "The Art of VA Filter Design", chapter 4;
+    also answers the filter's two states.
 
-    Written as one linear map of the two states, so that a step waits for as few results of the step before as possible.
+    In one loop, so that the next frames are read while one waits for the filter; and the filter is written as one
+    linear map of its states, so that it waits for as few results of the frame before as possible.
     """
     k1 = 1.0 / (1.0 + g * (g + damping))
     k2 = g * k1
     k3 = g * k2
     a11, a12, b1 = 2.0 * k1 - 1.0, -2.0 * k2, 2.0 * k2
     a21, a22, b2 = 2.0 * k2, 1.0 - 2.0 * k3, 2.0 * k3
+    limit = wrap_end if wraps else end
+    read = length
     for i in range(length):
-        x = np.float64(samples[i])
-        samples[i] = k2 * z1 + (z2 + k3 * (x - z2))
+        if position >= limit:
+            if wraps:
+                position = wrap_start + (position - wrap_start) % (wrap_end - wrap_start)
+            else:
+                read = i
+                break
+        x = np.float64(_interpolate(data, table, position))
+        position += step
+        out[i] = k2 * z1 + (z2 + k3 * (x - z2))
         z1, z2 = a11 * z1 + (a12 * z2 + b1 * x), a22 * z2 + (a21 * z1 + b2 * x)
-    return z1, z2
+    for i in range(read, length):
+        # Behind the sample's end the filter rings on.
+        out[i] = k2 * z1 + (z2 - k3 * z2)
+        z1, z2 = a11 * z1 + a12 * z2, a22 * z2 + a21 * z1
+    return position, read, z1, z2
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # type: ignore[no-untyped-def]
     """Add a voice to `out [2, frames]` from frame `offset` on; False when the voice has ended.
 
@@ -217,6 +240,8 @@ def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # t
     swinging = p[MOD_LFO_CENTS] != 0.0 or p[MOD_LFO_FILTER] != 0.0 or p[MOD_LFO_GAIN] != 0.0
     left = np.float32(p[PAN_LEFT])
     right = np.float32(p[PAN_RIGHT])
+    floor = -math.log(p[SUSTAIN]) if p[SUSTAIN] > 0.0 else math.inf
+    released = held_level(p, p[RELEASE_AGE], floor)
     samples = np.empty(TICK, np.float32)
     last_cents = math.inf
     last_cutoff = math.inf
@@ -239,18 +264,21 @@ def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # t
         if depth != 0.0:
             cents += depth * triangle(age, p[VIB_LFO_DELAY], p[VIB_LFO_STEP])
         if cents != last_cents:
-            step = np.int64(2.0 ** (min(cents, MAX_STEP_CENTS) / 1200.0) * _ONE + 0.5)
+            step = np.int64(math.exp(min(cents, MAX_STEP_CENTS) * _NEPERS_PER_CENT) * _ONE + 0.5)
             last_cents = cents
         wraps = p[LOOP_MODE] == 1.0 or (p[LOOP_MODE] == 2.0 and age < p[RELEASE_AGE])
-        position, read = _read(data, table, position, step, wrap_start, wrap_end, end, wraps, samples, length)
         if filtering:
             if moving:
                 cutoff = p[CUTOFF_CENTS] + swing * p[MOD_LFO_FILTER] + modulation * p[MOD_ENV_FILTER]
                 if cutoff != last_cutoff:
                     g = filter_step(cutoff, p[RATE])
                     last_cutoff = cutoff
-            z1, z2 = _low_pass(samples, length, g, p[DAMPING], z1, z2)
-        level = volume_level(p, after)
+            position, read, z1, z2 = _read_filtered(
+                data, table, position, step, wrap_start, wrap_end, end, wraps, samples, length, g, p[DAMPING], z1, z2
+            )
+        else:
+            position, read = _read(data, table, position, step, wrap_start, wrap_end, end, wraps, samples, length)
+        level = volume_level(p, after, floor, released)
         # On its way down and far below its peak, nobody hears the rest: the gain glides to zero within this tick.
         falling = after > min(p[RELEASE_AGE], p[CHOKE_AGE]) or after > p[DELAY] + p[ATTACK] + p[HOLD]
         faded = falling and level < _SILENCE

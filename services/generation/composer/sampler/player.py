@@ -88,6 +88,11 @@ class Player:
         """How many voices sound now."""
         return len(self._voices)
 
+    def rests(self, frames: int) -> bool:
+        """Whether the next block will be silent: nothing sounds, and no note begins in it."""
+        later = self._next >= len(self._notes) or self._notes[self._next].start >= self._frame + frames
+        return later and not self._voices
+
     def render(self, frames: int) -> Float32:
         """The next block, `[2, frames]`; `frames` is a multiple of `TICK`."""
         if frames % TICK:
