@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -20,8 +21,28 @@ pytestmark = pytest.mark.integration
 # They end the credential that everything else is asked with; `test_matrix` and `test_account_security` ask them.
 ENDING = ("logout", "close_session", "delete_me")
 
+# The lives of the things that people make.
+CHAIN = (
+    "create_playlist", "get_playlist", "update_playlist", "delete_playlist", "list_playlist_tracks",
+    "create_project", "get_project", "update_project", "delete_project",
+    "list_tracks", "get_track", "update_track", "delete_track", "add_comment", "edit_comment", "remove_comment",
+    "create_share", "revoke_share", "create_api_key", "revoke_api_key", "generate", "get_job", "cancel_job",
+)  # fmt: skip
+
 # What no schema can say is refused as 422, too: a wrong password, a used token, a model that takes no lyrics.
 BEYOND_SCHEMAS = "positive_data_acceptance"
+
+# What there is to follow from the first list on; some of it is deleted on the way.
+TRACKS = 5
+
+# No waiting for jobs that nobody runs here. What is followed is what the document says, not what a tool makes out.
+CONFIGURATION = """
+[parameters]
+"query.wait" = 0
+
+[phases.stateful.inference]
+algorithms = []
+"""
 
 
 @pytest_asyncio.fixture
@@ -29,9 +50,12 @@ async def platform(
     user_management: UserManagement, servers_folder: Path, tmp_path: Path, sql: asyncpg.Connection
 ) -> AsyncIterator[tuple[str, str]]:
     """The platform's address and an administrator's access token."""
+    person = await user_management.sign_up()
+    await sql.execute("UPDATE users SET role = 'admin' WHERE id = $1", person.id)
+    # Before there is a worker, which would take their jobs.
+    for number in range(TRACKS):
+        await user_management.make_track(person, title=f"Rain {number}", public=True)
     async with real_services(user_management, servers_folder, tmp_path, rate_limits="off") as url:
-        person = await user_management.sign_up()
-        await sql.execute("UPDATE users SET role = 'admin' WHERE id = $1", person.id)
         async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
             body = {"identifier": person.username, "password": PASSWORD}
             token = (await http.post("/api/v1/auth/login", json=body)).json()["access_token"]
@@ -42,6 +66,7 @@ async def run(url: str, token: str, *options: str) -> tuple[int, str]:
     """schemathesis' exit status and what it said."""
     program = Path(sys.executable).parent / "schemathesis"
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "schemathesis.toml").write_text(CONFIGURATION)
         process = await asyncio.create_subprocess_exec(
             str(program), "run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {token}",
             *(part for name in ENDING for part in ("--exclude-operation-id", name)),
@@ -59,6 +84,34 @@ async def test_a_sample_of_requests_gets_answers_that_the_document_describes(pla
     status, said = await run(*platform, "--phases", "examples,fuzzing", "--max-examples", "2", "--seed", seed)
     print(said[-1500:])
     assert status == 0, said
+
+
+def walked(said: str) -> tuple[int, int]:
+    """How many links were followed, and how many there are."""
+    found = re.search(r"API Links:\s+(\d+) covered / (\d+) selected", said)
+    assert found is not None, said
+    return int(found[1]), int(found[2])
+
+
+async def test_chains_from_the_making_of_things_to_their_end_hold(platform: tuple[str, str]) -> None:
+    status, said = await run(
+        *platform, "--phases", "stateful", "--max-examples", "12", "--seed", "1", "--generation-deterministic",
+        *(part for name in CHAIN for part in ("--include-operation-id", name)),
+    )  # fmt: skip
+    print(said[-1500:])
+    assert status == 0, said
+    followed, there = walked(said)
+    assert followed >= there * 2 / 3, said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+async def test_every_link_of_the_document_is_followed_and_finds_nothing(platform: tuple[str, str]) -> None:
+    status, said = await run(*platform, "--phases", "stateful", "--max-examples", "150")
+    print(said[-3000:])
+    assert status == 0, said
+    followed, there = walked(said)
+    assert followed >= there * 2 / 3, said
 
 
 @pytest.mark.slow
