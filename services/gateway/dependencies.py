@@ -11,7 +11,7 @@ from fastapi import Depends, Header, Query
 from starlette.requests import Request
 
 from protos.users.v1 import jobs_pb2
-from services.gateway.admission import caller_of
+from services.gateway.admission import caller_of, collaborators_of
 from services.gateway.collaborators import Collaborators
 from services.gateway.schemas.body import Body
 from services.shared.errors import AppError, ErrorCode, FieldViolation
@@ -22,12 +22,7 @@ _USERNAME = re.compile(r"[a-z0-9_-]{3,30}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
-async def _collaborators(request: Request) -> Collaborators:
-    collaborators: Collaborators = request.app.state.collaborators
-    return collaborators
-
-
-Gateway = Annotated[Collaborators, Depends(_collaborators)]
+Gateway = Annotated[Collaborators, Depends(collaborators_of)]
 Caller = Annotated[Principal, Depends(caller_of)]
 
 Limit = Annotated[int, Query(ge=1, le=100, description="Items at most.")]

@@ -11,6 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
@@ -28,6 +29,8 @@ _SENSITIVE_TEXT = re.compile(
     r"|(?P<scheme>://[^/\s:@]*:)[^@\s/]+(?=@)"
 )
 _REDACTED = "[redacted]"
+# What is written over whatever was given: names, times and ids of our own making.
+_OWN = frozenset({"logger", "level", "timestamp", "service"})
 
 
 def configure_logging(service: str, level: str = "info", format: str = "auto") -> None:  # noqa: A002 — the settings' word
@@ -77,14 +80,15 @@ def configure_logging(service: str, level: str = "info", format: str = "auto") -
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The structlog processor that takes secrets and personal text out of an event, at any depth."""
     for key, value in event.items():
-        event[key] = _redact_value(key, value)
+        if key not in _OWN:
+            event[key] = _redact_value(key, value)
     return event
 
 
 def _redact_value(key: str, value: Any) -> Any:
     if isinstance(value, str | bytes):
         # Numbers stay: a fencing token or a token count is no secret.
-        if key != "event" and _SENSITIVE_KEY.search(key):
+        if key != "event" and _is_sensitive(key):
             return _REDACTED if value else value
         text = value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
         return _SENSITIVE_TEXT.sub(_keep_prefix, text)
@@ -93,6 +97,11 @@ def _redact_value(key: str, value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_redact_value(key, item) for item in value]
     return value
+
+
+@lru_cache(1_024)
+def _is_sensitive(key: str) -> bool:
+    return _SENSITIVE_KEY.search(key) is not None
 
 
 def _keep_prefix(match: re.Match[str]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Final
 
 
+@lru_cache(4_096)
 def network_of(address: str) -> str:
     """The network of one subscriber: an IPv4 address, an IPv6 /64 (RFC 6177); "unknown" for what is no address."""
     try:

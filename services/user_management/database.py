@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import QueuePool
 
 from services.shared.errors import AppError, ErrorCode
+from services.user_management.connections import Connections, Use
 from services.user_management.turnstile import Turnstile
 
 RETRY_SECONDS: Final = 1.0
@@ -104,15 +105,16 @@ class Database:
     ) -> None:
         self._engine = engine
         # As wide as the pool, which so never makes anybody wait.
-        self.turnstile = Turnstile(cast("QueuePool", engine.pool).size(), longest_line)
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        width = cast("QueuePool", engine.pool).size()
+        self.turnstile = Turnstile(width, longest_line)
+        self._connections = Connections(engine, width)
         self._retry_seconds = retry_seconds
 
     async def read(self, work: Work[Found]) -> Found:
         """Run queries that change nothing; each sees the newest committed state."""
 
         async def attempt() -> Found:
-            async with self.turnstile.passed(), self._reading.connect() as connection:
+            async with self.turnstile.passed(), self._connections.one(Use.READ) as connection:
                 return await work(connection)
 
         return await self._repeated(attempt, lambda: True)
@@ -127,7 +129,7 @@ class Database:
 
         async def attempt() -> Found:
             nonlocal undecided
-            async with self.turnstile.passed(spared=spared), self._engine.connect() as connection:
+            async with self.turnstile.passed(spared=spared), self._connections.one(Use.WRITE) as connection:
                 undecided = False
                 transaction = await connection.begin()
                 try:
@@ -143,6 +145,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._connections.close()
         await self._engine.dispose()
 
     async def _repeated(self, attempt: Callable[[], Awaitable[Found]], may_repeat: Callable[[], bool]) -> Found:

@@ -12,6 +12,7 @@ import base64
 import hmac
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives import hashes
@@ -25,6 +26,8 @@ _MAC_BYTES = 16
 # Ends are rounded up to this, so that a page that asks twice gets the same URL and its cache works.
 _ROUNDED_TO_SECONDS = 600
 
+_REMEMBERED = 16_384
+
 
 class LinkSigner:
     """Makes and checks signed links. A link works for at least `lifetime_seconds`, and for up to ten minutes more."""
@@ -34,6 +37,8 @@ class LinkSigner:
         self._key = derivation.derive(service_key.encode("ascii"))
         self._lifetime_seconds = lifetime_seconds
         self._clock = clock
+        # A list of twenty tracks holds a hundred of them, the same at every look until their end is rounded anew.
+        self._made = lru_cache(_REMEMBERED)(self._make)
 
     def of(self, caller: Principal) -> Links:
         """The links of one caller."""
@@ -43,6 +48,9 @@ class LinkSigner:
         """`path` (unquoted, without query) as a link that opens it for `user_id` while the session lives."""
         end = int(self._clock()) + self._lifetime_seconds
         expires = -(-end // _ROUNDED_TO_SECONDS) * _ROUNDED_TO_SECONDS
+        return self._made(path, user_id, session_id, tier, expires)
+
+    def _make(self, path: str, user_id: str, session_id: str, tier: str, expires: int) -> str:
         mac = self._mac(path, user_id, session_id, expires, tier)
         named = f".{quote(tier)}" if tier else ""
         return f"{quote(path)}?expires={expires}&signature={user_id}.{session_id}{named}.{mac}"

@@ -147,3 +147,65 @@ async def test_caller_who_leaves_gives_its_connection_back(empty_database_url: s
         assert await database.read(quick) == 7
     assert database.turnstile.free == 1
     await database.close()
+
+
+async def backend(connection: AsyncConnection) -> int:
+    """The server process behind a connection."""
+    return int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+
+async def test_connections_are_kept_and_make_way_for_other_uses(empty_database_url: str) -> None:
+    database = Database(open_engine(empty_database_url, connections=1))
+    first = await database.read(backend)
+    assert await database.read(backend) == first
+    # The pool has one connection only: that which lies ready to read has to be given back for a write, and again.
+    assert [await database.write(backend), await database.read(backend), await database.write(backend)] == [first] * 3
+    await database.close()
+
+
+async def test_refusal_leaves_a_connection_clean_and_a_fault_closes_none_for_others(database: Database) -> None:
+    async def create(connection: AsyncConnection) -> None:
+        await connection.execute(text("CREATE TABLE kept (name text)"))
+
+    async def refuse(connection: AsyncConnection) -> None:
+        await connection.execute(text("INSERT INTO kept VALUES ('half')"))
+        raise AppError(ErrorCode.NOT_FOUND, "There is none.")
+
+    async def count(connection: AsyncConnection) -> int:
+        return int((await connection.execute(text("SELECT count(*) FROM kept"))).scalar_one())
+
+    await database.write(create)
+    before = await database.write(backend)
+    with pytest.raises(AppError):
+        await database.write(refuse)
+    assert await database.write(backend) == before
+    for _ in range(3):
+        with pytest.raises(DBAPIError):
+            await database.write(Flaky("XX000", 1))
+    assert (await database.write(count), await database.read(count)) == (0, 0)
+
+
+async def test_crowd_of_both_uses_shares_the_connections_there_are(database: Database) -> None:
+    async def seen(connection: AsyncConnection) -> int:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename IS NOT NULL"
+        return int((await connection.execute(text(query))).scalar_one())
+
+    found = await asyncio.gather(*(database.read(seen) if n % 3 else database.write(seen) for n in range(60)))
+    # One may be on its way out while its successor is there already.
+    assert max(found) <= 3
+    assert database.turnstile.free == 2
+
+
+async def test_kept_connection_whose_server_process_ended_is_replaced(
+    database: Database, empty_database_url: str
+) -> None:
+    other = Database(open_engine(empty_database_url, connections=1))
+    for use in (database.read, database.write):
+        ended = await use(backend)
+
+        async def end(connection: AsyncConnection, pid: int = ended) -> bool:
+            return bool((await connection.execute(text(f"SELECT pg_terminate_backend({pid}, 10000)"))).scalar_one())
+
+        assert await other.read(end)
+        assert await use(backend) != ended
+    await other.close()
