@@ -185,7 +185,9 @@ def _statuses(operation: dict[str, Any], route: GatewayRoute) -> set[int]:
     if "requestBody" in operation:
         statuses |= {408, 413, 415, 422}
     if "parameters" in operation:
-        statuses |= {422} if any(item["in"] != "path" for item in operation["parameters"]) else set()
+        # Ids are any text: what cannot be one is the id of nothing. Numbers in paths are looked at.
+        looked = any(item["in"] != "path" or item["schema"]["type"] != "string" for item in operation["parameters"])
+        statuses |= {422} if looked else set()
         statuses |= {404} if any(item["in"] == "path" for item in operation["parameters"]) else set()
     if "422" in operation["responses"] and 422 not in statuses:
         # The framework adds it for every path parameter; ours take any text.

@@ -17,7 +17,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from services.shared.grpc_interceptor import REQUEST_ID_HEADER
 from services.shared.ids import new_id
-from services.shared.telemetry import inject_headers
+from services.shared.telemetry import begin_span, inject_headers
 
 TokenSource = Callable[[], str]
 
@@ -91,7 +91,7 @@ class _CallDresser:
 
 def _start_span(method: str | bytes) -> Span:
     name = method.decode() if isinstance(method, bytes) else method
-    return _tracer.start_span(name.lstrip("/"), kind=SpanKind.CLIENT, attributes={"rpc.system": "grpc"})
+    return begin_span(_tracer, name.lstrip("/"), SpanKind.CLIENT, attributes={"rpc.system": "grpc"})
 
 
 def _end_span(span: Span, code: grpc.StatusCode) -> None:

@@ -26,7 +26,7 @@ from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_errors import GRPC_STATUS, error_trailer
 from services.shared.identity import TokenVerifier, bind_principal
 from services.shared.ids import new_id
-from services.shared.telemetry import extract_context
+from services.shared.telemetry import begin_span, extract_context
 
 REQUEST_ID_HEADER = "x-request-id"
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -140,7 +140,7 @@ class _Call:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         parent = extract_context(self.metadata)
-        self.span = _tracer.start_span(method.lstrip("/"), context=parent, kind=SpanKind.SERVER)
+        self.span = begin_span(_tracer, method.lstrip("/"), SpanKind.SERVER, parent)
         # Never detached: the context belongs to the call's own task, which ends with it.
         trace_context.attach(trace.set_span_in_context(self.span, parent))
 

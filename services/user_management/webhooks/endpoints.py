@@ -168,7 +168,7 @@ class Webhooks:
         async def work(connection: AsyncConnection) -> Delivery | None:
             webhooks = WebhookRepository(connection)
             _on(_known(await webhooks.get(webhook_id, owner_id)))
-            if await webhooks.waiting(webhook_id) >= MOST_TESTS_WAITING:
+            if await webhooks.waiting(webhook_id, MOST_TESTS_WAITING) >= MOST_TESTS_WAITING:
                 raise AppError(ErrorCode.CONFLICT, "Messages wait for this address already. Test it when they went.")
             sent = message(webhook_id, owner_id, TEST_EVENT, {})
             await webhooks.post([sent])

@@ -14,7 +14,7 @@ from services.user_management.background.app import BACKGROUND, DELIVER
 from services.user_management.background.sender import BackgroundTasks
 from services.user_management.jobs.rules import Job, Status
 from services.user_management.webhooks.repository import Message, WebhookRepository
-from services.user_management.webhooks.rules import ENDINGS, Event, new_secret, target_of
+from services.user_management.webhooks.rules import ENDINGS, MOST_PENDING, Event, new_secret, target_of
 
 _ENDED_AS: Final = {
     Status.SUCCEEDED: Event.JOB_SUCCEEDED,
@@ -44,7 +44,10 @@ class JobOutbox:
         webhooks = WebhookRepository(connection)
         listeners = [(webhook_id, "") for webhook_id in await webhooks.listening(after.owner_id, event.value)]
         if after.webhook_url and event in ENDINGS:
-            listeners.append((await one_off(connection, self._sealer, after.owner_id), after.webhook_url))
+            webhook_id = await one_off(connection, self._sealer, after.owner_id)
+            # As for webhooks: what nobody hears must not pile up without end.
+            if await webhooks.waiting(webhook_id, MOST_PENDING) < MOST_PENDING:
+                listeners.append((webhook_id, after.webhook_url))
         data = {"job": job_data(after)}
         await webhooks.post(
             [message(webhook_id, after.owner_id, event.value, data, url=url) for webhook_id, url in listeners]

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.accounts.tables import users
 from services.user_management.metadata import ID
-from services.user_management.webhooks.rules import DEAD_IN_A_ROW, MOST_PENDING, MOST_TESTS_WAITING
+from services.user_management.webhooks.rules import DEAD_IN_A_ROW, MOST_PENDING
 from services.user_management.webhooks.tables import webhook_deliveries, webhooks
 from services.user_management.webhooks.webhook import Claimed, Delivery, Webhook
 
@@ -187,12 +187,12 @@ class WebhookRepository:
         off = update(webhooks).where(owned, webhooks.c.active).values(active=False, disabled_reason=reason)
         return (await self._connection.execute(off)).rowcount
 
-    async def waiting(self, webhook_id: UUID) -> int:
-        """How many messages wait for a webhook, counted up to `MOST_TESTS_WAITING`."""
+    async def waiting(self, webhook_id: UUID, most: int) -> int:
+        """How many messages wait for a webhook, counted up to `most`."""
         first = (
             select(literal(1))
             .where(webhook_deliveries.c.webhook_id == webhook_id, webhook_deliveries.c.status == "pending")
-            .limit(MOST_TESTS_WAITING)
+            .limit(most)
             .subquery()
         )
         return int((await self._connection.execute(select(func.count()).select_from(first))).scalar_one())

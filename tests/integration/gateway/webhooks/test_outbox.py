@@ -175,6 +175,28 @@ async def test_a_full_outbox_takes_no_more_and_holds_no_job_up(
         assert await sql.fetchval("SELECT count(*) FROM webhook_deliveries") == MOST_PENDING
 
 
+async def test_addresses_of_requests_have_no_more_waiting_for_them_than_a_webhook(
+    accounts: AccountServer, receiver: Receiver, sql: asyncpg.Connection
+) -> None:
+    ann, http = await person(accounts)
+
+    async def tell() -> None:
+        job = await accounts.users.create(ann, webhook_url=receiver.url)
+        assert (await http.post(f"/api/v1/jobs/{job.id}/cancel")).status_code == 202
+
+    async with http:
+        await tell()
+        await sql.execute(
+            "INSERT INTO webhook_deliveries (id, webhook_id, owner_id, event, url, body, due_at) "
+            "SELECT gen_random_uuid(), webhook_id, owner_id, event, url, '{}', now() + interval '1 hour' "
+            "FROM webhook_deliveries, generate_series(1, $1)",
+            MOST_PENDING - 2,
+        )
+        for _ in range(3):
+            await tell()
+        assert await sql.fetchval("SELECT count(*) FROM webhook_deliveries") == MOST_PENDING
+
+
 async def test_the_sweep_forgets_what_has_had_its_time(
     accounts: AccountServer,
     database: Database,
