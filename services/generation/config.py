@@ -47,6 +47,8 @@ class GenerationSettings(ServiceSettings):
     device: str = "auto"
     # Weights of neural models: auto (int8 on a CPU that has OpenVINO), or what the runtimes know by name.
     precision: Literal["auto", "float32", "bfloat16", "int8", "int4"] = "auto"
+    # Keys and values of neural models on a CPU: auto (int8 where four songs or more are made at once).
+    cache_precision: Literal["auto", "float16", "int8"] = "auto"
     # Threads of the neural engine; 0: half of the cores.
     threads: int = Field(default=0, ge=0, le=256)
 
@@ -74,4 +76,12 @@ class GenerationSettings(ServiceSettings):
     @property
     def backend_environment(self) -> BackendEnvironment:
         """What every backend is constructed with."""
-        return BackendEnvironment(self.models_dir, self.assets_dir, self.device, self.threads, self.precision)
+        return BackendEnvironment(
+            self.models_dir,
+            self.assets_dir,
+            self.device,
+            self.threads,
+            self.precision,
+            self.cache_precision,
+            self.slots,
+        )

@@ -113,7 +113,13 @@ class MusicGenBackend:
 
         def build(installed: InstalledModel) -> SongMaker:
             environment = self._environment
-            wish = Wish(environment.device, environment.precision, threads=environment.threads)
+            wish = Wish(
+                environment.device,
+                environment.precision,
+                threads=environment.threads,
+                cache=environment.cache_precision,
+                most=environment.slots,
+            )
             cache = self._shelf.quantised_folder
             return SongMaker(installed, select_runtime(installed.model, wish, cache=cache))
 
@@ -133,7 +139,8 @@ class MusicGenBackend:
                 f"The model {model_id} is not here. Put its weights into {self._shelf.folder / model_id}.",
             )
         checkpoint = checked(folder, self._shelf.folder)
-        return Plan(memory_bytes(checkpoint, _SLOTS), lambda: build(install(description, checkpoint)))
+        slots = self._environment.slots or _SLOTS
+        return Plan(memory_bytes(checkpoint, slots), lambda: build(install(description, checkpoint)))
 
 
 def _capacity_bytes() -> int:

@@ -159,6 +159,10 @@ class GenerationCancelled(Exception):  # noqa: N818 — an outcome, not an error
     """Raised by `GenerationContext.check` when the work has to stop now (cancel, lost lease, drain)."""
 
 
+class GenerationPostponed(Exception):  # noqa: N818 — an outcome, not an error
+    """Raised by a backend that has no room for a song for too long: the job goes back unharmed, for whoever has."""
+
+
 class GenerationContext(Protocol):
     """The worker's side of one running job. Every method may be called from any thread.
 
@@ -211,7 +215,8 @@ class BackendEnvironment:
     """What every backend is constructed with.
 
     `models_dir` and `assets_dir` are local folders that outlive the process. `device` is auto, cpu or cuda, `precision`
-    auto, float32, bfloat16, int8 or int4; `threads` 0 leaves the choice to the backend.
+    auto, float32, bfloat16, int8 or int4, `cache_precision` auto, float16 or int8; `threads` 0 leaves the choice to the
+    backend. `slots` are the songs that the worker makes at once; 0 when nobody knows.
     """
 
     models_dir: Path
@@ -219,6 +224,8 @@ class BackendEnvironment:
     device: str = "auto"
     threads: int = 0
     precision: str = "auto"
+    cache_precision: str = "auto"
+    slots: int = 0
 
 
 class Backend(Protocol):
@@ -233,7 +240,8 @@ class Backend(Protocol):
     async def generate(self, request: GenerationRequest, context: GenerationContext) -> GeneratedTrack:
         """Make one song. Several calls may run at once; the backend decides how they share the machine.
 
-        Raises `GenerationCancelled` when the context says so, `AppError` for what the caller can mend.
+        Raises `GenerationCancelled` when the context says so, `GenerationPostponed` when there is no room for too long,
+        `AppError` for what the caller can mend.
         """
 
     def close(self) -> None:

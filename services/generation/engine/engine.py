@@ -6,13 +6,14 @@ the requests' timelines; who runs is the scheduler's.
 
 from __future__ import annotations
 
+import functools
 import queue
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.generation.engine.request import Condition, EngineRequest, SamplingParameters
+from services.generation.engine.request import Condition, EngineRequest, RequestState, SamplingParameters
 from services.generation.engine.scheduler import Filling, QueueFull, Scheduler, TooLate
 from services.generation.engine.timeline import Tokens
 
@@ -28,7 +29,8 @@ class StepOutput:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that will not run: the queue is full, it waited too long, or it could never fit."""
+    """A request that will not run (any more): the queue is full, it waited too long, it could never fit, or what it
+    alone needs before it can draw (its conditioning, its part of the past) failed."""
 
     request_id: str
     reason: Exception
@@ -118,15 +120,28 @@ class Engine:
         for request in schedule.admitted:
             self._slots[request.id] = _slot(request)
         for filling in schedule.filling:
-            self._fill(filling)
+            answers += self._alone(filling.request, functools.partial(self._fill, filling))
         for request in schedule.running:
-            self._turn_to_cue(request)
+            answers += self._alone(request, functools.partial(self._turn_to_cue, request))
         # A cue with a prefix opens a gap again: its request draws when that is filled.
-        running = [request for request in schedule.running if not request.gap]
+        running = [request for request in schedule.running if request.state is RequestState.RUNNING and not request.gap]
         answers += self._draw(running)
         for request in self._scheduler.finish():
             self._runner.release(self._slots.pop(request.id))
         return answers
+
+    def _alone(self, request: EngineRequest, work: Callable[[], None]) -> list[Refusal]:
+        """Do what concerns one request only: when it fails, that one is out, and nobody else."""
+        try:
+            work()
+        except Exception as error:
+            self._drop(request.id)
+            return [Refusal(request.id, error)]
+        return []
+
+    def _drop(self, request_id: str) -> None:
+        if self._scheduler.cancel(request_id) and request_id in self._slots:
+            self._runner.release(self._slots.pop(request_id))
 
     def _draw(self, running: Sequence[EngineRequest]) -> list[StepOutput]:
         if not running:
@@ -173,8 +188,7 @@ class Engine:
         while not self._inbox.empty():
             message = self._inbox.get()
             if isinstance(message, str):
-                if self._scheduler.cancel(message) and message in self._slots:
-                    self._runner.release(self._slots.pop(message))
+                self._drop(message)
                 continue
             try:
                 self._scheduler.add(message)

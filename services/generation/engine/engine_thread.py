@@ -37,8 +37,8 @@ class EngineThread:
     def submit(self, request: EngineRequest, sink: FrameSink) -> None:
         """Run a request.
 
-        `sink` gets every step's output; an exception instead when it was refused (QueueFull, TooLate, ValueError) or
-        the engine failed.
+        `sink` gets every step's output; an exception instead when it was refused (QueueFull, TooLate, ValueError), what
+        it alone needs failed, or the engine did.
         """
         with self._wake:
             if self._closed:
@@ -61,8 +61,10 @@ class EngineThread:
             waiting, self._sinks = self._sinks, {}
             self._wake.notify_all()
         self._thread.join()
-        for sink in waiting.values():
-            sink(RuntimeError("The engine was closed."))
+        if self._metrics:
+            self._metrics.closed()
+        for request_id, sink in waiting.items():
+            self._hand_over(request_id, sink, RuntimeError("The engine was closed."))
 
     def _run(self) -> None:
         while self._wait_for_work():
@@ -88,7 +90,15 @@ class EngineThread:
             if sink is not None and not last:
                 self._sinks[request_id] = sink
         if sink is not None:
+            self._hand_over(request_id, sink, message)
+
+    def _hand_over(self, request_id: str, sink: FrameSink, message: StepOutput | Exception) -> None:
+        """A sink that fails loses its own song only: the thread is everybody's."""
+        try:
             sink(message)
+        except Exception:
+            _log.exception("engine_sink_failed", request_id=request_id)
+            self.cancel(request_id)
 
     def _wait_for_work(self) -> bool:
         with self._wake:
@@ -100,5 +110,5 @@ class EngineThread:
             failed, self._sinks = self._sinks, {}
             for request_id in failed:
                 self._engine.cancel(request_id)
-        for sink in failed.values():
-            sink(error)
+        for request_id, sink in failed.items():
+            self._hand_over(request_id, sink, error)

@@ -21,11 +21,17 @@ class EngineMetrics:
 
     def __init__(self, model: str, slots: int, codebooks: int) -> None:
         self._codebooks = codebooks
-        _SLOTS.labels(model).set(slots)
+        self._slots = _SLOTS.labels(model)
+        self._slots.set(slots)
         self._busy = _BUSY.labels(model)
         self._waiting = _WAITING.labels(model)
         self._seconds = _STEP_SECONDS.labels(model)
         self._tokens = _TOKENS.labels(model)
+
+    def closed(self) -> None:
+        """The engine is gone: it has no slots, and nobody waits for them."""
+        for gauge in (self._slots, self._busy, self._waiting):
+            gauge.set(0)
 
     def stepped(self, seconds: float, drawn: int, busy: int, waiting: int) -> None:
         """A step of `drawn` songs took so long; so many songs are in their slots and wait now."""

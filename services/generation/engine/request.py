@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from enum import Enum
 from typing import Protocol
 
 from services.generation.engine.timeline import Timeline
+
+LEAST_TEMPERATURE = 1e-6
+"""Scores are divided by temperatures from here on only: the quotients stay finite in float32."""
 
 
 class RequestState(Enum):
@@ -23,13 +27,25 @@ class RequestState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SamplingParameters:
-    """How tokens are drawn. `top_k` 0 and `top_p` 0 or 1 are off; `temperature` 0 takes the likeliest token."""
+    """How tokens are drawn. `top_k` 0 and `top_p` 0 or 1 are off; `temperature` 0 takes the likeliest token.
+
+    ValueError for what is not a number: in a batch it would be everybody's.
+    """
 
     seed: int
     guidance_scale: float = 3.0
     temperature: float = 1.0
     top_k: int = 250
     top_p: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.guidance_scale, self.temperature, self.top_p))):
+            raise ValueError("Sampling parameters are finite numbers.")
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest token is taken: below the temperature at which any difference of scores decides."""
+        return self.temperature < LEAST_TEMPERATURE
 
 
 class Condition(Protocol):

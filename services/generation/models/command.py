@@ -101,6 +101,7 @@ def _check(shelf: ModelShelf, model: str, *, weights: bool, agreement: bool) -> 
     if not agreement:
         return
     from services.generation.runtimes.agreement import measure_agreement
+    from services.generation.runtimes.precision import CachePrecision
     from services.generation.runtimes.verdicts import Verdicts
 
     conditions = Conditioner(installed.model, installed.tokenizer).conditions(_PROMPTS)
@@ -108,7 +109,10 @@ def _check(shelf: ModelShelf, model: str, *, weights: bool, agreement: bool) -> 
     verdicts = Verdicts(shelf.quantised_folder)
     for found in measure_agreement(installed.model, conditions):
         try:
-            verdicts.record(installed.model.decoder, found.precision.weights, found.distance)
+            # A runtime asks for its weights with the cache that they usually have, and for another cache by name.
+            usual = found.precision.cache is CachePrecision.FLOAT16
+            precision = found.precision.weights if usual else found.precision
+            verdicts.record(installed.model.decoder, precision, found.distance)
         except OSError as error:
             _say(f"  (This cannot be kept in {shelf.quantised_folder}: {error.strerror}.)")
         verdict = "offered" if found.offered else "not offered: too far from the model"
@@ -118,7 +122,8 @@ def _check(shelf: ModelShelf, model: str, *, weights: bool, agreement: bool) -> 
         )
     _say(
         "int8 is the default on a CPU; another one is chosen by MUSICGEN_GENERATION_PRECISION. "
-        "int4 then holds for the models on which it is offered here; the others stay int8."
+        "int4 then holds for the models on which it is offered here; the others stay int8. "
+        "int8/int8 keeps keys and values as int8 too, which workers of many songs do by themselves where it is offered."
     )
 
 

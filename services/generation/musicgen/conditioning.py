@@ -53,7 +53,9 @@ class Conditioner:
         model cannot follow.
         """
         melodies = [None] * len(prompts) if melodies is None else melodies
-        texts = [self.text(prompt) for prompt in prompts]
+        # A chorus comes back: the same words are encoded, and held, once.
+        words = {prompt: self.text(prompt) for prompt in dict.fromkeys(prompts)}
+        texts = [words[prompt] for prompt in prompts]
         negative = self.text(negative_prompt) if negative_prompt else None
         if self._model.audio_enc_to_dec_proj is not None:
             longest = max(len(states) for states in (*texts, *([] if negative is None else [negative])))
@@ -65,7 +67,8 @@ class Conditioner:
             raise ValueError("This model does not follow melodies.")
         decoder = self._model.decoder
         null = None if negative is None else decoder.cross_memory(negative)
-        return [SongCondition(memories=(decoder.cross_memory(states), null)) for states in texts]
+        memories = {prompt: decoder.cross_memory(states) for prompt, states in words.items()}
+        return [SongCondition(memories=(memories[prompt], null)) for prompt in prompts]
 
     def _prefix(self, text: Tensor, negative: Tensor | None, melody: Tensor | None, longest: int) -> Tensor:
         chroma = self._model.configuration.chroma

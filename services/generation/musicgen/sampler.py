@@ -61,15 +61,14 @@ def sample(
     Row i is drawn with `parameters[i]` at step `steps[i]` of its request, independently of the other rows.
     """
     _, codebooks, vocabulary = conditional.shape
-    temperature = torch.tensor([row.temperature for row in parameters])
+    temperature = torch.tensor([1.0 if row.greedy else row.temperature for row in parameters])
     logits = guide(conditional, unconditional, torch.tensor([row.guidance_scale for row in parameters]))
-    greedy = temperature <= 0.0
-    logits = logits / torch.where(greedy, 1.0, temperature)[:, None, None]
+    logits = logits / temperature[:, None, None]
     logits = restrict(
         logits, torch.tensor([row.top_k for row in parameters]), torch.tensor([row.top_p for row in parameters])
     )
     noise = np.zeros((len(parameters), codebooks, vocabulary), np.float32)
     for index, (row, step) in enumerate(zip(parameters, steps, strict=True)):
-        if row.temperature > 0.0:
+        if not row.greedy:
             noise[index] = gumbel_noise(row.seed, step, codebooks, vocabulary)
     return (logits + torch.from_numpy(noise)).argmax(dim=-1)

@@ -19,6 +19,12 @@ _TAG = re.compile(
     r"(?:(?P<length>\d+(?:\.\d+)?)\s*s|@\s*(?:(?P<minutes>\d{1,2}):(?P<rest>\d{2})|(?P<start>\d+(?:\.\d+)?)\s*s))?\s*\]"
 )
 _BEATS_PER_BAR = 4
+# As many as a request's `structure` may have.
+_MOST_SECTIONS = 64
+_LONGEST_SECONDS = 3_600.0
+# Of all sections together, each with the words that it shares: every one of them is encoded, and its keys and values of
+# every layer lie in memory until the song is over.
+_MOST_CHARACTERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,8 @@ def with_tempo_and_key(prompt: str, bpm: float | None, key: str) -> str:
 def passages(prompt: str, structure: Sequence[Section], bpm: float | None, duration_seconds: float) -> list[Passage]:
     """The passages of a song, the first at 0, in order, each with all its words; sections after the end are left out.
 
-    Raises VALIDATION when a section has bars and nobody says how fast they are, or when times run backwards.
+    Raises VALIDATION when a section has bars and nobody says how fast they are, when times run backwards or beyond an
+    hour, and when there are more sections, or more words in them, than a song may have.
     """
     common, drafts = _from_prompt(prompt)
     if structure:
@@ -62,6 +69,11 @@ def passages(prompt: str, structure: Sequence[Section], bpm: float | None, durat
         ]
     if not drafts:
         return [Passage(0.0, prompt)]
+    where = "/structure" if structure else "/prompt"
+    if len(drafts) > _MOST_SECTIONS:
+        raise _wrong(where, f"These are {len(drafts)} sections; {_MOST_SECTIONS} are allowed.")
+    if any(max(draft.length or 0.0, draft.start or 0.0) > _LONGEST_SECONDS for draft in drafts):
+        raise _wrong(where, "A section begins or lasts longer than an hour. Give it a time within the song.")
     starts = _starts(drafts, duration_seconds)
     found = [
         Passage(0.0 if index == 0 else start, _words(common, draft))
@@ -70,6 +82,12 @@ def passages(prompt: str, structure: Sequence[Section], bpm: float | None, durat
     ]
     if starts[0] > 0.0 and common:
         found = [Passage(0.0, common), Passage(starts[0], found[0].prompt), *found[1:]]
+    if sum(map(len, {passage.prompt for passage in found})) > _MOST_CHARACTERS:
+        raise _wrong(
+            where,
+            "The sections hold too many words, those before the first bracket counted with each of them: "
+            f"{_MOST_CHARACTERS:,} characters are allowed. Shorten what they share.",
+        )
     return found
 
 

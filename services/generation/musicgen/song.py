@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from services.generation.backends.protocol import (
     GeneratedTrack,
     GenerationContext,
+    GenerationPostponed,
     GenerationRequest,
     ModelDescription,
     ResumableContext,
@@ -74,7 +75,9 @@ class SongMaker:
         configuration = installed.model.configuration
         self._codebooks = configuration.decoder.codebooks
         self._windows = Windows(configuration.window_frames, configuration.stride_frames)
-        self._record = TokenRecord(self._description.id, self._description.revision, self._codebooks)
+        self._record = TokenRecord(
+            self._description.id, self._description.revision, self._codebooks, configuration.decoder.vocabulary
+        )
         scheduler = Scheduler(
             runtime.slots,
             budget=runtime.budget,
@@ -103,15 +106,16 @@ class SongMaker:
     def make(self, request: GenerationRequest, context: GenerationContext) -> GeneratedTrack:
         """Make one song; blocks until it is whole.
 
-        Raises what `context.check` raises, VALIDATION for a melody or source that cannot be read, RESOURCE_EXHAUSTED
-        when too many songs wait.
+        Raises what `context.check` raises, VALIDATION for a melody or source that cannot be read, UNAVAILABLE when too
+        many songs wait, and `GenerationPostponed` when this one has waited for too long.
         """
         configuration = self._model.configuration
         codec = configuration.codec
         total = round(request.duration_seconds * codec.sample_rate)
         context.check()
         given = self._given(request, context)
-        saved = self._saved(context)
+        record = context.saved_tokens() if isinstance(context, ResumableContext) else b""
+        saved = self._record.unpack(record) or []
         frames = len(given) + max(1, math.ceil(total / codec.hop_samples))
         # What the earlier attempt published stands; the last frame is made again, so that there is something to do.
         known = [*given, *saved][: frames - 1]
@@ -136,7 +140,7 @@ class SongMaker:
         run = _Run(
             context, self._record, Streamer(self._runtime.codec, self._codebooks), song, frames - len(given), began
         )
-        run.replay(given, known[len(given) :], new_record=not saved)
+        run.replay(given, known[len(given) :], record)
         tokens: queue.SimpleQueue[StepOutput | Exception] = queue.SimpleQueue()
         self._thread.submit(engine_request, tokens.put)
         batch = _Average()
@@ -199,12 +203,6 @@ class SongMaker:
             return None
         rate = self._model.configuration.codec.sample_rate
         return read_source(_source(context, request.melody_id), rate, channels=1)[:, 0]
-
-    def _saved(self, context: GenerationContext) -> list[Tokens]:
-        """What an earlier attempt published of this very song on this very model."""
-        if not isinstance(context, ResumableContext):
-            return []
-        return self._record.unpack(context.saved_tokens()) or []
 
     def _finish(
         self,
@@ -283,11 +281,16 @@ class _Run:
         self.made = 0
         self.resumed = 0
 
-    def replay(self, given: Sequence[Tokens], resumed: Sequence[Tokens], new_record: bool) -> None:
-        """Sound what is known before anything is made, so that the codec stands where the song goes on."""
+    def replay(self, given: Sequence[Tokens], resumed: Sequence[Tokens], record: bytes) -> None:
+        """Sound what is known before anything is made, so that the codec stands where the song goes on.
+
+        `record` is what earlier attempts left: where it is not just what is resumed (another model's, or with a broken
+        end that further frames would stand behind), it is begun anew.
+        """
         self.resumed = len(resumed)
-        if new_record:
-            self._save(self._record.header, restart=True)
+        kept = self._record.header + self._record.pack(resumed)
+        if record != kept:
+            self._save(kept, restart=True)
         known = [*given, *resumed]
         for start in range(0, len(known), 50):
             self._context.check()
@@ -356,7 +359,9 @@ def _next_output(outputs: queue.SimpleQueue[StepOutput | Exception], context: Ge
             output = outputs.get(timeout=_CHECK_SECONDS)
         except queue.Empty:
             continue
-        if isinstance(output, (QueueFull, TooLate)):
+        if isinstance(output, TooLate):
+            raise GenerationPostponed from output
+        if isinstance(output, QueueFull):
             raise AppError(ErrorCode.UNAVAILABLE, "Too many songs wait for this model. Try again soon.") from output
         if isinstance(output, Exception):
             raise output

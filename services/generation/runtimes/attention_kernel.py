@@ -3,7 +3,8 @@
 A step of many songs is bound by its caches, so their layout is made for reading. Keys lie in blocks of `BLOCK`
 positions, transposed: `[rows, heads, blocks, head, BLOCK]`, so that a dimension of the query is multiplied with many
 positions at once and no sum runs across a vector. Values lie as they come, `[rows, heads, blocks · BLOCK, head]`. Both
-as float32, or as float16's bits in uint16 (numba has no float16); sums are float32.
+as float32, or as float16's bits in uint16 (numba has no float16); sums are float32. `byte_attention_kernel` does the
+same over int8.
 
 The products are written for LLVM as vectors, because the compiler's own loops keep their sums in memory. Nothing here
 checks bounds: `RowCaches` does.
@@ -26,14 +27,17 @@ NARROW = 16
 
 _INDEX = ir.IntType(64)
 _FLOAT = ir.FloatType()
-# Below any score that is kept, and far enough from the end of float32 that differences stay finite.
-_LOWEST = np.float32(-1e30)
-_LOG2_E = np.float32(1.4426950408889634)
+LOWEST = np.float32(-1e30)
+"""Below any score that is kept, and far enough from the end of float32 that differences stay finite."""
+
+LOG2_E = np.float32(1.4426950408889634)
+"""Scores are powers of two, not of e: the scale of the queries holds the difference."""
+
 # A product and a sum may become one instruction, and nothing else may change.
 _FUSED = ("contract",)
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+def pointer_to(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
     """Where an element of a flat array lies."""
     return builder.gep(context.make_array(kind)(context, builder, array).data, [index])
 
@@ -59,9 +63,9 @@ def _adding_rows(lanes: int) -> Any:
             out, at, weights, first, matrix, start, stride, count = arguments
             wide = ir.VectorType(_FLOAT, lanes)
             kinds = signature.args
-            target = builder.bitcast(_pointer(context, builder, kinds[0], out, at), wide.as_pointer())
-            weight = _pointer(context, builder, kinds[2], weights, first)
-            row = _pointer(context, builder, kinds[4], matrix, start)
+            target = builder.bitcast(pointer_to(context, builder, kinds[0], out, at), wide.as_pointer())
+            weight = pointer_to(context, builder, kinds[2], weights, first)
+            row = pointer_to(context, builder, kinds[4], matrix, start)
             before = builder.load(target, align=4)
             entry = builder.block
             loop, done = builder.append_basic_block("rows"), builder.append_basic_block("done")
@@ -124,7 +128,7 @@ _as_float: Any = intrinsic(_reinterpret)
 
 
 @njit(inline="always")
-def _power_of_two(x: Any) -> Any:
+def power_of_two(x: Any) -> Any:
     """2 ** x for x ≤ 0 within 2.4e-7 of itself, as arithmetic that becomes vectors (polynomial: Cephes, `exp2f`)."""
     x = max(x, np.float32(-126.0))
     whole = np.floor(x + np.float32(0.5))
@@ -153,7 +157,7 @@ def attend(
     first, last, heads = pairs[0], pairs[1], pairs[2]
     size = out.shape[1]
     head = size // heads
-    scale = np.float32(1.0 / np.sqrt(np.float64(head))) * _LOG2_E
+    scale = np.float32(1.0 / np.sqrt(np.float64(head))) * LOG2_E
     query = np.empty(head, np.float32)
     mixed = np.empty(head, np.float32)
     scores = np.empty(blocks * BLOCK, np.float32)
@@ -175,8 +179,8 @@ def attend(
             for each in range(block + 1):
                 place = start + each * head * BLOCK
                 _add_rows_of_a_block(scores, each * BLOCK, query, 0, keys, place, BLOCK, head)
-            scores[count : (block + 1) * BLOCK] = _LOWEST
-            highest[:] = _LOWEST
+            scores[count : (block + 1) * BLOCK] = LOWEST
+            highest[:] = LOWEST
             sums[:] = np.float32(0.0)
             for each in range(block + 1):
                 for lane in range(BLOCK):
@@ -185,7 +189,7 @@ def attend(
             top = highest.max()
             for each in range(block + 1):
                 for lane in range(BLOCK):
-                    weight = _power_of_two(scores[each * BLOCK + lane] - top)
+                    weight = power_of_two(scores[each * BLOCK + lane] - top)
                     scores[each * BLOCK + lane] = weight
                     sums[lane] += weight
             if head % BLOCK == 0:

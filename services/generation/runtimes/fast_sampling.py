@@ -37,7 +37,7 @@ def _row(
     conditional: NDArray[np.float32], unconditional: NDArray[np.float32], row: SamplingParameters, step: int
 ) -> Tokens:
     logits = unconditional + (conditional - unconditional) * np.float32(row.guidance_scale)
-    if row.temperature <= 0.0:
+    if row.greedy:
         return tuple(logits.argmax(axis=-1).tolist())
     logits = logits / np.float32(row.temperature)
     vocabulary = logits.shape[-1]

@@ -68,5 +68,9 @@ class OpenVinoCodec:
         set_state_tensors(state, outputs[1:])
         return outputs[0][0]
 
+    def close(self) -> None:
+        """Let the compiled graph go. Idempotent; no stream goes on afterwards."""
+        self._graph.close()
+
     def _steady(self, state: CodecState) -> bool:
         return [tuple(tensor.shape) for tensor in state_tensors(state)] == self._shapes

@@ -47,6 +47,11 @@ def openvino_runtime(
     )
     # The edges of streams, conditioning and sampling are torch's: they may use the cores that the graphs use.
     torch.set_num_threads(threads)
+
+    def close() -> None:
+        decoder.close()
+        codec.close()
+
     if not keep_torch:
         release_dense_weights(model.decoder)
     return Runtime(
@@ -56,7 +61,7 @@ def openvino_runtime(
         name=OPENVINO,
         precision=str(precision),
         prefill_chunk=_PREFILL_CHUNK,
-        close=decoder.close,
+        close=close,
     )
 
 

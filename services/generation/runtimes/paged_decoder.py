@@ -2,8 +2,9 @@
 
 A row is one sequence (a song's conditional or unconditional one) with a fixed set of blocks, so that no allocation can
 fail while songs run; memory that was never written is never touched. Rows share nothing but the product of the dense
-layers: which rows run together changes rounding (another shape, another kernel), never what a row reads. Float32 and
-float16 caches are `RowCaches`, read by a kernel of our own; the others are the plugin's, for its paged attention.
+layers: which rows run together changes rounding (another shape, another kernel), never what a row reads. Float32,
+float16 and int8 caches are `RowCaches`, read by a kernel of our own; the others are the plugin's, for its paged
+attention.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class PagedDecoder:
         self._positions = sinusoidal_positions(configuration.cache_positions, configuration.hidden_size).numpy()
         self._row_blocks = -(-configuration.cache_positions // BLOCK_POSITIONS)
         self._caches: RowCaches | None = None
+        if precision.cache is CachePrecision.INT8 and not kernel_fits(configuration, precision):
+            raise ValueError("An int8 cache is for heads of whole sixteens, beside weights that are not bfloat16.")
         if kernel_fits(configuration, precision):
             self._caches = RowCaches(configuration, rows, precision.cache, threads)
         self._graph = CompiledGraph(
@@ -177,6 +180,8 @@ def _properties(configuration: DecoderConfiguration, precision: Precision, threa
         CachePrecision.FLOAT16: "f16",
         CachePrecision.BFLOAT16: "bf16",
         CachePrecision.UINT8: "u8",
+        # Ours, and not the plugin's business.
+        CachePrecision.INT8: "f16",
     }
     compressed = precision.weights in (WeightPrecision.INT8, WeightPrecision.INT4)
     properties: dict[str, object] = {

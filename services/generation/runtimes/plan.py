@@ -27,6 +27,10 @@ _GPU_SHARE = 0.8
 _MOST_CPU_SLOTS = 8
 _MOST_GPU_SLOTS = 64
 _TORCH_CPU_SLOTS = 4
+# From so many songs on their caches are what a step reads most, and half of the bytes are worth a rounding.
+_MANY_SONGS = 4
+# Heads that our own attention takes, and an int8 cache with them, are made of whole sixteens.
+_KERNEL_HEADS = 16
 _FLOAT32 = Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT32)
 
 
@@ -34,14 +38,22 @@ _FLOAT32 = Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT32)
 class Wish:
     """What is asked for; "auto" leaves it to the machine.
 
-    `device` is auto, cpu or cuda; `weights` auto, float32, bfloat16, int8 or int4; `slots` and `threads` 0 for auto.
-    int4 is never chosen by itself: it takes a check on the checkpoint in question (`agreement`).
+    `device` is auto, cpu or cuda; `weights` auto, float32, bfloat16, int8 or int4; `cache` (on a processor) auto,
+    float16 or int8; `slots` and `threads` 0 for auto. `most` are the songs that can come at once (0: nobody knows):
+    more slots are not made of themselves. int4 is never chosen by itself: it takes a check on the checkpoint in
+    question (`agreement`).
     """
 
     device: str = "auto"
     weights: str = "auto"
     slots: int = 0
     threads: int = 0
+    cache: str = "auto"
+    most: int = 0
+
+    def songs(self, most: int) -> int:
+        """Songs that are wanted at once, where a machine takes at most so many."""
+        return self.slots or min(most, self.most or most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,8 @@ def plan_runtime(configuration: DecoderConfiguration, machine: Machine, wish: Wi
     """The runtime of a model on a machine. ValueError for a wish that cannot be met."""
     if wish.device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"There is no device “{wish.device}”: auto, cpu or cuda.")
+    if wish.cache not in ("auto", "float16", "int8"):
+        raise ValueError(f"There is no cache of “{wish.cache}”: auto, float16 or int8.")
     weights = None if wish.weights == "auto" else WeightPrecision(wish.weights)
     if wish.device == "cuda" and machine.gpu is None:
         raise ValueError("There is no CUDA device here.")
@@ -89,7 +103,7 @@ def _on_gpu(
         precision = _FLOAT32
     else:
         precision = Precision(WeightPrecision.BFLOAT16, CachePrecision.BFLOAT16)
-    slots = _slots_that_fit(configuration, precision, gpu.memory_bytes * _GPU_SHARE, _MOST_GPU_SLOTS)
+    slots = _slots_that_fit(configuration, precision, gpu.memory_bytes * _GPU_SHARE, wish.songs(_MOST_GPU_SLOTS))
     if slots < 1:
         if wish.device == "cuda":
             raise ValueError("The model does not fit into the GPU's memory.")
@@ -100,19 +114,28 @@ def _on_gpu(
 def _on_openvino(
     configuration: DecoderConfiguration, machine: Machine, wish: Wish, weights: WeightPrecision
 ) -> RuntimePlan:
-    if weights is WeightPrecision.BFLOAT16:
-        precision = Precision(weights, CachePrecision.BFLOAT16)
-    else:
-        # Half the bytes of float32, no quantisation, and the fastest of the plugin's kernels (docs/benchmarks.md).
-        precision = Precision(weights, CachePrecision.FLOAT16)
-    slots = _slots_that_fit(configuration, precision, machine.memory_bytes * _CPU_SHARE, _MOST_CPU_SLOTS)
+    wanted = wish.songs(_MOST_CPU_SLOTS)
+    precision = Precision(weights, _cpu_cache(configuration, wish, weights, wanted))
+    slots = _slots_that_fit(configuration, precision, machine.memory_bytes * _CPU_SHARE, wanted)
     reason = f"OpenVINO on {machine.cores} cores"
     return RuntimePlan(OPENVINO, precision, wish.slots or max(1, slots), wish.threads or machine.cores, reason)
 
 
+def _cpu_cache(configuration: DecoderConfiguration, wish: Wish, weights: WeightPrecision, songs: int) -> CachePrecision:
+    """Float16 is half the bytes of float32 and no quantisation; int8 is half of that again (docs/benchmarks.md)."""
+    if weights is WeightPrecision.BFLOAT16:
+        return CachePrecision.BFLOAT16
+    possible = configuration.head_size % _KERNEL_HEADS == 0
+    if wish.cache == CachePrecision.INT8.value and not possible:
+        raise ValueError(f"An int8 cache takes heads of whole sixteens; this model's are {configuration.head_size}.")
+    if wish.cache != "auto":
+        return CachePrecision(wish.cache)
+    return CachePrecision.INT8 if possible and songs >= _MANY_SONGS else CachePrecision.FLOAT16
+
+
 def _on_torch(machine: Machine, wish: Wish, reason: str) -> RuntimePlan:
     threads = wish.threads or max(1, machine.cores // 2)
-    return RuntimePlan(TORCH_CPU, _FLOAT32, wish.slots or _TORCH_CPU_SLOTS, threads, reason)
+    return RuntimePlan(TORCH_CPU, _FLOAT32, wish.songs(_TORCH_CPU_SLOTS), threads, reason)
 
 
 def _slots_that_fit(configuration: DecoderConfiguration, precision: Precision, memory_bytes: float, most: int) -> int:

@@ -26,17 +26,18 @@ class WeightPrecision(Enum):
 
 
 class CachePrecision(Enum):
-    """How keys and values are kept."""
+    """How keys and values are kept. INT8 is our own kernel's, UINT8 the plugin's."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
     BFLOAT16 = "bfloat16"
+    INT8 = "int8"
     UINT8 = "uint8"
 
     @property
     def bytes_per_number(self) -> float:
-        """Bytes of a number, its share of scales and zero points included."""
-        return {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "uint8": 1.125}[self.value]
+        """Bytes of a number, its share of scales and zero points included (heads of 64)."""
+        return {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.0625, "uint8": 1.125}[self.value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import functools
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
 
 import numpy as np
 from llvmlite import binding
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from services.generation.musicgen.configuration import DecoderConfiguration
 from services.generation.runtimes.attention_kernel import BLOCK, NARROW, attend
+from services.generation.runtimes.byte_attention_kernel import attend_to_bytes
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
 
-_STORED = {CachePrecision.FLOAT32: np.float32, CachePrecision.FLOAT16: np.uint16}
+_STORED = {CachePrecision.FLOAT32: np.float32, CachePrecision.FLOAT16: np.uint16, CachePrecision.INT8: np.int8}
 # Positions of all rows and heads below which waking another thread takes longer than it would save.
 _WORTH_SHARING = 16_384
 
@@ -27,7 +29,7 @@ def kernel_fits(configuration: DecoderConfiguration, precision: Precision) -> bo
         # There the whole graph computes in bfloat16, attention too.
         and precision.weights is not WeightPrecision.BFLOAT16
         and configuration.head_size % NARROW == 0
-        and (precision.cache is CachePrecision.FLOAT32 or _converts_halves())
+        and (precision.cache is not CachePrecision.FLOAT16 or _converts_halves())
     )
 
 
@@ -46,16 +48,26 @@ class RowCaches:
     def __init__(self, configuration: DecoderConfiguration, rows: int, precision: CachePrecision, threads: int) -> None:
         self._heads, self._head_size, self._rows = configuration.heads, configuration.head_size, rows
         self._blocks = -(-configuration.cache_positions // BLOCK)
-        # Zeros, whose pages cost nothing until they are written.
-        shape = (configuration.layers, rows * self._blocks * BLOCK * configuration.hidden_size)
-        self._keys = [np.zeros(shape[1], _STORED[precision]) for _ in range(shape[0])]
-        self._values = [np.zeros(shape[1], _STORED[precision]) for _ in range(shape[0])]
+        numbers = rows * self._blocks * BLOCK * configuration.hidden_size
+        scales = rows * self._blocks * BLOCK * self._heads
+        kinds: list[tuple[int, Any]] = [(numbers, _STORED[precision])] * 2
+        self._attend = attend
+        if precision is CachePrecision.INT8:
+            kinds += [(scales, np.float32)] * 2
+            self._attend = attend_to_bytes
+        # Keys, values and their scales, by layer. Zeros, whose pages cost nothing until they are written.
+        self._held = [[np.zeros(count, kind) for _ in range(configuration.layers)] for count, kind in kinds]
         self._pool = ThreadPoolExecutor(threads - 1, "attention") if threads > 1 else None
         self._threads = threads
         self._called = np.zeros(0, np.int64)
         self._past = np.zeros(0, np.int64)
         self._length = 0
         self._parts: list[NDArray[np.int64]] = []
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that all of them take once they are full."""
+        return sum(layer.nbytes for kept in self._held for layer in kept)
 
     def begin(self, rows: Sequence[int], past: NDArray[np.int32], length: int) -> None:
         """`length` new positions of these rows come next, the first of each after its `past`. ValueError for others."""
@@ -72,16 +84,15 @@ class RowCaches:
         positions, size = len(self._called) * self._length, self._heads * self._head_size
         if fused.shape != (positions, 3 * size) or out.shape != (positions, size):
             raise ValueError("The graph computes what was begun.")
-        keys, values = self._keys[layer], self._values[layer]
+        held = [kept[layer] for kept in self._held]
+        asked = (self._blocks, self._called, self._past, self._length)
         rest = [
-            self._pool.submit(
-                attend, fused, keys, values, self._blocks, self._called, self._past, self._length, part, out
-            )
+            self._pool.submit(self._attend, fused, *held, *asked, part, out)
             for part in self._parts[1:]
             if self._pool is not None
         ]
         try:
-            attend(fused, keys, values, self._blocks, self._called, self._past, self._length, self._parts[0], out)
+            self._attend(fused, *held, *asked, self._parts[0], out)
         finally:
             # They write into memory that is the caller's again once this is over.
             wait(rest)
@@ -92,7 +103,7 @@ class RowCaches:
         """Let the memory and the threads go. Idempotent; nothing attends afterwards."""
         if self._pool is not None:
             self._pool.shutdown()
-        self._keys, self._values = [], []
+        self._held = []
 
     def _shares(self) -> list[NDArray[np.int64]]:
         """Pairs of rows and heads for each thread, by how many positions they read."""

@@ -12,7 +12,7 @@ from services.generation.engine.runtime import Runtime, torch_runtime
 from services.generation.musicgen.model import MusicGen
 from services.generation.runtimes.machine import Machine
 from services.generation.runtimes.plan import OPENVINO, TORCH_CPU, TORCH_CUDA, RuntimePlan, Wish, plan_runtime
-from services.generation.runtimes.precision import MOST_DISTANCE, WeightPrecision
+from services.generation.runtimes.precision import MOST_DISTANCE, CachePrecision, Precision, WeightPrecision
 from services.generation.runtimes.verdicts import Verdicts
 
 _log = structlog.get_logger(__name__)
@@ -34,6 +34,8 @@ def select_runtime(
     if plan.precision.weights is WeightPrecision.INT4 and not _may_be_int4(model, cache):
         wish = dataclasses.replace(wish, weights=WeightPrecision.INT8.value)
         plan = plan_runtime(configuration, machine, wish)
+    if wish.cache == "auto" and plan.precision.cache is CachePrecision.INT8 and _is_far(model, plan.precision, cache):
+        plan = plan_runtime(configuration, machine, dataclasses.replace(wish, cache=CachePrecision.FLOAT16.value))
     if plan.runtime != TORCH_CPU:
         try:
             runtime = _build(model, plan, machine, cache)
@@ -43,7 +45,7 @@ def select_runtime(
             _say(plan)
             return runtime
         on_torch = Machine(machine.cores, machine.memory_bytes, None, openvino=False, bfloat16=machine.bfloat16)
-        plan = plan_runtime(configuration, on_torch, Wish(slots=wish.slots, threads=wish.threads))
+        plan = plan_runtime(configuration, on_torch, Wish(slots=wish.slots, threads=wish.threads, most=wish.most))
     _say(plan)
     return torch_runtime(model, plan.slots, plan.threads)
 
@@ -63,6 +65,19 @@ def _may_be_int4(model: MusicGen, cache: Path | None) -> bool:
         instead=WeightPrecision.INT8.value,
     )
     return False
+
+
+def _is_far(model: MusicGen, precision: Precision, cache: Path | None) -> bool:
+    """Whether a check on this checkpoint found the precision too far from the model. What nobody checked is not."""
+    distance = Verdicts(cache).distance(model.decoder, precision) if cache is not None else None
+    if distance is None or distance <= MOST_DISTANCE:
+        return False
+    _log.warning(
+        "int8_cache_not_used",
+        reason=f"On this checkpoint it is too far from the model: {distance:.3f}, at most {MOST_DISTANCE:.2f}.",
+        instead=CachePrecision.FLOAT16.value,
+    )
+    return True
 
 
 def _say(plan: RuntimePlan) -> None:

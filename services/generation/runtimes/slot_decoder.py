@@ -220,9 +220,10 @@ class SlotDecoder:
         configuration = self.configuration
         rows = 2 * self.slots
         shape = (configuration.layers, rows, configuration.heads, length, configuration.head_size)
-        self._cross_keys = torch.zeros(shape, device=self._device, dtype=self._dtype)
-        self._cross_values = torch.zeros(shape, device=self._device, dtype=self._dtype)
-        self._cross_mask = torch.zeros(rows, length, device=self._device, dtype=self._dtype)
+        # All of them or none: memory may run out between them, and the songs that run go on with the old ones.
+        keys, values = (torch.zeros(shape, device=self._device, dtype=self._dtype) for _ in range(2))
+        mask = torch.zeros(rows, length, device=self._device, dtype=self._dtype)
+        self._cross_keys, self._cross_values, self._cross_mask = keys, values, mask
         self._all_heads = torch.arange(configuration.heads, device=self._device)[None]
         # Graphs hold the old addresses.
         self._graphs = {}

@@ -52,7 +52,7 @@ class SlotRunner:
         # The device works through the step meanwhile.
         noise = np.zeros((len(rows), configuration.codebooks, configuration.vocabulary), np.float32)
         for index, row in enumerate(rows):
-            if row.sampling.temperature > 0.0:
+            if not row.sampling.greedy:
                 noise[index] = gumbel_noise(
                     row.sampling.seed, row.noise_step, configuration.codebooks, configuration.vocabulary
                 )
@@ -87,7 +87,7 @@ def draw_on_device(logits: Tensor, parameters: Sequence[SamplingParameters], noi
 
     conditional, unconditional = logits[:, 0], logits[:, 1]
     guided = unconditional + (conditional - unconditional) * column([row.guidance_scale for row in parameters])
-    guided = guided / column([row.temperature if row.temperature > 0.0 else 1.0 for row in parameters])
+    guided = guided / column([1.0 if row.greedy else row.temperature for row in parameters])
     vocabulary = guided.shape[-1]
     ordered, order = guided.sort(dim=-1, descending=True, stable=True)
     rank = torch.arange(vocabulary, device=guided.device)

@@ -23,6 +23,7 @@ from services.generation import job_request
 from services.generation.backends.protocol import (
     GeneratedTrack,
     GenerationCancelled,
+    GenerationPostponed,
     GenerationRequest,
     ModelDescription,
 )
@@ -135,6 +136,9 @@ class JobRun:
                     return await self._make(request, scratch)
         except (StaleToken, GenerationCancelled):
             return await self._ending.release()
+        except GenerationPostponed:
+            _log.warning("job_postponed", model=self.model_id)
+            return await self._ending.release()
         except AppError as error:
             if error.code is ErrorCode.STALE_LEASE:
                 return Outcome.LOST
@@ -162,12 +166,17 @@ class JobRun:
         async with _background(live.run(), on_failure=self.stop) as live_task, reporter.published():
             context.check()
             model = shared.models.describe(request.model)
-            backend = await shared.models.load(model.id)
-            track = await self._generated(backend.generate(request, context), live_task)
+            track = await self._generated(self._work(model.id, request, context), live_task)
             feed.finish()
             context.progress(0.99, "saving")
             await self._complete(track, await self._kept(track, request, model, live_task))
         return Outcome.SUCCEEDED
+
+    async def _work(self, model_id: str, request: GenerationRequest, context: JobContext) -> GeneratedTrack:
+        """Bring the model, which may take minutes, and make the song."""
+        backend = await self._shared.models.load(model_id)
+        context.check()
+        return await backend.generate(request, context)
 
     async def _saved_tokens(self) -> bytes:
         """What an earlier attempt published; a record that cannot be read only costs time."""
@@ -222,7 +231,7 @@ class JobRun:
             self._keeping.cancel()
 
     async def _generated(self, work: Any, live_task: asyncio.Task[None]) -> GeneratedTrack:
-        """The backend's track. A backend that does not stop when asked keeps its slot, but not the job."""
+        """The backend's track. One that does not stop when asked (deaf, or loading) keeps its slot, but not the job."""
         context = self._context
         if context is None:
             raise AssertionError("The context is made before the work.")

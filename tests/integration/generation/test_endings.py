@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from protos.users.v1 import jobs_pb2
+from services.generation.backends.protocol import GenerationPostponed
 from services.shared.grpc_client import call
+from tests.support.backends import ToneBackend
 from tests.support.timing import promised
 from tests.support.user_management import eventually
 
@@ -61,6 +64,47 @@ async def test_backend_that_does_not_listen_keeps_its_slot_but_not_the_job(
         await generation.cancel(job)
         ended = await generation.ended(job, within=60)
     assert ended.status == jobs_pb2.JOB_STATUS_CANCELLED
+
+
+async def test_job_that_is_cancelled_while_its_model_loads_ends_without_waiting_for_it(
+    generation: Any, worker: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading, go = threading.Event(), threading.Event()
+
+    def load(_: ToneBackend, model_id: str) -> None:
+        loading.set()
+        assert go.wait(120)
+
+    monkeypatch.setattr(ToneBackend, "load", load)
+    job = await generation.submit()
+    try:
+        assert await asyncio.to_thread(loading.wait, 60)
+        await generation.cancel(job)
+        assert (await generation.ended(job, within=60)).status == jobs_pb2.JOB_STATUS_CANCELLED
+    finally:
+        go.set()
+    # The slot is free again once it is loaded.
+    assert (await generation.ended(await generation.submit(duration_seconds=1))).status == (
+        jobs_pb2.JOB_STATUS_SUCCEEDED
+    )
+
+
+async def test_job_for_which_there_is_no_room_goes_back_and_is_made_later(
+    generation: Any, worker: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ToneBackend.generate
+    turned_away: list[str] = []
+
+    async def generate(backend: ToneBackend, request: Any, context: Any) -> Any:
+        if not turned_away:
+            turned_away.append(request.model)
+            raise GenerationPostponed
+        return await made(backend, request, context)
+
+    monkeypatch.setattr(ToneBackend, "generate", generate)
+    ended = await generation.ended(await generation.submit(duration_seconds=1))
+    assert turned_away == ["tone"]
+    assert (ended.status, ended.attempts) == (jobs_pb2.JOB_STATUS_SUCCEEDED, 0)
 
 
 async def test_draining_worker_hands_its_job_back_unharmed(generation: Any, start_worker: StartWorker) -> None:

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -251,15 +252,20 @@ class FailingRunner:
     def __init__(self) -> None:
         self.fail = threading.Event()
         self.released: list[int] = []
+        self.fails_for: tuple[str, int] = ("", -1)
 
     def condition(self, slot: int, condition: Condition) -> None:
-        pass
+        self._fail_for("condition", slot)
 
     def fill_prefix(self, slot: int, first: int, count: int) -> None:
-        pass
+        self._fail_for("prefix", slot)
 
     def fill(self, slot: int, position: int, tokens: Sequence[Tokens]) -> None:
-        pass
+        self._fail_for("fill", slot)
+
+    def _fail_for(self, what: str, slot: int) -> None:
+        if self.fails_for == (what, slot):
+            raise MemoryError("no memory left")
 
     def step(self, rows: Sequence[RowStep]) -> list[Tokens]:
         if self.fail.is_set():
@@ -270,8 +276,8 @@ class FailingRunner:
         self.released.append(slot)
 
 
-def silent(name: str, frames: int = FRAMES, deadline: float | None = None) -> EngineRequest:
-    timeline = Timeline(DelayPattern((0,)), 9, frames, Windows(10, 5))
+def silent(name: str, frames: int = FRAMES, deadline: float | None = None, known: int = 0) -> EngineRequest:
+    timeline = Timeline(DelayPattern((0,)), 9, frames, Windows(10, 5), [(0,)] * known)
     return EngineRequest(name, timeline, [Cue(0, SongCondition())], SamplingParameters(1), deadline)
 
 
@@ -350,6 +356,70 @@ def test_song_that_is_refused_hears_why_and_the_others_go_on(runner: FailingRunn
     assert engine.idle
 
 
+@dataclass(frozen=True)
+class Prefix:
+    prefix_length: int = 3
+
+
+@pytest.mark.parametrize("what", ["condition", "prefix", "fill"])
+def test_song_whose_own_part_fails_is_out_alone_and_its_slot_is_free(runner: FailingRunner, what: str) -> None:
+    engine = Engine(Scheduler(2), runner)
+    engine.add(silent("steady", frames=40))
+    engine.step()
+    runner.fails_for = (what, 1)
+    unlucky = silent("unlucky", known=4)
+    engine.add(EngineRequest("unlucky", unlucky.timeline, [Cue(0, Prefix())], unlucky.sampling))
+    outputs = engine.step()
+    assert [type(o.reason) for o in outputs if isinstance(o, Refusal)] == [MemoryError]
+    assert [o.request_id for o in outputs if isinstance(o, StepOutput)] == ["steady"]
+    assert runner.released == [1]
+    runner.fails_for = ("", -1)
+    engine.add(silent("next"))
+    engine.step()
+    assert engine.busy == 2
+    assert {o.request_id for o in engine.step()} == {"steady", "next"}
+
+
+def test_song_whose_next_passage_cannot_be_conditioned_is_out_alone(runner: FailingRunner) -> None:
+    engine = Engine(Scheduler(2), runner)
+    engine.add(silent("steady", frames=40))
+    changing = silent("changes", frames=40)
+    cues = [Cue(0, SongCondition()), Cue(3, SongCondition())]
+    engine.add(EngineRequest("changes", changing.timeline, cues, changing.sampling))
+    for _ in range(3):
+        assert {o.request_id for o in engine.step()} == {"steady", "changes"}
+    runner.fails_for = ("condition", 1)
+    assert [(o.request_id, type(o)) for o in engine.step()] == [("changes", Refusal), ("steady", StepOutput)]
+    assert [o.request_id for o in engine.step()] == ["steady"]
+
+
+@pytest.mark.parametrize("field", ["guidance_scale", "temperature", "top_p"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_never_reaches_a_batch(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        SamplingParameters(1, **{field: value})  # type: ignore[arg-type]
+
+
+def test_sink_that_fails_loses_its_own_song_only(thread: EngineThread) -> None:
+    calls: list[object] = []
+
+    def broken(message: object) -> None:
+        calls.append(message)
+        raise OSError("nobody listens")
+
+    thread.submit(silent("broken", frames=10**6), broken)
+    got: queue.Queue[StepOutput | Exception] = queue.Queue()
+    thread.submit(silent("sound", frames=30), got.put)
+    outputs = [got.get(timeout=60) for _ in range(30)]
+    assert isinstance(outputs[-1], StepOutput)
+    assert outputs[-1].finished
+    assert len(calls) == 1
+    deadline = time.monotonic() + 60
+    while thread.busy and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert thread.busy == 0
+
+
 def test_slot_is_released_when_its_song_ends_or_is_cancelled(runner: FailingRunner) -> None:
     engine = Engine(Scheduler(2), runner)
     engine.add(silent("ends", frames=1))
@@ -379,7 +449,7 @@ def test_metrics_show_slots_queue_steps_and_tokens(runner: FailingRunner) -> Non
     for _ in range(3):
         waited.get(timeout=60)
     engine_thread.close()
-    assert (value("slots_busy"), value("queue_depth")) == (0, 0)
+    assert (value("slots"), value("slots_busy"), value("queue_depth")) == (0, 0, 0)
     steps = value("step_seconds_count")
     assert steps is not None
     assert value("tokens_total") == 4 * steps

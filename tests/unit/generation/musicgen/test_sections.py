@@ -56,6 +56,38 @@ def test_sections_after_the_end_are_left_out() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        f"piano [intro @{'9' * 400}s] drums",
+        f"piano [intro {'9' * 400}s] drums [outro] more",
+        "piano [intro @3601s] drums",
+        "piano " + "[a] x " * 65,
+        "p" * 1_900 + " [a] x [b] y [c] z [d] u [e] v [f] w",
+    ],
+    ids=["no such time", "no such length", "beyond an hour", "too many", "too many words"],
+)
+def test_form_that_no_song_can_have_is_refused_in_words(prompt: str) -> None:
+    with pytest.raises(AppError) as caught:
+        form(prompt)
+    assert caught.value.code is ErrorCode.VALIDATION
+    assert caught.value.violations[0].pointer == "/prompt"
+
+
+def test_words_that_come_again_count_once() -> None:
+    long = [Section("verse", seconds=1.0, prompt="a" * 1_900), Section("chorus", seconds=1.0, prompt="b" * 1_900)]
+    assert len(form("x", *(long * 8))) == 16
+
+
+def test_sections_of_a_structure_are_bounded_alike() -> None:
+    many = [Section(f"part {index}", seconds=0.5) for index in range(65)]
+    words = [Section(f"part {index}", seconds=0.5, prompt="x" * 1_900) for index in range(6)]
+    for structure in (many, words):
+        with pytest.raises(AppError) as caught:
+            form("x", *structure)
+        assert caught.value.violations[0].pointer == "/structure"
+
+
 def test_two_forms_at_once_and_times_that_run_backwards_are_refused() -> None:
     for prompt, structure in (("[a 3s] b", [Section("c", seconds=3.0)]), ("[a @20s] x [b @10s] y", [])):
         with pytest.raises(AppError) as caught:

@@ -16,9 +16,14 @@ from services.generation.backends.protocol import (
     BackendEnvironment,
     GeneratedTrack,
     GenerationCancelled,
+    GenerationPostponed,
     GenerationRequest,
     Section,
 )
+from services.generation.engine.scheduler import QueueFull
+from services.generation.models import debug
+from services.generation.musicgen.conditioning import Conditioner
+from services.generation.musicgen.text_conditioner import HashTokenizer
 from services.generation.worker.output_gate import check_output
 from services.shared.errors import AppError, ErrorCode
 
@@ -222,6 +227,52 @@ async def test_tokens_are_recorded_before_their_audio_is_heard(backend: MusicGen
     for block, recorded in zip(stage.blocks, stage.recorded_before, strict=True):
         heard += len(block)
         assert (recorded - HEADER_BYTES) // 8 * 640 >= min(heard, 2 * RATE)
+
+
+@pytest.mark.parametrize("spoiled", ["a strange token", "half a frame"])
+async def test_record_with_a_broken_end_is_resumed_from_what_is_whole_and_mended(
+    spoiled: str, backend: MusicGenBackend, tmp_path: Path
+) -> None:
+    whole = Stage(tmp_path / "whole")
+    await backend.generate(request(), whole)
+    kept = whole.record[: HEADER_BYTES + 8 * 20]
+    end = struct.pack("<4H", 1, 2, 65_535, 3) + bytes(8) if spoiled == "a strange token" else b"\x01\x02\x03"
+    resumed = Stage(tmp_path / "resumed", saved=bytes(kept) + end)
+    other = Stage(tmp_path / "other")
+    tracks = await asyncio.gather(backend.generate(request(), resumed), backend.generate(request(seconds=2.0), other))
+    assert tracks[0].metrics["resumed_frames"] == 20
+    # What a third attempt would read is what was made, in one piece.
+    assert resumed.record == whole.record
+    np.testing.assert_allclose(resumed.heard, whole.heard, atol=1e-4)
+    assert len(other.frames()) == 100
+
+
+async def test_chorus_that_comes_back_is_held_once(backend: MusicGenBackend, tmp_path: Path) -> None:
+    model = debug.build()
+    first, other, again = Conditioner(model, HashTokenizer(512)).conditions(["a chorus", "a verse", "a chorus"])
+    assert first.memories[0] is again.memories[0]
+    assert first.memories[0] is not other.memories[0]
+
+
+async def test_song_that_waited_too_long_goes_back_instead_of_failing(
+    backend: MusicGenBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.generation.musicgen.song._WAIT_SECONDS", -1.0)
+    with pytest.raises(GenerationPostponed):
+        await backend.generate(request(), Stage(tmp_path))
+
+
+async def test_song_too_many_is_refused_with_what_to_do(
+    backend: MusicGenBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.generation.engine.scheduler.Scheduler.add", _full)
+    with pytest.raises(AppError, match="Try again soon") as caught:
+        await backend.generate(request(), Stage(tmp_path))
+    assert caught.value.code is ErrorCode.UNAVAILABLE
+
+
+def _full(*_: object) -> None:
+    raise QueueFull("64 requests wait already.")
 
 
 async def test_record_of_another_model_is_begun_anew(backend: MusicGenBackend, tmp_path: Path) -> None:

@@ -36,6 +36,17 @@ def test_record_of_another_model_is_not_taken(other: TokenRecord) -> None:
     assert other.unpack(RECORD.header) is None
 
 
+@given(frames=frames, vocabulary=st.integers(1, 65_536))
+def test_nothing_is_taken_from_the_first_token_on_that_the_model_does_not_have(
+    frames: list[tuple[int, ...]], vocabulary: int
+) -> None:
+    record = TokenRecord("musicgen-small", "abc", 4, vocabulary)
+    kept = record.unpack(record.header + record.pack(frames))
+    assert kept == frames[: len(kept or [])]
+    assert all(token < vocabulary for frame in kept or [] for token in frame)
+    assert len(kept or []) == len(frames) or max(frames[len(kept or [])]) >= vocabulary
+
+
 def test_tokens_beyond_sixteen_bits_are_refused() -> None:
     with pytest.raises(OverflowError):
         RECORD.pack([(70_000, 0, 0, 0)])

@@ -6,21 +6,31 @@ import pytest
 
 from services.generation.musicgen.model import MusicGen
 from services.generation.runtimes.agreement import MOST_DISTANCE, measure_agreement
-from services.generation.runtimes.precision import WeightPrecision
+from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
 from tests.unit.generation.runtimes.conftest import condition
 
 
 def test_agreement_falls_with_the_bits(model: MusicGen) -> None:
-    precisions = (WeightPrecision.FLOAT32, WeightPrecision.INT8, WeightPrecision.INT4)
+    precisions = [
+        Precision(weights, cache)
+        for weights, cache in (
+            (WeightPrecision.FLOAT32, CachePrecision.FLOAT16),
+            (WeightPrecision.FLOAT32, CachePrecision.INT8),
+            (WeightPrecision.INT8, CachePrecision.FLOAT16),
+            (WeightPrecision.INT4, CachePrecision.FLOAT16),
+        )
+    ]
     conditions = [condition(model, "slow piano"), condition(model, "fast drums")]
-    exact, eight, four = measure_agreement(model, conditions, precisions, seconds=0.8, threads=1)
-    for one in (exact, eight, four):
+    exact, cached, eight, four = measure_agreement(model, conditions, precisions, seconds=0.8, threads=1)
+    for one in (exact, cached, eight, four):
         print(
             f"\n{one.precision}: distance {one.distance:.4f}, same greedy {one.same_greedy:.1%}, "
             f"same draws {one.same_draws:.1%}, error {one.error:.2%} over {one.predictions}"
         )
     assert exact.predictions == 2 * 4 * 40
     assert exact.distance < 1e-3 < eight.distance < four.distance
+    # Keys and values as bytes change less than weights as bytes do.
+    assert exact.error < cached.error < eight.error
     assert exact.same_draws == exact.same_greedy == 1.0
     assert four.same_draws < 1.0
     assert eight.error < four.error
@@ -31,7 +41,11 @@ def test_agreement_falls_with_the_bits(model: MusicGen) -> None:
 
 def test_melody_models_are_measured_through_their_prefix(melody_model: MusicGen) -> None:
     (one,) = measure_agreement(
-        melody_model, [condition(melody_model, "flute")], (WeightPrecision.FLOAT32,), seconds=0.4, threads=1
+        melody_model,
+        [condition(melody_model, "flute")],
+        [Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT16)],
+        seconds=0.4,
+        threads=1,
     )
     assert one.distance < 1e-3
 

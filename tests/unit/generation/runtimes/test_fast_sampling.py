@@ -17,7 +17,7 @@ PARAMETERS = st.builds(
     SamplingParameters,
     seed=st.integers(0, 2**40),
     guidance_scale=st.sampled_from([1.0, 3.0, 7.5]),
-    temperature=st.sampled_from([0.0, 0.7, 1.0, 1.3]),
+    temperature=st.sampled_from([0.0, 1e-46, 1e-9, 1e-5, 0.7, 1.0, 1.3]),
     top_k=st.sampled_from([0, 1, 7, VOCABULARY, 250]),
     top_p=st.sampled_from([0.0, 0.0, 0.6, 1.0]),
 )
@@ -35,7 +35,7 @@ def test_fast_samplers_draw_the_references_tokens(rows: list[SamplingParameters]
     assert [list(tokens) for tokens in draw(conditional, unconditional, rows, steps)] == expected
     noise = np.stack(
         [
-            gumbel_noise(row.seed, place, 4, VOCABULARY) * (row.temperature > 0.0)
+            gumbel_noise(row.seed, place, 4, VOCABULARY) * (not row.greedy)
             for row, place in zip(rows, steps, strict=True)
         ]
     ).astype(np.float32)

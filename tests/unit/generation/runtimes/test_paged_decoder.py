@@ -22,9 +22,11 @@ FLOAT32 = Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT32)
 BOUNDS = {
     FLOAT32: 1e-5,
     Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT16): 1e-3,
+    Precision(WeightPrecision.FLOAT32, CachePrecision.INT8): 3e-2,
     Precision(WeightPrecision.FLOAT32, CachePrecision.UINT8): 3e-2,
     Precision(WeightPrecision.BFLOAT16, CachePrecision.BFLOAT16): 0.1,
     Precision(WeightPrecision.INT8, CachePrecision.FLOAT16): 0.1,
+    Precision(WeightPrecision.INT8, CachePrecision.INT8): 0.1,
     Precision(WeightPrecision.INT4, CachePrecision.FLOAT16): 1.5,
 }
 
@@ -116,6 +118,11 @@ def test_a_new_cache_holds_zeros_whatever_the_memory_held(model: MusicGen) -> No
         decoder.close()
     assert np.isfinite(answers[0]).all()
     assert np.array_equal(*answers)
+
+
+def test_an_int8_cache_beside_bfloat16_weights_is_refused(model: MusicGen) -> None:
+    with pytest.raises(ValueError, match="int8 cache"):
+        paged(model, Precision(WeightPrecision.BFLOAT16, CachePrecision.INT8))
 
 
 @pytest.mark.parametrize("rows", [[0, 0], [0, 2], [-1, 0]])

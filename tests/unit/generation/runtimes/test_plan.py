@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.generation.musicgen.configuration import DecoderConfiguration
+from services.generation.runtimes.attention_kernel import NARROW
 from services.generation.runtimes.machine import Gpu, Machine
 from services.generation.runtimes.plan import OPENVINO, TORCH_CPU, TORCH_CUDA, Wish, plan_runtime
 from services.generation.runtimes.precision import CachePrecision, WeightPrecision, dense_weights, weight_bytes
@@ -71,12 +72,60 @@ def test_the_reference_runs_where_nothing_else_does(
 
 @pytest.mark.parametrize(
     ("machine", "wish"),
-    [(LAPTOP, Wish(device="cuda")), (LAPTOP, Wish(device="tpu")), (SERVER, Wish(device="cuda", weights="int4"))],
-    ids=["no GPU", "no such device", "no int4 on GPU"],
+    [
+        (LAPTOP, Wish(device="cuda")),
+        (LAPTOP, Wish(device="tpu")),
+        (SERVER, Wish(device="cuda", weights="int4")),
+        (LAPTOP, Wish(cache="float8")),
+    ],
+    ids=["no GPU", "no such device", "no int4 on GPU", "no such cache"],
 )
 def test_a_wish_that_cannot_be_met_is_refused(machine: Machine, wish: Wish) -> None:
-    with pytest.raises(ValueError, match=r"CUDA|device|GPU"):
+    with pytest.raises(ValueError, match=r"CUDA|device|GPU|cache"):
         plan_runtime(SMALL, machine, wish)
+
+
+@pytest.mark.parametrize(
+    ("wish", "cache", "slots"),
+    [
+        (Wish(), "int8", 8),
+        (Wish(most=2), "float16", 2),
+        (Wish(most=3), "float16", 3),
+        (Wish(most=4), "int8", 4),
+        (Wish(most=64), "int8", 8),
+        (Wish(slots=1), "float16", 1),
+        (Wish(slots=16), "int8", 16),
+        (Wish(cache="float16"), "float16", 8),
+        (Wish(cache="int8", most=1), "int8", 1),
+        (Wish(weights="bfloat16"), "bfloat16", 8),
+    ],
+    ids=str,
+)
+def test_many_songs_keep_their_past_as_bytes_and_few_as_halves(wish: Wish, cache: str, slots: int) -> None:
+    plan = plan_runtime(SMALL, LAPTOP, wish)
+    assert (plan.precision.cache.value, plan.slots) == (cache, slots)
+
+
+def test_more_songs_fit_as_bytes() -> None:
+    little = replace(LAPTOP, memory_bytes=3 * GIB)
+    halves, as_bytes = (plan_runtime(SMALL, little, Wish(cache=cache)).slots for cache in ("float16", "int8"))
+    assert 1 <= halves < as_bytes
+
+
+def test_bytes_are_for_heads_of_whole_vectors() -> None:
+    odd = replace(SMALL, heads=1_024 // 8)
+    assert plan_runtime(odd, LAPTOP, Wish()).precision.cache is CachePrecision.FLOAT16
+    with pytest.raises(ValueError, match="heads of whole sixteens"):
+        plan_runtime(odd, LAPTOP, Wish(cache="int8"))
+    fits = replace(SMALL, heads=SMALL.hidden_size // NARROW)
+    assert plan_runtime(fits, LAPTOP, Wish()).precision.cache is CachePrecision.INT8
+    assert SMALL.hidden_size // NARROW * NARROW == SMALL.hidden_size
+
+
+def test_no_more_slots_are_made_than_songs_can_come() -> None:
+    assert plan_runtime(SMALL, SERVER, Wish(most=16)).slots == 16
+    assert plan_runtime(TINY, LAPTOP, Wish(most=2)).slots == 2
+    assert plan_runtime(TINY, LAPTOP, Wish(most=9)).slots == plan_runtime(TINY, LAPTOP, Wish()).slots == 4
 
 
 def test_slots_and_threads_that_are_asked_for_are_given() -> None:

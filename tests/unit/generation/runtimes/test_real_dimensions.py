@@ -21,8 +21,10 @@ STEPS = 16
 BOUNDS = {
     Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT32): 1e-4,
     Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT16): 2e-3,
+    Precision(WeightPrecision.FLOAT32, CachePrecision.INT8): 2e-2,
     Precision(WeightPrecision.BFLOAT16, CachePrecision.BFLOAT16): 0.05,
     Precision(WeightPrecision.INT8, CachePrecision.FLOAT16): 0.1,
+    Precision(WeightPrecision.INT8, CachePrecision.INT8): 0.1,
     Precision(WeightPrecision.INT4, CachePrecision.FLOAT16): 0.7,
 }
 

@@ -13,7 +13,7 @@ from services.generation.runtimes.attention_kernel import BLOCK
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
 from services.generation.runtimes.row_caches import RowCaches, kernel_fits
 
-FLOAT32, FLOAT16 = CachePrecision.FLOAT32, CachePrecision.FLOAT16
+FLOAT32, FLOAT16, INT8 = CachePrecision.FLOAT32, CachePrecision.FLOAT16, CachePrecision.INT8
 
 
 def decoder(head: int = 64, heads: int = 2) -> DecoderConfiguration:
@@ -32,6 +32,13 @@ def fill(caches: RowCaches, layer: int, row: int, fused: NDArray[np.float32]) ->
     return out
 
 
+def fill_from(caches: RowCaches, fused: NDArray[np.float32], first: int) -> None:
+    """Further positions of row 0, seen from its first on."""
+    out = np.empty((len(fused), fused.shape[1] // 3), np.float32)
+    caches.begin([0], np.array([first], np.int32), len(fused))
+    caches.attend(0, fused, out)
+
+
 def formula(fused: NDArray[np.float32], heads: int) -> NDArray[np.float64]:
     """Causal attention of a row's positions `[P, 3 · d]`, `[P, d]`."""
     count, size = len(fused), fused.shape[1] // 3
@@ -44,7 +51,7 @@ def formula(fused: NDArray[np.float32], heads: int) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("head", [16, 48, 64, 128])
-@pytest.mark.parametrize(("precision", "bound"), [(FLOAT32, 3e-6), (FLOAT16, 3e-3)])
+@pytest.mark.parametrize(("precision", "bound"), [(FLOAT32, 3e-6), (FLOAT16, 3e-3), (INT8, 5e-2)])
 def test_attention_is_its_formula_up_to_each_position(head: int, precision: CachePrecision, bound: float) -> None:
     caches = RowCaches(decoder(head), 3, precision, 1)
     fused = drawn(head, 2 * BLOCK + 3, 2 * head)
@@ -65,7 +72,7 @@ def test_ragged_rows_step_on_beside_each_other() -> None:
         assert np.abs(answer - formula(fused, 2)[-1]).max() <= 3e-6
 
 
-@pytest.mark.parametrize("precision", [FLOAT32, FLOAT16])
+@pytest.mark.parametrize("precision", [FLOAT32, FLOAT16, INT8])
 def test_threads_share_the_work_without_changing_a_bit(precision: CachePrecision) -> None:
     answers = []
     for threads in (1, 3):
@@ -83,12 +90,55 @@ def test_threads_share_the_work_without_changing_a_bit(precision: CachePrecision
     assert np.array_equal(*answers)
 
 
-@pytest.mark.parametrize("precision", [FLOAT32, FLOAT16])
-def test_what_lies_behind_a_rows_end_is_never_read(precision: CachePrecision) -> None:
+@pytest.mark.parametrize(("precision", "bound"), [(FLOAT32, 3e-6), (FLOAT16, 3e-3), (INT8, 5e-2)])
+@pytest.mark.parametrize("left", [np.nan, 1e30, -7.0])
+def test_what_lies_behind_a_rows_end_is_never_read(precision: CachePrecision, bound: float, left: float) -> None:
     caches = RowCaches(decoder(), 2, precision, 1)
-    fill(caches, 0, 0, np.full((150, 384), np.nan, np.float32))
-    fused = drawn(1, 70, 128)
-    assert np.abs(fill(caches, 0, 0, fused) - formula(fused, 2)).max() <= 3e-3
+    # An odd number of positions, so that a new pair shares its place with an old value.
+    fill(caches, 0, 0, np.full((151, 384), left, np.float32))
+    fused = drawn(1, 69, 128)
+    assert np.abs(fill(caches, 0, 0, fused) - formula(fused, 2)).max() <= bound
+
+
+@pytest.mark.parametrize("precision", [FLOAT32, FLOAT16, INT8])
+@pytest.mark.parametrize("part", [0, 128, 256])
+def test_what_is_no_number_spoils_its_own_head_and_no_other(precision: CachePrecision, part: int) -> None:
+    caches = RowCaches(decoder(), 2, precision, 1)
+    fused = drawn(5, 20, 128)
+    fused[7, part + 70] = np.nan
+    answer = fill(caches, 0, 0, fused)
+    assert np.isnan(answer[7, 64:]).any()
+    assert np.isfinite(answer[:, :64]).all()
+    assert np.isfinite(answer[:7]).all()
+    assert np.isfinite(fill(caches, 0, 1, drawn(6, 20, 128))).all()
+
+
+def test_bytes_follow_each_positions_own_size() -> None:
+    """Keys and values whose sizes differ a million times lose no more than those that are alike."""
+    fused = drawn(8, 2 * BLOCK, 128)
+    sizes = np.float32(10.0) ** np.random.default_rng(1).uniform(-6, 0, (2 * BLOCK, 1)).astype(np.float32)
+    fused[:, 128:] *= sizes
+    answer = fill(RowCaches(decoder(), 1, INT8, 1), 0, 0, fused)
+    assert np.abs(answer - formula(fused, 2)).max() <= 2e-2
+
+
+def test_bytes_at_the_longest_cache_of_equal_values_do_not_overflow() -> None:
+    """Every weight and every value at its most: the largest sum that can come."""
+    longest = replace(decoder(), max_positions=2_251)
+    caches = RowCaches(longest, 1, INT8, 1)
+    fused = np.ones((2_251, 384), np.float32)
+    out = np.empty((1, 128), np.float32)
+    for first in range(0, 2_250, 750):
+        fill_from(caches, fused[first : first + 750], first)
+    caches.begin([0], np.array([2_250], np.int32), 1)
+    caches.attend(0, fused[-1:], out)
+    assert np.abs(out - 1.0).max() <= 1e-3
+
+
+def test_bytes_take_half_of_what_halves_take() -> None:
+    small = DecoderConfiguration(4, 2_048, 1_024, 16, 4_096, 1, max_positions=1_504)
+    halves, bytes_ = (RowCaches(small, 2, precision, 1).size_bytes for precision in (FLOAT16, INT8))
+    assert bytes_ == pytest.approx(halves * CachePrecision.INT8.bytes_per_number / 2)
 
 
 def test_layers_and_rows_hold_what_is_theirs() -> None:
@@ -108,6 +158,15 @@ def test_attention_stays_finite_when_all_is_alike_and_when_one_position_takes_al
     fused = drawn(3, 100, 128, spread)
     answer = fill(RowCaches(decoder(), 1, FLOAT32, 1), 0, 0, fused)
     assert np.abs(answer - formula(fused, 2)).max() <= 1e-4 * spread
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-38, 1e-20, 10.0, 1e15])
+def test_bytes_stay_finite_and_among_the_values_whatever_their_size(spread: float) -> None:
+    """Which position takes all may differ where scores are thousands; what comes out is a mean of values still."""
+    fused = drawn(3, 100, 128, spread)
+    answer = fill(RowCaches(decoder(), 1, INT8, 1), 0, 0, fused)
+    assert np.isfinite(answer).all()
+    assert np.abs(answer).max() <= 1.01 * np.abs(fused[:, 256:]).max() + 1e-30
 
 
 @pytest.mark.parametrize(
@@ -142,6 +201,9 @@ def test_arrays_of_another_shape_are_refused(inputs: tuple[int, int], outputs: t
         (64, WeightPrecision.INT8, FLOAT32, True),
         (48, WeightPrecision.FLOAT32, FLOAT32, True),
         (24, WeightPrecision.INT8, FLOAT32, False),
+        (64, WeightPrecision.INT8, INT8, True),
+        (24, WeightPrecision.INT8, INT8, False),
+        (64, WeightPrecision.BFLOAT16, INT8, False),
         (64, WeightPrecision.INT8, CachePrecision.UINT8, False),
         (64, WeightPrecision.BFLOAT16, CachePrecision.BFLOAT16, False),
         (64, WeightPrecision.BFLOAT16, FLOAT32, False),

@@ -14,7 +14,7 @@ from services.generation.musicgen.model import MusicGen
 from services.generation.runtimes.decoder_weights import decoder_key
 from services.generation.runtimes.machine import Machine
 from services.generation.runtimes.plan import Wish
-from services.generation.runtimes.precision import MOST_DISTANCE, WeightPrecision
+from services.generation.runtimes.precision import MOST_DISTANCE, CachePrecision, Precision, WeightPrecision
 from services.generation.runtimes.selection import select_runtime
 from services.generation.runtimes.verdicts import Verdicts
 from tests.unit.generation.runtimes.conftest import build
@@ -77,6 +77,32 @@ def test_verdict_belongs_to_the_weights_that_were_measured(fresh: MusicGen, tmp_
     with torch.no_grad():
         fresh.decoder.lm_heads[0].weight[0, 0] += 1.0
     assert verdicts.distance(fresh.decoder, WeightPrecision.INT4) is None
+
+
+@pytest.mark.parametrize(
+    ("distance", "precision"),
+    [
+        (None, "int8/int8"),
+        (MOST_DISTANCE, "int8/int8"),
+        (MOST_DISTANCE + 1e-6, "int8/float16"),
+        (float("nan"), "int8/float16"),
+    ],
+)
+def test_keys_and_values_are_bytes_for_many_songs_unless_a_check_found_them_too_far(
+    distance: float | None, precision: str, fresh: MusicGen, tmp_path: Path
+) -> None:
+    if distance is not None:
+        Verdicts(tmp_path).record(fresh.decoder, Precision(WeightPrecision.INT8, CachePrecision.INT8), distance)
+    chosen_precision, logs = chosen(fresh, Wish(weights="int8", slots=4, threads=1), tmp_path)
+    assert chosen_precision == precision
+    said = [entry for entry in logs if entry["event"] == "int8_cache_not_used"]
+    assert bool(said) == (precision == "int8/float16")
+
+
+def test_bytes_that_were_asked_for_are_not_second_guessed(fresh: MusicGen, tmp_path: Path) -> None:
+    Verdicts(tmp_path).record(fresh.decoder, Precision(WeightPrecision.INT8, CachePrecision.INT8), 1.0)
+    wish = Wish(weights="int8", slots=1, threads=1, cache="int8")
+    assert chosen(fresh, wish, tmp_path)[0] == "int8/int8"
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"distance": "0"}', '{"distance": null}', "[]", '{"distance": tru'])
