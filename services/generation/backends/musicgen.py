@@ -51,6 +51,7 @@ _DEBUG = ModelDescription(
 _DEBUG_LIVE_GAIN_DB = -26.0
 _SLOTS = 4
 _MEMORY_SHARE = 0.6
+_GPU_SHARE = 0.9
 
 
 class MusicGenBackend:
@@ -59,7 +60,7 @@ class MusicGenBackend:
     def __init__(self, environment: BackendEnvironment) -> None:
         self._environment = environment
         self._shelf = ModelShelf(environment.models_dir)
-        self._residents: Residents[SongMaker] = Residents(_capacity_bytes())
+        self._residents: Residents[SongMaker] = Residents(_capacity_bytes(), _device_bytes)
 
     @property
     def resident_models(self) -> tuple[str, ...]:
@@ -105,21 +106,23 @@ class MusicGenBackend:
         # Here and not above: the gRPC server reads descriptions without loading torch.
         from services.generation.engine.runtime import torch_runtime
         from services.generation.models import debug
-        from services.generation.models.installation import checked, install, memory_bytes
+        from services.generation.models.installation import checked, device_bytes, install, memory_bytes
         from services.generation.musicgen.song import InstalledModel, SongMaker
         from services.generation.musicgen.text_conditioner import HashTokenizer
-        from services.generation.runtimes.plan import Wish
+        from services.generation.runtimes.machine import Machine
+        from services.generation.runtimes.plan import Wish, plan_runtime
         from services.generation.runtimes.selection import select_runtime
 
+        environment = self._environment
+        wish = Wish(
+            environment.device,
+            environment.precision,
+            threads=environment.threads,
+            cache=environment.cache_precision,
+            most=environment.slots,
+        )
+
         def build(installed: InstalledModel) -> SongMaker:
-            environment = self._environment
-            wish = Wish(
-                environment.device,
-                environment.precision,
-                threads=environment.threads,
-                cache=environment.cache_precision,
-                most=environment.slots,
-            )
             cache = self._shelf.quantised_folder
             return SongMaker(installed, select_runtime(installed.model, wish, cache=cache))
 
@@ -128,7 +131,7 @@ class MusicGenBackend:
             tokenizer = HashTokenizer(model.configuration.text.vocabulary)
             installed = InstalledModel(_DEBUG, model, tokenizer, _DEBUG_LIVE_GAIN_DB)
             # The reference, so that its noise is the same on every machine.
-            return Plan(0, lambda: SongMaker(installed, torch_runtime(model, _SLOTS, self._environment.threads)))
+            return Plan(0, lambda: SongMaker(installed, torch_runtime(model, _SLOTS, environment.threads)))
         description = next((model for model in self._shelf.descriptions() if model.id == model_id), None)
         if description is None:
             raise AppError(ErrorCode.NOT_FOUND, f"There is no MusicGen model “{model_id}”.")
@@ -139,10 +142,22 @@ class MusicGenBackend:
                 f"The model {model_id} is not here. Put its weights into {self._shelf.folder / model_id}.",
             )
         checkpoint = checked(folder, self._shelf.folder)
-        slots = self._environment.slots or _SLOTS
-        return Plan(memory_bytes(checkpoint, slots), lambda: build(install(description, checkpoint)))
+        planned = plan_runtime(checkpoint.configuration.decoder, Machine.probe(), wish)
+        return Plan(
+            memory_bytes(checkpoint, environment.slots or _SLOTS),
+            lambda: build(install(description, checkpoint)),
+            device_bytes(checkpoint, planned),
+        )
 
 
 def _capacity_bytes() -> int:
     """What models may take of this machine's memory."""
     return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _MEMORY_SHARE)
+
+
+def _device_bytes() -> int:
+    """What models may take of the GPU's memory together."""
+    from services.generation.runtimes.machine import Machine
+
+    gpu = Machine.probe().gpu
+    return int(gpu.memory_bytes * _GPU_SHARE) if gpu else 0

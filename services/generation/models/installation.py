@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from services.generation.backends.protocol import ModelDescription
@@ -9,8 +10,12 @@ from services.generation.models.checkpoint import Checkpoint, load_model, open_c
 from services.generation.models.conversion import converted, is_audiocraft
 from services.generation.models.tokenizer import read_tokenizer
 from services.generation.musicgen.song import InstalledModel
+from services.generation.runtimes.plan import TORCH_CUDA, RuntimePlan
+from services.generation.runtimes.precision import WeightPrecision, cache_bytes
 
 _FLOAT_BYTES = 4
+# What a model has on a GPU beside weights and caches: recorded graphs, keys and values of prompts, activations.
+_DEVICE_OVERHEAD = 2**30
 
 
 def checked(folder: Path, models_dir: Path) -> Checkpoint:
@@ -33,12 +38,23 @@ def install(description: ModelDescription, checkpoint: Checkpoint) -> InstalledM
 
 def memory_bytes(checkpoint: Checkpoint, slots: int) -> int:
     """Bytes that a model takes in memory as float32, with the caches of its slots."""
-    numbers = 0
-    for tensor in checkpoint.tensors.values():
-        count = 1
-        for size in tensor.shape:
-            count *= size
-        numbers += count
+    numbers = _numbers(checkpoint)
     decoder = checkpoint.configuration.decoder
     cache = 2 * 2 * slots * decoder.layers * decoder.cache_positions * decoder.hidden_size
     return _FLOAT_BYTES * (numbers + cache)
+
+
+def device_bytes(checkpoint: Checkpoint, plan: RuntimePlan) -> int:
+    """Bytes that a model takes on a GPU; 0 where its plan is for none."""
+    if plan.runtime != TORCH_CUDA:
+        return 0
+    decoder = checkpoint.configuration.decoder
+    weight = 2 if plan.precision.weights is WeightPrecision.BFLOAT16 else _FLOAT_BYTES
+    caches = 2 * plan.slots * cache_bytes(decoder, plan.precision.cache, decoder.cache_positions)
+    weights = weight * _numbers(checkpoint, "decoder.") + _FLOAT_BYTES * _numbers(checkpoint, "audio_encoder.")
+    return round(weights + caches) + _DEVICE_OVERHEAD
+
+
+def _numbers(checkpoint: Checkpoint, part: str = "") -> int:
+    """How many weights a part of a model has."""
+    return sum(math.prod(tensor.shape) for name, tensor in checkpoint.tensors.items() if name.startswith(part))

@@ -43,7 +43,7 @@ class _Held(Generic[R]):
 
 
 class Residents(Generic[R]):
-    """Models in memory, together at most `capacity_bytes`, and `device_bytes` on a GPU. May be used by many threads.
+    """Models in memory, together at most `capacity_bytes`, and `device_bytes()` on a GPU. May be used by many threads.
 
     A model is never let go while somebody uses it (between `take` and `give_back`). Those that need room get it in the
     order of coming; one that has waited for `patience_seconds` comes before further songs on the models in its way, so
@@ -53,13 +53,13 @@ class Residents(Generic[R]):
     def __init__(
         self,
         capacity_bytes: int,
-        device_bytes: int = 0,
+        device_bytes: Callable[[], int] = lambda: 0,
         *,
         wait_seconds: float = _WAIT_SECONDS,
         patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
         self._capacity = capacity_bytes
-        self._device_capacity = device_bytes
+        self._device_bytes = device_bytes
         self._wait_seconds = wait_seconds
         self._patience_seconds = patience_seconds
         self._condition = threading.Condition()
@@ -167,7 +167,7 @@ class Residents(Generic[R]):
         used = sum(other.size_bytes for other in held)
         on_device = sum(other.device_bytes for other in held)
         return (not used or used + plan.size_bytes <= self._capacity) and (
-            not on_device or not plan.device_bytes or on_device + plan.device_bytes <= self._device_capacity
+            not on_device or not plan.device_bytes or on_device + plan.device_bytes <= self._device_bytes()
         )
 
     def _refuse_if_closed(self) -> None:

@@ -124,7 +124,7 @@ def _reinterpret(_: Any, bits: Any) -> Any:
     )
 
 
-_as_float: Any = intrinsic(_reinterpret)
+as_float: Any = intrinsic(_reinterpret)
 
 
 @njit(inline="always")
@@ -140,7 +140,7 @@ def power_of_two(x: Any) -> Any:
     power = power * part + np.float32(2.402264791363012e-1)
     power = power * part + np.float32(6.931472028550421e-1)
     power = power * part + np.float32(1.0)
-    return power * _as_float((np.int32(whole) + np.int32(127)) << np.int32(23))
+    return power * as_float((np.int32(whole) + np.int32(127)) << np.int32(23))
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")

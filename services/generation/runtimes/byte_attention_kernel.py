@@ -21,7 +21,15 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from services.generation.runtimes.attention_kernel import BLOCK, LOG2_E, LOWEST, NARROW, pointer_to, power_of_two
+from services.generation.runtimes.attention_kernel import (
+    BLOCK,
+    LOG2_E,
+    LOWEST,
+    NARROW,
+    as_float,
+    pointer_to,
+    power_of_two,
+)
 
 _INDEX = ir.IntType(64)
 _FLOAT = ir.FloatType()
@@ -143,15 +151,28 @@ def _round(_: Any, number: Any, array: Any) -> Any:
 _rounded: Any = intrinsic(_round)
 
 
+def _reinterpret(_: Any, number: Any) -> Any:
+    """The bits of a float32."""
+    return types.int32(types.float32), lambda context, builder, signature, arguments: builder.bitcast(
+        arguments[0], _WHOLE
+    )
+
+
+_bits: Any = intrinsic(_reinterpret)
+
+
 @njit(inline="always")
 def _largest(numbers: Any) -> Any:
-    """The largest size among numbers; no number when one of them is none."""
-    largest, nothing = np.float32(0.0), np.float32(0.0)
+    """The largest size among numbers; no number when one of them is none.
+
+    Bits of sizes are ordered as the sizes are, with what is no number above all, and the largest whole number is found
+    in vectors, which that of floats is not.
+    """
+    largest = np.int32(0)
     for number in numbers:
-        size = abs(number)
+        size = _bits(number) & np.int32(0x7FFFFFFF)
         largest = size if size > largest else largest
-        nothing += number - number
-    return largest + nothing
+    return as_float(largest)
 
 
 @njit(inline="always")

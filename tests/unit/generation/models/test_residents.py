@@ -25,7 +25,7 @@ class Shop:
     def __init__(self, capacity: int, on_device: int = 0, **times: float) -> None:
         self.closed: list[str] = []
         self.built: list[str] = []
-        self.residents: Residents[Model] = Residents(capacity, on_device, **times)
+        self.residents: Residents[Model] = Residents(capacity, lambda: on_device, **times)
 
     def take(self, name: str, size: int = 4, on_device: int = 0) -> Model:
         def build() -> Model:
