@@ -61,7 +61,8 @@ def _sums_of_pairs(builder: Any, left: Any, right: Any, lanes: int) -> Any:
     name, _ = _pair_instruction()
     if name:
         kind = ir.FunctionType(ir.VectorType(_WHOLE, lanes), [ir.VectorType(_SHORT, 2 * lanes)] * 2)
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [left, right])
+        instruction = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+        return builder.call(instruction, [left, right])
     wide = ir.VectorType(_WHOLE, 2 * lanes)
     products = builder.mul(builder.sext(left, wide), builder.sext(right, wide))
     nothing = ir.Constant(wide, ir.Undefined)

@@ -51,7 +51,8 @@ class RowCaches:
         numbers = rows * self._blocks * BLOCK * configuration.hidden_size
         scales = rows * self._blocks * BLOCK * self._heads
         kinds: list[tuple[int, Any]] = [(numbers, _STORED[precision])] * 2
-        self._attend = attend
+        # One of two kernels, each with the caches that are its own in front.
+        self._attend: Any = attend
         if precision is CachePrecision.INT8:
             kinds += [(scales, np.float32)] * 2
             self._attend = attend_to_bytes
