@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
@@ -52,7 +52,7 @@ class RowCaches:
         scales = rows * self._blocks * BLOCK * self._heads
         kinds: list[tuple[int, Any]] = [(numbers, _STORED[precision])] * 2
         # One of two kernels, each with the caches that are its own in front.
-        self._attend: Any = attend
+        self._attend: Callable[..., None] = attend
         if precision is CachePrecision.INT8:
             kinds += [(scales, np.float32)] * 2
             self._attend = attend_to_bytes
