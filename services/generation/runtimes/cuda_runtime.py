@@ -24,19 +24,28 @@ class DeviceCodec:
     """The torch codec with its streams on a device; codes come from and audio goes to the processor."""
 
     def __init__(self, codec: AudioCodec, device: torch.device) -> None:
-        self._codec = codec
+        self._codec: AudioCodec | None = codec
         self._device = device
 
     def initial_state(self) -> StreamState:
         """A stream that has not begun."""
-        streams = self._codec.initial_state()
+        streams = self._open().initial_state()
         for stream in streams:
             set_state_tensors(stream, [tensor.to(self._device) for tensor in state_tensors(stream)])
         return streams
 
     def stream(self, codes: Tensor, state: StreamState, last: bool) -> Tensor:
         """The next frames `[K, n]` (n may be 0) to audio `[channels, m]`; `last` answers what was held back."""
-        return self._codec.stream(codes.to(self._device), state, last).cpu()
+        return self._open().stream(codes.to(self._device), state, last).cpu()
+
+    def close(self) -> None:
+        """Let the codec on the device go. Idempotent; no stream goes on afterwards."""
+        self._codec = None
+
+    def _open(self) -> AudioCodec:
+        if self._codec is None:
+            raise RuntimeError("The codec is closed.")
+        return self._codec
 
 
 def cuda_runtime(model: MusicGen, precision: Precision, slots: int, device: torch.device) -> Runtime:
@@ -46,13 +55,19 @@ def cuda_runtime(model: MusicGen, precision: Precision, slots: int, device: torc
     """
     dtype = torch.bfloat16 if precision.weights is WeightPrecision.BFLOAT16 else torch.float32
     decoder = SlotDecoder(model.decoder, slots, device, dtype)
-    decoding = copy.deepcopy(model.audio_encoder).to(device)
-    codec = DeviceCodec(AudioCodec(decoding, model.configuration.decoder.channels), device)
+    channels = model.configuration.decoder.channels
+    codec = DeviceCodec(AudioCodec(copy.deepcopy(model.audio_encoder).to(device), channels), device)
+
+    def close() -> None:
+        # The decoder last: it gives back to the device what both of them held.
+        codec.close()
+        decoder.close()
+
     return Runtime(
         runner=SlotRunner(decoder, device),
         codec=codec,
         slots=slots,
         name=TORCH_CUDA,
         precision=str(precision),
-        close=decoder.close,
+        close=close,
     )

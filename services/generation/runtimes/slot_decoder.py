@@ -150,9 +150,9 @@ class SlotDecoder:
         self._graphs.clear()
         self._cross.clear()
         self._layers.clear()
-        nothing = torch.empty(0, device=self._device)
-        self._keys = self._values = self._cross_keys = self._cross_values = nothing
-        self._tables = self._heads = self._positions = nothing
+        nothing = torch.empty(0)
+        self._keys = self._values = self._cross_keys = self._cross_values = self._cross_mask = nothing
+        self._tables = self._heads = self._positions = self._tokens = self._places = nothing
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 

@@ -10,7 +10,15 @@ from types import ModuleType
 
 import pytest
 
+from services.generation.engine.streamer import CHUNK_FRAMES
+from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision, cache_bytes
+
 ROOT = Path(__file__).resolve().parents[4]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from engine_measures import costs, ours, table  # noqa: E402
+from engine_measures.costs import Cost  # noqa: E402
+from engine_measures.setting import SMALL  # noqa: E402
 
 
 def script(name: str) -> ModuleType:
@@ -23,42 +31,44 @@ def script(name: str) -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="module")
-def bench() -> ModuleType:
-    return script("bench_engine")
-
-
-def test_windows_are_joined_by_straight_lines(bench: ModuleType) -> None:
-    total = bench.integrate([(0, bench.Cost(1.0, 2.0)), (9, bench.Cost(10.0, 2.0))], 10)
+def test_windows_are_joined_by_straight_lines() -> None:
+    total = costs.integrate([(0, Cost(1.0, 2.0)), (9, Cost(10.0, 2.0))], 10)
     assert total.wall == pytest.approx(sum(range(1, 11)))
     assert total.cpu == pytest.approx(20.0)
 
 
-def test_a_listener_waits_when_a_piece_comes_after_the_last_one_was_played(bench: ModuleType) -> None:
-    second = bench.SMALL.codec.sample_rate
-    assert bench.starvation([(1.0, second), (1.5, second), (2.9, second)]) == 0.0
-    assert bench.starvation([(1.0, second), (2.25, second), (3.5, second)]) == pytest.approx(0.25)
+def test_a_listener_waits_when_a_piece_comes_after_the_last_one_was_played() -> None:
+    second = SMALL.codec.sample_rate
+    assert ours.starvation([(1.0, second), (1.5, second), (2.9, second)]) == 0.0
+    assert ours.starvation([(1.0, second), (2.25, second), (3.5, second)]) == pytest.approx(0.25)
 
 
-def test_a_step_is_taken_apart_and_held_against_what_memory_allows(bench: ModuleType) -> None:
-    parts = bench.Parts(
-        bench.Cost(0.010, 0.020), bench.Cost(0.020, 0.040), bench.Cost(0.008, 0.016), bench.Cost(0.002, 0.004)
-    )
+def test_a_step_is_taken_apart_and_held_against_what_memory_allows() -> None:
+    parts = table.Parts(Cost(0.010, 0.020), Cost(0.020, 0.040), Cost(0.008, 0.016), Cost(0.002, 0.004))
     line = parts.line(0.010)
     assert "layers 10.0 (20.0 CPU, 25%), cache 20.0 (40.0 CPU, 50%), codec 8.0 (16.0 CPU, 20%)" in line
     assert "25.0 steps/s, memory allows 100.0 (25%)" in line
     # What leaving a part out seems to cost is noise, not speed.
-    assert bench.Cost(1.0, 1.0).less(bench.Cost(2.0, 0.5)) == bench.Cost(0.0, 0.5)
+    assert Cost(1.0, 1.0).less(Cost(2.0, 0.5)) == Cost(0.0, 0.5)
 
 
-def test_the_limit_counts_weights_caches_and_the_codec_of_every_song(bench: ModuleType) -> None:
-    precision = bench.Precision(bench.WeightPrecision.INT8, bench.CachePrecision.FLOAT16)
+def test_the_limit_counts_weights_caches_and_the_codec_of_every_song() -> None:
+    precision = Precision(WeightPrecision.INT8, CachePrecision.FLOAT16)
     one, eight, with_codec = (
-        bench.step_limit(precision, songs, 30.0, 1e9, codec) for songs, codec in ((1, 0.0), (8, 0.0), (8, 60e6))
+        table.step_limit(precision, songs, 30.0, 1e9, codec) for songs, codec in ((1, 0.0), (8, 0.0), (8, 60e6))
     )
-    cache = 2 * bench.cache_bytes(bench.SMALL.decoder, bench.CachePrecision.FLOAT16, 750)
+    cache = 2 * cache_bytes(SMALL.decoder, CachePrecision.FLOAT16, 750)
     assert (eight.wall - one.wall) * 1e9 == pytest.approx(7 * cache)
-    assert (with_codec.wall - eight.wall) * 1e9 == pytest.approx(8 * 60e6 / bench.CHUNK_FRAMES)
+    assert (with_codec.wall - eight.wall) * 1e9 == pytest.approx(8 * 60e6 / CHUNK_FRAMES)
+
+
+@pytest.mark.slow
+def test_the_benchmark_says_what_can_be_asked_of_it() -> None:
+    answer = subprocess.run(
+        [sys.executable, "scripts/bench_engine.py", "--cache", "float8"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert answer.returncode == 2
+    assert "'auto', 'float16', 'int8'" in answer.stderr
 
 
 @pytest.mark.slow
