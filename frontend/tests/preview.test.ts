@@ -1,10 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { freshArrangement, newBus } from "@/lib/audio/edits";
 import { heardInserts, isRenderedAlone, latenciesOf } from "@/lib/audio/inserts";
 import { aligned } from "@/lib/audio/latency";
 import { mixRequest } from "@/lib/audio/mix-request";
 import { audibleWires, keysOf, openKeys, wouldCircle } from "@/lib/audio/routing";
 import { type Channel, type EffectSetting } from "@/lib/audio/session";
+import { spaceOf, Spaces } from "@/lib/audio/spaces";
 import type { EffectKind } from "@/lib/processing";
 import { addBus, editStrip, removeBus, useStudio } from "@/stores/studio";
 
@@ -63,6 +64,73 @@ describe("the inserts that sound in the preview", () => {
     const [insert] = heardInserts([effect("compressor", { parameters: { lookahead_ms: 5 } })], kinds);
     expect(latenciesOf([insert!], 48_000)).toEqual([240]);
     expect(latenciesOf([{ ...insert!, type: "saturation" }], 48_000)).toEqual([24]);
+  });
+});
+
+describe("the spaces of a mix", () => {
+  type Asked = { key: string; rate: number };
+  const space = (name: string, decaySeconds = 1) => spaceOf({ space: name, decay_seconds: decaySeconds });
+  function workshop() {
+    const asked: Asked[] = [];
+    const worker = {
+      onmessage: null as ((event: never) => unknown) | null,
+      onerror: null as ((event: never) => unknown) | null,
+      postMessage: (message: Asked) => void asked.push(message),
+      terminate: vi.fn(),
+    };
+    const context = { sampleRate: 48_000, createBuffer: () => ({ copyToChannel: () => undefined }) };
+    const onChange = vi.fn();
+    const start = vi.fn(() => worker);
+    const spaces = new Spaces(context as never, onChange, start as never);
+    const finish = () =>
+      worker.onmessage!({
+        data: { key: asked.at(-1)!.key, sides: [new Float32Array(1), new Float32Array(1)] },
+      } as never);
+    return { spaces, asked, worker, onChange, start, finish };
+  }
+  test("are made one after the other, each once, at the rate of the sound", () => {
+    const { spaces, asked, finish, onChange, start } = workshop();
+    spaces.want([space("hall"), space("room"), space("hall")]);
+    expect(asked).toMatchObject([{ key: "hall 1", space: "hall", decaySeconds: 1, rate: 48_000 }]);
+    expect(spaces.buffer("hall 1")).toBeNull();
+    finish();
+    finish();
+    expect(asked.map(({ key }) => key)).toEqual(["hall 1", "room 1"]);
+    expect(spaces.ready).toEqual(["hall 1", "room 1"]);
+    spaces.want([space("hall")]);
+    expect([asked.length, onChange.mock.calls.length, start.mock.calls.length]).toEqual([2, 2, 1]);
+  });
+  test("are not made while a dial still turns, but for what it began with and where it stopped", () => {
+    const { spaces, asked, finish } = workshop();
+    for (const seconds of [1, 1.1, 1.2, 1.3]) spaces.want([space("hall", seconds)]);
+    finish();
+    finish();
+    expect(asked.map(({ key }) => key)).toEqual(["hall 1", "hall 1.3"]);
+  });
+  test("are few that are kept, and never fewer than are wanted", () => {
+    const { spaces, finish } = workshop();
+    for (let seconds = 1; seconds <= 12; seconds += 1) {
+      spaces.want([space("plate", 1), space("hall", seconds)]);
+      if (!spaces.buffer("plate 1")) finish();
+      finish();
+    }
+    expect(spaces.ready).toHaveLength(8);
+    expect(spaces.ready).toContain("plate 1");
+    expect(spaces.ready).toContain("hall 12");
+  });
+  test("are known to be missing where the browser makes none", () => {
+    const { spaces, worker, onChange, asked } = workshop();
+    spaces.want([space("hall")]);
+    worker.onerror!({} as never);
+    expect([spaces.failed, onChange.mock.calls.length]).toEqual([true, 1]);
+    spaces.want([space("room")]);
+    expect(asked).toHaveLength(1);
+    const refused = vi.fn();
+    const without = new Spaces({} as never, refused, () => {
+      throw new Error("no workers here");
+    });
+    without.want([space("hall")]);
+    expect([without.failed, refused.mock.calls.length]).toEqual([true, 1]);
   });
 });
 

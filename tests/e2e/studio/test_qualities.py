@@ -1,12 +1,14 @@
 """What holds on every page: axe finds nothing serious, scripts stay small, nothing overflows a phone."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.studio.busy import WATCH, print_busy
 from tests.e2e.studio.conftest import PASSWORD, Visitor
 from tests.support.platform import ROOT
 
@@ -94,7 +96,9 @@ def test_axe_finds_nothing_serious_before_signing_in(arrive: Callable[..., Visit
 @pytest.mark.parametrize("path", ["/", "/create/"])
 def test_first_visit_loads_at_most_250_kilobytes_of_scripts(arrive: Callable[..., Visitor], path: str) -> None:
     visitor = arrive()
+    visitor.page.add_init_script(WATCH)
     settle(visitor, path)
+    print_busy(visitor.page, path)
     loaded: int = visitor.page.evaluate(
         "performance.getEntriesByType('resource').filter((entry) => new URL(entry.name).pathname.endsWith('.js'))"
         ".reduce((sum, entry) => sum + entry.encodedBodySize, 0)"
@@ -165,6 +169,12 @@ def test_axe_finds_nothing_serious_in_what_opens_on_a_page(member: Visitor, trac
     page.get_by_label("Add a send").select_option("new")
     page.get_by_label("Add an effect").select_option("reverb")
     found["studio"] = violations(member)
+    page.keyboard.press("Control+s")
+    versions = page.get_by_role("region", name="Versions")
+    versions.get_by_role("button", name=re.compile("^Save (a|the first) version$")).click()
+    versions.get_by_role("button", name="Compare with version 1").last.click()
+    expect(versions.get_by_text(re.compile("^(It sounds as|What you changed)"))).to_be_visible()
+    found["versions"] = violations(member)
     settle(member, f"/track/?id={track}")
     page.get_by_role("button", name="Loudness, ceiling, reference").click()
     found["track"] = violations(member)

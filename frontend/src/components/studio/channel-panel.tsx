@@ -5,22 +5,12 @@ import { useTranslations } from "use-intl";
 import { Dial } from "./dial";
 import { EffectChain } from "./effect-chain";
 import { Routing } from "./routing";
-import { gainText, stripColour, useStripName } from "./strip";
+import { gainText, stripColour, usePanText, useStripName } from "./strip";
 import { IconButton } from "@/components/ui/button";
 import { inputClass, selectClass } from "@/components/ui/field";
 import { HIGHEST_GAIN_DB, isChannel, LOWEST_GAIN_DB, type Bus, type Channel, type Master } from "@/lib/audio/session";
 import { signed } from "@/lib/format";
 import { editChannel, editStrip, removeBus, useStudio } from "@/stores/studio";
-
-/** Pan in words: centre, 30 left, 100 right. */
-function usePanText(): (pan: number) => string {
-  const t = useTranslations("studio");
-  return (pan) => {
-    const amount = Math.round(Math.abs(pan) * 100);
-    if (!amount) return t("centre");
-    return pan < 0 ? t("left", { amount }) : t("right", { amount });
-  };
-}
 
 /** Everything about the selected strip. */
 export function ChannelPanel() {

@@ -98,13 +98,21 @@ export function ClipView({
       editClip(channel.id, clip.id, "round", pulled("round", seconds));
     } else if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
+      // The focus goes on to a neighbour, not to the top of the page.
+      const timeline = event.currentTarget.closest<HTMLElement>("[data-timeline]");
+      const clipsOf = () => [...(timeline?.querySelectorAll<HTMLElement>("[data-clip]") ?? [])];
+      const at = clipsOf().indexOf(event.currentTarget as HTMLElement);
       removeClip(channel.id, clip.id);
+      requestAnimationFrame(() => (clipsOf()[at] ?? clipsOf()[at - 1] ?? timeline)?.focus());
     }
   };
   const onFadeKey = (event: KeyboardEvent, side: "fadeIn" | "fadeOut") => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    // Right is later: a fade at the end becomes shorter by it.
+    const none = side === "fadeIn" ? -Infinity : Infinity;
+    const by = { ArrowLeft: -1, ArrowRight: 1, Delete: none, Backspace: none }[event.key];
     if (!by) return;
     event.preventDefault();
+    event.stopPropagation();
     editClip(channel.id, clip.id, side, pulled(side, by * FADE_STEP_SECONDS));
   };
 

@@ -12,7 +12,7 @@ import { Button } from "@/components/ui/button";
 import type { Track } from "@/lib/api/client";
 import { freshArrangement } from "@/lib/audio/edits";
 import { songLength } from "@/lib/audio/session";
-import { isTyping } from "@/lib/keyboard";
+import { isTyping, isWriting } from "@/lib/keyboard";
 import { usePlayer } from "@/stores/player";
 import { splitAt, useStudio } from "@/stores/studio";
 
@@ -50,13 +50,15 @@ export function Editor({ track }: { track: Track }) {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const command = event.metaKey || event.ctrlKey;
-      if (command && event.key.toLowerCase() === "z") {
+      const letter = event.key.toLowerCase();
+      // Within a field the keys take back what was written there.
+      if (command && (letter === "z" || letter === "y") && !isWriting(event.target)) {
         event.preventDefault();
-        if (event.shiftKey) useStudio.getState().redo();
+        if (event.shiftKey || letter === "y") useStudio.getState().redo();
         else useStudio.getState().undo();
         return;
       }
-      if (command && event.key.toLowerCase() === "s" && !event.shiftKey && !event.altKey) {
+      if (command && letter === "s" && !event.shiftKey && !event.altKey) {
         event.preventDefault();
         setVersions(true);
         return;
@@ -66,7 +68,7 @@ export function Editor({ track }: { track: Track }) {
         event.target instanceof HTMLElement && event.target.closest("[data-clip],[data-point],[data-timeline]");
       if (isTyping(event.target) && !onClip) return;
       if (event.key === " ") toggle();
-      else if (event.key.toLowerCase() === "s" && engine) splitAt(engine.position, useStudio.getState().selected);
+      else if (letter === "s" && engine) splitAt(engine.position, useStudio.getState().selected);
       else if (event.key === "Home") engine?.seek(0);
       else return;
       event.preventDefault();

@@ -41,6 +41,16 @@ export function gainText(gainDb: number): string {
   return `${signed(gainDb <= LOWEST_GAIN_DB ? -Infinity : gainDb)} dB`;
 }
 
+/** Pan in words: centre, 30 left, 100 right. */
+export function usePanText(): (pan: number) => string {
+  const t = useTranslations("studio");
+  return (pan) => {
+    const amount = Math.round(Math.abs(pan) * 100);
+    if (!amount) return t("centre");
+    return pan < 0 ? t("left", { amount }) : t("right", { amount });
+  };
+}
+
 /** A strip's head: name, mute, solo, automation, fader, meter. */
 export function Strip({
   strip,

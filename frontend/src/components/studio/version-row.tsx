@@ -2,10 +2,10 @@
 
 import Link from "next/link";
 import { CircleCheck, Ear, GitCompareArrows, History, Loader, Music } from "lucide-react";
-import { useMemo } from "react";
+import { useMemo, type ComponentProps } from "react";
 import { useQuery } from "@tanstack/react-query";
 import { useFormatter, useNow, useTranslations } from "use-intl";
-import { gainText, useStripName } from "./strip";
+import { gainText, usePanText, useStripName } from "./strip";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/states";
 import { differencesOf, type Difference, type Part } from "@/lib/audio/differences";
@@ -15,6 +15,17 @@ import { isActive, trackHref } from "@/lib/music";
 import { useJob } from "@/lib/processing";
 import { useProblemText } from "@/lib/use-problem-text";
 import { useStudio } from "@/stores/studio";
+
+/** Something that can be done with a version; three of them fit beside each other in the panel. */
+function Action(props: ComponentProps<"button">) {
+  return (
+    <button
+      type="button"
+      {...props}
+      className="inline-flex h-8 items-center gap-1.5 rounded-lg px-1.5 text-[13px] font-semibold text-muted transition hover:bg-raised hover:text-ink disabled:opacity-50"
+    />
+  );
+}
 
 /** A version: when it was saved and what it is, and what can be done with it. */
 export function VersionRow({
@@ -55,29 +66,15 @@ export function VersionRow({
         </time>
         {marks.filter(Boolean).map((mark) => ` · ${mark}`)}
       </p>
-      <div className="mt-1.5 -ml-2 flex flex-wrap">
-        <Button
-          size="small"
-          look="plain"
-          className="px-2"
-          aria-expanded={compared}
-          aria-label={t("compareOne", { number })}
-          onClick={onCompare}
-        >
+      <div className="mt-1.5 -ml-1.5 flex flex-wrap">
+        <Action aria-expanded={compared} aria-label={t("compareOne", { number })} onClick={onCompare}>
           <GitCompareArrows size={14} aria-hidden />
           {t("compare")}
-        </Button>
-        <Button
-          size="small"
-          look="plain"
-          className="px-2"
-          disabled={busy}
-          aria-label={t("restoreOne", { number })}
-          onClick={onRestore}
-        >
+        </Action>
+        <Action disabled={busy} aria-label={t("restoreOne", { number })} onClick={onRestore}>
           <History size={14} aria-hidden />
           {t("restore")}
-        </Button>
+        </Action>
         <Render version={version} />
       </div>
       {compared && <Comparison version={version} />}
@@ -98,18 +95,15 @@ function Render({ version }: { version: MixVersion }) {
   const failure = render.error ? text(render.error) : job.data?.status === "failed" ? job.data.error?.detail : null;
   return (
     <>
-      <Button
-        size="small"
-        look="plain"
-        className="px-2"
+      <Action
         disabled={busy}
         aria-label={t("renderOne", { number })}
         onClick={() => render.mutate({ id: version.mix_id, number })}
       >
         {busy ? <Loader size={14} className="animate-spin" aria-hidden /> : <Music size={14} aria-hidden />}
         {t("render")}
-      </Button>
-      <span role="status" className="tabular basis-full pl-2 text-[13px]">
+      </Action>
+      <span role="status" className="tabular basis-full pl-1.5 empty:hidden text-[13px]">
         {failure ? (
           <span className="text-bad">{failure}</span>
         ) : busy ? (
@@ -199,19 +193,20 @@ function DifferenceLine({
 }) {
   const t = useTranslations("mixes");
   const nameOf = useStripName();
+  const panText = usePanText();
   const { channels, buses, master } = arrangement;
   const strip = [...channels, ...buses, master].find(({ id }) => id === difference.id);
   const name = strip ? nameOf(strip) : difference.name;
   const partText = ({ what, from, to }: Part) => {
     if (from === undefined || to === undefined) return t(`parts.${what}`);
-    const value = (number: number) => (what === "pan" ? String(Math.round(number * 100)) : gainText(number));
+    const value = (number: number) => (what === "pan" ? panText(number) : gainText(number));
     return t("move", { what: t(`parts.${what}`), from: value(from), to: value(to) });
   };
   const what =
     difference.state === "changed" ? difference.parts.map(partText).join(", ") : t(`states.${difference.state}`);
   return (
     <li className="break-words">
-      <span className="font-medium first-letter:uppercase">{name}</span>: {what}
+      <span className="inline-block font-medium first-letter:uppercase">{name}</span>: {what}
     </li>
   );
 }

@@ -1,8 +1,8 @@
 "use client";
 
 import { Loader, X } from "lucide-react";
-import { useMemo, useState, type FormEvent } from "react";
-import { useTranslations } from "use-intl";
+import { useEffect, useMemo, useState, type FormEvent } from "react";
+import { useFormatter, useNow, useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { VersionRow } from "./version-row";
 import { useOpenVersion } from "./use-open-version";
@@ -88,6 +88,8 @@ function Unkept() {
   const [others, setOthers] = useState(false);
   const { begin } = useMixChanges();
   const mixes = useMixes(others);
+  const format = useFormatter();
+  const now = useNow();
   const save = (note: string, done: () => void) => {
     const arrangement = arrangementOf(useStudio.getState());
     const name = title.trim() || t("untitled");
@@ -130,7 +132,7 @@ function Unkept() {
                   >
                     <span className="truncate font-medium">{mix.title}</span>
                     <span className="tabular shrink-0 text-[13px] text-muted">
-                      {t("version", { number: mix.version })}
+                      {t("version", { number: mix.version })} · {format.relativeTime(new Date(mix.updated_at), now)}
                     </span>
                   </button>
                 </li>
@@ -183,6 +185,9 @@ function Chain({ link }: { link: MixLink }) {
     [title, channels, buses, master, link.saved],
   );
   const isStale = newest > link.base;
+  const { reset } = save;
+  // What a save was refused for is over once this goes on from another version.
+  useEffect(() => reset(), [reset, link.base]);
   const refused = save.error && !(isStale && save.error instanceof ProblemError && save.error.status === 409);
 
   const keep = (base: number, note: string, done?: () => void) => {
