@@ -66,7 +66,7 @@ def test_half_an_hour_of_music_opens_while_the_page_answers_and_is_drawn_where_o
     eventually(lambda: clip.evaluate(inked) > 2, within=300, what="the waveform", every=0.5)
     expect(page.get_by_text("Loading stems")).to_have_count(0)
     print_busy(page, "opened")
-    page.get_by_label("Zoom").fill("1")
+    page.get_by_role("slider", name="Zoom").fill("1")
     timeline = page.get_by_role("group", name="Timeline")
     width: int = timeline.evaluate("(element) => element.scrollWidth")
     assert width > HALF_AN_HOUR_SECONDS * 200

@@ -129,7 +129,16 @@ export function Editor({ track }: { track: Track }) {
       {studio.conflict && <Conflict />}
       {studio.auditioned && <Audition number={studio.auditioned.number} />}
       <div className="flex min-h-0 flex-1 flex-col lg:flex-row">
-        <Timeline engine={engine} peaks={peaks} playing={playing} zoom={zoom} step={step} beat={beat} length={length} />
+        <Timeline
+          engine={engine}
+          peaks={peaks}
+          playing={playing}
+          zoom={zoom}
+          onZoom={setZoom}
+          step={step}
+          beat={beat}
+          length={length}
+        />
         <div className="border-line bg-surface max-lg:border-t lg:w-[320px] lg:border-l">
           {versions && <VersionsPanel onClose={closeVersions} />}
           <ChannelPanel />

@@ -1,6 +1,6 @@
 "use client";
 
-import { Plus } from "lucide-react";
+import { Plus, ZoomIn } from "lucide-react";
 import {
   Fragment,
   useEffect,
@@ -18,6 +18,7 @@ import { LaneHead } from "./lane-head";
 import { BUS_HEIGHT, LANE_HEIGHT, RULER_HEIGHT, viewOf, type View } from "./rows";
 import { Ruler } from "./ruler";
 import { Strip, stripColour } from "./strip";
+import { Slider } from "@/components/ui/slider";
 import { crossfaded } from "@/lib/audio/edits";
 import { sourceKey, type Multitrack } from "@/lib/audio/multitrack";
 import { audibleWires, isHeard } from "@/lib/audio/routing";
@@ -26,6 +27,9 @@ import { addBus, useStudio } from "@/stores/studio";
 
 const CLOSEST_PIXELS_PER_SECOND = 240;
 const FREE_STEP_SECONDS = 1;
+const ZOOM_STEP = 0.05;
+/** Room before the first second, so that what stands there can be seen and taken hold of. */
+const GUTTER_PIXELS = 12;
 /** As many as the server's mixer takes. */
 const MOST_BUSES = 32;
 
@@ -35,6 +39,7 @@ export function Timeline({
   peaks,
   playing,
   zoom,
+  onZoom,
   step,
   beat,
   length,
@@ -43,6 +48,7 @@ export function Timeline({
   peaks: Record<string, Float32Array>;
   playing: boolean;
   zoom: number;
+  onZoom: (zoom: number) => void;
   step: number;
   beat: number;
   length: number;
@@ -56,7 +62,7 @@ export function Timeline({
   const [pencil, setPencil] = useState(false);
   const audible = useMemo(() => audibleWires(channels, buses), [channels, buses]);
   const seconds = Math.max(8, length + 4);
-  const fit = room / seconds;
+  const fit = (room - GUTTER_PIXELS) / seconds;
   const scale = fit * (CLOSEST_PIXELS_PER_SECOND / fit) ** zoom;
   const strips = [...channels, ...buses, master];
   const heard = (id: string) => id === MASTER || isHeard(id, audible);
@@ -79,6 +85,33 @@ export function Timeline({
     };
   }, []);
 
+  // Closer or farther, one goes on to look at the same place: the playhead where it is in view, else the middle.
+  const drawn = useRef(scale);
+  useLayoutEffect(() => {
+    const { scrollLeft, clientWidth } = scroller.current!;
+    const playhead = (engine?.position ?? 0) * drawn.current;
+    const isSeen = playhead >= scrollLeft && playhead <= scrollLeft + clientWidth;
+    const anchor = isSeen ? playhead : scrollLeft + clientWidth / 2;
+    scroller.current!.scrollLeft = scrollLeft + anchor * (scale / drawn.current - 1);
+    drawn.current = scale;
+  }, [scale, engine]);
+
+  const turn = useRef<(by: number) => void>(() => undefined);
+  useEffect(() => {
+    turn.current = (by) => onZoom(Math.min(1, Math.max(0, zoom + by)));
+  });
+  useEffect(() => {
+    const element = scroller.current!;
+    // Also what a pinch on a touchpad arrives as. React's own listeners could not keep the page from growing.
+    const onWheel = (event: WheelEvent) => {
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      turn.current(-Math.sign(event.deltaY) * ZOOM_STEP);
+    };
+    element.addEventListener("wheel", onWheel, { passive: false });
+    return () => element.removeEventListener("wheel", onWheel);
+  }, []);
+
   useEffect(() => {
     let handle = 0;
     const follow = () => {
@@ -98,6 +131,12 @@ export function Timeline({
     engine?.seek(snapped(Math.max(0, (event.clientX - box.left) / scale), step));
   };
   const walk = (event: KeyboardEvent<HTMLElement>) => {
+    const closer = { "+": ZOOM_STEP, "-": -ZOOM_STEP }[event.key];
+    if (closer && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      turn.current(closer);
+      return;
+    }
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!by || !engine || event.target !== event.currentTarget) return;
     event.preventDefault();
@@ -115,8 +154,21 @@ export function Timeline({
   return (
     <div className="flex min-w-0 flex-1 max-lg:min-h-0">
       <div className="w-[132px] shrink-0 border-r border-line md:w-[232px]">
+        <div className="flex items-center border-b border-line px-3" style={{ height: RULER_HEIGHT }}>
+          <label className="flex min-w-0 items-center gap-2 text-muted sm:hidden" title={t("zoom")}>
+            <ZoomIn size={15} aria-hidden className="shrink-0" />
+            <Slider
+              min={0}
+              max={1}
+              step={0.01}
+              value={zoom}
+              onValue={onZoom}
+              aria-label={t("zoom")}
+              className="min-w-0 flex-1"
+            />
+          </label>
+        </div>
         <ul aria-label={t("channels")}>
-          <li aria-hidden className="border-b border-line" style={{ height: RULER_HEIGHT }} />
           {strips.map((strip) => (
             <Fragment key={strip.id}>
               <Strip
@@ -154,13 +206,14 @@ export function Timeline({
         tabIndex={0}
         role="group"
         aria-label={t("timeline")}
+        aria-keyshortcuts="+ -"
         data-timeline
         onKeyDown={walk}
         // A double click would select text, and the next pull would drag it away.
         onDragStart={(event) => event.preventDefault()}
         className="relative min-w-0 select-none flex-1 overflow-x-auto overscroll-x-contain focus-visible:outline-offset-[-2px]"
       >
-        <div className="relative" style={{ width: seconds * scale }}>
+        <div className="relative" style={{ width: seconds * scale, marginLeft: GUTTER_PIXELS }}>
           <Ruler beat={beat} scale={scale} length={seconds} view={view} onSeek={seek} />
           {strips.map((strip) => (
             <Fragment key={strip.id}>
