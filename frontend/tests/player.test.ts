@@ -99,7 +99,9 @@ describe("the queue", () => {
     );
     for (const text of [null, "", "{", "[]", "7", '{"queue":[]}', '{"queue":[{}],"index":0}'])
       expect(readQueue(text)).toBeNull();
-    expect(readQueue(JSON.stringify({ queue: [item("x", { src: "https://elsewhere/x" })], index: 0 }))).toBeNull();
+    for (const more of [{ src: "https://elsewhere/x" }, { cover: "https://elsewhere/x" }, { cover: "//elsewhere/x" }])
+      expect(readQueue(JSON.stringify({ queue: [item("x", more)], index: 0 }))).toBeNull();
+    expect(readQueue(JSON.stringify({ queue: [item("x", { cover: "/x" })], index: 0 }))?.queue[0]!.cover).toBe("/x");
   });
 });
 
@@ -206,6 +208,22 @@ describe("a take that became a track", () => {
     expect(player().queue[0]).not.toBe(player().queue[1]);
     expect(player().duration).toBe(42);
     expect(engine.settle).toHaveBeenCalledExactlyOnceWith("/audio/track", 42);
+  });
+});
+
+describe("a track that got another picture", () => {
+  test("shows it wherever it stands, and goes on as it was", () => {
+    player().play([item("a"), item("b"), item("a")]);
+    player().next();
+    vi.mocked(engine.load).mockClear();
+    player().dress("a", "/covers/a");
+    expect(player().queue.map(({ cover }) => cover)).toEqual(["/covers/a", undefined, "/covers/a"]);
+    expect(player().trail).toEqual([player().queue[0]]);
+    expect(player().trail[0]).toBe(player().queue[0]);
+    expect(engine.load).not.toHaveBeenCalled();
+    const { queue } = player();
+    player().dress("nobody", "/covers/nobody");
+    expect(player().queue).toBe(queue);
   });
 });
 

@@ -51,6 +51,7 @@ OPEN = {
     "POST /api/v1/shared",
     "GET /api/v1/shared/{share_id}/audio",
     "GET /api/v1/shared/{share_id}/waveform",
+    "GET /api/v1/shared/{share_id}/cover",
     # By the token of a mail.
     "GET /api/v1/notifications/unsubscribe",
     "POST /api/v1/notifications/unsubscribe",

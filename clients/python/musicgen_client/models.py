@@ -280,6 +280,7 @@ class Track(Answer):
     stems: list[Stem] = Field(default_factory=list)
     has_midi: bool = False
     has_cover: bool = False
+    cover_version: str = ""
     parent_id: str | None = None
     relation: str | None = None
     project_id: str | None = None

@@ -129,7 +129,7 @@ export function usePeople(kind: PeopleKind, name: string) {
 }
 
 /** Put a change of one track wherever the track is shown. */
-function showTrack(queries: QueryClient, id: string, change: Partial<Track>): void {
+export function showTrack(queries: QueryClient, id: string, change: Partial<Track>): void {
   const changed = (track: Track) => (track.id === id ? { ...track, ...change } : track);
   queries.setQueryData<Track>(keys.track(id), (track) => track && changed(track));
   type Shown = Track | { track?: Track | null };

@@ -10,6 +10,7 @@ import {
 } from "@tanstack/react-query";
 import { answer, api, idempotencyKey, type GenerateRequest, type Job, type Track } from "./api/client";
 import { peaksOfWaveform } from "./audio/peaks";
+import { coverUrl } from "./cover-url";
 import type { Playable } from "@/stores/player";
 
 /** Keys of what is kept of the server's answers. */
@@ -173,12 +174,19 @@ export function useTrashChanges() {
       mutationFn: (id: string) => answer(api.POST("/api/v1/tracks/{track_id}/restore", { params: at(id) })),
       onSettled: refresh,
     }),
-    /** One after the other, so that a failure leaves the rest where it is. */
+    /** One after the other, so that a failure leaves the rest where it is; what went before it is counted all the same. */
     destroy: useMutation({
       mutationFn: async (ids: readonly string[]) => {
-        for (const id of ids)
-          await answer(api.DELETE("/api/v1/tracks/{track_id}", { params: { ...at(id), query: { forever: true } } }));
-        return ids.length;
+        let gone = 0;
+        try {
+          for (const id of ids) {
+            await answer(api.DELETE("/api/v1/tracks/{track_id}", { params: { ...at(id), query: { forever: true } } }));
+            gone += 1;
+          }
+        } catch (failure) {
+          return { gone, failure };
+        }
+        return { gone, failure: null };
       },
       onSettled: refresh,
     }),
@@ -243,6 +251,7 @@ export function playableTrack(track: Track): Playable {
     src: audioUrl(track.id),
     duration: track.duration,
     href: trackHref(track.id),
+    cover: coverUrl(track),
   };
 }
 

@@ -14,9 +14,9 @@ if (typeof window !== "undefined")
 
 /**
  * Do something that cannot be taken back, later: until then a toast offers to undo it. `commit` runs after the grace time, or
- * when the page is left; `restore` when it was undone.
+ * when the page is left; `restore` when it was undone. Returns how to call it off without a word.
  */
-export function undoable(message: string, undo: string, commit: () => void, restore: () => void): void {
+export function undoable(message: string, undo: string, commit: () => void, restore: () => void): () => void {
   let settled = false;
   const settle = (action: () => void) => {
     if (settled) return;
@@ -28,5 +28,6 @@ export function undoable(message: string, undo: string, commit: () => void, rest
   const finish = () => settle(commit);
   const timer = setTimeout(finish, GRACE_MS);
   waiting.add(finish);
-  toast(message, { duration: GRACE_MS, action: { label: undo, onClick: () => settle(restore) } });
+  const shown = toast(message, { duration: GRACE_MS, action: { label: undo, onClick: () => settle(restore) } });
+  return () => settle(() => void toast.dismiss(shown));
 }

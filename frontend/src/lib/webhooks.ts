@@ -6,6 +6,7 @@ import type { components } from "./api/schema";
 
 type Schemas = components["schemas"];
 export type Webhook = Schemas["Webhook"];
+export type WebhookChange = Schemas["WebhookChange"];
 export type Delivery = Schemas["Delivery"];
 export type WebhookEvent = Schemas["WebhookRequest"]["events"][number];
 
@@ -53,6 +54,8 @@ export function useWebhookChanges() {
     void queries.invalidateQueries({ queryKey: DELIVERIES });
   };
   const at = (id: string) => ({ params: { path: { webhook_id: id } } });
+  const changed = ({ id, ...body }: { id: string } & WebhookChange) =>
+    answer(api.PATCH("/api/v1/webhooks/{webhook_id}", { ...at(id), body }));
   return {
     make: useMutation({
       // Without an idempotency key: a replayed answer would lack the secret.
@@ -60,11 +63,10 @@ export function useWebhookChanges() {
         answer(api.POST("/api/v1/webhooks", { body })),
       onSettled: refresh,
     }),
-    change: useMutation({
-      mutationFn: ({ id, active }: { id: string; active: boolean }) =>
-        answer(api.PATCH("/api/v1/webhooks/{webhook_id}", { ...at(id), body: { active } })),
-      onSettled: refresh,
-    }),
+    /** Switch one on or off. */
+    change: useMutation({ mutationFn: changed, onSettled: refresh }),
+    /** Give one another address or other events; apart, so that the form has a failure of its own. */
+    edit: useMutation({ mutationFn: changed, onSettled: refresh }),
     test: useMutation({
       mutationFn: (id: string) => answer(api.POST("/api/v1/webhooks/{webhook_id}/test", at(id))),
       onSettled: refresh,

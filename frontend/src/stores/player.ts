@@ -14,6 +14,8 @@ export type Playable = {
   live?: boolean;
   /** The track page, where there is one. */
   href?: string;
+  /** Where its picture is; without one it is drawn here. Takes `size` as a further value of its query. */
+  cover?: string;
 };
 
 export type Repeat = "off" | "all" | "one";
@@ -60,6 +62,8 @@ type PlayerState = {
   resume: (kept: KeptQueue) => void;
   /** A take became a track: from now on the file can be sought in, and survives a reload. */
   settle: (jobId: string, track: Playable) => void;
+  /** A track got another picture. */
+  dress: (id: string, cover: string) => void;
   /** Take something off, however often it stands in the queue. */
   forget: (id: string) => void;
   /** What is on does not sound. What the server has no longer leaves the queue, and the music goes on behind it. */
@@ -101,13 +105,15 @@ export function shuffled(
 /** What a reload leaves of the queue: tracks only, since a take's stream may be over. */
 export type KeptQueue = Pick<PlayerState, "queue" | "index" | "time" | "shuffle" | "repeat">;
 
+/** Whether a kept address leads to our own server. */
+const isOurs = (address: unknown) => typeof address === "string" && /^\/[^/]/.test(address);
+
 /** Read what was kept; null when there is nothing to take up. */
 export function readQueue(text: string | null): KeptQueue | null {
   try {
     const kept = JSON.parse(text ?? "null") as Partial<KeptQueue> | null;
     const queue = kept?.queue;
-    const whole =
-      Array.isArray(queue) && queue.every((item) => typeof item?.src === "string" && /^\/[^/]/.test(item.src));
+    const whole = Array.isArray(queue) && queue.every((item) => isOurs(item?.src) && isOurs(item.cover ?? item.src));
     if (!kept || !whole || !queue[kept.index ?? -1]) return null;
     return {
       queue,
@@ -172,6 +178,14 @@ export const usePlayer = create<PlayerState>((set, get) => {
       if (left.trail.includes(rest[behind]!)) set({ trail: [] });
       start(behind, true);
     } else if (upcoming) engine.load(upcoming.src, upcoming.duration);
+  };
+  /** Put others in the place of entries. Each keeps an identity of its own: what had its turn is known by it. */
+  const renew = (which: (item: Playable) => boolean, by: (item: Playable) => Playable) => {
+    const { queue, trail } = get();
+    const others = new Map([...queue, ...trail].filter(which).map((item) => [item, by(item)]));
+    if (!others.size) return;
+    const renewed = (item: Playable) => others.get(item) ?? item;
+    set({ queue: queue.map(renewed), trail: trail.map(renewed) });
   };
   return {
     queue: [],
@@ -278,19 +292,21 @@ export const usePlayer = create<PlayerState>((set, get) => {
       if (kept.time > 0) engine.seek(kept.time);
     },
     settle: (jobId, track) => {
-      const { queue, trail, current } = get();
+      const { queue, current } = get();
       const isIt = ({ id }: Playable) => id === jobId;
       if (!queue.some(isIt)) return;
       const on = current();
-      // Each entry keeps an identity of its own: what had its turn under shuffle is known by it.
-      const settled = new Map(queue.filter(isIt).map((item) => [item, { ...track }]));
-      const renewed = (item: Playable) => settled.get(item) ?? item;
-      set({ queue: queue.map(renewed), trail: trail.map(renewed) });
+      renew(isIt, () => ({ ...track }));
       if (on && isIt(on)) {
         set({ duration: track.duration });
         engine.settle(track.src, track.duration);
       }
     },
+    dress: (id, cover) =>
+      renew(
+        (item) => item.id === id && !item.live,
+        (item) => ({ ...item, cover }),
+      ),
     forget: (id) => {
       for (let at = get().queue.length - 1; at >= 0; at -= 1) if (get().queue[at]?.id === id) get().remove(at);
     },

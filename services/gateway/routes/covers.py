@@ -15,11 +15,16 @@ from protos.users.v1 import tracks_pb2
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.collaborators import Collaborators
 from services.gateway.dependencies import Caller, Gateway, known_id
-from services.gateway.media.objects import CACHED_AND_ASKED_FOR, Representation, object_response
+from services.gateway.media.objects import (
+    CACHED_AND_ASKED_FOR,
+    CACHED_FOR_AN_HOUR,
+    Representation,
+    object_response,
+)
 from services.gateway.media.receiving import receive_file
 from services.gateway.responses import also, binary
 from services.gateway.schemas.covers import COVER_FORM
-from services.gateway.schemas.tracks import Track
+from services.gateway.schemas.tracks import Track, cover_version
 from services.gateway.streams.disconnect import nobody_there
 from services.gateway.streams.response import StreamedResponse
 from services.shared.errors import AppError, ErrorCode
@@ -38,11 +43,19 @@ _LOOK = [Depends(Admission("audio", takes_links=True))]
 # Drawing one reads the whole track.
 _PICTURES = [Depends(Admission("pictures", takes_links=True))]
 
-_COVER_TYPE = "image/jpeg"
+COVER_TYPE = "image/jpeg"
 _PNG_TYPE = "image/png"
 _SVG_TYPE = "image/svg+xml"
 
 Size = Annotated[int, Query(ge=16, le=1_280, description="Pixels a side, at least.")]
+Version = Annotated[
+    str,
+    Query(
+        max_length=64,
+        description="The track's `cover_version`: the answer is cached for an hour while it is the current one.",
+    ),
+]
+Drawn = Annotated[bool, Query(description="The one that is drawn from the sound, also where there is another.")]
 Width = Annotated[int, Query(ge=64, le=4_096, description="Pixels, at least.")]
 Height = Annotated[int, Query(ge=32, le=2_048, description="Pixels, at least.")]
 Scheme = Annotated[
@@ -86,30 +99,48 @@ async def delete_cover(track_id: str, caller: Caller, gateway: Gateway) -> None:
     await gateway.tracks.set_cover(caller, known_id(track_id, "track"), "")
 
 
-@router.get("/{track_id}/cover", dependencies=_LOOK, response_class=StreamedResponse, responses=binary(_COVER_TYPE))
-async def get_cover(track_id: str, request: Request, caller: Caller, gateway: Gateway, size: Size = 640) -> Response:
+@router.get("/{track_id}/cover", dependencies=_LOOK, response_class=StreamedResponse, responses=binary(COVER_TYPE))
+async def get_cover(
+    track_id: str,
+    request: Request,
+    caller: Caller,
+    gateway: Gateway,
+    size: Size = 640,
+    version: Version = "",
+    drawn: Drawn = False,
+) -> Response:
     """The track's picture, square: the one that its owner gave it, or one that is drawn from its sound.
 
-    It may change at any time: ask with `If-None-Match`.
+    It may change at any time: ask with `If-None-Match`, or by its `version`.
     """
-    return await cover_response(request, gateway, caller, await _track(gateway, caller, track_id), size)
+    track = await _track(gateway, caller, track_id)
+    return await cover_response(request, gateway, caller, track, size, version=version, drawn=drawn)
 
 
 async def cover_response(
-    request: Request, gateway: Collaborators, caller: Principal | None, track: tracks_pb2.Track, size: int
+    request: Request,
+    gateway: Collaborators,
+    caller: Principal | None,
+    track: tracks_pb2.Track,
+    size: int,
+    *,
+    version: str = "",
+    drawn: bool = False,
 ) -> Response:
     """The picture of `track`; without a caller for whoever holds a link to it."""
-    made = await gateway.processing.cover(caller, track.content.master_object_key, track.cover_object_key, size)
+    given = "" if drawn else track.cover_object_key
+    made = await gateway.processing.cover(caller, track.content.master_object_key, given, size)
+    current = not drawn and version == cover_version(track)
     what = Representation(
         key=made.object_key,
         size_bytes=made.size_bytes,
-        media_type=_COVER_TYPE,
+        media_type=COVER_TYPE,
         etag=f'"{made.etag}"',
         # A picture that is taken away makes place for one that is older.
         modified=None,
         title=track.content.title,
         extension="jpg",
-        cache_control=CACHED_AND_ASKED_FOR,
+        cache_control=CACHED_FOR_AN_HOUR if current else CACHED_AND_ASKED_FOR,
     )
     return await object_response(request, gateway.store, what, attachment=False)
 

@@ -14,7 +14,8 @@ from services.gateway.collaborators import Collaborators
 from services.gateway.dependencies import Caller, Gateway, known_id
 from services.gateway.device import device_of
 from services.gateway.media.formats import WIRE_FORMATS, TrackFormat
-from services.gateway.responses import AUDIO, also
+from services.gateway.responses import AUDIO, also, binary
+from services.gateway.routes.covers import COVER_TYPE, Size, cover_response
 from services.gateway.routes.tracks import Download, Format, Points, audio_response, waveform_response
 from services.gateway.schemas.sharing import NewShare, OpenShareRequest, Share, SharedTrack, ShareList, ShareRequest
 from services.gateway.schemas.tracks import Waveform
@@ -28,6 +29,8 @@ _WRITE = [Depends(Admission("write"))]
 _OPEN = [Depends(Admission("shared", signed_in=False))]
 _MEDIA = [Depends(Admission("audio", signed_in=False))]
 
+# What a link leads to.
+_PARTS = ("audio", "waveform", "cover")
 # Whom the signatures of these links name: nobody who could sign in.
 _BEARER = "share"
 
@@ -70,7 +73,7 @@ async def open_share(body: OpenShareRequest, request: Request, gateway: Gateway)
     """What a link leads to, without an account. Send `password` where the answer is 422 and points there."""
     opened = await gateway.sharing.open(body.token, body.password or "", device_of(request))
     root = f"/api/v1/shared/{opened.share.id}"
-    links = {name: gateway.links.link(f"{root}/{name}", _BEARER, opened.share.id) for name in ("audio", "waveform")}
+    links = {name: gateway.links.link(f"{root}/{name}", _BEARER, opened.share.id) for name in _PARTS}
     return SharedTrack.from_message(opened, links)
 
 
@@ -107,6 +110,25 @@ async def get_shared_waveform(
     """Peaks to draw a shared track with, by the signed link that opening it gave."""
     track = await _shared(request, gateway, share_id, expires, signature)
     return await waveform_response(request, gateway, None, track, points)
+
+
+@router.get(
+    "/shared/{share_id}/cover",
+    dependencies=_MEDIA,
+    response_class=StreamedResponse,
+    responses={**binary(COVER_TYPE), **also(401)},
+)
+async def get_shared_cover(
+    share_id: str,
+    request: Request,
+    gateway: Gateway,
+    expires: Expires = "",
+    signature: Signature = "",
+    size: Size = 640,
+) -> Response:
+    """A shared track's picture, square, by the signed link that opening it gave. Ask again with `If-None-Match`."""
+    track = await _shared(request, gateway, share_id, expires, signature)
+    return await cover_response(request, gateway, None, track, size)
 
 
 async def _shared(

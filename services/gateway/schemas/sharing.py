@@ -102,7 +102,7 @@ class SharedTrack(BaseModel):
         dict[str, str],
         Field(
             description="Signed: they work without a header, until they expire or the link is revoked; append "
-            "`&format=mp3` to `audio` for another format, `&points=500` to `waveform`.",
+            "`&format=mp3` to `audio` for another format, `&points=500` to `waveform`, `&size=320` to `cover`.",
             examples=[{"audio": "/api/v1/shared/…/audio?expires=…&signature=…"}],
         ),
     ]

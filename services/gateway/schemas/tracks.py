@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self, get_args
@@ -19,6 +20,7 @@ from services.gateway.tokens.links import Links
 Relation = Literal["remix", "variation", "continuation", "melody", "stem", "mix", "master"]
 
 _RELATIONS: Mapping[str, Relation] = {name: name for name in get_args(Relation)}
+_VERSION_DIGITS = 16
 
 
 class Owner(BaseModel):
@@ -62,6 +64,13 @@ class Track(BaseModel):
     has_cover: Annotated[
         bool, Field(description="Whether its owner gave it a picture; otherwise one is drawn from its sound.")
     ] = False
+    cover_version: Annotated[
+        str,
+        Field(
+            description="Another one whenever the picture is: send it as `version` with `cover`, to have it cached.",
+            examples=["5f1d7a84db00d2fc"],
+        ),
+    ]
     parent_id: Annotated[str | None, Field(description="The track that this one was made from.")]
     relation: Annotated[
         Relation | None, Field(description="How: `remix` is a song after somebody else's.", examples=["variation"])
@@ -115,6 +124,7 @@ class Track(BaseModel):
             stems=[stem.name for stem in content.stems],
             has_midi=bool(content.midi_object_key),
             has_cover=bool(message.cover_object_key),
+            cover_version=cover_version(message),
             parent_id=content.parent_id or None,
             relation=_RELATIONS.get(message.relation),
             project_id=message.project_id or None,
@@ -288,6 +298,12 @@ class Waveform(BaseModel):
             minima=[round(value, 4) for value in message.minima],
             maxima=[round(value, 4) for value in message.maxima],
         )
+
+
+def cover_version(message: tracks_pb2.Track) -> str:
+    """What tells a track's pictures apart: the one that it was given, or the sound that one is drawn from."""
+    source = message.cover_object_key or message.content.master_object_key
+    return hashlib.sha256(source.encode()).hexdigest()[:_VERSION_DIGITS]
 
 
 def _links_of(message: tracks_pb2.Track, links: Links) -> dict[str, str]:

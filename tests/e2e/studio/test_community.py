@@ -21,6 +21,10 @@ PUBLISH = """(song) => fetch(`/api/v1/tracks/${song}`, {
     "X-CSRF-Token": decodeURIComponent(document.cookie.match(/musicgen_csrf=([^;]+)/)[1]),
   },
 }).then((answer) => answer.status)"""
+INVITE = """([playlist, name]) => fetch(`/api/v1/playlists/${playlist}/members/${name}`, {
+  method: "PUT",
+  headers: {"X-CSRF-Token": decodeURIComponent(document.cookie.match(/musicgen_csrf=([^;]+)/)[1])},
+}).then((answer) => answer.ok)"""
 STATUS = "(file) => fetch(file, {cache: 'no-store'}).then((answer) => answer.status)"
 
 
@@ -112,6 +116,9 @@ def test_song_is_heard_by_its_link_until_the_link_is_ended(
     expect(stranger.page.get_by_role("heading", level=1)).to_contain_text("Calm piano")
     stranger.page.get_by_role("main").get_by_role("button", name="Play", exact=True).click()
     eventually(stranger.hears_something, within=30, what="the shared song")
+    cover = stranger.page.get_by_role("img", name=f"Cover of “Calm piano for {member.username}”")
+    eventually(lambda: cover.evaluate("(image) => image.naturalWidth ?? 0") > 0, within=60, what="the song's cover")
+    assert "/api/v1/shared/" in cover.evaluate("(image) => image.currentSrc")
     picture(stranger, "shared")
     file = stranger.page.get_by_role("link", name="FLAC").get_attribute("href")
     assert stranger.page.evaluate(STATUS, file) == 200
@@ -204,6 +211,34 @@ def test_reported_song_is_taken_down_and_shown_again(
     assert moderator.complaints == listener.complaints == []
 
 
+@pytest.mark.slow
+def test_remix_of_a_song_stands_under_it_in_the_tree_of_versions(member: Visitor, listener: Visitor, song: str) -> None:
+    assert member.page.evaluate(PUBLISH, song) == 200
+    page = listener.page
+    listener.go(f"/track/?id={song}")
+    page.get_by_role("button", name="More for Calm piano").click()
+    page.get_by_role("button", name="Remix", exact=True).click()
+    expect(page.get_by_text("A remix of “Calm piano")).to_be_visible()
+    made = eventually(
+        lambda: (job := listener.newest_job())["status"] == "succeeded" and job["result"]["track_ids"][0],
+        within=90,
+        what="the remix",
+    )
+    assert listener.api(f"/tracks/{made}")["relation"] == "remix"
+    listener.go(f"/track/?id={made}")
+    tree = page.get_by_role("region", name="Versions")
+    expect(tree.locator("li li [aria-current=true]")).to_contain_text("Remix")
+    expect(tree.get_by_role("listitem")).to_have_count(2)
+    picture(listener, "versions")
+    # What somebody keeps to themselves stands in nobody else's tree.
+    assert [track["id"] for track in member.api(f"/tracks/{song}/versions")["items"]] == [song]
+    tree.get_by_role("link", name="Calm piano").first.click()
+    page.wait_for_url(f"**id={song}")
+    expect(page.get_by_role("region", name="Versions").locator("li > [aria-current=true]").first).to_contain_text(
+        "this one"
+    )
+
+
 def test_songs_are_collected_put_in_order_and_the_list_is_shared(member: Visitor, listener: Visitor, song: str) -> None:
     page = member.page
     second = member.finished_track("slow blues", 5)
@@ -235,6 +270,14 @@ def test_songs_are_collected_put_in_order_and_the_list_is_shared(member: Visitor
     # The other one was not published.
     expect(listener.page.locator("ol").get_by_role("listitem")).to_have_count(1)
     expect(listener.page.get_by_role("button", name="Delete playlist")).to_have_count(0)
+
+    # Asked in, the listener says yes where the playlist is.
+    address = page.url.partition("id=")[2]
+    assert member.page.evaluate(INVITE, [address, listener.username])
+    listener.go(f"/playlist/?id={address}")
+    listener.page.get_by_role("button", name="Join").click()
+    expect(listener.page.get_by_text("“Evenings” is among your playlists now")).to_be_visible()
+    assert listener.api(f"/playlists/{address}")["role"] == "member"
 
     page.get_by_role("button", name="Delete playlist").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete playlist").click()

@@ -5,12 +5,32 @@ import io
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.e2e.studio.conftest import PASSWORD, Visitor
 from tests.support.platform import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+PIXELS = "(image) => image.naturalWidth ?? 0"
+# How red the middle of a picture is, less what there is of blue.
+REDDEST = """(image) => {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 8;
+  const paint = canvas.getContext("2d");
+  if (!image.complete || !image.naturalWidth) return -1;
+  paint.drawImage(image, 0, 0, 8, 8);
+  const [red, , blue] = paint.getImageData(4, 4, 1, 1).data;
+  return red - blue;
+}"""
+
+
+def painted(colour: str) -> bytes:
+    """A wide PNG of one colour."""
+    out = io.BytesIO()
+    Image.new("RGB", (120, 80), colour).save(out, "PNG")
+    return out.getvalue()
 
 
 def test_song_is_heard_while_it_is_made_and_stops_when_told(member: Visitor) -> None:
@@ -90,8 +110,12 @@ def test_chosen_tracks_go_into_a_project_and_through_the_trash(member: Visitor) 
     expect(rows).to_have_count(0)
     page.get_by_role("link", name="Trash").click()
     page.get_by_role("button", name="Restore Polka").click()
-    page.get_by_role("button", name="Delete Tango for the drawer for good").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    page.get_by_role("checkbox", name="Choose Tango for the drawer").check()
+    page.get_by_role("group", name="1 chosen").get_by_role("button", name="Delete these for good").click()
+    sure = page.get_by_role("dialog", name="Delete “Tango for the drawer” for good?")
+    sure.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Delete these for good").click()
+    sure.get_by_role("button", name="Delete for good").click()
     expect(page.get_by_role("heading", name="The trash is empty")).to_be_visible()
     assert member.api(f"/tracks/{first}")["deleted_at"] is None
     assert member.api(f"/tracks/{second}")["status"] == 404
@@ -118,6 +142,30 @@ def test_title_and_tags_are_changed_on_the_track_page(member: Visitor) -> None:
     expect(page.get_by_role("button", name="Remove the tag winter")).to_be_visible()
     eventually(lambda: "winter" in member.api(f"/tracks/{track}")["tags"], within=60, what="the tag on the server")
     assert member.api(f"/tracks/{track}")["title"] == "Snow on the square"
+
+    cover = page.get_by_role("img", name="Cover of “Snow on the square”")
+    eventually(lambda: cover.evaluate(PIXELS) > 0, within=60, what="the drawn cover")
+    field = page.locator("input[type=file]")
+    dialog = page.get_by_role("dialog", name="A picture for this track")
+    field.set_input_files({"name": "cover.png", "mimeType": "image/png", "buffer": b"this is no picture"})
+    expect(dialog.get_by_role("alert")).to_contain_text("no picture that can be read")
+    expect(dialog.get_by_role("button", name="Use it")).to_be_disabled()
+    for colour, name in (("red", "Use it"), ("blue", "Cancel")):
+        field.set_input_files({"name": "cover.png", "mimeType": "image/png", "buffer": painted(colour)})
+        expect(dialog.get_by_role("img", name="How the picture will look")).to_be_visible()
+        dialog.get_by_role("button", name=name).click()
+        expect(dialog).to_have_count(0)
+        eventually(lambda: cover.evaluate(REDDEST) > 200, within=60, what="the picture that was sent")
+    page.get_by_role("button", name="Remove the picture").click()
+    expect(page.get_by_role("button", name="Give it a picture")).to_be_focused()
+    page.get_by_role("button", name="Undo").click()
+    eventually(lambda: cover.evaluate(REDDEST) > 200, within=60, what="the picture that came back")
+    page.get_by_role("button", name="Remove the picture").click()
+    # Whoever leaves the page has made up their mind.
+    page.get_by_role("link", name="Library").first.click()
+    page.reload()
+    eventually(lambda: not member.api(f"/tracks/{track}")["has_cover"], within=60, what="the removal")
+    assert member.complaints == []
 
 
 def test_no_token_lies_where_scripts_or_strangers_reach_it(member: Visitor) -> None:

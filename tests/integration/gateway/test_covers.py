@@ -55,6 +55,34 @@ async def test_caches_ask_each_time_and_are_told_of_a_change(gateway: Gateway, a
     assert (part.status_code, part.content) == (206, b"drawn")
 
 
+async def test_picture_named_by_its_version_is_cached_and_another_one_is_not(gateway: Gateway, ada: Person) -> None:
+    track = add_track(gateway, ada)
+    path = f"/api/v1/tracks/{track.id}"
+    seen: list[str] = []
+    for change in (None, send(ada, track.id), ada.http.delete(f"{path}/cover")):
+        if change is not None:
+            assert (await change).is_success
+        seen.append((await ada.http.get(path)).json()["cover_version"])
+        named = await ada.http.get(f"{path}/cover", params={"version": seen[-1]})
+        assert named.headers["cache-control"] == "private, max-age=3600"
+        for other in ("", "0", seen[0] + "0", "é"):
+            asked = await ada.http.get(f"{path}/cover", params={"version": other})
+            assert (asked.headers["cache-control"], asked.content) == ("private, no-cache", named.content), other
+    assert seen[0] == seen[2] != seen[1], "the drawn one is what it was"
+    assert (await ada.http.get(f"{path}/cover", params={"version": "v" * 65})).status_code == 422
+
+
+async def test_drawn_picture_is_shown_beside_the_one_that_was_sent(gateway: Gateway, ada: Person) -> None:
+    track = add_track(gateway, ada)
+    path = f"/api/v1/tracks/{track.id}"
+    drawn = await ada.http.get(f"{path}/cover")
+    await send(ada, track.id)
+    version = (await ada.http.get(path)).json()["cover_version"]
+    asked = await ada.http.get(f"{path}/cover", params={"drawn": True, "version": version})
+    assert asked.content == drawn.content != (await ada.http.get(f"{path}/cover")).content
+    assert asked.headers["cache-control"] == "private, no-cache", "it is not the one of that version"
+
+
 async def test_links_to_covers_work_without_a_header(gateway: Gateway, ada: Person) -> None:
     link = (await ada.http.get(f"/api/v1/tracks/{add_track(gateway, ada).id}")).json()["links"]["cover"]
     async with gateway.client() as http:

@@ -256,7 +256,7 @@ async def test_signed_links_of_a_share_open_nothing_else(accounts: AccountServer
     other_id, other, _ = await made(accounts, ann)
     async with accounts.client() as http:
         links = (await http.post(OPEN, json={"token": token})).json()["links"]
-        for name in ("audio", "waveform"):
+        for name in ("audio", "waveform", "cover"):
             path, _, query = links[name].partition("?")
             # Processing does not run here: what gets so far was let in.
             assert (await http.get(links[name])).status_code == 503, name

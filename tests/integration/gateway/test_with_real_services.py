@@ -205,8 +205,14 @@ async def test_a_shared_song_is_heard_by_strangers_until_its_link_is_revoked(url
         assert (part.status_code, len(part.content)) == (206, 100)
         waveform = (await stranger.get(f"{shared['links']['waveform']}&points=16")).json()
         assert max(waveform["maxima"]) > 0.01
+        drawn = await stranger.get(f"{shared['links']['cover']}&size=160")
+        assert (drawn.status_code, drawn.headers["content-type"]) == (200, "image/jpeg")
+        assert drawn.content == (await http.get(f"{path}/cover", params={"size": 160})).content
+        unchanged = {"if-none-match": drawn.headers["etag"]}
+        assert (await stranger.get(f"{shared['links']['cover']}&size=160", headers=unchanged)).status_code == 304
+        assert (await stranger.get(f"{shared['links']['cover']}&size=9")).status_code == 422
         assert (await http.delete(f"{path}/shares/{made['share']['id']}")).status_code == 204
-        for name in ("audio", "waveform"):
+        for name in ("audio", "waveform", "cover"):
             assert (await stranger.get(shared["links"][name])).status_code == 404, name
         assert (await stranger.post("/api/v1/shared", json=secrets)).status_code == 404
 

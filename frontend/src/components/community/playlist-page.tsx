@@ -2,7 +2,7 @@
 
 import Link from "next/link";
 import { useRouter } from "next/navigation";
-import { ArrowDown, ArrowUp, Globe, Lock, Play, Trash2, X } from "lucide-react";
+import { ArrowDown, ArrowUp, Globe, ListMusic, Lock, Play, Trash2, X } from "lucide-react";
 import { useState } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
@@ -13,6 +13,8 @@ import { CoverButton } from "@/components/ui/cover-button";
 import { Modal } from "@/components/ui/modal";
 import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import { TrackCover } from "@/components/ui/track-cover";
+import type { Track } from "@/lib/api/client";
 import { ProblemError } from "@/lib/api/problem";
 import {
   personHref,
@@ -22,6 +24,7 @@ import {
   type Playlist,
   type PlaylistTrack,
 } from "@/lib/community";
+import { coverUrl } from "@/lib/cover-url";
 import { clock } from "@/lib/format";
 import { playableTrack, trackHref } from "@/lib/music";
 import { useQueryValue } from "@/lib/query-value";
@@ -65,15 +68,24 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
     );
   return (
     <article className="mx-auto w-full max-w-[860px] px-4 pb-20 pt-8 md:px-6 md:pt-12">
-      <h1 className="break-words text-4xl tracking-[-0.035em]">{playlist.title}</h1>
-      <p className="mt-2 text-muted">
-        <Link prefetch={false} href={personHref(playlist.owner.username)} className="hover:text-ink hover:underline">
-          {playlist.owner.username}
-        </Link>
-        {" · "}
-        {t("songCount", { count: playlist.track_count })}
-      </p>
-      {playlist.description && <p className="mt-3 max-w-[64ch] whitespace-pre-line">{playlist.description}</p>}
+      <div className="grid gap-5 sm:grid-cols-[160px_1fr] sm:gap-8">
+        <Mosaic tracks={tracks.items.map(({ track }) => track)} />
+        <div className="flex min-w-0 flex-col justify-end">
+          <h1 className="break-words text-4xl tracking-[-0.035em]">{playlist.title}</h1>
+          <p className="mt-2 text-muted">
+            <Link
+              prefetch={false}
+              href={personHref(playlist.owner.username)}
+              className="hover:text-ink hover:underline"
+            >
+              {playlist.owner.username}
+            </Link>
+            {" · "}
+            {t("songCount", { count: playlist.track_count })}
+          </p>
+          {playlist.description && <p className="mt-3 max-w-[64ch] whitespace-pre-line">{playlist.description}</p>}
+        </div>
+      </div>
       {playlist.role === "invited" && <Invitation playlist={playlist} />}
       <div className="mt-6 flex flex-wrap items-center gap-2">
         <Button look="primary" size="large" disabled={tracks.items.length === 0} onClick={() => play(0)}>
@@ -143,6 +155,28 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
   );
 }
 
+/** What the first songs look like: four of them, or the first alone. */
+function Mosaic({ tracks }: { tracks: Track[] }) {
+  const shown = tracks.slice(0, tracks.length < 4 ? 1 : 4);
+  return (
+    <div
+      aria-hidden
+      className={`grid aspect-square w-full max-w-40 self-start overflow-hidden rounded-lg bg-raised text-faint shadow-float max-sm:max-w-28 ${shown.length === 4 ? "grid-cols-2" : ""}`}
+    >
+      {shown.length === 0 && <ListMusic size={40} className="place-self-center" />}
+      {shown.map((track) => (
+        <TrackCover
+          key={track.id}
+          seed={track.id}
+          src={coverUrl(track)}
+          sizes={shown.length === 4 ? "80px" : "160px"}
+          className="aspect-square w-full rounded-none!"
+        />
+      ))}
+    </div>
+  );
+}
+
 /** Who was invited decides here. */
 function Invitation({ playlist }: { playlist: Playlist }) {
   const t = useTranslations("community");
@@ -197,6 +231,7 @@ function Line({
     <li className="group flex items-center gap-3 rounded-lg px-2 py-2 transition hover:bg-surface">
       <CoverButton
         seed={track.id}
+        src={coverUrl(track)}
         label={t(playing ? "pause" : "play", { title: track.title })}
         isOn={isOn}
         playing={playing}

@@ -6,6 +6,7 @@ import { TrackMenu } from "./track-menu";
 import { StemDots } from "@/components/create/take-details";
 import { CoverButton } from "@/components/ui/cover-button";
 import type { Track } from "@/lib/api/client";
+import { coverUrl } from "@/lib/cover-url";
 import { clock, musicalKey, tempo } from "@/lib/format";
 import { trackHref } from "@/lib/music";
 import { usePlayer } from "@/stores/player";
@@ -45,6 +46,7 @@ export function TrackRow({
       </label>
       <CoverButton
         seed={track.id}
+        src={coverUrl(track)}
         label={playing ? t("pause", { title: track.title }) : t("play", { title: track.title })}
         isOn={isOn}
         playing={playing}

@@ -4,8 +4,9 @@ import Link from "next/link";
 import { Pause, Play } from "lucide-react";
 import type { ReactNode } from "react";
 import { useTranslations } from "use-intl";
-import { Cover } from "@/components/ui/cover";
+import { TrackCover } from "@/components/ui/track-cover";
 import type { Track } from "@/lib/api/client";
+import { coverUrl } from "@/lib/cover-url";
 import { clock, tempo } from "@/lib/format";
 import { trackHref } from "@/lib/music";
 import { usePlayer } from "@/stores/player";
@@ -34,7 +35,12 @@ export function TrackTile({
         className={`relative overflow-hidden rounded-lg ${marked ? "outline-2 outline-offset-2 outline-coral" : ""}`}
       >
         <Link prefetch={false} href={trackHref(track.id)} aria-label={track.title} tabIndex={-1}>
-          <Cover seed={track.id} className="aspect-square w-full transition duration-300 group-hover:scale-[1.03]" />
+          <TrackCover
+            seed={track.id}
+            src={coverUrl(track)}
+            sizes="(min-width: 1024px) 208px, (min-width: 640px) 30vw, 46vw"
+            className="aspect-square w-full transition duration-300 group-hover:scale-[1.03]"
+          />
         </Link>
         {onMark && (
           <label className="absolute left-2 top-2 grid size-9 place-items-center rounded-lg bg-black/55">

@@ -1,16 +1,18 @@
 "use client";
 
-import { ArrowLeft, RotateCcw, Trash2 } from "lucide-react";
-import { useState } from "react";
+import { ArrowLeft, RotateCcw, Trash2, X } from "lucide-react";
+import { useMemo, useState } from "react";
 import { useFormatter, useNow, useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { MembersOnly } from "@/components/frame/members-only";
-import { Button, ButtonLink } from "@/components/ui/button";
+import { Button, ButtonLink, IconButton } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
-import { Cover } from "@/components/ui/cover";
 import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import { TrackCover } from "@/components/ui/track-cover";
 import type { Track } from "@/lib/api/client";
+import { useChangeTracks } from "@/lib/change-tracks";
+import { coverUrl } from "@/lib/cover-url";
 import { clock } from "@/lib/format";
 import { useTrash, useTrashChanges } from "@/lib/music";
 import { useProblemText } from "@/lib/use-problem-text";
@@ -26,7 +28,16 @@ function Bin() {
   const trash = useTrash();
   const { restore, destroy } = useTrashChanges();
   const [doomed, setDoomed] = useState<Track[] | null>(null);
-  const complain = (failure: Error) => void toast.error(text(failure));
+  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
+  const change = useChangeTracks();
+  const { items } = trash;
+  const chosen = useMemo(() => items.filter(({ id }) => marked.has(id)), [items, marked]);
+  const mark = (id: string) => {
+    const next = new Set(marked);
+    if (!next.delete(id)) next.add(id);
+    setMarked(next);
+  };
+  const complain = (failure: unknown) => void toast.error(text(failure));
   const bringBack = (track: Track) =>
     restore.mutate(track.id, {
       onSuccess: () => toast(t("restored", { title: track.title })),
@@ -36,11 +47,25 @@ function Bin() {
     destroy.mutate(
       tracks.map(({ id }) => id),
       {
-        onSuccess: (count) => toast(t("gone", { count })),
-        onError: complain,
-        onSettled: () => setDoomed(null),
+        onSuccess: ({ gone, failure }) => {
+          if (gone) toast(t("gone", { count: gone }));
+          if (failure) complain(failure);
+        },
+        onSettled: () => {
+          setDoomed(null);
+          setMarked(new Set());
+        },
       },
     );
+  const restoreChosen = () => {
+    void change(
+      chosen,
+      { trashed: false },
+      () => ({ trashed: true }),
+      (count) => t("restoredMany", { count }),
+    );
+    setMarked(new Set());
+  };
   return (
     <div className="mx-auto w-full max-w-[860px] px-4 pb-16 pt-8 md:px-6 md:pt-12">
       <ButtonLink href="/library/" look="plain" size="small" className="-ml-3">
@@ -56,6 +81,41 @@ function Bin() {
         )}
       </div>
       <p className="mt-2 text-muted">{t("lead")}</p>
+      {chosen.length > 0 && (
+        <div
+          role="group"
+          aria-label={t("marked", { count: chosen.length })}
+          className="appear panel shadow-float sticky top-18 z-20 mt-4 flex flex-wrap items-center gap-2 bg-raised px-4 py-2"
+        >
+          <span role="status" className="mr-auto font-semibold">
+            {t("marked", { count: chosen.length })}
+          </span>
+          {chosen.length < items.length && (
+            <Button look="plain" size="small" onClick={() => setMarked(new Set(items.map(({ id }) => id)))}>
+              {t("chooseAll")}
+            </Button>
+          )}
+          <div className="flex flex-wrap gap-2 max-sm:order-last max-sm:basis-full">
+            <Button size="small" disabled={destroy.isPending} onClick={restoreChosen}>
+              <RotateCcw size={14} aria-hidden />
+              {t("restoreChosen")}
+            </Button>
+            <Button
+              size="small"
+              look="danger"
+              disabled={destroy.isPending}
+              aria-haspopup="dialog"
+              onClick={() => setDoomed(chosen)}
+            >
+              <Trash2 size={14} aria-hidden />
+              {t("foreverChosen")}
+            </Button>
+          </div>
+          <IconButton label={t("unmark")} size="small" onClick={() => setMarked(new Set())}>
+            <X size={16} />
+          </IconButton>
+        </div>
+      )}
       <div className="mt-6">
         {trash.isPending ? (
           <div aria-busy>
@@ -77,6 +137,8 @@ function Bin() {
               <Line
                 key={track.id}
                 track={track}
+                marked={marked.has(track.id)}
+                onMark={() => mark(track.id)}
                 busy={restore.isPending || destroy.isPending}
                 onRestore={() => bringBack(track)}
                 onDestroy={() => setDoomed([track])}
@@ -88,7 +150,13 @@ function Bin() {
       </div>
       {doomed && (
         <Confirm
-          title={doomed.length === 1 ? t("askOne", { title: doomed[0]!.title }) : t("askAll")}
+          title={
+            doomed.length === 1
+              ? t("askOne", { title: doomed[0]!.title })
+              : doomed.length === items.length && !trash.hasNextPage
+                ? t("askAll")
+                : t("askSome", { count: doomed.length })
+          }
           text={t("askText")}
           action={t("forever")}
           keep={t("keep")}
@@ -103,11 +171,15 @@ function Bin() {
 
 function Line({
   track,
+  marked,
+  onMark,
   busy,
   onRestore,
   onDestroy,
 }: {
   track: Track;
+  marked: boolean;
+  onMark: () => void;
   busy: boolean;
   onRestore: () => void;
   onDestroy: () => void;
@@ -116,8 +188,14 @@ function Line({
   const format = useFormatter();
   const now = useNow();
   return (
-    <li className="flex flex-wrap items-center gap-x-4 gap-y-2 border-t border-line py-3 last:border-b">
-      <Cover seed={track.id} className="size-12 shrink-0 opacity-60" />
+    <li
+      className={`flex flex-wrap items-center gap-x-4 gap-y-2 border-t border-line py-3 last:border-b ${marked ? "bg-surface" : ""}`}
+    >
+      <label className="-mr-2 grid size-8 shrink-0 place-items-center">
+        <span className="sr-only">{t("mark", { title: track.title })}</span>
+        <input type="checkbox" checked={marked} onChange={onMark} className="size-4 accent-[var(--coral)]" />
+      </label>
+      <TrackCover seed={track.id} src={coverUrl(track)} sizes="48px" className="size-12 shrink-0 opacity-60" />
       <div className="min-w-0 flex-1 basis-40">
         <p className="line-clamp-1 font-semibold">{track.title}</p>
         <p className="tabular text-sm text-muted">

@@ -10,6 +10,7 @@ import { useMediaSession } from "./use-media-session";
 import { usePeaks } from "./use-peaks";
 import { IconButton } from "@/components/ui/button";
 import { Slider } from "@/components/ui/slider";
+import { TrackCover } from "@/components/ui/track-cover";
 import { Waveform } from "@/components/ui/waveform";
 import { engine } from "@/lib/audio/player-engine";
 import { clock } from "@/lib/format";
@@ -60,6 +61,7 @@ export function PlayerBar() {
             <SkipForward size={19} fill="currentColor" />
           </IconButton>
         </div>
+        <TrackCover seed={item.id} src={item.cover} sizes="44px" className="size-11 shrink-0" />
         <div className="min-w-0 flex-1 md:w-56 md:flex-none">
           {item.href ? (
             <Link href={item.href} className="block truncate font-semibold hover:underline">

@@ -1,6 +1,7 @@
 "use client";
 
 import { useEffect } from "react";
+import { withValue } from "@/lib/sharing";
 import { usePlayer } from "@/stores/player";
 
 /** The keyboard's and the phone's own media keys, and what their screens show. */
@@ -13,7 +14,13 @@ export function useMediaSession(): void {
     navigator.mediaSession.metadata = new MediaMetadata({
       title: item.title,
       artist: item.artist,
-      artwork: [{ src: "/icon.svg", type: "image/svg+xml" }],
+      artwork: item.cover
+        ? [160, 640].map((size) => ({
+            src: withValue(item.cover!, "size", size),
+            sizes: `${size}x${size}`,
+            type: "image/jpeg",
+          }))
+        : [{ src: "/icon.svg", type: "image/svg+xml" }],
     });
   }, [item]);
 

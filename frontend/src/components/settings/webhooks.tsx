@@ -75,7 +75,8 @@ export function Webhooks() {
 function Line({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: string | null) => void }) {
   const t = useTranslations("webhooks");
   const text = useProblemText();
-  const { change, test, renew, remove } = useWebhookChanges();
+  const { change, edit, test, renew, remove } = useWebhookChanges();
+  const [editing, setEditing] = useState(false);
   const [open, setOpen] = useState(false);
   const [asked, setAsked] = useState<"delete" | "renew" | null>(null);
   const { id, url, active } = webhook;
@@ -105,7 +106,30 @@ function Line({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: stri
         </span>
         <ChevronDown size={17} aria-hidden className={`shrink-0 text-faint transition ${open ? "rotate-180" : ""}`} />
       </button>
-      {open && (
+      {open && editing && (
+        <Terms
+          webhook={webhook}
+          action={t("save")}
+          busy={edit.isPending}
+          failure={edit.error}
+          onTerms={(terms) =>
+            edit.mutate(
+              { id, ...terms },
+              {
+                onSuccess: () => {
+                  setEditing(false);
+                  toast(t("saved"));
+                },
+              },
+            )
+          }
+          onCancel={() => {
+            edit.reset();
+            setEditing(false);
+          }}
+        />
+      )}
+      {open && !editing && (
         <div className="appear mt-3">
           <p className="text-sm text-muted">
             {t("calls")} {calls.join(", ")}.
@@ -124,6 +148,9 @@ function Line({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: stri
               onClick={() => change.mutate({ id, active: !active }, { onError: complain })}
             >
               {t(active ? "turnOff" : "turnOn")}
+            </Button>
+            <Button size="small" onClick={() => setEditing(true)}>
+              {t("edit")}
             </Button>
             <Button size="small" aria-haspopup="dialog" onClick={() => setAsked("renew")}>
               {t("renew")}
@@ -178,22 +205,49 @@ function Line({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: stri
 
 function NewWebhook({ onMade, onCancel }: { onMade: (secret: string | null) => void; onCancel: () => void }) {
   const t = useTranslations("webhooks");
-  const text = useProblemText();
   const { make } = useWebhookChanges();
-  const [events, setEvents] = useState<readonly WebhookEvent[]>(["job.succeeded", "job.failed"]);
+  return (
+    <Terms
+      action={t("make")}
+      busy={make.isPending}
+      failure={make.error}
+      onTerms={(terms) => make.mutate(terms, { onSuccess: ({ secret }) => onMade(secret) })}
+      onCancel={onCancel}
+    />
+  );
+}
+
+type TermsOf = { url: string; description: string; events: WebhookEvent[] };
+
+/** What a webhook is: where, what for, and of what it hears. */
+function Terms({
+  webhook,
+  action,
+  busy,
+  failure,
+  onTerms,
+  onCancel,
+}: {
+  webhook?: Webhook;
+  action: string;
+  busy: boolean;
+  failure: Error | null;
+  onTerms: (terms: TermsOf) => void;
+  onCancel: () => void;
+}) {
+  const t = useTranslations("webhooks");
+  const text = useProblemText();
+  const [events, setEvents] = useState<readonly string[]>(webhook?.events ?? ["job.succeeded", "job.failed"]);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    make.mutate(
-      {
-        url: String(form.get("url")).trim(),
-        description: String(form.get("description")).trim(),
-        events: EVENTS.filter((name) => events.includes(name)),
-      },
-      { onSuccess: ({ secret }) => onMade(secret) },
-    );
+    onTerms({
+      url: String(form.get("url")).trim(),
+      description: String(form.get("description")).trim(),
+      events: EVENTS.filter((name) => events.includes(name)),
+    });
   };
-  const wrong = make.error instanceof ProblemError ? make.error.field("/url") : undefined;
+  const wrong = failure instanceof ProblemError ? failure.field("/url") : undefined;
   return (
     <form onSubmit={submit} className="grid gap-4 py-5">
       <Field
@@ -204,10 +258,11 @@ function NewWebhook({ onMade, onCancel }: { onMade: (secret: string | null) => v
         required
         maxLength={2000}
         autoFocus
+        defaultValue={webhook?.url}
         placeholder="https://"
         wrong={wrong}
       />
-      <Field label={t("description")} name="description" maxLength={200} />
+      <Field label={t("description")} name="description" maxLength={200} defaultValue={webhook?.description} />
       <fieldset>
         <legend className="text-sm font-medium text-muted">{t("calls")}</legend>
         <div className="mt-2 grid gap-2 sm:grid-cols-2">
@@ -226,14 +281,14 @@ function NewWebhook({ onMade, onCancel }: { onMade: (secret: string | null) => v
           ))}
         </div>
       </fieldset>
-      {make.error && !wrong && (
+      {failure && !wrong && (
         <p role="alert" className="text-sm text-bad">
-          {text(make.error)}
+          {text(failure)}
         </p>
       )}
       <div className="flex gap-2">
-        <Button look="primary" type="submit" disabled={make.isPending || !events.length}>
-          {t("make")}
+        <Button look="primary" type="submit" disabled={busy || !events.length}>
+          {action}
         </Button>
         <Button look="plain" onClick={onCancel}>
           {t("cancel")}

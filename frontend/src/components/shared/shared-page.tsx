@@ -6,9 +6,9 @@ import { useCallback, useEffect, useState, type FormEvent } from "react";
 import { useFormatter, useTranslations } from "use-intl";
 import { useMailToken } from "@/components/account/mail-token";
 import { Button, ButtonLink, buttonClass } from "@/components/ui/button";
-import { Cover } from "@/components/ui/cover";
 import { Field } from "@/components/ui/field";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import { TrackCover } from "@/components/ui/track-cover";
 import { Waveform } from "@/components/ui/waveform";
 import { answer, api } from "@/lib/api/client";
 import { ProblemError } from "@/lib/api/problem";
@@ -117,6 +117,7 @@ function Ask({ busy, failure, onTry }: { busy: boolean; failure: Error | null; o
 
 function Shown({ track }: { track: SharedTrack }) {
   const t = useTranslations("share");
+  const cover = useTranslations("cover");
   const format = useFormatter();
   const queries = useQueryClient();
   const player = usePlayer();
@@ -152,6 +153,7 @@ function Shown({ track }: { track: SharedTrack }) {
     artist: track.by,
     src: withValue(audio, "format", "mp3"),
     duration: track.duration,
+    cover: track.links.cover,
   };
   const peaks = waveform.data;
   const layPicture = useCallback(() => {
@@ -167,7 +169,13 @@ function Shown({ track }: { track: SharedTrack }) {
   return (
     <article className="mx-auto w-full max-w-[860px] px-4 pb-20 pt-8 md:px-6 md:pt-14">
       <div className="grid gap-6 md:grid-cols-[240px_1fr] md:gap-10">
-        <Cover seed={share} className="aspect-square w-full max-w-60 shadow-float max-md:max-w-40" />
+        <TrackCover
+          seed={share}
+          src={track.links.cover}
+          sizes="(min-width: 768px) 240px, 160px"
+          alt={cover("of", { title: track.title })}
+          className="aspect-square w-full max-w-60 shadow-float max-md:max-w-40"
+        />
         <div className="flex min-w-0 flex-col justify-end">
           <h1 className="line-clamp-3 break-words text-[clamp(28px,4.2vw,48px)] font-[680] leading-[1.05] tracking-[-0.035em]">
             {track.title}

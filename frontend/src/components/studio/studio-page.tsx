@@ -4,9 +4,10 @@ import { useTranslations } from "use-intl";
 import { Editor } from "./editor";
 import { MembersOnly } from "@/components/frame/members-only";
 import { ButtonLink } from "@/components/ui/button";
-import { Cover } from "@/components/ui/cover";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
+import { TrackCover } from "@/components/ui/track-cover";
 import { ProblemError } from "@/lib/api/problem";
+import { coverUrl } from "@/lib/cover-url";
 import { clock, tempo } from "@/lib/format";
 import { useTrack, useTracks } from "@/lib/music";
 import { useQueryValue } from "@/lib/query-value";
@@ -67,7 +68,7 @@ function Choose() {
                 href={`/studio/?track=${track.id}`}
                 className="panel flex items-center gap-4 p-3 transition hover:border-line-strong"
               >
-                <Cover seed={track.id} className="size-14 shrink-0" />
+                <TrackCover seed={track.id} src={coverUrl(track)} sizes="56px" className="size-14 shrink-0" />
                 <span className="min-w-0">
                   <span className="block truncate font-semibold">{track.title}</span>
                   <span className="tabular block text-sm text-muted">

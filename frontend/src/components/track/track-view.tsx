@@ -5,6 +5,7 @@ import { useRouter } from "next/navigation";
 import { Pause, Play } from "lucide-react";
 import { lazy, Suspense } from "react";
 import { useTranslations } from "use-intl";
+import { CoverEditor } from "./cover-editor";
 import { Downloads } from "./downloads";
 import { Facts } from "./facts";
 import { LicenceCard } from "./licence-card";
@@ -22,13 +23,14 @@ import { PublishButton } from "@/components/community/publish-button";
 import { StemDots, TrackFacts } from "@/components/create/take-details";
 import { TrackMenu } from "@/components/library/track-menu";
 import { ButtonLink, buttonClass } from "@/components/ui/button";
-import { Cover } from "@/components/ui/cover";
 import { Skeleton } from "@/components/ui/states";
+import { TrackCover } from "@/components/ui/track-cover";
 import { Waveform } from "@/components/ui/waveform";
 import type { Track } from "@/lib/api/client";
 import { engine } from "@/lib/audio/player-engine";
 import { personHref } from "@/lib/community";
 import { useDeleteTracks } from "@/lib/change-tracks";
+import { coverUrl } from "@/lib/cover-url";
 import { playableTrack, useWaveform } from "@/lib/music";
 import { usePlayer } from "@/stores/player";
 
@@ -37,6 +39,7 @@ const PianoRoll = lazy(async () => ({ default: (await import("./piano-roll")).Pi
 /** A track with everything that belongs to it. Somebody else's is heard, liked and talked about, not changed. */
 export function TrackView({ track, me }: { track: Track; me: string }) {
   const t = useTranslations("track");
+  const cover = useTranslations("cover");
   const router = useRouter();
   const player = usePlayer();
   const waveform = useWaveform(track.id, 1000);
@@ -48,7 +51,17 @@ export function TrackView({ track, me }: { track: Track; me: string }) {
   return (
     <article className="mx-auto w-full max-w-[1120px] px-4 pb-20 pt-8 md:px-6 md:pt-14">
       <div className="grid gap-6 md:grid-cols-[240px_1fr] md:gap-10">
-        <Cover seed={track.id} className="aspect-square w-full max-w-60 shadow-float max-md:max-w-40" />
+        {mine ? (
+          <CoverEditor track={track} className="w-full max-w-60 self-start max-md:max-w-40" />
+        ) : (
+          <TrackCover
+            seed={track.id}
+            src={coverUrl(track)}
+            sizes="(min-width: 768px) 240px, 160px"
+            alt={cover("of", { title: track.title })}
+            className="aspect-square w-full max-w-60 self-start shadow-float max-md:max-w-40"
+          />
+        )}
         <div className="flex min-w-0 flex-col justify-end">
           {mine ? (
             <TitleEditor track={track} />

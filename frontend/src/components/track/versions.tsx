@@ -5,6 +5,7 @@ import { CornerDownRight } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { CoverButton } from "@/components/ui/cover-button";
 import type { Track } from "@/lib/api/client";
+import { coverUrl } from "@/lib/cover-url";
 import { clock } from "@/lib/format";
 import { lineage, type Branch } from "@/lib/lineage";
 import { playableTrack, trackHref, useVersions } from "@/lib/music";
@@ -70,6 +71,7 @@ function Version({ track, isHere, me, child }: { track: Track; isHere: boolean; 
       {child && <CornerDownRight size={15} aria-hidden className="shrink-0 text-faint" />}
       <CoverButton
         seed={track.id}
+        src={coverUrl(track)}
         label={library(playing ? "pause" : "play", { title: track.title })}
         isOn={isOn}
         playing={playing}

@@ -1,9 +1,10 @@
 import { Pause, Play } from "lucide-react";
-import { Cover } from "./cover";
+import { TrackCover } from "./track-cover";
 
 /** A line's picture, which puts on what the line stands for; it stays lit while that is on. */
 export function CoverButton({
   seed,
+  src,
   label,
   isOn,
   playing,
@@ -11,6 +12,7 @@ export function CoverButton({
   className,
 }: {
   seed: string;
+  src?: string;
   label: string;
   isOn: boolean;
   playing: boolean;
@@ -25,7 +27,7 @@ export function CoverButton({
       aria-label={label}
       className={`relative shrink-0 overflow-hidden rounded-lg ${className}`}
     >
-      <Cover seed={seed} className="size-full" />
+      <TrackCover seed={seed} src={src} sizes="56px" className="size-full" />
       <span
         className={`absolute inset-0 grid place-items-center bg-black/45 text-white transition group-hover:opacity-100 ${isOn ? "" : "opacity-0 group-focus-within:opacity-100"}`}
       >
