@@ -27,8 +27,14 @@ from tests.support.chromium import CHROMIUM, FLAGS  # noqa: E402 — the path co
 from tests.support.platform import Platform, free_port  # noqa: E402
 
 TARGET = ROOT / "var" / "screenshots"
+# What stands for a picture of somebody's own.
+PICTURE = ROOT / "docs" / "guides" / "pictures" / "composer-spectrograms.png"
+LOADED = """() => [...document.images].every((image) => {
+  const {top, bottom} = image.getBoundingClientRect();
+  return image.complete || bottom < 0 || top > innerHeight;
+})"""
 THEMES = ("dark", "light")
-SIZES = {"phone": (360, 780), "tablet": (820, 1100), "desktop": (1440, 900)}
+SIZES = {"phone": (360, 780), "tablet": (768, 1024), "desktop": (1440, 900)}
 SONGS = (
     "rainy-night lofi, dusty piano, 80 bpm",
     "epic orchestra, strings rising to a triumphant brass theme",
@@ -66,6 +72,7 @@ class Kept:
     project: str
     link: str
     locked_link: str
+    playlist: str
 
 
 @dataclass(frozen=True)
@@ -138,6 +145,20 @@ def moving(page: Page) -> None:
     page.get_by_role("dialog").locator("li").first.wait_for()
 
 
+def picturing(page: Page) -> None:
+    """A picture that is about to be the track's."""
+    buffer = PICTURE.read_bytes()
+    page.locator("input[type=file]").set_input_files({"name": "cover.png", "mimeType": "image/png", "buffer": buffer})
+    page.get_by_role("dialog").get_by_role("img").wait_for()
+    page.wait_for_timeout(400)
+
+
+def binning(page: Page) -> None:
+    """A deleted track that is chosen."""
+    page.locator("main li input[type=checkbox]").first.check()
+    page.wait_for_timeout(300)
+
+
 def sharing(page: Page) -> None:
     """A link that was just made, and one from before."""
     page.get_by_role("button", name="Share", exact=True).click()
@@ -204,8 +225,10 @@ def shots(track: dict[str, Any], kept: Kept) -> tuple[Shot, ...]:
         Shot("library-moving", "/library/", moving),
         Shot("library-project", f"/library/?project={kept.project}"),
         Shot("trash", "/trash/"),
+        Shot("trash-choosing", "/trash/", binning),
         Shot("trash-asked", "/trash/", emptying),
         Shot("track", f"/track/?id={track['id']}", full_page=True),
+        Shot("track-cover", f"/track/?id={track['id']}", picturing),
         Shot("track-share", f"/track/?id={track['id']}", sharing),
         Shot("shared", f"/shared/#token={kept.link}", stranger=True),
         Shot("shared-locked", f"/shared/#token={kept.locked_link}", locked, stranger=True),
@@ -217,12 +240,15 @@ def shots(track: dict[str, Any], kept: Kept) -> tuple[Shot, ...]:
         Shot("community", "/community/"),
         Shot("person", f"/person/?name={track['owner']['username']}"),
         Shot("playlists", "/playlists/"),
+        Shot("playlist", f"/playlist/?id={kept.playlist}"),
         Shot("admin", "/admin/", full_page=True),
         Shot("moderation", "/moderation/", reported),
         Shot("moderation-asked", "/moderation/", taking_down),
         Shot("sign-in", "/sign-in/", stranger=True),
         Shot("sign-up", "/sign-up/", stranger=True),
         Shot("forgot", "/forgot/"),
+        Shot("reset-password", "/reset-password/#token=x", stranger=True),
+        Shot("verify", "/verify/", stranger=True),
         Shot("palette", "/library/", palette),
         Shot("not-found", "/nowhere/"),
     )
@@ -287,7 +313,12 @@ def keep(url: str, track: dict[str, Any]) -> Kept:
             client.delete(f"/tracks/{track['id']}/shares/{share['id']}").raise_for_status()
         link = made(f"/tracks/{track['id']}/share", {})["token"]
         locked_link = made(f"/tracks/{track['id']}/share", {"password": "only for the band"})["token"]
-    return Kept(project["id"], link, locked_link)
+        playlists = client.get("/playlists").raise_for_status().json()["items"]
+        playlist = playlists[0] if playlists else made("/playlists", {"title": "Evenings on the balcony"})
+        if not playlists:
+            for song in client.get("/tracks").raise_for_status().json()["items"][:6]:
+                client.put(f"/playlists/{playlist['id']}/tracks/{song['id']}", json={}).raise_for_status()
+    return Kept(project["id"], link, locked_link, playlist["id"])
 
 
 def take(browser: Browser, url: str, shot: Shot, theme: str, size: str) -> None:
@@ -303,6 +334,8 @@ def take(browser: Browser, url: str, shot: Shot, theme: str, size: str) -> None:
     page.wait_for_timeout(900)
     if shot.prepare is not None:
         shot.prepare(page)
+    # Covers are drawn when they are asked for the first time.
+    page.wait_for_function(LOADED)
     page.screenshot(path=TARGET / f"{shot.name}-{theme}-{size}.png", full_page=shot.full_page)
     context.close()
 
