@@ -73,7 +73,7 @@ function Person({ profile, me }: { profile: Profile; me: string }) {
     <article className="mx-auto w-full max-w-[1120px] px-4 pb-20 pt-8 md:px-6 md:pt-14">
       <header className="mb-10 flex flex-wrap items-center gap-x-8 gap-y-4">
         <Avatar name={profile.username} className="size-24 text-4xl md:size-32 md:text-5xl" />
-        <div className="min-w-0 flex-1">
+        <div className="min-w-0 flex-1 basis-40">
           <h1 className="break-words text-4xl tracking-[-0.035em]">{profile.display_name || profile.username}</h1>
           <p className="mt-1 text-muted">
             @{profile.username}

@@ -242,14 +242,14 @@ function Line({
         <Link
           prefetch={false}
           href={trackHref(track.id)}
-          className={`line-clamp-1 font-semibold hover:underline ${isOn ? "text-accent" : ""}`}
+          className={`line-clamp-2 font-semibold leading-snug hover:underline sm:line-clamp-1 ${isOn ? "text-accent" : ""}`}
         >
           {track.title}
         </Link>
         <p className="truncate text-sm text-muted">{track.owner.username}</p>
       </div>
       <LikeButton track={track} />
-      <p className="tabular w-12 text-right text-sm text-muted">{clock(track.duration)}</p>
+      <p className="tabular w-12 text-right text-sm text-muted max-sm:hidden">{clock(track.duration)}</p>
       {mayChange && (
         <div className="flex max-sm:hidden">
           <IconButton

@@ -7,12 +7,11 @@ import { toast } from "sonner";
 import { MembersOnly } from "@/components/frame/members-only";
 import { Button, ButtonLink, IconButton } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
+import { Cover } from "@/components/ui/cover";
 import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
-import { TrackCover } from "@/components/ui/track-cover";
 import type { Track } from "@/lib/api/client";
 import { useChangeTracks } from "@/lib/change-tracks";
-import { coverUrl } from "@/lib/cover-url";
 import { clock } from "@/lib/format";
 import { useTrash, useTrashChanges } from "@/lib/music";
 import { useProblemText } from "@/lib/use-problem-text";
@@ -95,10 +94,10 @@ function Bin() {
               {t("chooseAll")}
             </Button>
           )}
-          <div className="flex flex-wrap gap-2 max-sm:order-last max-sm:basis-full">
+          <div className="flex gap-2 max-sm:order-last max-sm:basis-full">
             <Button size="small" disabled={destroy.isPending} onClick={restoreChosen}>
               <RotateCcw size={14} aria-hidden />
-              {t("restoreChosen")}
+              {t("restore")}
             </Button>
             <Button
               size="small"
@@ -108,7 +107,7 @@ function Bin() {
               onClick={() => setDoomed(chosen)}
             >
               <Trash2 size={14} aria-hidden />
-              {t("foreverChosen")}
+              {t("forever")}
             </Button>
           </div>
           <IconButton label={t("unmark")} size="small" onClick={() => setMarked(new Set())}>
@@ -189,14 +188,15 @@ function Line({
   const now = useNow();
   return (
     <li
-      className={`flex flex-wrap items-center gap-x-4 gap-y-2 border-t border-line py-3 last:border-b ${marked ? "bg-surface" : ""}`}
+      className={`flex items-center gap-x-4 gap-y-2 border-t max-sm:gap-x-3 border-line py-3 last:border-b ${marked ? "bg-surface" : ""}`}
     >
       <label className="-mr-2 grid size-8 shrink-0 place-items-center">
         <span className="sr-only">{t("mark", { title: track.title })}</span>
         <input type="checkbox" checked={marked} onChange={onMark} className="size-4 accent-[var(--coral)]" />
       </label>
-      <TrackCover seed={track.id} src={coverUrl(track)} sizes="48px" className="size-12 shrink-0 opacity-60" />
-      <div className="min-w-0 flex-1 basis-40">
+      {/* What lies in the trash is shown to nobody, its picture neither: one is drawn here. */}
+      <Cover seed={track.id} className="size-12 shrink-0 opacity-50 grayscale" />
+      <div className="min-w-0 flex-1 sm:basis-40">
         <p className="line-clamp-1 font-semibold">{track.title}</p>
         <p className="tabular text-sm text-muted">
           {[
@@ -210,7 +210,7 @@ function Line({
       <div className="flex gap-2">
         <Button size="small" disabled={busy} aria-label={t("restoreOne", { title: track.title })} onClick={onRestore}>
           <RotateCcw size={14} aria-hidden />
-          {t("restore")}
+          <span className="max-sm:sr-only">{t("restore")}</span>
         </Button>
         <Button
           size="small"
@@ -221,7 +221,7 @@ function Line({
           onClick={onDestroy}
         >
           <Trash2 size={14} aria-hidden />
-          {t("forever")}
+          <span className="max-sm:sr-only">{t("forever")}</span>
         </Button>
       </div>
     </li>

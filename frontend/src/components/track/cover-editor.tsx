@@ -160,7 +160,7 @@ function Preview({
         ) : (
           <p className="mt-4 text-sm text-muted">{t("square")}</p>
         )}
-        <div className="mt-5 flex flex-wrap justify-end gap-2">
+        <div className="mt-5 flex flex-wrap justify-end gap-2 max-sm:*:flex-1">
           <Button look="plain" onClick={onClose}>
             {t("cancel")}
           </Button>
