@@ -48,9 +48,9 @@ function start(build: string, pages = ["/", "/create/", "/create/index.txt"], fi
   new Function("self", code)(self);
 }
 
-async function lives(kind: "install" | "activate") {
+async function lives(kind: "install" | "activate", more: object = {}) {
   let work: Promise<unknown> | undefined;
-  listeners[kind]!({ waitUntil: (given: Promise<unknown>) => (work = given) });
+  listeners[kind]!({ waitUntil: (given: Promise<unknown>) => (work = given), ...more });
   await work;
 }
 
@@ -74,6 +74,22 @@ beforeEach(() => {
       () => new Response(`new ${path}`),
     ]),
   );
+});
+
+describe("calls of the API", () => {
+  test.each([
+    ["go past the worker", () => Promise.resolve()],
+    ["keep nobody from installing where that cannot be", () => Promise.reject(new TypeError("unknown rule"))],
+  ])("%s", async (_, answered) => {
+    const addRoutes = vi.fn(answered);
+    start("one");
+    await lives("install", { addRoutes });
+    expect(addRoutes).toHaveBeenCalledExactlyOnceWith({
+      condition: { urlPattern: { pathname: "/api/*" } },
+      source: "network",
+    });
+    expect([...stored.keys()]).toContain("studio-one");
+  });
 });
 
 describe("the studio without a connection", () => {

@@ -7,6 +7,8 @@
  */
 (() => {
   type Waiting = { waitUntil(work: Promise<unknown>): void };
+  type Rule = { condition: { urlPattern: { pathname: string } }; source: "network" };
+  type Installing = Waiting & { addRoutes?(rule: Rule): Promise<void> };
   type Fetching = { request: Request; respondWith(answer: Promise<Response>): void };
   type Scope = {
     /** `pages` change at their address, `files` bear their content's name. Paths, and no query. */
@@ -70,7 +72,18 @@
     return (await keptAnswer(path)) ?? scope.fetch(request);
   }
 
-  scope.addEventListener("install", (event: Waiting) => event.waitUntil(install()));
+  /**
+   * Calls of the API go past this worker, where a browser lets them: what a page sends while it is left would end with it
+   * on the way through here.
+   */
+  async function letThrough(event: Installing): Promise<void> {
+    const rule: Rule = { condition: { urlPattern: { pathname: "/api/*" } }, source: "network" };
+    await event.addRoutes?.(rule).catch(() => undefined);
+  }
+
+  scope.addEventListener("install", (event: Installing) =>
+    event.waitUntil(Promise.all([letThrough(event), install()])),
+  );
   scope.addEventListener("activate", (event: Waiting) => event.waitUntil(activate()));
   // Only when somebody said so: a page must not find the files of another build under it.
   scope.addEventListener(

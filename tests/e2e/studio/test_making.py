@@ -162,6 +162,10 @@ def test_title_and_tags_are_changed_on_the_track_page(member: Visitor) -> None:
     page.get_by_role("button", name="Undo").click()
     eventually(lambda: cover.evaluate(REDDEST) > 200, within=60, what="the picture that came back")
     page.get_by_role("button", name="Remove the picture").click()
+    # Whoever leaves has made up their mind.
+    page.get_by_role("link", name="Library").first.click()
+    page.wait_for_url("**/library/")
+    page.reload()
     eventually(lambda: not member.api(f"/tracks/{track}")["has_cover"], within=60, what="the removal")
     assert member.complaints == []
 
