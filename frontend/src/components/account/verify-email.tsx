@@ -2,6 +2,7 @@
 
 import { useMutation } from "@tanstack/react-query";
 import { useTranslations } from "use-intl";
+import { AskForMail } from "./ask-for-mail";
 import { Door } from "./door";
 import { useMailToken } from "./mail-token";
 import { Button, ButtonLink } from "@/components/ui/button";
@@ -18,6 +19,12 @@ export function VerifyEmail() {
     mutationFn: () => answer(api.POST("/api/v1/auth/email/verify", { body: { token: token ?? "" } })),
   });
   const refused = verify.error instanceof ProblemError && verify.error.status >= 400 && verify.error.status < 500;
+  if (token === "" || refused)
+    return (
+      <Door title={t("verifyOver")} lead={t("linkBroken")} foot={null}>
+        <AskForMail send={(email) => answer(api.POST("/api/v1/auth/email/resend", { body: { email } }))} />
+      </Door>
+    );
   return (
     <Door title={t("verifyTitle")} lead={t("verifyLead")} foot={null}>
       {verify.isSuccess ? (
@@ -27,8 +34,6 @@ export function VerifyEmail() {
             {t("signIn")}
           </ButtonLink>
         </div>
-      ) : token === "" || refused ? (
-        <p role="alert">{t("linkBroken")}</p>
       ) : (
         <div className="flex flex-col gap-4">
           {verify.error && (

@@ -27,8 +27,8 @@ export function Header() {
   const openPalette = useFrame((frame) => frame.openPalette);
   return (
     <header className="sticky top-0 z-30 border-b border-line bg-[color-mix(in_oklab,var(--ground)_86%,transparent)] backdrop-blur-md">
-      <div className="mx-auto flex h-16 max-w-[1440px] items-center gap-2 px-4 md:gap-6 md:px-6">
-        <Link href="/" prefetch={false} className="flex items-center gap-2.5 text-[17px] font-bold tracking-tight">
+      <div className="mx-auto flex h-16 max-w-[1440px] items-center gap-2 px-4 md:gap-3 md:px-6 lg:gap-6">
+        <Link href="/" prefetch={false} className="flex shrink-0 items-center gap-2.5 text-[17px] font-bold tracking-tight whitespace-nowrap">
           <Logo />
           <span>Music Gen AI</span>
         </Link>
@@ -60,13 +60,13 @@ export function Header() {
             <button
               type="button"
               onClick={openPalette}
-              className="flex h-10 items-center gap-2 rounded-lg px-2.5 text-muted transition hover:bg-raised hover:text-ink md:border md:border-line md:bg-surface md:pr-2 md:text-sm"
+              className="flex h-10 items-center gap-2 rounded-lg px-2.5 text-muted transition hover:bg-raised hover:text-ink md:border md:border-line md:bg-surface md:text-sm lg:pr-2"
             >
               <Search size={17} aria-hidden />
               <span className="max-md:sr-only">{t("search")}</span>
               <kbd
                 aria-hidden
-                className="ml-3 hidden rounded border border-line px-1.5 font-sans text-xs text-faint md:inline"
+                className="ml-3 hidden rounded border border-line px-1.5 font-sans text-xs text-faint lg:inline"
               >
                 ⌘K
               </kbd>

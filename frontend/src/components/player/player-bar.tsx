@@ -62,7 +62,7 @@ export function PlayerBar() {
           </IconButton>
         </div>
         <TrackCover seed={item.id} src={item.cover} sizes="44px" className="size-11 shrink-0" />
-        <div className="min-w-0 flex-1 md:w-56 md:flex-none">
+        <div className="min-w-0 flex-1 md:w-40 md:flex-none lg:w-56">
           {item.href ? (
             <Link href={item.href} className="block truncate font-semibold hover:underline">
               {item.title}
@@ -110,7 +110,7 @@ export function PlayerBar() {
           <IconButton label={t("queue")} pressed={queueOpen} aria-expanded={queueOpen} onClick={toggleQueue}>
             <ListMusic size={19} />
           </IconButton>
-          <div className="flex items-center max-md:hidden">
+          <div className="flex items-center max-lg:hidden">
             <IconButton label={player.muted ? t("unmute") : t("mute")} onClick={player.toggleMute}>
               <Volume size={19} />
             </IconButton>

@@ -7,6 +7,9 @@ import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api } from "@/lib/api/client";
 import { clock, fileSize } from "@/lib/format";
 
+/** From here on nobody counts minutes. */
+const MANY_HOURS = 100;
+
 /** What the account may make and keep, and how much of it is used. */
 export function Usage() {
   const t = useTranslations("settings");
@@ -16,7 +19,11 @@ export function Usage() {
   const { data } = usage;
   return (
     <>
-      <Line name={t("left")}>{clock(data.balance_seconds)}</Line>
+      <Line name={t("left")}>
+        {data.balance_seconds < MANY_HOURS * 3600
+          ? clock(data.balance_seconds)
+          : t("hours", { hours: Math.floor(data.balance_seconds / 3600) })}
+      </Line>
       <Line name={t("made")}>{clock(data.used_seconds)}</Line>
       <Share name={t("today")} used={data.day_seconds} limit={data.day_seconds_limit} show={clock} />
       <Share name={t("thisMonth")} used={data.month_seconds} limit={data.month_seconds_limit} show={clock} />
