@@ -28,7 +28,11 @@ export function Header() {
   return (
     <header className="sticky top-0 z-30 border-b border-line bg-[color-mix(in_oklab,var(--ground)_86%,transparent)] backdrop-blur-md">
       <div className="mx-auto flex h-16 max-w-[1440px] items-center gap-2 px-4 md:gap-3 md:px-6 lg:gap-6">
-        <Link href="/" prefetch={false} className="flex shrink-0 items-center gap-2.5 text-[17px] font-bold tracking-tight whitespace-nowrap">
+        <Link
+          href="/"
+          prefetch={false}
+          className="flex shrink-0 items-center gap-2.5 text-[17px] font-bold tracking-tight whitespace-nowrap"
+        >
           <Logo />
           <span>Music Gen AI</span>
         </Link>
