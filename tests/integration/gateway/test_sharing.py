@@ -274,30 +274,34 @@ async def test_signed_links_of_a_share_open_nothing_else(accounts: AccountServer
         assert (await http.get("/api/v1/users/me?" + links["audio"].partition("?")[2])).status_code == 401
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"expires_in_hours": 0},
-        {"expires_in_hours": -1},
-        {"expires_in_hours": 8_785},
-        {"expires_in_hours": 1.5},
-        {"expires_in_hours": "1"},
-        {"password": ""},
-        {"password": "x" * 257},
-        {"password": 7},
-        {"token": "mgs_mine"},
-    ],
-)
-async def test_bad_links_are_refused(accounts: AccountServer, ann: Person, body: dict[str, object]) -> None:
+BAD_LINKS = [
+    {"expires_in_hours": 0},
+    {"expires_in_hours": -1},
+    {"expires_in_hours": 8_785},
+    {"expires_in_hours": 1.5},
+    {"expires_in_hours": "1"},
+    {"password": ""},
+    {"password": "x" * 257},
+    {"password": 7},
+    {"token": "mgs_mine"},
+]
+
+
+async def test_bad_links_are_refused(accounts: AccountServer, ann: Person) -> None:
     track_id = (await accounts.users.make_track(ann)).track_ids[0]
     async with accounts.client(ann.tokens.access_token) as hers:
-        answer = await hers.post(f"/api/v1/tracks/{track_id}/share", json=body)
-        assert answer.status_code == 422
-        assert answer.json()["errors"]
-        assert (await hers.get(f"/api/v1/tracks/{track_id}/shares")).json()["items"] == []
+        for body in BAD_LINKS:
+            answer = await hers.post(f"/api/v1/tracks/{track_id}/share", json=body)
+            assert answer.status_code == 422, body
+            assert answer.json()["errors"]
+            assert (await hers.get(f"/api/v1/tracks/{track_id}/shares")).json()["items"] == [], body
 
 
-@pytest.mark.parametrize("token", ["", " ", "mgs_", "\0", "' OR 1=1 --", "é" * 100, "mga_" + "A" * 43])
-async def test_strange_tokens_lead_nowhere(accounts: AccountServer, token: str) -> None:
+STRANGE_TOKENS = ["", " ", "mgs_", "\0", "' OR 1=1 --", "é" * 100, "mga_" + "A" * 43]
+
+
+async def test_strange_tokens_lead_nowhere(accounts: AccountServer) -> None:
     async with accounts.client() as http:
-        assert (await http.post(OPEN, json={"token": token})).status_code == (404 if token else 422)
+        for token in STRANGE_TOKENS:
+            answer = await http.post(OPEN, json={"token": token})
+            assert answer.status_code == (404 if token else 422), token
