@@ -118,6 +118,8 @@ class MixHints:
     drive_db: float = 0.0
     """Soft saturation of the mix bus (0: none; 6: audible warmth)."""
     master_low_cut_hz: float = 25.0
+    weight_db: float = 0.0
+    """What a shelf below 110 Hz adds to the whole (negative: takes away)."""
     master_high_cut_hz: float = 20_000.0
     wow_cents: float = 0.0
     """Slow tape-like pitch drift (0: none)."""

@@ -186,7 +186,7 @@ GENRE = Genre(
     ),
     ring_seconds=(1.8, 3.2, 5.5),
     ritardando=0.12,
-    mix=MixHints(reverb_seconds=3.0, reverb_dark_hz=6_500.0, drive_db=1.5),
+    mix=MixHints(reverb_seconds=3.0, reverb_dark_hz=6_500.0, drive_db=1.5, weight_db=-3.5),
     section_contrast_db=2.0,
     tags=("cinematic", "orchestral", "epic"),
 )

@@ -113,7 +113,7 @@ GENRE = Genre(
             sidechain=True,
             reverb_db=-16.0,
             delay_db=-20.0,
-            width=0.4,
+            width=0.85,
         ),
         bass(
             (38, 39, 33),
@@ -131,7 +131,7 @@ GENRE = Genre(
             gain_db=-4.0,
         ),
         melody((81, 80, 11, 0), low=62, high=84, velocity=84, gain_db=-4.0, delay_db=-12.0, timing_ms=3.0),
-        pad("pad", (89, 90, 50), enters=0.25, gain_db=-9.0, sidechain=True, width=0.6),
+        pad("pad", (89, 90, 50), enters=0.25, gain_db=-9.0, sidechain=True, width=0.85),
         chords(
             "plucks",
             (28, 98, 12),
@@ -168,6 +168,7 @@ GENRE = Genre(
         sidechain_db=8.0,
         sidechain_release_beats=0.6,
         drive_db=3.0,
+        weight_db=5.0,
     ),
     tags=("house", "electronic", "dance"),
 )

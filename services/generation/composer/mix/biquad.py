@@ -63,6 +63,22 @@ def bell(frequency_hz: float, gain_db: float, q: float, rate_hz: int) -> Biquad:
     )
 
 
+def low_shelf(frequency_hz: float, gain_db: float, rate_hz: int) -> Biquad:
+    """Boost or cut below a frequency."""
+    cos, alpha = _angle(frequency_hz, BUTTERWORTH_Q, rate_hz)
+    amplitude = math.pow(10.0, gain_db / 40.0)
+    root = 2.0 * math.sqrt(amplitude) * alpha
+    up, down = amplitude + 1, amplitude - 1
+    return _section(
+        (
+            amplitude * (up - down * cos + root),
+            2 * amplitude * (down - up * cos),
+            amplitude * (up - down * cos - root),
+        ),
+        (up + down * cos + root, -2 * (down + up * cos), up + down * cos - root),
+    )
+
+
 def high_shelf(frequency_hz: float, gain_db: float, rate_hz: int) -> Biquad:
     """Boost or cut above a frequency."""
     cos, alpha = _angle(frequency_hz, BUTTERWORTH_Q, rate_hz)

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from services.generation.composer.mix.biquad import FilterChain, high_cut, low_cut
+from services.generation.composer.mix.biquad import FilterChain, high_cut, low_cut, low_shelf
 from services.generation.composer.mix.echo import Echo
 from services.generation.composer.mix.reverb import Reverb
 from services.generation.composer.mix.saturation import Saturator
@@ -26,6 +26,7 @@ _AUDIBLE_SEND_DB = -60.0
 _OPEN_HIGH_CUT_HZ = 19_000.0
 _OPEN_LOW_CUT_HZ = 15.0
 _BUS_LEVEL = 0.5
+_WEIGHT_HZ = 110.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class BusSettings:
     delay_feedback: float = 0.3
     drive_db: float = 0.0
     low_cut_hz: float = 0.0
+    weight_db: float = 0.0
     high_cut_hz: float = 20_000.0
 
 
@@ -73,6 +75,8 @@ class Stem:
         sections = []
         if settings.low_cut_hz > _OPEN_LOW_CUT_HZ:
             sections.append(low_cut(settings.low_cut_hz, rate_hz))
+        if settings.weight_db:
+            sections.append(low_shelf(_WEIGHT_HZ, settings.weight_db, rate_hz))
         if settings.high_cut_hz < _OPEN_HIGH_CUT_HZ:
             sections.append(high_cut(settings.high_cut_hz, rate_hz))
         self._filters = FilterChain(sections)

@@ -53,6 +53,7 @@ def bus_settings(score: Score) -> BusSettings:
         delay_feedback=mix.delay_feedback,
         drive_db=mix.drive_db,
         low_cut_hz=mix.master_low_cut_hz,
+        weight_db=mix.weight_db,
         high_cut_hz=mix.master_high_cut_hz,
     )
 

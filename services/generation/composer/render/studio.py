@@ -13,6 +13,7 @@ from services.generation.composer.render.bounce import Bounce, bounce
 from services.generation.composer.render.progress import Progress
 from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.score import DRUM_BANK, MixHints, Note, Part, Score, SectionSpan
+from services.shared.numba_start import start_numba
 
 SAMPLE_RATE_HZ = 44_100
 CHANNELS = 2
@@ -28,6 +29,7 @@ class Studio:
     """A sound bank and a pool of threads that plays every song, block by block in turns."""
 
     def __init__(self, font: Path, threads: int) -> None:
+        start_numba()
         self.bank = SoundBank(font, SAMPLE_RATE_HZ)
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="composer")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.generation.composer.mix.biquad import FilterChain, bell, high_cut, high_shelf, low_cut
+from services.generation.composer.mix.biquad import FilterChain, bell, high_cut, high_shelf, low_cut, low_shelf
 
 RATE = 44_100
 
@@ -39,6 +39,18 @@ def test_a_shelf_lifts_what_is_above_it():
     assert response_db([high_shelf(5_000, 4.0, RATE)], 16_000) == pytest.approx(4.0, abs=0.2)
     assert response_db([high_shelf(5_000, 4.0, RATE)], 5_000) == pytest.approx(2.0, abs=0.1)
     assert response_db([high_shelf(5_000, 4.0, RATE)], 200) == pytest.approx(0.0, abs=0.05)
+
+
+def test_a_low_shelf_lifts_or_takes_away_what_is_below_it():
+    assert response_db([low_shelf(110, 5.0, RATE)], 20) == pytest.approx(5.0, abs=0.1)
+    assert response_db([low_shelf(110, -4.5, RATE)], 110) == pytest.approx(-2.25, abs=0.1)
+    assert response_db([low_shelf(110, -4.5, RATE)], 2_000) == pytest.approx(0.0, abs=0.05)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 9])
+def test_as_many_sections_as_there_are_add_up(count):
+    sections = [bell(1_000, 1.0, 1.0, RATE)] * count
+    assert response_db(sections, 1_000) == pytest.approx(count, abs=0.02)
 
 
 @pytest.mark.parametrize("frequency", [0.0, 30_000.0])
