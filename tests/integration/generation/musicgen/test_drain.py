@@ -57,6 +57,7 @@ async def uninterrupted(seed: int, scratch: Path) -> Stage:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_worker_that_is_told_to_end_hands_its_songs_back_and_nobody_hears_where(
     generation: Any,
     start_process: Callable[..., Awaitable[asyncio.subprocess.Process]],
@@ -70,24 +71,29 @@ async def test_worker_that_is_told_to_end_hands_its_songs_back_and_nobody_hears_
     async def both_are_heard() -> bool:
         return min([await heard_samples(generation.redis, job) for job in jobs]) >= 2 * 32_000
 
-    await eventually(both_are_heard, within=60, what="two seconds of both are heard")
+    await eventually(both_are_heard, within=120, what="two seconds of both are heard")
     first.terminate()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         assert await first.wait() == 0
+
+    async def both_are_back() -> bool:
+        found = [await generation.job(job) for job in jobs]
+        return all(job.status == jobs_pb2.JOB_STATUS_QUEUED for job in found)
+
+    await eventually(both_are_back, within=60, what="both jobs are handed back")
     kept = []
     for job in jobs:
-        back = await generation.job(job)
-        assert (back.status, back.attempts) == (jobs_pb2.JOB_STATUS_QUEUED, 0)
+        assert (await generation.job(job)).attempts == 0
         kept.append(RECORD.unpack(await read_tokens(generation.redis, job.id)) or [])
         assert 0 < await heard_samples(generation.redis, job) <= len(kept[-1]) * HOP < SECONDS * 32_000
     records = [asyncio.create_task(last_record(generation.redis, job)) for job in jobs]
     await start_worker()
     for index, (job, seed) in enumerate(zip(jobs, SEEDS, strict=True)):
-        ended = await generation.ended(job, within=90)
+        ended = await generation.ended(job, within=240)
         assert (ended.status, ended.attempts) == (jobs_pb2.JOB_STATUS_SUCCEEDED, 0)
         assert orjson.loads(ended.metrics_json)["resumed_frames"] == len(kept[index])
         whole = await uninterrupted(seed, tmp_path)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             audio, rate = decode(await listening[index], "wav")
             tokens = RECORD.unpack(await records[index]) or []
         # Every token that was published stands, and what follows is what would have followed.
