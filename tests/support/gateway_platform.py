@@ -197,16 +197,6 @@ class Gateway:
             yield Person(user, tokens, session_id, http)
 
 
-class PromptServer(GatewayServer):
-    """Looks more often whether it has to end: a test starts and ends one, and all wait for that."""
-
-    async def main_loop(self) -> None:
-        counter = 0
-        while not await self.on_tick(counter):
-            counter += 1
-            await asyncio.sleep(0.01)
-
-
 @contextlib.asynccontextmanager
 async def serving(settings: GatewaySettings) -> AsyncIterator[tuple[str, FastAPI, GatewayServer]]:
     """The real application under uvicorn, on a port that the system chose: its URL, itself, its server."""
@@ -224,7 +214,7 @@ async def serving(settings: GatewaySettings) -> AsyncIterator[tuple[str, FastAPI
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
     )
-    server = PromptServer(config, app, url)
+    server = GatewayServer(config, app, url)
     # `serve` would take over the test process's signals; this is what is inside of it.
     task = asyncio.create_task(server._serve(sockets=[listener]))
     async with asyncio.timeout(60):

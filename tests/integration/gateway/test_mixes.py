@@ -126,24 +126,24 @@ async def test_nobody_else_has_it(accounts: AccountServer) -> None:
         assert (await hers.get(path)).json()["version"] == 1
 
 
-NO_SESSIONS = [
-    ({"session": session()}, "/title"),
-    ({"title": "x"}, "/session"),
-    ({"title": "x", "session": {}}, "/session/tracks"),
-    ({"title": "x", "session": {"tracks": []}}, "/session/tracks"),
-    ({"title": " ", "session": session()}, "/title"),
-    ({"title": "x", "session": session(), "note": "x" * 2_001}, "/note"),
-    ({"title": "x", "session": {"tracks": [{"name": "x" * 300_000}]}}, "/session"),
-    ({"title": "x", "session": {"tracks": [{"name": "\0"}]}}, "/session"),
-    ({"title": "x", "session": session(), "owner": "me"}, "/owner"),
-]
-
-
-async def test_what_is_no_session_is_named(accounts: AccountServer) -> None:
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"session": session()}, "/title"),
+        ({"title": "x"}, "/session"),
+        ({"title": "x", "session": {}}, "/session/tracks"),
+        ({"title": "x", "session": {"tracks": []}}, "/session/tracks"),
+        ({"title": " ", "session": session()}, "/title"),
+        ({"title": "x", "session": session(), "note": "x" * 2_001}, "/note"),
+        ({"title": "x", "session": {"tracks": [{"name": "x" * 300_000}]}}, "/session"),
+        ({"title": "x", "session": {"tracks": [{"name": "\0"}]}}, "/session"),
+        ({"title": "x", "session": session(), "owner": "me"}, "/owner"),
+    ],
+)
+async def test_what_is_no_session_is_named(accounts: AccountServer, body: dict[str, Any], pointer: str) -> None:
     async with accounts.somebody() as http:
-        for body, pointer in NO_SESSIONS:
-            answer = await http.post(URL, json=body)
-            assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+        answer = await http.post(URL, json=body)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
 async def test_versions_that_are_none_are_not_found(accounts: AccountServer) -> None:
