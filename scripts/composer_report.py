@@ -94,7 +94,7 @@ class Report:
         sources = [
             *(ROOT / "services" / "generation" / "composer").rglob("*.py"),
             *(ROOT / "services" / "generation" / "composer").rglob("*.safetensors"),
-            *(ROOT / "services" / "generation").glob("mastering*.py"),
+            *(ROOT / "services" / "generation" / f"{name}.py" for name in ("loudness", "mastering", "true_peak")),
             *(ROOT / "scripts" / "composer_measures").glob("[a-o,r-z]*.py"),
         ]
         self.kept = Kept(

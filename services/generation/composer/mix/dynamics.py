@@ -88,8 +88,8 @@ def _glide(level, reduction, attack, release):  # type: ignore[no-untyped-def]
 def _amplitudes(reductions, halves, curve):  # type: ignore[no-untyped-def]
     """From dB of reduction to linear gain."""
     for i in range(curve.shape[0]):
-        octaves = reductions[i] * _OCTAVES_PER_DB
-        whole = min(int(octaves) + 1, _DEEPEST_OCTAVES)
+        octaves = min(reductions[i] * _OCTAVES_PER_DB, _DEEPEST_OCTAVES - 1.0)
+        whole = int(octaves) + 1
         x = np.float64(whole) - octaves
         power = _EXP2_0 + x * (_EXP2_1 + x * (_EXP2_2 + x * (_EXP2_3 + x * (_EXP2_4 + x * (_EXP2_5 + x * _EXP2_6)))))
         curve[i] = power * halves[whole] if reductions[i] > _LEAST_DB else 1.0

@@ -40,6 +40,15 @@ def test_attack_and_release_take_their_time():
     assert reduction[RATE + round(0.9 * RATE)] < 0.05 * steady
 
 
+@pytest.mark.parametrize("level", [60.0, 300.0, 600.0])
+def test_what_is_absurdly_loud_is_held_and_never_turned_round(level):
+    curve = Compressor(CompressorSettings(-20.0, 4.0, 0.0, 0.05), RATE).curve(tone(level, 0.1))
+    assert np.isfinite(curve).all()
+    assert curve.min() >= 0.0
+    assert curve.max() <= 1.0
+    assert curve[-1] < 1e-2
+
+
 def test_one_loud_channel_lowers_both_alike():
     audio = tone(0.0)
     audio[1] = 0.0
