@@ -41,15 +41,21 @@ export function useMixes(enabled: boolean) {
   return { ...query, items: query.data?.pages.flatMap((page) => page.items) ?? [] };
 }
 
+const mixOf = (id: string) => ({
+  queryKey: mixKeys.mix(id),
+  queryFn: () => answer(api.GET("/api/v1/mixes/{mix_id}", { params: { path: { mix_id: id } } })),
+});
+
 /** A mix: its newest version may be another one than a moment ago. */
-export function useMix(id: string | undefined) {
-  return useQuery({
-    queryKey: mixKeys.mix(id ?? ""),
-    enabled: Boolean(id),
-    // Somebody may save into it from another machine.
-    refetchInterval: 30_000,
-    queryFn: () => answer(api.GET("/api/v1/mixes/{mix_id}", { params: { path: { mix_id: id! } } })),
-  });
+export function useMix(id: string) {
+  // Somebody may save into it from another machine.
+  return useQuery({ ...mixOf(id), refetchInterval: 30_000 });
+}
+
+/** Asks for a mix anew; everything that shows it learns of the answer. */
+export function useFreshMix() {
+  const queries = useQueryClient();
+  return useCallback((id: string) => queries.fetchQuery({ ...mixOf(id), staleTime: 0 }), [queries]);
 }
 
 /** Its versions without their sessions, newest first; asked for again when there is a newer one. */

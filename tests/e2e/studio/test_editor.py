@@ -217,6 +217,10 @@ def test_versions_are_saved_met_by_others_compared_restored_undone_and_rendered_
     expect(gain).to_have_value("-9")
     page.get_by_role("button", name="Versions").press("Enter")
     expect(panel.get_by_text("As saved in version 5")).to_be_visible()
+    assert page.evaluate(SAVE_ELSEWHERE, [mix, 5]) == 6
+    panel.get_by_role("button", name="Restore version 1").press("Enter")
+    expect(panel.get_by_role("alert").filter(has_text="Version 6 was saved meanwhile")).to_be_visible()
+    expect(gain).to_have_value("-9")
     panel.get_by_role("button", name="Close the versions").press("Enter")
     expect(page.get_by_role("button", name="Versions")).to_be_focused()
 

@@ -6,7 +6,7 @@ import { toast } from "sonner";
 import { fingerprint } from "@/lib/audio/differences";
 import type { MixLink } from "@/lib/audio/kept";
 import type { ReadSession, Unread } from "@/lib/audio/read-session";
-import { useMixChanges, useReadVersion } from "@/lib/mixes";
+import { useFreshMix, useMixChanges, useReadVersion } from "@/lib/mixes";
 import { useProblemText } from "@/lib/use-problem-text";
 import { useStudio } from "@/stores/studio";
 
@@ -25,6 +25,7 @@ export function useOpenVersion(link: MixLink, newest: number) {
   const { title, bpm } = useStudio();
   const read = useReadVersion(title, bpm);
   const { restore: putInFront } = useMixChanges();
+  const fresh = useFreshMix();
 
   const agreed = useCallback(
     (number: number, { unread }: ReadSession) =>
@@ -40,8 +41,11 @@ export function useOpenVersion(link: MixLink, newest: number) {
     [],
   );
 
-  /** Read a version, ask where something of it would be missing, then let `front` say which one is in front now. */
-  const open = async (number: number, front: () => Promise<number>, said: (number: number) => string) => {
+  /**
+   * Read a version, ask where something of it would be missing, then let `front` say which one is in front now; null where
+   * that is not for this to decide.
+   */
+  const open = async (number: number, front: () => Promise<number | null>, said: (number: number) => string) => {
     const { projectId } = useStudio.getState();
     setBusy(true);
     try {
@@ -52,6 +56,7 @@ export function useOpenVersion(link: MixLink, newest: number) {
       }
       if (!(await agreed(number, found))) return;
       const base = await front();
+      if (base === null) return;
       const here = () => useStudio.getState().projectId === projectId && useStudio.getState().mix?.id === link.id;
       if (!here()) return;
       const before = useStudio.getState().mix!;
@@ -90,7 +95,11 @@ export function useOpenVersion(link: MixLink, newest: number) {
     restore: (number: number) =>
       open(
         number,
-        async () => (number === newest ? newest : (await putInFront.mutateAsync({ id: link.id, number })).number),
+        async () => {
+          // What was saved meanwhile is met first: nobody's version goes out of sight unseen.
+          if ((await fresh(link.id)).version !== newest) return null;
+          return number === newest ? newest : (await putInFront.mutateAsync({ id: link.id, number })).number;
+        },
         (made) => t("restored", { number, made }),
       ),
   };
