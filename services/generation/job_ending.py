@@ -43,10 +43,13 @@ class JobEnding:
         self._told = False
         self.settled = asyncio.Event()
 
-    async def complete(self, content: TrackContent, metrics: dict[str, Any]) -> None:
+    async def complete(self, content: TrackContent, stored_bytes: int, metrics: dict[str, Any]) -> None:
         """The song is stored. Raises STALE_LEASE when it comes too late, and what the ledger refuses it with."""
         await self._complete(
-            tracks=[content], made_seconds=content.duration_seconds, metrics_json=orjson.dumps(metrics).decode()
+            tracks=[content],
+            made_seconds=content.duration_seconds,
+            stored_bytes=stored_bytes,
+            metrics_json=orjson.dumps(metrics).decode(),
         )
 
     async def complete_with(self, result_json: str) -> None:

@@ -112,6 +112,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             request_json=job_request.encode(checked, inject_headers({}), sources),
             cost=model.cost,
             reserve_seconds=checked.duration_seconds,
+            reserve_bytes=model.most_stored_bytes(checked.duration_seconds),
             model=model.id,
             idempotency=request.idempotency,
             webhook_url=request.request.webhook_url,

@@ -71,6 +71,15 @@ def test_midi_tells_the_tempo_and_holds_notes_for_every_part(song: tuple[str, di
     assert all(part.name for part in sounding)
 
 
+def test_songs_count_for_storage_and_take_no_more_than_was_held_for_them(
+    song: tuple[str, dict], singer: Caller
+) -> None:
+    songs = len(singer.call("GET", "/tracks").json()["items"])
+    stored = singer.call("GET", "/users/me/usage").json()["stored_bytes"]
+    # Six files of two bytes, two channels, 44,100 Hz and twelve seconds each.
+    assert songs * 500_000 < stored < songs * 6 * 2 * 2 * 44_100 * 12
+
+
 @pytest.mark.parametrize("audio_format", ["wav", "flac", "mp3", "ogg", "opus"])
 def test_every_format_is_the_same_song(singer: Caller, platform: Platform, audio_format: str) -> None:
     track_id = singer.call("GET", "/tracks").json()["items"][0]["id"]

@@ -7,6 +7,7 @@ can read descriptions without the heavy stack.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+# Drums, bass, chords, melody and what else there is.
+MOST_STEMS = 5
+_SAMPLE_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,11 @@ class ModelDescription:
     attributions: tuple[str, ...] = ()
     cost: int = 1
     continues_from: Literal["", "notes", "sound"] = ""
+
+    def most_stored_bytes(self, seconds: float) -> int:
+        """What a song of so many seconds takes in storage at most: master and stems, of 16 bits and not yet packed."""
+        files = 1 + (MOST_STEMS if "stems" in self.outputs else 0)
+        return math.ceil(seconds * self.sample_rate_hz) * self.channels * _SAMPLE_BYTES * files
 
 
 @dataclass(frozen=True, slots=True)

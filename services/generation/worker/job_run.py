@@ -72,7 +72,7 @@ class JobRun:
         self._first_audio_at: float | None = None
         self._context: JobContext | None = None
         self._stop_early = False
-        self._keeping: asyncio.Future[TrackContent] | None = None
+        self._keeping: asyncio.Future[tuple[TrackContent, int]] | None = None
         self._loop = asyncio.get_running_loop()
         self._lease = shared.keeper.hold(leased, claimed_at=claimed_at, on_stop=self._stop_from_thread)
         self._ending = JobEnding(shared.jobs, self._lease)
@@ -169,7 +169,8 @@ class JobRun:
             track = await self._generated(self._work(model.id, request, context), live_task)
             feed.finish()
             context.progress(0.99, "saving")
-            await self._complete(track, await self._kept(track, request, model, live_task))
+            content, stored_bytes = await self._kept(track, request, model, live_task)
+            await self._complete(track, content, stored_bytes)
         return Outcome.SUCCEEDED
 
     async def _work(self, model_id: str, request: GenerationRequest, context: JobContext) -> GeneratedTrack:
@@ -202,14 +203,18 @@ class JobRun:
         request: GenerationRequest,
         model: ModelDescription,
         live_task: asyncio.Task[None],
-    ) -> TrackContent:
-        """Publish the rest, check and store what was made, unless its owner does not want it any more."""
+    ) -> tuple[TrackContent, int]:
+        """Publish the rest, check and store what was made, unless its owner does not want it any more.
 
-        async def keep() -> TrackContent:
+        What the library is told, and how many bytes lie in storage.
+        """
+
+        async def keep() -> tuple[TrackContent, int]:
             await live_task
             await asyncio.to_thread(check_output, track)
             sources = job_request.sources(self._leased.job.request_json)
-            return await Outputs(self._shared.store, self._lease).store(track, request, model, tuple(sources.values()))
+            outputs = Outputs(self._shared.store, self._lease)
+            return await outputs.store(track, request, model, tuple(sources.values())), outputs.stored_bytes
 
         self._keeping = asyncio.ensure_future(keep())
         try:
@@ -260,7 +265,7 @@ class JobRun:
         seconds = max(0.0, at - self._leased.job.created_at.ToMicroseconds() / 1e6)
         metrics.FIRST_AUDIO_SECONDS.labels(self.model_id).observe(seconds)
 
-    async def _complete(self, track: GeneratedTrack, content: TrackContent) -> None:
+    async def _complete(self, track: GeneratedTrack, content: TrackContent, stored_bytes: int) -> None:
         seconds = max(time.monotonic() - self._began, 1e-3)
         factor = track.duration_seconds / seconds
         measurements = {
@@ -271,7 +276,7 @@ class JobRun:
         if self._first_audio_at is not None:
             created = self._leased.job.created_at.ToMicroseconds() / 1e6
             measurements["first_audio_seconds"] = round(max(0.0, self._first_audio_at - created), 3)
-        await self._ending.complete(content, measurements)
+        await self._ending.complete(content, stored_bytes, measurements)
         metrics.AUDIO_SECONDS.labels(self.model_id).inc(track.duration_seconds)
         metrics.REAL_TIME_FACTOR.labels(self.model_id).observe(factor)
 

@@ -54,6 +54,8 @@ class Outputs:
         self._store = store
         self._lease = lease
         self._prefix = f"jobs/{lease.job_id}/{lease.fencing_token}"
+        # What lies there now.
+        self.stored_bytes = 0
 
     async def store(
         self,
@@ -113,6 +115,8 @@ class Outputs:
 
     async def _upload(self, key: str, path: Path) -> None:
         await self._patiently(lambda: self._store.put_file(key, path))
+        size_bytes = (await asyncio.to_thread(path.stat)).st_size
+        self.stored_bytes += size_bytes
 
     async def _patiently(self, operation: Callable[[], Awaitable[None]]) -> None:
         for attempt in range(_UPLOAD_TRIES):

@@ -79,7 +79,7 @@ async def test_projects_links_and_many_tracks_by_the_sdk(accounts: AccountServer
         shared = await music.share_track(songs[0], expires_in_hours=None, password="sesame")
         assert (shared.share.has_password, shared.share.expires_at) == (True, None)
         opened = await stranger.open_share(shared.token, password="sesame")
-        assert (opened.title, opened.by, set(opened.links)) == ("Rain", ann.username, {"audio", "waveform"})
+        assert (opened.title, opened.by, set(opened.links)) == ("Rain", ann.username, {"audio", "cover", "waveform"})
         assert [item.opened_count for item in (await music.shares(songs[0])).items] == [1]
         await music.revoke_share(songs[0], shared.share.id)
         with pytest.raises(ApiError) as gone:

@@ -60,9 +60,18 @@ async def test_metrics_of_the_run_are_kept(generation: Any, worker: asyncio.Even
 
 
 async def test_quota_is_settled_to_what_was_made(generation: Any, worker: asyncio.Event) -> None:
-    await generation.ended(await generation.submit(duration_seconds=3.5))
+    job = await generation.ended(await generation.submit(duration_seconds=3.5))
     usage = await generation.users.usage(generation.person)
     assert (usage.used_seconds, usage.reserved_seconds) == (3.5, 0.0)
+    master = (await generation.track(job)).content.master_object_key
+    folder = master.rsplit("/", 1)[0]
+    assert usage.stored_bytes == sum([info.size_bytes async for info in generation.store.list(folder)]) > 0
+
+
+async def test_room_in_storage_is_held_until_the_song_is_there(generation: Any) -> None:
+    await generation.submit(duration_seconds=3.5)
+    # One file, two channels, two bytes a sample.
+    assert (await generation.users.usage(generation.person)).stored_bytes == 3.5 * 44_100 * 2 * 2
 
 
 async def test_seed_is_drawn_and_kept_in_the_request(generation: Any) -> None:

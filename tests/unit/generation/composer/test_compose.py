@@ -192,6 +192,7 @@ def test_a_title_is_made_from_the_prompt_unless_given(song: Callable[..., Score]
 def test_the_catalogue_entry_tells_the_truth(song: Callable[..., Score]) -> None:
     assert DESCRIPTION.id == "composer"
     assert DESCRIPTION.commercial_use
+    assert DESCRIPTION.most_stored_bytes(30) == 30 * 44_100 * 2 * 2 * 6
     assert set(DESCRIPTION.parameters) == {
         "bpm",
         "key",

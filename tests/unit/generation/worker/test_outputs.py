@@ -80,8 +80,10 @@ def made(folder: Path, size: int = 100) -> GeneratedTrack:
 
 async def test_files_lie_below_the_fencing_token(tmp_path: Path, lease: Lease) -> None:
     store = ObjectStore.from_url("memory://")
-    content = await Outputs(store, lease).store(made(tmp_path), REQUEST, MODEL)
+    outputs = Outputs(store, lease)
+    content = await outputs.store(made(tmp_path), REQUEST, MODEL)
     folder = f"jobs/{lease.job_id}/4"
+    assert outputs.stored_bytes == sum([info.size_bytes async for info in store.list(folder)]) > 0
     assert content.master_object_key == f"{folder}/master.flac"
     assert [(stem.name, stem.object_key) for stem in content.stems] == [
         ("Lead & Pad", f"{folder}/stems/lead-pad.flac"),
