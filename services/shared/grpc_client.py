@@ -73,11 +73,19 @@ async def call(
     What never left, because a service has just come back or is down, is repeated for 1.5 s whatever the method.
     """
     attempts = _Attempts(timeout, retries)
+    cancels = _cancels()
     while True:
+        failure = answer = None
         try:
-            return await method(request, timeout=attempts.seconds_left(), metadata=_metadata(token))
+            answer = await method(request, timeout=attempts.seconds_left(), metadata=_metadata(token))
         except grpc.RpcError as rpc_error:
-            pause = attempts.pause_before_next(rpc_error)
+            failure = rpc_error
+        if _cancels() > cancels:
+            # grpc.aio keeps a cancel to itself when the answer comes at the same time.
+            raise asyncio.CancelledError
+        if failure is None:
+            return answer
+        pause = attempts.pause_before_next(failure)
         await asyncio.sleep(pause)
 
 
@@ -111,6 +119,11 @@ async def stream(
         raise error_from_rpc(rpc_error) from rpc_error
     finally:
         running.cancel()
+
+
+def _cancels() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
 
 
 def _metadata(token: str | None) -> tuple[tuple[str, str], ...]:

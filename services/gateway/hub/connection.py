@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -39,6 +40,7 @@ _LONGEST_MESSAGE = 1_024
 # More than any page needs: it may send pings.
 _MESSAGES_PER_10_SECONDS = 50
 _MOST_WATCHED_JOBS = 100
+_STOP_SECONDS = 1.0
 
 
 class HubConnection:
@@ -80,8 +82,7 @@ class HubConnection:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             tasks = [*ends, *self._watches.values()]
-            for task in tasks:
-                task.cancel()
+            await _stop(tasks)
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         gone = any(isinstance(outcome, WebSocketDisconnect) for outcome in outcomes)
         for outcome in outcomes:
@@ -191,6 +192,14 @@ class HubConnection:
             if not isinstance(asked, dict) or asked.get("type") != "ping":
                 return
             await self._put("pong", None, None, {})
+
+
+async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel them until they end: what they wait for may keep a cancel to itself."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=_STOP_SECONDS)
 
 
 async def _wait(event: asyncio.Event) -> None:
