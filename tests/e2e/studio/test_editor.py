@@ -176,7 +176,7 @@ def test_versions_are_saved_met_by_others_compared_restored_undone_and_rendered_
     expect(panel.get_by_text("Changed since version 1")).to_be_visible()
 
     # Somebody saves into the same mix elsewhere: nothing is overwritten, and the choice is clear.
-    linked = f"JSON.parse(localStorage.getItem('studio.project.{track}')).mix?.id"
+    linked = f"JSON.parse(localStorage.getItem('studio.project.{track}'))?.mix?.id"
     mix = eventually(lambda: page.evaluate(linked), within=60, what="the autosave of the link")
     assert page.evaluate(SAVE_ELSEWHERE, [mix, 1]) == 2
     note.fill("quieter and")
