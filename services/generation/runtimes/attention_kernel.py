@@ -143,6 +143,27 @@ def power_of_two(x: Any) -> Any:
     return power * as_float((np.int32(whole) + np.int32(127)) << np.int32(23))
 
 
+@njit(inline="always")
+def weigh(scores: Any, count: int, blocks: int, highest: Any, sums: Any) -> None:
+    """Make weights of the first `count` scores of so many blocks, in place: powers of two below the highest of them.
+
+    `sums` `[BLOCK]` becomes their sum, a lane's each; `highest` `[BLOCK]` is room to work in.
+    """
+    scores[count : blocks * BLOCK] = LOWEST
+    highest[:] = LOWEST
+    sums[:] = np.float32(0.0)
+    for each in range(blocks):
+        for lane in range(BLOCK):
+            score = scores[each * BLOCK + lane]
+            highest[lane] = score if score > highest[lane] else highest[lane]
+    top = highest.max()
+    for each in range(blocks):
+        for lane in range(BLOCK):
+            weight = power_of_two(scores[each * BLOCK + lane] - top)
+            scores[each * BLOCK + lane] = weight
+            sums[lane] += weight
+
+
 @njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
 def attend(
     fused: Any, keys: Any, values: Any, blocks: int, rows: Any, past: Any, length: int, pairs: Any, out: Any
@@ -179,19 +200,7 @@ def attend(
             for each in range(block + 1):
                 place = start + each * head * BLOCK
                 _add_rows_of_a_block(scores, each * BLOCK, query, 0, keys, place, BLOCK, head)
-            scores[count : (block + 1) * BLOCK] = LOWEST
-            highest[:] = LOWEST
-            sums[:] = np.float32(0.0)
-            for each in range(block + 1):
-                for lane in range(BLOCK):
-                    score = scores[each * BLOCK + lane]
-                    highest[lane] = score if score > highest[lane] else highest[lane]
-            top = highest.max()
-            for each in range(block + 1):
-                for lane in range(BLOCK):
-                    weight = power_of_two(scores[each * BLOCK + lane] - top)
-                    scores[each * BLOCK + lane] = weight
-                    sums[lane] += weight
+            weigh(scores, count, block + 1, highest, sums)
             if head % BLOCK == 0:
                 for place in range(0, head, BLOCK):
                     _add_rows_of_a_block(mixed, place, scores, 0, values, start + place, head, count)

@@ -24,11 +24,10 @@ from numba.extending import intrinsic
 from services.generation.runtimes.attention_kernel import (
     BLOCK,
     LOG2_E,
-    LOWEST,
     NARROW,
     as_float,
     pointer_to,
-    power_of_two,
+    weigh,
 )
 
 _INDEX = ir.IntType(64)
@@ -237,19 +236,7 @@ def attend_to_bytes(
             step = query_size / _MOST_SHORT * scale
             for each in range(count):
                 scores[each] = np.float32(whole[each]) * (key_scales[scale_start + each] * step)
-            scores[count : (block + 1) * BLOCK] = LOWEST
-            highest[:] = LOWEST
-            sums[:] = np.float32(0.0)
-            for each in range(block + 1):
-                for lane in range(BLOCK):
-                    score = scores[each * BLOCK + lane]
-                    highest[lane] = score if score > highest[lane] else highest[lane]
-            top = highest.max()
-            for each in range(block + 1):
-                for lane in range(BLOCK):
-                    weight = power_of_two(scores[each * BLOCK + lane] - top)
-                    scores[each * BLOCK + lane] = weight
-                    sums[lane] += weight
+            weigh(scores, count, block + 1, highest, sums)
             for each in range(count):
                 scores[each] *= value_scales[scale_start + each]
             largest = _largest(scores[:count])
