@@ -62,6 +62,14 @@ async def test_ended_jobs_and_made_seconds_are_counted(generation: Any, worker: 
     first_audio = count("generation_first_audio_seconds_count", model="tone")
     await generation.ended(await generation.submit(duration_seconds=3))
     await generation.ended(await generation.submit(spec={"fail_at": 0.0}))
+
+    async def both_counted() -> bool:  # a run is counted when it ends, a moment after the ledger was told
+        return (
+            count("generation_jobs_total", model="tone", outcome="succeeded") > succeeded
+            and count("generation_jobs_total", model="tone", outcome="failed") > failed
+        )
+
+    await eventually(both_counted, what="both runs are counted")
     assert count("generation_jobs_total", model="tone", outcome="succeeded") == succeeded + 1
     assert count("generation_jobs_total", model="tone", outcome="failed") == failed + 1
     assert count("generation_audio_seconds_total", model="tone") == seconds + 3

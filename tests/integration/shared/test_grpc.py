@@ -230,13 +230,21 @@ class TestTime:
     """Nothing waits for ever, and nobody works for a caller that left."""
 
     async def test_late_answer_is_a_deadline_exceeded(
-        self, stub: jobs_pb2_grpc.JobServiceStub, service: ScriptedService
+        self,
+        stub: jobs_pb2_grpc.JobServiceStub,
+        service: ScriptedService,
+        eventually: Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]],
     ) -> None:
         before = counted(GET, "DEADLINE_EXCEEDED")
         error = await refused(call(stub.Get, ask("wait"), timeout=0.1))
         assert error.code is ErrorCode.DEADLINE_EXCEEDED
         async with asyncio.timeout(60):
             await service.left.wait()
+
+        async def one_counted() -> bool:
+            return counted(GET, "DEADLINE_EXCEEDED") > before
+
+        await eventually(one_counted)
         assert counted(GET, "DEADLINE_EXCEEDED") == before + 1
 
     async def test_handler_knows_how_long_it_has(
@@ -362,13 +370,22 @@ class TestIds:
 class TestOperation:
     """What an operator sees of a server."""
 
-    async def test_calls_are_counted_and_timed(self, stub: jobs_pb2_grpc.JobServiceStub) -> None:
+    async def test_calls_are_counted_and_timed(
+        self,
+        stub: jobs_pb2_grpc.JobServiceStub,
+        eventually: Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]],
+    ) -> None:
         def timed() -> float:
             return REGISTRY.get_sample_value("grpc_server_latency_seconds_count", {"method": GET}) or 0.0
 
         good, bad, seconds = counted(GET, "OK"), counted(GET, "RESOURCE_EXHAUSTED"), timed()
         await call(stub.Get, ask("x"))
         await refused(call(stub.Get, ask("refuse")))
+
+        async def both_timed() -> bool:
+            return timed() >= seconds + 2
+
+        await eventually(both_timed)  # a call is counted when it ends, which its caller may hear of a moment before
         assert counted(GET, "OK") == good + 1
         assert counted(GET, "RESOURCE_EXHAUSTED") == bad + 1
         assert timed() == seconds + 2
