@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 from typing import Any
 
 import orjson
 import structlog
 
-from protos.users.v1 import jobs_pb2, jobs_pb2_grpc
+from protos.users.v1 import jobs_pb2_grpc
 from protos.users.v1.tracks_pb2 import TrackContent
 from services.shared.errors import AppError, ErrorCode
-from services.shared.grpc_client import call
-from services.shared.leases import Lease
+from services.shared.job_endings import Outcome, completion, failure, giving_back, tell_ledger
+from services.shared.leases import Lease, LeaseLost
 from services.shared.live_channel import StaleToken
 
-_CALL_SECONDS = 3.0
-_PAUSE_SECONDS = 0.2
-# The ledger is away for a moment: all three calls may be made twice.
-_REPEATED = {ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED}
-
 _log = structlog.get_logger(__name__)
-
-
-class Outcome(StrEnum):
-    """How an attempt ended."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    RELEASED = "released"
-    LOST = "lost"
 
 
 class JobEnding:
@@ -59,36 +44,20 @@ class JobEnding:
     async def _complete(self, **outcome: Any) -> None:
         if self._told:
             raise StaleToken
-        await self._tell(
-            self._jobs.Complete,
-            jobs_pb2.CompleteRequest(
-                job_id=self._lease.job_id,
-                lease_id=self._lease.lease_id,
-                fencing_token=self._lease.fencing_token,
-                **outcome,
-            ),
-        )
+        await self._tell(self._jobs.Complete, completion(self._lease, **outcome))
 
     async def fail(self, error: AppError) -> Outcome:
         """The work cannot be done."""
-        request = jobs_pb2.FailRequest(
-            job_id=self._lease.job_id,
-            lease_id=self._lease.lease_id,
-            fencing_token=self._lease.fencing_token,
-            error=jobs_pb2.JobError(code=error.code.value, message=error.message),
-        )
+        request = failure(self._lease, error.code, error.message)
         return (
             Outcome.RELEASED if self._told else await self._last(self._tell(self._jobs.Fail, request), Outcome.FAILED)
         )
 
     async def release(self) -> Outcome:
         """The job is given back unharmed; the ledger ends it if its owner asked for that."""
-        request = jobs_pb2.ReleaseRequest(
-            job_id=self._lease.job_id, lease_id=self._lease.lease_id, fencing_token=self._lease.fencing_token
-        )
         if self._told:
             return Outcome.RELEASED
-        return await self._last(self._tell(self._jobs.Release, request), Outcome.RELEASED)
+        return await self._last(self._tell(self._jobs.Release, giving_back(self._lease)), Outcome.RELEASED)
 
     def drop(self) -> None:
         """Nothing more will be said. Idempotent."""
@@ -106,15 +75,9 @@ class JobEnding:
         return outcome
 
     async def _tell(self, method: Callable[..., Any], request: object) -> None:
-        while not self._lease.lost:
-            try:
-                await call(method, request, timeout=_CALL_SECONDS)
-            except AppError as error:
-                if error.code not in _REPEATED:
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS)
-            else:
-                self._told = True
-                self.drop()
-                return
-        raise StaleToken
+        try:
+            await tell_ledger(self._lease, method, request)
+        except LeaseLost:
+            raise StaleToken from None
+        self._told = True
+        self.drop()

@@ -12,12 +12,13 @@ import structlog
 from redis.asyncio import Redis
 
 from protos.users.v1 import jobs_pb2, jobs_pb2_grpc
-from services.generation.job_ending import JobEnding, Outcome
+from services.generation.job_ending import JobEnding
 from services.generation.pulls import job
 from services.generation.pulls.puller import ModelPuller
 from services.shared.doorbell import Doorbell, cancelled_jobs
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
+from services.shared.job_endings import Outcome
 from services.shared.job_progress import JobProgress
 from services.shared.leases import CancelRequested, Lease, LeaseKeeper, LeaseLost
 from services.shared.live_channel import StaleToken

@@ -27,7 +27,7 @@ from services.generation.backends.protocol import (
     GenerationRequest,
     ModelDescription,
 )
-from services.generation.job_ending import JobEnding, Outcome
+from services.generation.job_ending import JobEnding
 from services.generation.worker import metrics
 from services.generation.worker.context import JobContext
 from services.generation.worker.live_feed import LiveFeed
@@ -36,6 +36,7 @@ from services.generation.worker.models import WorkerModels
 from services.generation.worker.output_gate import OutputRefused, check_output
 from services.generation.worker.outputs import Outputs
 from services.shared.errors import AppError, ErrorCode
+from services.shared.job_endings import Outcome
 from services.shared.job_progress import JobProgress
 from services.shared.leases import Lease, LeaseKeeper
 from services.shared.live_channel import StaleToken

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import Awaitable, Callable
-from enum import StrEnum
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Final
 
 import orjson
 import structlog
@@ -20,15 +19,12 @@ from services.processing.jobs.stored_request import StoredRequest
 from services.processing.worker.collaborators import Collaborators
 from services.processing.worker.kind_run import Outcome as Made
 from services.shared.errors import AppError, ErrorCode
-from services.shared.grpc_client import call
+from services.shared.job_endings import Outcome, completion, failure, giving_back, tell_ledger
 from services.shared.job_progress import JobProgress
 from services.shared.leases import CancelRequested, Lease, LeaseLost
 from services.shared.telemetry import extract_context
 
-_CALL_SECONDS: Final = 3.0
-_PAUSE_SECONDS: Final = 0.2
 _MOST_PLACES: Final = 5
-_REPEATED: Final = (ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED)
 
 _JOBS = Counter("processing_jobs_total", "Attempts at jobs by how they ended.", ["kind", "outcome"])
 _SECONDS = Histogram(
@@ -37,15 +33,6 @@ _SECONDS = Histogram(
 
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
-
-
-class Outcome(StrEnum):
-    """How an attempt ended."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    RELEASED = "released"
-    LOST = "lost"
 
 
 class JobRun:
@@ -124,33 +111,22 @@ class JobRun:
             "run_seconds": round(seconds, 3),
             "real_time_factor": round(made.audio_seconds / max(seconds, 1e-3), 2),
         }
-        await self._tell(
-            self._parts.jobs.Complete,
-            jobs_pb2.CompleteRequest(
-                job_id=self._lease.job_id,
-                lease_id=self._lease.lease_id,
-                fencing_token=self._lease.fencing_token,
-                tracks=made.tracks,
-                metrics_json=orjson.dumps(metrics).decode(),
-                stored_bytes=made.stored_bytes,
-                result_json=orjson.dumps(made.result, option=orjson.OPT_SERIALIZE_NUMPY).decode(),
-            ),
+        done = completion(
+            self._lease,
+            tracks=made.tracks,
+            metrics_json=orjson.dumps(metrics).decode(),
+            stored_bytes=made.stored_bytes,
+            result_json=orjson.dumps(made.result, option=orjson.OPT_SERIALIZE_NUMPY).decode(),
         )
+        await tell_ledger(self._lease, self._parts.jobs.Complete, done)
 
     async def _fail(self, error: AppError) -> Outcome:
-        request = jobs_pb2.FailRequest(
-            job_id=self._lease.job_id,
-            lease_id=self._lease.lease_id,
-            fencing_token=self._lease.fencing_token,
-            error=jobs_pb2.JobError(code=error.code.value, message=_with_places(error)),
-        )
-        return await self._ended(self._tell(self._parts.jobs.Fail, request), Outcome.FAILED)
+        request = failure(self._lease, error.code, _with_places(error))
+        return await self._ended(tell_ledger(self._lease, self._parts.jobs.Fail, request), Outcome.FAILED)
 
     async def _release(self) -> Outcome:
-        request = jobs_pb2.ReleaseRequest(
-            job_id=self._lease.job_id, lease_id=self._lease.lease_id, fencing_token=self._lease.fencing_token
-        )
-        return await self._ended(self._tell(self._parts.jobs.Release, request), Outcome.RELEASED)
+        telling = tell_ledger(self._lease, self._parts.jobs.Release, giving_back(self._lease))
+        return await self._ended(telling, Outcome.RELEASED)
 
     async def _ended(self, telling: Awaitable[None], outcome: Outcome) -> Outcome:
         try:
@@ -159,19 +135,6 @@ class JobRun:
             _log.warning("ending_not_told", reason=str(error))
             return Outcome.LOST
         return outcome
-
-    async def _tell(self, method: Callable[..., Any], request: object) -> None:
-        """One of the calls that end the attempt, repeated while the lease holds: all of them may arrive twice."""
-        while not self._lease.lost:
-            try:
-                await call(method, request, timeout=_CALL_SECONDS)
-            except AppError as error:
-                if error.code not in _REPEATED:
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS)
-            else:
-                return
-        raise LeaseLost(self._lease.job_id)
 
 
 def _with_places(error: AppError) -> str:
