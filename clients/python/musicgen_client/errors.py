@@ -57,7 +57,9 @@ class ApiError(MusicGenError):
     def _sentence(self) -> str:
         text = self.detail or self.title
         named = [f"{error.pointer.lstrip('/') or 'request'}: {error.detail}" for error in self.errors]
-        if named:
+        if len(named) == 1 and self.errors[0].detail == text:
+            text = named[0]
+        elif named:
             text = f"{text.rstrip('.')} ({'; '.join(part.rstrip('.') for part in named)})"
         return " ".join(text.split())
 

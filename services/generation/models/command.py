@@ -107,7 +107,7 @@ def _check(shelf: ModelShelf, model: str, *, weights: bool, agreement: bool) -> 
     conditions = Conditioner(installed.model, installed.tokenizer).conditions(_PROMPTS)
     _say("What quantised weights do to it (teacher-forced, against float32):")
     verdicts = Verdicts(shelf.quantised_folder)
-    for found in measure_agreement(installed.model, conditions):
+    for found in measure_agreement(installed.model, conditions, progress=_Progress()):
         try:
             # A runtime asks for its weights with the cache that they usually have, and for another cache by name.
             usual = found.precision.cache is CachePrecision.FLOAT16
@@ -150,6 +150,22 @@ def _describe(description: ModelDescription, checkpoint: Checkpoint) -> None:
         f"{checkpoint.size_bytes / 1e9:.2f} GB, revision {description.revision}"
     )
     _say(f"Licence: {description.licence}.")
+
+
+class _Progress:
+    """A share of the work, on stderr: one line that changes where somebody watches, a line for each tenth elsewhere."""
+
+    def __init__(self) -> None:
+        self._watched = sys.stderr.isatty()
+        self._tenth = -1
+
+    def __call__(self, done: float) -> None:
+        if self._watched:
+            sys.stderr.write(f"\r  measuring: {done:4.0%}" if done < 1 else "\r\033[K")
+        elif int(10 * done) > self._tenth:
+            self._tenth = int(10 * done)
+            sys.stderr.write(f"  measuring: {done:.0%}\n")
+        sys.stderr.flush()
 
 
 def _say(line: str) -> None:

@@ -8,7 +8,7 @@ draws would draw differently. Precisions whose mean distance stays below `MOST_D
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -77,11 +77,12 @@ def measure_agreement(
     seconds: float = 6.0,
     seed: int = 1,
     threads: int = 0,
+    progress: Callable[[float], None] = lambda _done: None,
 ) -> list[Agreement]:
     """Each precision against the model's own float32, over a song of `seconds` for every condition.
 
     An int8 cache is left out for heads that it is not for. About 0.2 s of work for each second, precision and 100
-    million weights. ValueError without conditions.
+    million weights; `progress` hears which share of it is done (0–1). ValueError without conditions.
     """
     if not conditions:
         raise ValueError("At least one condition is measured.")
@@ -91,11 +92,28 @@ def measure_agreement(
         for one in precisions
         if one.cache is not CachePrecision.INT8 or kernel_fits(model.configuration.decoder, one)
     ]
-    songs = [_teach(model, condition, frames, seed + index) for index, condition in enumerate(conditions)]
-    return [_measure(model, songs, precision, threads) for precision in fitting]
+    done = _Share(len(conditions) * (1 + len(fitting)), progress)
+    songs = [_teach(model, condition, frames, seed + index, done) for index, condition in enumerate(conditions)]
+    return [_measure(model, songs, precision, threads, done) for precision in fitting]
 
 
-def _teach(model: MusicGen, condition: SongCondition, frames: int, seed: int) -> _Song:
+class _Share:
+    """Which share of all songs was gone through, told as whole percents."""
+
+    def __init__(self, songs: int, tell: Callable[[float], None]) -> None:
+        self._songs, self._tell = songs, tell
+        self._ended, self._told = 0, -1
+
+    def song(self, share: float) -> None:
+        """Of the song at hand, `share` is done (0–1); with 1 the next one begins."""
+        percent = int(100 * (self._ended + share) / self._songs)
+        self._ended += share >= 1
+        if percent > self._told:
+            self._told = percent
+            self._tell(percent / 100)
+
+
+def _teach(model: MusicGen, condition: SongCondition, frames: int, seed: int, done: _Share) -> _Song:
     """Draw a song from the float32 model and keep what it predicted."""
     runner = TorchRunner(model.decoder, 1)
     runner.condition(0, condition)
@@ -116,10 +134,11 @@ def _teach(model: MusicGen, condition: SongCondition, frames: int, seed: int) ->
         drawn.append(tokens)
         live.append(torch.tensor(model.pattern.live(step, frames)))
         timeline.accept(tokens.tolist())
+        done.song(timeline.whole_frames / timeline.frames)
     return _Song(condition, steps, torch.stack(logits), torch.stack(drawn), torch.stack(live))
 
 
-def _measure(model: MusicGen, songs: Sequence[_Song], precision: Precision, threads: int) -> Agreement:
+def _measure(model: MusicGen, songs: Sequence[_Song], precision: Precision, threads: int, done: _Share) -> Agreement:
     weights = decoder_weights(model.decoder, precision.weights)
     decoder = PagedDecoder(model.configuration.decoder, weights, precision, 2, threads)
     runner = OpenVinoRunner(decoder)
@@ -139,6 +158,7 @@ def _measure(model: MusicGen, songs: Sequence[_Song], precision: Precision, thre
             draws.append(tokens[live] == song.drawn[index][live])
             wrong += (theirs - truth).square().sum().item()
             size += truth.square().sum().item()
+            done.song((index + 1) / len(song.steps))
     decoder.close()
     distance = torch.cat(distances)
     return Agreement(

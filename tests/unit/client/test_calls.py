@@ -163,6 +163,14 @@ def test_problem_document_becomes_an_error_with_every_field(server: Any, problem
     assert str(error) == "The request is not valid (duration: has to be at most 300)"
 
 
+def test_what_is_wrong_with_one_field_is_said_once(server: Any, problem: Any) -> None:
+    text = "There is no such model."
+    server.on("POST", "/api/v1/generate", problem(422, "validation", text, [{"pointer": "/model", "detail": text}]))
+    with Client(server.url) as client, pytest.raises(ApiError) as raised:
+        client.generate("x", model="y")
+    assert str(raised.value) == "model: There is no such model."
+
+
 def test_error_that_is_no_problem_document_is_still_readable(server: Any, raw: Any) -> None:
     server.on("GET", "/api/v1/models", raw(418, b"<html>no</html>", {"X-Request-ID": "edge-1"}))
     server.on("GET", "/api/v1/models/x", raw(400, b'{"errors": "not a list"}'))

@@ -81,10 +81,17 @@ def test_check_keeps_what_it_found_for_the_worker(
         offered, distance, same_greedy, same_draws, predictions = False, 0.3, 0.5, 0.5, 100
         precision = Precision(WeightPrecision.INT4, CachePrecision.FLOAT16)
 
-    monkeypatch.setattr(agreement, "measure_agreement", lambda *_: [Found()])
+    def measured(*_: object, progress: Callable[[float], None]) -> list[Found]:
+        for percent in range(101):
+            progress(percent / 100)
+        return [Found()]
+
+    monkeypatch.setattr(agreement, "measure_agreement", measured)
     models = tmp_path / "models"
     assert main(["--models-dir", str(models), "check", str(folder("mono"))]) == 0
-    assert "not offered" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "not offered" in said.out
+    assert said.err.splitlines() == [f"  measuring: {percent}%" for percent in range(0, 101, 10)]
     shelf = ModelShelf(models)
     decoder = load_model(checked(folder("mono"), models)).decoder
     assert Verdicts(shelf.quantised_folder).distance(decoder, WeightPrecision.INT4) == 0.3

@@ -40,14 +40,19 @@ def test_agreement_falls_with_the_bits(model: MusicGen) -> None:
 
 
 def test_melody_models_are_measured_through_their_prefix(melody_model: MusicGen) -> None:
+    told: list[float] = []
     (one,) = measure_agreement(
         melody_model,
         [condition(melody_model, "flute")],
         [Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT16)],
         seconds=0.4,
         threads=1,
+        progress=told.append,
     )
     assert one.distance < 1e-3
+    assert told == sorted(set(told)), "it never goes back, and says nothing twice"
+    assert 0.5 in told, "half of it is listening to the model, half to what is measured"
+    assert told[-1] == 1.0
 
 
 def test_nothing_to_measure_on_is_refused(model: MusicGen) -> None:
