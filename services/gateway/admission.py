@@ -42,6 +42,8 @@ _SCOPES = {
     "write": "write",
     "comments": "write",
 }
+# The role of whoever tries the platform without an account.
+GUEST = "guest"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -57,6 +59,8 @@ class Admission:
     # Among which answers in hand it counts, by default those of its class of limits; "" for what is never refused when
     # the server is full, because it makes room.
     place: str | None = None
+    # Whether guests may call it: by default what only reads, and is not about the account.
+    guests: bool | None = None
 
     @property
     def counted_among(self) -> str:
@@ -67,6 +71,11 @@ class Admission:
     def needed_scope(self) -> str:
         """The scope that an API key has to have."""
         return self.scope or _SCOPES.get(self.limit, "account")
+
+    @property
+    def open_to_guests(self) -> bool:
+        """Whether somebody who only tries the platform may call it."""
+        return self.needed_scope == "read" if self.guests is None else self.guests
 
     # A coroutine like every dependency here: the framework sends plain functions through a thread.
     async def __call__(self) -> None:
@@ -156,6 +165,11 @@ async def admit(request: Request, admission: Admission) -> None:
     if caller is not None:
         # After the look-up of what has ended: a revoked key is refused as such.
         require_scope(caller, admission.needed_scope)
+        if caller.role == GUEST and not admission.open_to_guests:
+            raise AppError(
+                ErrorCode.SIGN_UP_REQUIRED,
+                "Guests make and hear songs. To do this, sign up: what you made stays yours.",
+            )
         state["user_id"] = caller.subject
         if admission.limit == "stream":
             hold_long_answer(request, caller)

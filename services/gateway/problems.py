@@ -67,6 +67,13 @@ _KINDS = (
         "not-found instead.",
     ),
     ProblemKind(
+        ErrorCode.SIGN_UP_REQUIRED,
+        403,
+        "Sign up to do this",
+        "Guests may make and hear songs. Everything else needs an account: `POST /api/v1/auth/guest/register` turns "
+        "the guest into one, which keeps what the guest made.",
+    ),
+    ProblemKind(
         ErrorCode.NOT_FOUND,
         404,
         "Not found",

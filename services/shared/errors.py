@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     UNAUTHENTICATED = "unauthenticated"  # 401
     SECOND_FACTOR_REQUIRED = "second-factor-required"  # 401
     FORBIDDEN = "forbidden"  # 403
+    SIGN_UP_REQUIRED = "sign-up-required"  # 403
     NOT_FOUND = "not-found"  # 404
     CONFLICT = "conflict"  # 409
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch"  # 422

@@ -21,6 +21,7 @@ GRPC_STATUS: Mapping[ErrorCode, grpc.StatusCode] = MappingProxyType(
         ErrorCode.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
         ErrorCode.SECOND_FACTOR_REQUIRED: grpc.StatusCode.UNAUTHENTICATED,
         ErrorCode.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
+        ErrorCode.SIGN_UP_REQUIRED: grpc.StatusCode.PERMISSION_DENIED,
         ErrorCode.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
         ErrorCode.CONFLICT: grpc.StatusCode.ALREADY_EXISTS,
         ErrorCode.IDEMPOTENCY_MISMATCH: grpc.StatusCode.FAILED_PRECONDITION,

@@ -27,6 +27,8 @@ class ServiceSettings(BaseSettings):
 
     environment: Literal["development", "production"] = "production"
     single_user: bool = False
+    # Whether people may try the platform without an account.
+    guests: bool = False
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     storage_url: str = "file:///var/lib/musicgen/objects"

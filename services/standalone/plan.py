@@ -50,6 +50,7 @@ def common_settings(settings: StandaloneSettings, addresses: Addresses) -> dict[
     return {
         "ENVIRONMENT": settings.environment,
         "SINGLE_USER": "true" if settings.single_user else "false",
+        "GUESTS": "true" if settings.guests else "false",
         "REDIS_URL": addresses.redis_url,
         "STORAGE_URL": (settings.home / "storage").as_uri(),
         "SECRETS_DIR": str(settings.home / "secrets"),

@@ -37,6 +37,8 @@ class StandaloneSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     single_user: bool = False
+    # Lets people try the platform without an account.
+    guests: bool = False
     environment: Literal["development", "production"] = "production"
     generation_workers: Annotated[int, Field(ge=0, le=64)] = Field(default_factory=_default_workers)
     # Where people put the weights of neural models. Unset: <home>/models.

@@ -72,6 +72,8 @@ class UserManagementSettings(ServiceSettings):
     webhook_private_networks: bool = False
     # What every new account may make, in seconds of audio.
     quota_grant_seconds: float = Field(default=36_000.0, ge=0)
+    # How many guests there may be at once; each goes a day after its last call.
+    most_guests: int = Field(default=500, ge=1, le=100_000)
     # What each tier of accounts may make and keep.
     tiers_file: Path = _TIERS_FILE
     # What one account's tracks and files may take in storage, in bytes; 0: any number.

@@ -59,6 +59,7 @@ from services.user_management.config import UserManagementSettings
 from services.user_management.database import Database, open_engine
 from services.user_management.exports.exports import Exports
 from services.user_management.exports.service import ExportServicer
+from services.user_management.guests.guests import GuestPolicy, Guests
 from services.user_management.jobs.announcer import Announcer
 from services.user_management.jobs.endings import JobEndings
 from services.user_management.jobs.forecast import Forecast
@@ -148,6 +149,9 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
         sealer = Sealer(secrets.service_token_key())
         private = settings.webhook_private_networks
         tiers = Tiers.load(settings.tiers_file)
+        takes_guests = settings.guests and not settings.single_user
+        if takes_guests:
+            tiers.demand_guests()
         ledger = JobLedger(database, announcer, limits, JobOutbox(sealer, tasks, private=private), tiers)
         policy = SignInPolicy(
             session_lifetime=timedelta(days=settings.refresh_token_days),
@@ -206,6 +210,7 @@ async def serving(settings: UserManagementSettings) -> AsyncIterator[GrpcServer]
             AccountServicer(
                 database,
                 sign_in,
+                Guests(database, passwords, revocations, policy, GuestPolicy(takes_guests, settings.most_guests)),
                 tokens,
                 single_user=settings.single_user,
                 grant_ms=grant_ms,

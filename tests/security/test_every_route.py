@@ -39,6 +39,7 @@ OPEN = {
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/session",
+    "POST /api/v1/auth/guest",
     "GET /api/v1/auth/oidc",
     "GET /api/v1/auth/oidc/{provider}/start",
     "GET /api/v1/auth/oidc/{provider}/callback",

@@ -6,6 +6,7 @@ the scope, a suspended person, a browser without its CSRF token, a person where 
 
 import re
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -280,6 +281,58 @@ async def test_administration_is_closed_to_people_and_open_to_administrators(
             assert (await operation.send(moderator, ids)).status_code == 403, operation.name
             assert (await operation.send(admin, ids)).status_code in {200, 404}, operation.name
     assert len(ADMIN) >= 6
+
+
+# What guests may do beside reading what is everybody's or their own.
+OPEN_TO_GUESTS = {
+    "POST /api/v1/auth/guest/register",
+    "POST /api/v1/auth/logout",
+    "DELETE /api/v1/auth/session",
+    "POST /api/v1/generate",
+    "POST /api/v1/jobs/{job_id}/cancel",
+    "PATCH /api/v1/tracks/{track_id}",
+    "DELETE /api/v1/tracks/{track_id}",
+    "POST /api/v1/tracks/{track_id}/restore",
+}
+
+
+async def test_guests_read_make_and_nothing_else(start_accounts: Callable[..., Awaitable[AccountServer]]) -> None:
+    accounts = await start_accounts(gateway={"guests": True}, guests=True)
+    ann, hers = await person(accounts)
+    async with hers, accounts.client(host="localhost") as http:
+        ids = await things_of(accounts, ann, hers)
+        unknown = ids_of()
+        entered = await http.post("/api/v1/auth/guest")
+        http.headers["x-csrf-token"] = entered.cookies["musicgen_csrf"]
+        http.headers["cookie"] = "; ".join(f"{name}={value}" for name, value in entered.cookies.items())
+        http.cookies.clear()
+        wrong, refused, reached = [], 0, 0
+        for operation in SIGNED_IN:
+            reads = operation.method == "GET" and operation.scope == "read"
+            if operation.path.endswith(("/logout", "/session", "/guest/register")):
+                # They would end the guest; test_guests has them.
+                continue
+            answer = await operation.send(http, ids)
+            signs_up = answer.status_code == 403 and answer.json()["type"] == "/problems/sign-up-required"
+            if operation.name == "PATCH /api/v1/tracks/{track_id}":
+                assert signs_up, "the example publishes"
+                continue
+            if reads or operation.name in OPEN_TO_GUESTS:
+                reached += 1
+                allowed = not signs_up and answer.status_code != 401
+            else:
+                refused += 1
+                allowed = signs_up
+            if not allowed:
+                wrong.append((operation.name, answer.status_code))
+            elif operation in ALONE and OWNED.search(operation.path) and not signs_up:
+                nobodys = await operation.send(http, unknown)
+                if (answer.status_code, nobodys.status_code) != (404, 404):
+                    wrong.append((operation.name, answer.status_code))
+    print(f"matrix: {refused} operations tell a guest to sign up, {reached} are open to guests")
+    assert wrong == []
+    assert {operation.name for operation in SIGNED_IN} >= OPEN_TO_GUESTS
+    assert refused > 60
 
 
 async def test_models_are_fetched_and_removed_by_administrators_only(

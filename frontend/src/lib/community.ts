@@ -18,6 +18,7 @@ export type Comment = Schemas["Comment"];
 export type Notification = Schemas["Notification"];
 export type Playlist = Schemas["Playlist"];
 export type PlaylistTrack = Schemas["PlaylistTrack"];
+export type PlaylistMember = Schemas["PlaylistMember"];
 export type ExploreSort = "trending" | "new";
 export type PeopleKind = "followers" | "following";
 
@@ -299,6 +300,19 @@ export function usePlaylistTracks(id: string) {
   );
 }
 
+/** Who is in a playlist; its owner sees also who was asked. */
+export function usePlaylistMembers(id: string) {
+  return useQuery({
+    queryKey: ["playlist", id, "members"],
+    queryFn: async () =>
+      (await answer(api.GET("/api/v1/playlists/{playlist_id}/members", { params: { path: { playlist_id: id } } })))
+        .items,
+  });
+}
+
+const MEMBER = "/api/v1/playlists/{playlist_id}/members/{username}";
+const memberOf = (id: string, name: string) => ({ params: { path: { playlist_id: id, username: name } } });
+
 /** What one may do with playlists; every change asks anew for what is shown. */
 export function usePlaylistChanges() {
   const queries = useQueryClient();
@@ -319,7 +333,13 @@ export function usePlaylistChanges() {
       onSuccess: refresh,
     }),
     change: useMutation({
-      mutationFn: ({ id, change }: { id: string; change: { title?: string; public?: boolean } }) =>
+      mutationFn: ({
+        id,
+        change,
+      }: {
+        id: string;
+        change: { title?: string; public?: boolean; collaborative?: boolean };
+      }) =>
         answer(api.PATCH("/api/v1/playlists/{playlist_id}", { params: { path: { playlist_id: id } }, body: change })),
       onSettled: refresh,
     }),
@@ -334,6 +354,14 @@ export function usePlaylistChanges() {
         if (yes) await answer(api.POST("/api/v1/playlists/{playlist_id}/invitation", { params }));
         else await answer(api.DELETE("/api/v1/playlists/{playlist_id}/invitation", { params }));
       },
+      onSettled: refresh,
+    }),
+    invite: useMutation({
+      mutationFn: ({ id, name }: { id: string; name: string }) => answer(api.PUT(MEMBER, memberOf(id, name))),
+      onSettled: refresh,
+    }),
+    letGo: useMutation({
+      mutationFn: ({ id, name }: { id: string; name: string }) => answer(api.DELETE(MEMBER, memberOf(id, name))),
       onSettled: refresh,
     }),
     put: useMutation({

@@ -23,9 +23,14 @@ export function useSession(): { user: User | null; loading: boolean; failure: Er
   return { user: query.data ?? null, loading: query.isPending, failure: query.error };
 }
 
-/** What runs on the server, and whether it works without sign-in. */
-export function useVersion() {
-  return useQuery({ queryKey: ["version"], staleTime: Infinity, queryFn: () => answer(api.GET("/version")) });
+/** What runs on the server, and whether it works without sign-in or lets guests in. */
+export function useVersion(enabled = true) {
+  return useQuery({ queryKey: ["version"], enabled, staleTime: Infinity, queryFn: () => answer(api.GET("/version")) });
+}
+
+/** What the account may make and keep, and how much of it is used. */
+export function useUsage(enabled = true) {
+  return useQuery({ queryKey: ["usage"], enabled, queryFn: () => answer(api.GET("/api/v1/users/me/usage")) });
 }
 
 /** Ends this browser's session and forgets everything that belonged to it. */

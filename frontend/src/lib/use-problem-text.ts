@@ -11,6 +11,7 @@ export function useProblemText(): (failure: unknown) => string {
     (failure: unknown) => {
       if (!(failure instanceof ProblemError)) return t("unknown");
       if (failure.status === 0) return t("offline");
+      if (failure.kind === "sign-up-required") return t("signUpFirst");
       if (failure.kind === "quota-exceeded") return t("quota");
       if (failure.status === 429) return t("slowDown", { seconds: Math.ceil(failure.retryAfterSeconds ?? 10) });
       if (failure.status === 503) return t("busy");

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/users/v1/accounts.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x02\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x65mail_verified\x18\x07 \x01(\x08\x12\x11\n\tsuspended\x18\x08 \x01(\x08\x12\x15\n\rsecond_factor\x18\t \x01(\x08\x12\x33\n\x0f\x64\x65letion_due_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64isplay_name\x18\x0b \x01(\t\x12\x0b\n\x03\x62io\x18\x0c \x01(\t\x12\r\n\x05links\x18\r \x03(\t\x12\x0c\n\x04tier\x18\x0e \x01(\t\"{\n\tTokenPair\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x1a\n\x12\x65xpires_in_seconds\x18\x02 \x01(\x05\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12%\n\x04user\x18\x04 \x01(\x0b\x32\x17.musicgen.users.v1.User\"-\n\x06\x44\x65vice\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x12\n\nuser_agent\x18\x02 \x01(\t\"\x82\x01\n\x0fRegisterRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x10\n\x08password\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12)\n\x06\x64\x65vice\x18\x05 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"@\n\x10RegisterResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"m\n\x0cLoginRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\"=\n\rLoginResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"R\n\x0eRefreshRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\x12)\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"?\n\x0fRefreshResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"z\n\x19OpenBrowserSessionRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\"`\n\x1aOpenBrowserSessionResponse\x12\x32\n\x07session\x18\x01 \x01(\x0b\x32!.musicgen.users.v1.BrowserSession\x12\x0e\n\x06secret\x18\x02 \x01(\t\"Y\n\x1cResolveBrowserSessionRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12)\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"d\n\x1dResolveBrowserSessionResponse\x12\x32\n\x07session\x18\x01 \x01(\x0b\x32!.musicgen.users.v1.BrowserSession\x12\x0f\n\x07renewed\x18\x02 \x01(\x08\"]\n\x0e\x42rowserSession\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x04user\x18\x02 \x01(\x0b\x32\x17.musicgen.users.v1.User\x12\x18\n\x10lifetime_seconds\x18\x03 \x01(\x05\":\n\rLogoutRequest\x12)\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"\x10\n\x0eLogoutResponse\"\x0e\n\x0cGetMeRequest\"6\n\rGetMeResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\"\xad\x01\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x12\n\nuser_agent\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x06 \x01(\x08\"\x15\n\x13ListSessionsRequest\"D\n\x14ListSessionsResponse\x12,\n\x08sessions\x18\x01 \x03(\x0b\x32\x1a.musicgen.users.v1.Session\"U\n\x14RevokeSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12)\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"\x17\n\x15RevokeSessionResponse\"\x10\n\x0eGetJwksRequest\"$\n\x0fGetJwksResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\"\x16\n\x14GetLocalOwnerRequest\">\n\x15GetLocalOwnerResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\"\x11\n\x0fGetUsageRequest\"\xed\x02\n\x10GetUsageResponse\x12\x17\n\x0f\x62\x61lance_seconds\x18\x01 \x01(\x01\x12\x18\n\x10reserved_seconds\x18\x02 \x01(\x01\x12\x14\n\x0cused_seconds\x18\x03 \x01(\x01\x12\x14\n\x0cstored_bytes\x18\x04 \x01(\x03\x12\x1a\n\x12stored_bytes_limit\x18\x05 \x01(\x03\x12\x0c\n\x04tier\x18\x06 \x01(\t\x12\x13\n\x0b\x64\x61y_seconds\x18\x07 \x01(\x01\x12\x1e\n\x11\x64\x61y_seconds_limit\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rmonth_seconds\x18\t \x01(\x01\x12 \n\x13month_seconds_limit\x18\n \x01(\x01H\x01\x88\x01\x01\x12\x0c\n\x04jobs\x18\x0b \x01(\x05\x12\x17\n\njobs_limit\x18\x0c \x01(\x05H\x02\x88\x01\x01\x42\x14\n\x12_day_seconds_limitB\x16\n\x14_month_seconds_limitB\r\n\x0b_jobs_limit2\xdd\x08\n\x0e\x41\x63\x63ountService\x12S\n\x08Register\x12\".musicgen.users.v1.RegisterRequest\x1a#.musicgen.users.v1.RegisterResponse\x12J\n\x05Login\x12\x1f.musicgen.users.v1.LoginRequest\x1a .musicgen.users.v1.LoginResponse\x12P\n\x07Refresh\x12!.musicgen.users.v1.RefreshRequest\x1a\".musicgen.users.v1.RefreshResponse\x12q\n\x12OpenBrowserSession\x12,.musicgen.users.v1.OpenBrowserSessionRequest\x1a-.musicgen.users.v1.OpenBrowserSessionResponse\x12z\n\x15ResolveBrowserSession\x12/.musicgen.users.v1.ResolveBrowserSessionRequest\x1a\x30.musicgen.users.v1.ResolveBrowserSessionResponse\x12M\n\x06Logout\x12 .musicgen.users.v1.LogoutRequest\x1a!.musicgen.users.v1.LogoutResponse\x12J\n\x05GetMe\x12\x1f.musicgen.users.v1.GetMeRequest\x1a .musicgen.users.v1.GetMeResponse\x12_\n\x0cListSessions\x12&.musicgen.users.v1.ListSessionsRequest\x1a\'.musicgen.users.v1.ListSessionsResponse\x12\x62\n\rRevokeSession\x12\'.musicgen.users.v1.RevokeSessionRequest\x1a(.musicgen.users.v1.RevokeSessionResponse\x12P\n\x07GetJwks\x12!.musicgen.users.v1.GetJwksRequest\x1a\".musicgen.users.v1.GetJwksResponse\x12\x62\n\rGetLocalOwner\x12\'.musicgen.users.v1.GetLocalOwnerRequest\x1a(.musicgen.users.v1.GetLocalOwnerResponse\x12S\n\x08GetUsage\x12\".musicgen.users.v1.GetUsageRequest\x1a#.musicgen.users.v1.GetUsageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/users/v1/accounts.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x02\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x65mail_verified\x18\x07 \x01(\x08\x12\x11\n\tsuspended\x18\x08 \x01(\x08\x12\x15\n\rsecond_factor\x18\t \x01(\x08\x12\x33\n\x0f\x64\x65letion_due_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64isplay_name\x18\x0b \x01(\t\x12\x0b\n\x03\x62io\x18\x0c \x01(\t\x12\r\n\x05links\x18\r \x03(\t\x12\x0c\n\x04tier\x18\x0e \x01(\t\"{\n\tTokenPair\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x1a\n\x12\x65xpires_in_seconds\x18\x02 \x01(\x05\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12%\n\x04user\x18\x04 \x01(\x0b\x32\x17.musicgen.users.v1.User\"-\n\x06\x44\x65vice\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x12\n\nuser_agent\x18\x02 \x01(\t\"\x82\x01\n\x0fRegisterRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x10\n\x08password\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12)\n\x06\x64\x65vice\x18\x05 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"@\n\x10RegisterResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"m\n\x0cLoginRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\"=\n\rLoginResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"R\n\x0eRefreshRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\x12)\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"?\n\x0fRefreshResponse\x12,\n\x06tokens\x18\x01 \x01(\x0b\x32\x1c.musicgen.users.v1.TokenPair\"z\n\x19OpenBrowserSessionRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12)\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x19.musicgen.users.v1.Device\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\"`\n\x1aOpenBrowserSessionResponse\x12\x32\n\x07session\x18\x01 \x01(\x0b\x32!.musicgen.users.v1.BrowserSession\x12\x0e\n\x06secret\x18\x02 \x01(\t\"D\n\x17OpenGuestSessionRequest\x12)\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"^\n\x18OpenGuestSessionResponse\x12\x32\n\x07session\x18\x01 \x01(\x0b\x32!.musicgen.users.v1.BrowserSession\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x87\x01\n\x14RegisterGuestRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x10\n\x08password\x18\x03 \x01(\t\x12\x11\n\tfull_name\x18\x04 \x01(\t\x12)\n\x06\x64\x65vice\x18\x05 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"[\n\x15RegisterGuestResponse\x12\x32\n\x07session\x18\x01 \x01(\x0b\x32!.musicgen.users.v1.BrowserSession\x12\x0e\n\x06secret\x18\x02 \x01(\t\"Y\n\x1cResolveBrowserSessionRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12)\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"d\n\x1dResolveBrowserSessionResponse\x12\x32\n\x07session\x18\x01 \x01(\x0b\x32!.musicgen.users.v1.BrowserSession\x12\x0f\n\x07renewed\x18\x02 \x01(\x08\"]\n\x0e\x42rowserSession\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x04user\x18\x02 \x01(\x0b\x32\x17.musicgen.users.v1.User\x12\x18\n\x10lifetime_seconds\x18\x03 \x01(\x05\":\n\rLogoutRequest\x12)\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"\x10\n\x0eLogoutResponse\"\x0e\n\x0cGetMeRequest\"6\n\rGetMeResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\"\xad\x01\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x12\n\nuser_agent\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x06 \x01(\x08\"\x15\n\x13ListSessionsRequest\"D\n\x14ListSessionsResponse\x12,\n\x08sessions\x18\x01 \x03(\x0b\x32\x1a.musicgen.users.v1.Session\"U\n\x14RevokeSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12)\n\x06\x64\x65vice\x18\x02 \x01(\x0b\x32\x19.musicgen.users.v1.Device\"\x17\n\x15RevokeSessionResponse\"\x10\n\x0eGetJwksRequest\"$\n\x0fGetJwksResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\"\x16\n\x14GetLocalOwnerRequest\">\n\x15GetLocalOwnerResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.musicgen.users.v1.User\"\x11\n\x0fGetUsageRequest\"\xab\x03\n\x10GetUsageResponse\x12\x17\n\x0f\x62\x61lance_seconds\x18\x01 \x01(\x01\x12\x18\n\x10reserved_seconds\x18\x02 \x01(\x01\x12\x14\n\x0cused_seconds\x18\x03 \x01(\x01\x12\x14\n\x0cstored_bytes\x18\x04 \x01(\x03\x12\x1a\n\x12stored_bytes_limit\x18\x05 \x01(\x03\x12\x0c\n\x04tier\x18\x06 \x01(\t\x12\x13\n\x0b\x64\x61y_seconds\x18\x07 \x01(\x01\x12\x1e\n\x11\x64\x61y_seconds_limit\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rmonth_seconds\x18\t \x01(\x01\x12 \n\x13month_seconds_limit\x18\n \x01(\x01H\x01\x88\x01\x01\x12\x0c\n\x04jobs\x18\x0b \x01(\x05\x12\x17\n\njobs_limit\x18\x0c \x01(\x05H\x02\x88\x01\x01\x12\"\n\x15longest_seconds_limit\x18\r \x01(\x01H\x03\x88\x01\x01\x42\x14\n\x12_day_seconds_limitB\x16\n\x14_month_seconds_limitB\r\n\x0b_jobs_limitB\x18\n\x16_longest_seconds_limit2\xae\n\n\x0e\x41\x63\x63ountService\x12S\n\x08Register\x12\".musicgen.users.v1.RegisterRequest\x1a#.musicgen.users.v1.RegisterResponse\x12J\n\x05Login\x12\x1f.musicgen.users.v1.LoginRequest\x1a .musicgen.users.v1.LoginResponse\x12P\n\x07Refresh\x12!.musicgen.users.v1.RefreshRequest\x1a\".musicgen.users.v1.RefreshResponse\x12q\n\x12OpenBrowserSession\x12,.musicgen.users.v1.OpenBrowserSessionRequest\x1a-.musicgen.users.v1.OpenBrowserSessionResponse\x12k\n\x10OpenGuestSession\x12*.musicgen.users.v1.OpenGuestSessionRequest\x1a+.musicgen.users.v1.OpenGuestSessionResponse\x12\x62\n\rRegisterGuest\x12\'.musicgen.users.v1.RegisterGuestRequest\x1a(.musicgen.users.v1.RegisterGuestResponse\x12z\n\x15ResolveBrowserSession\x12/.musicgen.users.v1.ResolveBrowserSessionRequest\x1a\x30.musicgen.users.v1.ResolveBrowserSessionResponse\x12M\n\x06Logout\x12 .musicgen.users.v1.LogoutRequest\x1a!.musicgen.users.v1.LogoutResponse\x12J\n\x05GetMe\x12\x1f.musicgen.users.v1.GetMeRequest\x1a .musicgen.users.v1.GetMeResponse\x12_\n\x0cListSessions\x12&.musicgen.users.v1.ListSessionsRequest\x1a\'.musicgen.users.v1.ListSessionsResponse\x12\x62\n\rRevokeSession\x12\'.musicgen.users.v1.RevokeSessionRequest\x1a(.musicgen.users.v1.RevokeSessionResponse\x12P\n\x07GetJwks\x12!.musicgen.users.v1.GetJwksRequest\x1a\".musicgen.users.v1.GetJwksResponse\x12\x62\n\rGetLocalOwner\x12\'.musicgen.users.v1.GetLocalOwnerRequest\x1a(.musicgen.users.v1.GetLocalOwnerResponse\x12S\n\x08GetUsage\x12\".musicgen.users.v1.GetUsageRequest\x1a#.musicgen.users.v1.GetUsageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,42 +54,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPENBROWSERSESSIONREQUEST']._serialized_end=1220
   _globals['_OPENBROWSERSESSIONRESPONSE']._serialized_start=1222
   _globals['_OPENBROWSERSESSIONRESPONSE']._serialized_end=1318
-  _globals['_RESOLVEBROWSERSESSIONREQUEST']._serialized_start=1320
-  _globals['_RESOLVEBROWSERSESSIONREQUEST']._serialized_end=1409
-  _globals['_RESOLVEBROWSERSESSIONRESPONSE']._serialized_start=1411
-  _globals['_RESOLVEBROWSERSESSIONRESPONSE']._serialized_end=1511
-  _globals['_BROWSERSESSION']._serialized_start=1513
-  _globals['_BROWSERSESSION']._serialized_end=1606
-  _globals['_LOGOUTREQUEST']._serialized_start=1608
-  _globals['_LOGOUTREQUEST']._serialized_end=1666
-  _globals['_LOGOUTRESPONSE']._serialized_start=1668
-  _globals['_LOGOUTRESPONSE']._serialized_end=1684
-  _globals['_GETMEREQUEST']._serialized_start=1686
-  _globals['_GETMEREQUEST']._serialized_end=1700
-  _globals['_GETMERESPONSE']._serialized_start=1702
-  _globals['_GETMERESPONSE']._serialized_end=1756
-  _globals['_SESSION']._serialized_start=1759
-  _globals['_SESSION']._serialized_end=1932
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=1934
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1955
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1957
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=2025
-  _globals['_REVOKESESSIONREQUEST']._serialized_start=2027
-  _globals['_REVOKESESSIONREQUEST']._serialized_end=2112
-  _globals['_REVOKESESSIONRESPONSE']._serialized_start=2114
-  _globals['_REVOKESESSIONRESPONSE']._serialized_end=2137
-  _globals['_GETJWKSREQUEST']._serialized_start=2139
-  _globals['_GETJWKSREQUEST']._serialized_end=2155
-  _globals['_GETJWKSRESPONSE']._serialized_start=2157
-  _globals['_GETJWKSRESPONSE']._serialized_end=2193
-  _globals['_GETLOCALOWNERREQUEST']._serialized_start=2195
-  _globals['_GETLOCALOWNERREQUEST']._serialized_end=2217
-  _globals['_GETLOCALOWNERRESPONSE']._serialized_start=2219
-  _globals['_GETLOCALOWNERRESPONSE']._serialized_end=2281
-  _globals['_GETUSAGEREQUEST']._serialized_start=2283
-  _globals['_GETUSAGEREQUEST']._serialized_end=2300
-  _globals['_GETUSAGERESPONSE']._serialized_start=2303
-  _globals['_GETUSAGERESPONSE']._serialized_end=2668
-  _globals['_ACCOUNTSERVICE']._serialized_start=2671
-  _globals['_ACCOUNTSERVICE']._serialized_end=3788
+  _globals['_OPENGUESTSESSIONREQUEST']._serialized_start=1320
+  _globals['_OPENGUESTSESSIONREQUEST']._serialized_end=1388
+  _globals['_OPENGUESTSESSIONRESPONSE']._serialized_start=1390
+  _globals['_OPENGUESTSESSIONRESPONSE']._serialized_end=1484
+  _globals['_REGISTERGUESTREQUEST']._serialized_start=1487
+  _globals['_REGISTERGUESTREQUEST']._serialized_end=1622
+  _globals['_REGISTERGUESTRESPONSE']._serialized_start=1624
+  _globals['_REGISTERGUESTRESPONSE']._serialized_end=1715
+  _globals['_RESOLVEBROWSERSESSIONREQUEST']._serialized_start=1717
+  _globals['_RESOLVEBROWSERSESSIONREQUEST']._serialized_end=1806
+  _globals['_RESOLVEBROWSERSESSIONRESPONSE']._serialized_start=1808
+  _globals['_RESOLVEBROWSERSESSIONRESPONSE']._serialized_end=1908
+  _globals['_BROWSERSESSION']._serialized_start=1910
+  _globals['_BROWSERSESSION']._serialized_end=2003
+  _globals['_LOGOUTREQUEST']._serialized_start=2005
+  _globals['_LOGOUTREQUEST']._serialized_end=2063
+  _globals['_LOGOUTRESPONSE']._serialized_start=2065
+  _globals['_LOGOUTRESPONSE']._serialized_end=2081
+  _globals['_GETMEREQUEST']._serialized_start=2083
+  _globals['_GETMEREQUEST']._serialized_end=2097
+  _globals['_GETMERESPONSE']._serialized_start=2099
+  _globals['_GETMERESPONSE']._serialized_end=2153
+  _globals['_SESSION']._serialized_start=2156
+  _globals['_SESSION']._serialized_end=2329
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=2331
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=2352
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=2354
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=2422
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=2424
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=2509
+  _globals['_REVOKESESSIONRESPONSE']._serialized_start=2511
+  _globals['_REVOKESESSIONRESPONSE']._serialized_end=2534
+  _globals['_GETJWKSREQUEST']._serialized_start=2536
+  _globals['_GETJWKSREQUEST']._serialized_end=2552
+  _globals['_GETJWKSRESPONSE']._serialized_start=2554
+  _globals['_GETJWKSRESPONSE']._serialized_end=2590
+  _globals['_GETLOCALOWNERREQUEST']._serialized_start=2592
+  _globals['_GETLOCALOWNERREQUEST']._serialized_end=2614
+  _globals['_GETLOCALOWNERRESPONSE']._serialized_start=2616
+  _globals['_GETLOCALOWNERRESPONSE']._serialized_end=2678
+  _globals['_GETUSAGEREQUEST']._serialized_start=2680
+  _globals['_GETUSAGEREQUEST']._serialized_end=2697
+  _globals['_GETUSAGERESPONSE']._serialized_start=2700
+  _globals['_GETUSAGERESPONSE']._serialized_end=3127
+  _globals['_ACCOUNTSERVICE']._serialized_start=3130
+  _globals['_ACCOUNTSERVICE']._serialized_end=4456
 # @@protoc_insertion_point(module_scope)

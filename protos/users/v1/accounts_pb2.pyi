@@ -48,7 +48,7 @@ class User(_message.Message):
     full_name: _builtins.str
     """May be empty."""
     role: _builtins.str
-    """"user", "moderator" or "admin"."""
+    """"guest", "user", "moderator" or "admin"."""
     email_verified: _builtins.bool
     """Whether the address was proven to be the owner's."""
     suspended: _builtins.bool
@@ -364,6 +364,109 @@ class OpenBrowserSessionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OpenBrowserSessionResponse: _TypeAlias = OpenBrowserSessionResponse  # noqa: Y015
+
+@_typing.final
+class OpenGuestSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def device(self) -> Global___Device: ...
+    def __init__(
+        self,
+        *,
+        device: Global___Device | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenGuestSessionRequest: _TypeAlias = OpenGuestSessionRequest  # noqa: Y015
+
+@_typing.final
+class OpenGuestSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    secret: _builtins.str
+    """As in OpenBrowserSessionResponse."""
+    @_builtins.property
+    def session(self) -> Global___BrowserSession: ...
+    def __init__(
+        self,
+        *,
+        session: Global___BrowserSession | None = ...,
+        secret: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenGuestSessionResponse: _TypeAlias = OpenGuestSessionResponse  # noqa: Y015
+
+@_typing.final
+class RegisterGuestRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERNAME_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    FULL_NAME_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    username: _builtins.str
+    email: _builtins.str
+    password: _builtins.str
+    """8 to 256 characters."""
+    full_name: _builtins.str
+    @_builtins.property
+    def device(self) -> Global___Device: ...
+    def __init__(
+        self,
+        *,
+        username: _builtins.str = ...,
+        email: _builtins.str = ...,
+        password: _builtins.str = ...,
+        full_name: _builtins.str = ...,
+        device: Global___Device | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "email", b"email", "full_name", b"full_name", "password", b"password", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterGuestRequest: _TypeAlias = RegisterGuestRequest  # noqa: Y015
+
+@_typing.final
+class RegisterGuestResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    secret: _builtins.str
+    """As in OpenBrowserSessionResponse."""
+    @_builtins.property
+    def session(self) -> Global___BrowserSession:
+        """A new one, in the place of the guest's; unset where the address has to be verified first, and the guest stays one."""
+
+    def __init__(
+        self,
+        *,
+        session: Global___BrowserSession | None = ...,
+        secret: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterGuestResponse: _TypeAlias = RegisterGuestResponse  # noqa: Y015
 
 @_typing.final
 class ResolveBrowserSessionRequest(_message.Message):
@@ -724,6 +827,7 @@ class GetUsageResponse(_message.Message):
     MONTH_SECONDS_LIMIT_FIELD_NUMBER: _builtins.int
     JOBS_FIELD_NUMBER: _builtins.int
     JOBS_LIMIT_FIELD_NUMBER: _builtins.int
+    LONGEST_SECONDS_LIMIT_FIELD_NUMBER: _builtins.int
     balance_seconds: _builtins.float
     """Seconds of audio that may still be asked for; reservations are already taken off."""
     reserved_seconds: _builtins.float
@@ -748,6 +852,8 @@ class GetUsageResponse(_message.Message):
     """Jobs that wait or run."""
     jobs_limit: _builtins.int
     """Jobs that may wait or run at once; unset: any number."""
+    longest_seconds_limit: _builtins.float
+    """Seconds that may be asked for at once; unset: any number."""
     def __init__(
         self,
         *,
@@ -763,21 +869,26 @@ class GetUsageResponse(_message.Message):
         month_seconds_limit: _builtins.float | None = ...,
         jobs: _builtins.int = ...,
         jobs_limit: _builtins.int | None = ...,
+        longest_seconds_limit: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_day_seconds_limit", b"_day_seconds_limit", "_jobs_limit", b"_jobs_limit", "_month_seconds_limit", b"_month_seconds_limit", "day_seconds_limit", b"day_seconds_limit", "jobs_limit", b"jobs_limit", "month_seconds_limit", b"month_seconds_limit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_day_seconds_limit", b"_day_seconds_limit", "_jobs_limit", b"_jobs_limit", "_longest_seconds_limit", b"_longest_seconds_limit", "_month_seconds_limit", b"_month_seconds_limit", "day_seconds_limit", b"day_seconds_limit", "jobs_limit", b"jobs_limit", "longest_seconds_limit", b"longest_seconds_limit", "month_seconds_limit", b"month_seconds_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_day_seconds_limit", b"_day_seconds_limit", "_jobs_limit", b"_jobs_limit", "_month_seconds_limit", b"_month_seconds_limit", "balance_seconds", b"balance_seconds", "day_seconds", b"day_seconds", "day_seconds_limit", b"day_seconds_limit", "jobs", b"jobs", "jobs_limit", b"jobs_limit", "month_seconds", b"month_seconds", "month_seconds_limit", b"month_seconds_limit", "reserved_seconds", b"reserved_seconds", "stored_bytes", b"stored_bytes", "stored_bytes_limit", b"stored_bytes_limit", "tier", b"tier", "used_seconds", b"used_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_day_seconds_limit", b"_day_seconds_limit", "_jobs_limit", b"_jobs_limit", "_longest_seconds_limit", b"_longest_seconds_limit", "_month_seconds_limit", b"_month_seconds_limit", "balance_seconds", b"balance_seconds", "day_seconds", b"day_seconds", "day_seconds_limit", b"day_seconds_limit", "jobs", b"jobs", "jobs_limit", b"jobs_limit", "longest_seconds_limit", b"longest_seconds_limit", "month_seconds", b"month_seconds", "month_seconds_limit", b"month_seconds_limit", "reserved_seconds", b"reserved_seconds", "stored_bytes", b"stored_bytes", "stored_bytes_limit", b"stored_bytes_limit", "tier", b"tier", "used_seconds", b"used_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__day_seconds_limit: _TypeAlias = _typing.Literal["day_seconds_limit"]  # noqa: Y015
     _WhichOneofArgType__day_seconds_limit: _TypeAlias = _typing.Literal["_day_seconds_limit", b"_day_seconds_limit"]  # noqa: Y015
     _WhichOneofReturnType__jobs_limit: _TypeAlias = _typing.Literal["jobs_limit"]  # noqa: Y015
     _WhichOneofArgType__jobs_limit: _TypeAlias = _typing.Literal["_jobs_limit", b"_jobs_limit"]  # noqa: Y015
+    _WhichOneofReturnType__longest_seconds_limit: _TypeAlias = _typing.Literal["longest_seconds_limit"]  # noqa: Y015
+    _WhichOneofArgType__longest_seconds_limit: _TypeAlias = _typing.Literal["_longest_seconds_limit", b"_longest_seconds_limit"]  # noqa: Y015
     _WhichOneofReturnType__month_seconds_limit: _TypeAlias = _typing.Literal["month_seconds_limit"]  # noqa: Y015
     _WhichOneofArgType__month_seconds_limit: _TypeAlias = _typing.Literal["_month_seconds_limit", b"_month_seconds_limit"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__day_seconds_limit) -> _WhichOneofReturnType__day_seconds_limit | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__jobs_limit) -> _WhichOneofReturnType__jobs_limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__longest_seconds_limit) -> _WhichOneofReturnType__longest_seconds_limit | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__month_seconds_limit) -> _WhichOneofReturnType__month_seconds_limit | None: ...
 

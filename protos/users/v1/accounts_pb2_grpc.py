@@ -56,6 +56,16 @@ class AccountServiceStub:
                 request_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionRequest.SerializeToString,
                 response_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionResponse.FromString,
                 _registered_method=True)
+        self.OpenGuestSession = channel.unary_unary(
+                '/musicgen.users.v1.AccountService/OpenGuestSession',
+                request_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenGuestSessionRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenGuestSessionResponse.FromString,
+                _registered_method=True)
+        self.RegisterGuest = channel.unary_unary(
+                '/musicgen.users.v1.AccountService/RegisterGuest',
+                request_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.RegisterGuestRequest.SerializeToString,
+                response_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.RegisterGuestResponse.FromString,
+                _registered_method=True)
         self.ResolveBrowserSession = channel.unary_unary(
                 '/musicgen.users.v1.AccountService/ResolveBrowserSession',
                 request_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.ResolveBrowserSessionRequest.SerializeToString,
@@ -126,6 +136,20 @@ class AccountServiceServicer:
 
     def OpenBrowserSession(self, request, context):
         """Signs a browser in: its session is an opaque secret that lives in a cookie. UNAUTHENTICATED like Login.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenGuestSession(self, request, context):
+        """Lets a browser in without an account, as a guest. PERMISSION_DENIED where the operator takes none; service token only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RegisterGuest(self, request, context):
+        """Turns the calling guest into an account that keeps everything. ALREADY_EXISTS when it is one, or name or address are taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,6 +233,16 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.OpenBrowserSession,
                     request_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionRequest.FromString,
                     response_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionResponse.SerializeToString,
+            ),
+            'OpenGuestSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenGuestSession,
+                    request_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenGuestSessionRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.OpenGuestSessionResponse.SerializeToString,
+            ),
+            'RegisterGuest': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterGuest,
+                    request_deserializer=protos_dot_users_dot_v1_dot_accounts__pb2.RegisterGuestRequest.FromString,
+                    response_serializer=protos_dot_users_dot_v1_dot_accounts__pb2.RegisterGuestResponse.SerializeToString,
             ),
             'ResolveBrowserSession': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveBrowserSession,
@@ -361,6 +395,60 @@ class AccountService:
             '/musicgen.users.v1.AccountService/OpenBrowserSession',
             protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionRequest.SerializeToString,
             protos_dot_users_dot_v1_dot_accounts__pb2.OpenBrowserSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenGuestSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.AccountService/OpenGuestSession',
+            protos_dot_users_dot_v1_dot_accounts__pb2.OpenGuestSessionRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_accounts__pb2.OpenGuestSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterGuest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/musicgen.users.v1.AccountService/RegisterGuest',
+            protos_dot_users_dot_v1_dot_accounts__pb2.RegisterGuestRequest.SerializeToString,
+            protos_dot_users_dot_v1_dot_accounts__pb2.RegisterGuestResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,32 @@ class AccountsClient:
         response: accounts_pb2.OpenBrowserSessionResponse = await call(self._stub.OpenBrowserSession, request)
         return response
 
+    async def open_guest_session(self, device: accounts_pb2.Device) -> accounts_pb2.OpenGuestSessionResponse:
+        """Let a browser in without an account."""
+        response: accounts_pb2.OpenGuestSessionResponse = await call(
+            self._stub.OpenGuestSession, accounts_pb2.OpenGuestSessionRequest(device=device)
+        )
+        return response
+
+    async def register_guest(
+        self,
+        caller: Principal,
+        *,
+        username: str,
+        email: str,
+        password: str,
+        full_name: str,
+        device: accounts_pb2.Device,
+    ) -> accounts_pb2.RegisterGuestResponse | None:
+        """Turn the calling guest into an account; None where its address has to be verified first."""
+        request = accounts_pb2.RegisterGuestRequest(
+            username=username, email=email, password=password, full_name=full_name, device=device
+        )
+        response: accounts_pb2.RegisterGuestResponse = await call(
+            self._stub.RegisterGuest, request, token=self._tokens.token(caller)
+        )
+        return response if response.HasField("session") else None
+
     async def resolve_browser_session(
         self, secret: str, device: accounts_pb2.Device
     ) -> accounts_pb2.ResolveBrowserSessionResponse:

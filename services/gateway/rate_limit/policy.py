@@ -44,7 +44,20 @@ class LimitClass(BaseModel):
 
 # The classes that routes name; a file without one of them is refused at the start.
 CLASS_NAMES = frozenset(
-    {"auth", "rejected", "generate", "write", "comments", "read", "stream", "audio", "pictures", "public", "shared"}
+    {
+        "auth",
+        "guests",
+        "rejected",
+        "generate",
+        "write",
+        "comments",
+        "read",
+        "stream",
+        "audio",
+        "pictures",
+        "public",
+        "shared",
+    }
 )
 
 

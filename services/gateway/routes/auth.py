@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.gateway.admission import Admission, GatewayRoute, require_own_page
+from protos.users.v1 import accounts_pb2
+from services.gateway.admission import Admission, GatewayRoute, require_few_rejected, require_own_page
 from services.gateway.browser.cookies import clear_session, is_secure, set_session
 from services.gateway.browser.origin import is_loopback
 from services.gateway.collaborators import Collaborators
@@ -15,6 +18,7 @@ from services.gateway.device import device_of
 from services.gateway.responses import also
 from services.gateway.schemas.auth import LoginRequest, RefreshRequest, RegisterRequest, Session, SessionList, TokenPair
 from services.gateway.schemas.security import Accepted
+from services.gateway.schemas.users import User
 from services.shared.errors import AppError, ErrorCode
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"], route_class=GatewayRoute)
@@ -69,7 +73,7 @@ async def refresh(body: RefreshRequest, request: Request, gateway: Gateway) -> T
     "/logout",
     status_code=204,
     response_class=Response,
-    dependencies=[Depends(Admission("write", scope="account"))],
+    dependencies=[Depends(Admission("write", scope="account", guests=True))],
     responses=also(409),
 )
 async def logout(request: Request, caller: Caller, gateway: Gateway) -> None:
@@ -97,21 +101,69 @@ async def open_session(body: LoginRequest, request: Request, gateway: Gateway) -
         identifier=body.identifier, password=body.password, code=body.totp, device=device_of(request)
     )
     response = Response(status_code=204)
-    set_session(
-        request,
-        response,
-        secret=opened.secret,
-        csrf=gateway.csrf.token(opened.session.id),
-        lifetime_seconds=opened.session.lifetime_seconds,
-    )
+    _hand_session(gateway, request, response, opened.session, opened.secret)
     return response
+
+
+@router.post(
+    "/guest",
+    status_code=201,
+    dependencies=[Depends(Admission("guests", signed_in=False))],
+    responses=also(403, 409),
+)
+async def enter_as_guest(request: Request, response: Response, gateway: Gateway) -> User:
+    """Try the server without an account, where its operator lets people (`guests` of `GET /version`).
+
+    Sets the same cookies as `POST /api/v1/auth/session`. A guest makes and hears short songs, a few a day, and is gone
+    with them after a day without a call; `POST /api/v1/auth/guest/register` turns it into an account that keeps them.
+    """
+    await needs_sign_in(gateway)
+    require_own_page(gateway, request)
+    needs_private_connection(gateway, request)
+    if await _is_signed_in(gateway, request):
+        raise AppError(ErrorCode.CONFLICT, "You are signed in already. Sign out first to try the server as a guest.")
+    opened = await gateway.accounts.open_guest_session(device_of(request))
+    _hand_session(gateway, request, response, opened.session, opened.secret)
+    return User.from_message(opened.session.user)
+
+
+@router.post(
+    "/guest/register",
+    status_code=201,
+    response_model=User,
+    dependencies=[Depends(Admission("auth", scope="account", guests=True))],
+    responses={202: {"model": Accepted}, **also(409)},
+)
+async def register_guest(
+    body: RegisterRequest, request: Request, response: Response, caller: Caller, gateway: Gateway
+) -> User | Response:
+    """Sign up as a guest: the same account, with everything that the guest made, and no guest's limits any more.
+
+    The guest's session ends, and the answer's cookies open a new one. 202 where the operator wants a verified address
+    first: until the mail's link is opened the guest stays one, and the answer is the same for a taken address.
+    """
+    await needs_sign_in(gateway)
+    # A caller by token would get cookies that nobody asked for.
+    require_own_page(gateway, request)
+    opened = await gateway.accounts.register_guest(
+        caller,
+        username=body.username,
+        email=body.email,
+        password=body.password,
+        full_name=body.full_name,
+        device=device_of(request),
+    )
+    if opened is None:
+        return JSONResponse(Accepted(message="Open the link in the mail that is on its way.").model_dump(), 202)
+    _hand_session(gateway, request, response, opened.session, opened.secret)
+    return User.from_message(opened.session.user)
 
 
 @router.delete(
     "/session",
     status_code=204,
     response_class=Response,
-    dependencies=[Depends(Admission("write", scope="account"))],
+    dependencies=[Depends(Admission("write", scope="account", guests=True))],
     responses=also(409),
 )
 async def close_session(request: Request, caller: Caller, gateway: Gateway) -> Response:
@@ -139,6 +191,35 @@ async def list_sessions(caller: Caller, gateway: Gateway) -> SessionList:
 async def end_session(session_id: str, request: Request, caller: Caller, gateway: Gateway) -> None:
     """Sign a device out."""
     await gateway.accounts.revoke_session(caller, known_id(session_id, "session"), device_of(request))
+
+
+def _hand_session(
+    gateway: Collaborators,
+    request: Request,
+    response: Response,
+    session: accounts_pb2.BrowserSession,
+    secret: str,
+) -> None:
+    set_session(
+        request,
+        response,
+        secret=secret,
+        csrf=gateway.csrf.token(session.id),
+        lifetime_seconds=session.lifetime_seconds,
+    )
+
+
+async def _is_signed_in(gateway: Collaborators, request: Request) -> bool:
+    """Whether the browser's cookie still opens something: pressing twice makes no second guest."""
+    try:
+        found = await gateway.authenticator.caller(
+            request, takes_links=False, before_asking=partial(require_few_rejected, request)
+        )
+    except AppError as error:
+        if error.code is not ErrorCode.UNAUTHENTICATED:
+            raise
+        return False
+    return found is not None
 
 
 def needs_private_connection(gateway: Collaborators, request: Request) -> None:

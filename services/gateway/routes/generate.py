@@ -20,12 +20,13 @@ from services.shared.identity import Principal
 router = APIRouter(prefix="/api/v1/generate", tags=["generate"], route_class=GatewayRoute)
 
 _GENERATE = [Depends(Admission("generate"))]
+_MAKE = [Depends(Admission("generate", guests=True))]
 _REPLAYED = "idempotency-replayed"
 # How an error of a batch names the request that it is about.
 _TAKE = re.compile(r"^/requests/\d+")
 
 
-@router.post("", status_code=202, dependencies=_GENERATE, responses=also(409, 507))
+@router.post("", status_code=202, dependencies=_MAKE, responses=also(409, 507))
 async def generate(
     body: GenerateRequest,
     request: Request,

@@ -55,7 +55,14 @@ async def get_readiness(request: Request, gateway: Gateway) -> Readiness | Respo
 @router.get("/version")
 async def get_version(gateway: Gateway) -> Version:
     """What runs here."""
-    return Version(name=DISTRIBUTION, version=platform_version(), api="v1", single_user=gateway.settings.single_user)
+    single_user = gateway.settings.single_user
+    return Version(
+        name=DISTRIBUTION,
+        version=platform_version(),
+        api="v1",
+        single_user=single_user,
+        guests=gateway.settings.guests and not single_user,
+    )
 
 
 @router.get(

@@ -36,3 +36,4 @@ class Version(BaseModel):
     version: Annotated[str, Field(examples=["0.1.0"])]
     api: Annotated[str, Field(examples=["v1"])]
     single_user: Annotated[bool, Field(description="Whether the server works for one person without sign-in.")]
+    guests: Annotated[bool, Field(description="Whether one may try it without an account: `POST /api/v1/auth/guest`.")]

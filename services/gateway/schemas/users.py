@@ -21,12 +21,12 @@ class User(BaseModel):
 
     id: str
     username: Annotated[str, Field(examples=["ada"])]
-    email: Annotated[str, Field(examples=["ada@example.org"])]
+    email: Annotated[str, Field(description="Empty for a guest.", examples=["ada@example.org"])]
     full_name: Annotated[str, Field(description="Nobody else sees it.", examples=["Ada Lovelace"])]
     display_name: Annotated[str, Field(description="What others call you; may be empty.", examples=["Ada L."])]
     bio: Annotated[str, Field(description="What others read about you.", examples=["Rain and machines."])]
     links: Annotated[list[str], Field(description="https addresses.", examples=[["https://example.org/~ada"]])]
-    role: Annotated[str, Field(description="user, moderator or admin.", examples=["user"])]
+    role: Annotated[str, Field(description="guest, user, moderator or admin.", examples=["user"])]
     created_at: datetime
     email_verified: Annotated[bool, Field(description="Whether the address was proven.")]
     second_factor: Annotated[bool, Field(description="Whether sign-in asks for a code.")]
@@ -138,6 +138,9 @@ class Usage(BaseModel):
     month_seconds_limit: Annotated[float | None, Field(description="Null: any number.", examples=[3600.0])]
     jobs: Annotated[int, Field(description="That wait or run.", examples=[1])]
     jobs_limit: Annotated[int | None, Field(description="That may at once; null: any number.", examples=[3])]
+    longest_seconds_limit: Annotated[
+        float | None, Field(description="Of audio that may be asked for at once; null: what the model makes.")
+    ]
 
     @classmethod
     def from_message(cls, message: accounts_pb2.GetUsageResponse) -> Self:
@@ -155,4 +158,5 @@ class Usage(BaseModel):
             month_seconds_limit=message.month_seconds_limit if message.HasField("month_seconds_limit") else None,
             jobs=message.jobs,
             jobs_limit=message.jobs_limit if message.HasField("jobs_limit") else None,
+            longest_seconds_limit=message.longest_seconds_limit if message.HasField("longest_seconds_limit") else None,
         )

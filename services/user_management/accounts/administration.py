@@ -19,6 +19,7 @@ from services.user_management.auth.api_keys import revoke_all_keys
 from services.user_management.auth.repository import SessionRepository
 from services.user_management.auth.revocations import Revocations
 from services.user_management.database import Database
+from services.user_management.guests.rules import GUEST
 from services.user_management.jobs.row import job_from_row
 from services.user_management.jobs.rules import Job, Status
 from services.user_management.jobs.tables import jobs
@@ -95,6 +96,10 @@ class Administration:
             await repository.lock_founding()
             user = await _existing(connection, user_id)
             ended: list[UUID] = []
+            if change.role is not None and user.role == GUEST:
+                raise AppError(
+                    ErrorCode.CONFLICT, "A guest has no password to sign in with: it gets a role by signing up."
+                )
             if change.role is not None and change.role != user.role:
                 await repository.set_role(user_id, change.role)
                 details = {"from": user.role, "to": change.role}

@@ -24,6 +24,9 @@ from services.user_management.auth.revocations import Revocations
 from services.user_management.auth.second_factor import Enrolment, SecondFactors
 from services.user_management.auth.sign_in import send_verification
 from services.user_management.database import Database
+from services.user_management.guests.guests import settle
+from services.user_management.guests.repository import GuestRepository
+from services.user_management.guests.rules import GUEST
 from services.user_management.mail.message import reset_password, security_notice, verify_address
 from services.user_management.mail.repository import MailRepository, Purpose
 
@@ -58,6 +61,8 @@ class AccountCredentials:
     async def verify_email(self, token: str, device: Device) -> None:
         """Take the token of a mail: the address is the account's. VALIDATION when it is worth nothing."""
 
+        ended: list[UUID] = []
+
         async def work(connection: AsyncConnection) -> bool:
             used = await MailRepository(connection).use_token(token, (Purpose.VERIFY, Purpose.CHANGE))
             if used is None:
@@ -65,6 +70,13 @@ class AccountCredentials:
             user_id, purpose, address = used
             users = UserRepository(connection)
             user = await users.lock(user_id)
+            if user is not None and user.role == GUEST:
+                wanted = await GuestRepository(connection).wanted(user_id)
+                if wanted is None or wanted.email != address:
+                    return False
+                actor = Actor(user_id, wanted.username, device.address)
+                ended[:] = await settle(connection, user, wanted, actor)
+                user = await users.get(user_id)
             # An account that changed its address meanwhile has another one to verify.
             if user is None or (purpose is Purpose.VERIFY and user.email != address):
                 return False
@@ -80,13 +92,14 @@ class AccountCredentials:
 
         if not await self._database.write(work):
             raise _worthless()
+        await self._revocations.publish_all(ended)
 
     async def resend_verification(self, address: str) -> None:
         """Another mail to verify an address; nothing where there is nothing to verify. Tells nobody which."""
 
         async def work(connection: AsyncConnection) -> None:
             user = await _by_address(connection, address)
-            if user is not None and user.email_verified_at is None:
+            if user is not None and user.email_verified_at is None and user.role != GUEST:
                 await send_verification(connection, user, self._policy.public_url)
 
         await self._database.write(work)

@@ -19,6 +19,7 @@ from services.user_management.audit.repository import AuditLog
 from services.user_management.background.cleanup import delete_objects
 from services.user_management.database import Database
 from services.user_management.exports.exports import FOLDER
+from services.user_management.guests.rules import GUEST
 from services.user_management.jobs.tables import jobs
 from services.user_management.library.objects import derivatives_prefix, job_prefix
 from services.user_management.library.repository import TrackRepository
@@ -75,8 +76,8 @@ def _prefixes(user_id: UUID) -> Callable[[AsyncConnection], Awaitable[list[str]]
 
 def _deeds(user_id: UUID) -> Callable[[AsyncConnection], Awaitable[int]]:
     async def work(connection: AsyncConnection) -> int:
-        user = await UserRepository(connection).lock(user_id)
-        return 0 if user is None or user.deletion_due_at is None else await some_removed(connection, user_id)
+        user = await UserRepository(connection).lock_due(user_id)
+        return 0 if user is None else await some_removed(connection, user_id)
 
     return work
 
@@ -84,11 +85,12 @@ def _deeds(user_id: UUID) -> Callable[[AsyncConnection], Awaitable[int]]:
 def _rows(user_id: UUID) -> Callable[[AsyncConnection], Awaitable[None]]:
     async def work(connection: AsyncConnection) -> None:
         users = UserRepository(connection)
-        user = await users.lock(user_id)
-        if user is None or user.deletion_due_at is None:
+        user = await users.lock_due(user_id)
+        if user is None:
             return
         # The entry keeps the id alone: who it was is gone with the account.
-        await AuditLog(connection).append(Entry(Action.DELETED, Actor(None, "musicgen"), user_id))
+        details = {"guest": True} if user.role == GUEST else {}
+        await AuditLog(connection).append(Entry(Action.DELETED, Actor(None, "musicgen"), user_id, details=details))
         await users.delete(user_id)
 
     return work

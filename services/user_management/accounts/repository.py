@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, or_, select, text, update
+from sqlalchemy import case, delete, exists, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.errors import AppError, ErrorCode, FieldViolation
@@ -16,6 +17,7 @@ from services.shared.ids import new_id
 from services.user_management.accounts.rules import folded
 from services.user_management.accounts.tables import users
 from services.user_management.accounts.user import NewUser, User
+from services.user_management.jobs.tables import job_counters
 from services.user_management.prepared import PERSON, Prepared
 from services.user_management.quotas.tables import quota_accounts
 from services.user_management.quotas.tiers import DEFAULT_TIER
@@ -66,10 +68,28 @@ class UserRepository:
         )
         row = (await self._connection.execute(statement.on_conflict_do_nothing().returning(*_COLUMNS))).first()
         if row is None:
-            raise await self._taken(new)
+            raise await self.taken(new) or _exists()
         return User(*row)
 
-    async def _taken(self, new: NewUser) -> AppError:
+    async def become(self, user_id: UUID, new: NewUser) -> None:
+        """Make an account another one, which keeps what belongs to it. Raises `AppError` (CONFLICT) like `insert`."""
+        values = {
+            "username": new.username,
+            "email": new.email,
+            "email_folded": folded(new.email),
+            "full_name": new.full_name,
+            "role": new.role,
+            "password_hash": new.password_hash,
+        }
+        try:
+            # Two people may want one name at once: the transaction outlives the refusal.
+            async with self._connection.begin_nested():
+                await self._connection.execute(update(users).where(users.c.id == user_id).values(values))
+        except IntegrityError as error:
+            raise await self.taken(new) or _exists() from error
+
+    async def taken(self, new: NewUser) -> AppError | None:
+        """The refusal (CONFLICT) that names what of a form is taken; None when nothing is."""
         query = select(users.c.username, users.c.email_folded).where(
             or_(users.c.username == new.username, users.c.email_folded == folded(new.email))
         )
@@ -79,7 +99,9 @@ class UserRepository:
                 violations.append(FieldViolation("/username", "This username is taken. Choose another one."))
             if row.email_folded == folded(new.email):
                 violations.append(FieldViolation("/email", "This address has an account. Sign in instead."))
-        message = " ".join(violation.detail for violation in violations) or "This account exists already."
+        if not violations:
+            return None
+        message = " ".join(violation.detail for violation in violations)
         return AppError(ErrorCode.CONFLICT, message, violations=violations)
 
     async def get(self, user_id: UUID) -> User | None:
@@ -156,8 +178,23 @@ class UserRepository:
 
     async def due_for_deletion(self, limit: int) -> list[UUID]:
         """Accounts whose time is over."""
-        query = select(users.c.id).where(users.c.deletion_due_at <= func.now()).limit(limit)
-        return list((await self._connection.execute(query)).scalars())
+        # A guest's song may still be in the making; it ends sooner or later.
+        busy = exists(
+            select(literal(1)).where(
+                job_counters.c.queue.in_(("generation", "processing")),
+                job_counters.c.owner_id == users.c.id,
+                job_counters.c.queued + job_counters.c.running > 0,
+            )
+        )
+        due = select(users.c.id).where(users.c.deletion_due_at <= func.now(), (users.c.role != "guest") | ~busy)
+        return list((await self._connection.execute(due.order_by(users.c.deletion_due_at).limit(limit))).scalars())
+
+    async def lock_due(self, user_id: UUID) -> User | None:
+        """The account, locked until the transaction ends, if its time is over."""
+        due = users.c.deletion_due_at <= func.clock_timestamp()
+        query = select(*_WHOLE).where(users.c.id == user_id, due).with_for_update()
+        row = (await self._connection.execute(query)).first()
+        return User(*row) if row else None
 
     async def delete(self, user_id: UUID) -> None:
         """Delete an account and every row that belongs to it."""
@@ -197,3 +234,7 @@ class UserRepository:
         """Whether anybody could sign in and administer."""
         query = select(users.c.id).where(users.c.role == "admin", users.c.password_hash.is_not(None)).limit(1)
         return (await self._connection.execute(query)).first() is not None
+
+
+def _exists() -> AppError:
+    return AppError(ErrorCode.CONFLICT, "This account exists already.")

@@ -21,6 +21,7 @@ from services.user_management.auth.sign_in import BrowserSession, SignIn, TokenP
 from services.user_management.auth.tokens import AccessTokens
 from services.user_management.callers import user_id
 from services.user_management.database import Database
+from services.user_management.guests.guests import Guests
 from services.user_management.jobs.repository import JobRepository
 from services.user_management.quotas.repository import QuotaRepository
 from services.user_management.quotas.tiers import Tiers, day_start, month_start
@@ -36,6 +37,7 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         self,
         database: Database,
         sign_in: SignIn,
+        guests: Guests,
         tokens: AccessTokens,
         *,
         single_user: bool,
@@ -45,6 +47,7 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
     ) -> None:
         self._database = database
         self._sign_in = sign_in
+        self._guests = guests
         self._tokens = tokens
         self._single_user = single_user
         self._grant_ms = grant_ms
@@ -78,6 +81,26 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         require_service()
         session, secret = await self._sign_in.open_browser(_credentials(request), device_of(request.device))
         return accounts_pb2.OpenBrowserSessionResponse(session=_browser_message(session), secret=secret)
+
+    async def OpenGuestSession(
+        self, request: accounts_pb2.OpenGuestSessionRequest, context: Context
+    ) -> accounts_pb2.OpenGuestSessionResponse:
+        """Let a browser in without an account."""
+        require_service()
+        session, secret = await self._guests.enter(device_of(request.device))
+        return accounts_pb2.OpenGuestSessionResponse(session=_browser_message(session), secret=secret)
+
+    async def RegisterGuest(
+        self, request: accounts_pb2.RegisterGuestRequest, context: Context
+    ) -> accounts_pb2.RegisterGuestResponse:
+        """Turn the calling guest into an account."""
+        opened = await self._guests.sign_up(
+            user_id(), request.username, request.email, request.password, request.full_name, device_of(request.device)
+        )
+        if opened is None:
+            return accounts_pb2.RegisterGuestResponse()
+        session, secret = opened
+        return accounts_pb2.RegisterGuestResponse(session=_browser_message(session), secret=secret)
 
     async def ResolveBrowserSession(
         self, request: accounts_pb2.ResolveBrowserSessionRequest, context: Context
@@ -173,6 +196,7 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
                 month_seconds_limit=tier.month_seconds,
                 jobs=await quota.jobs_at_once(owner_id),
                 jobs_limit=tier.jobs,
+                longest_seconds_limit=tier.longest_seconds,
             )
 
         return await self._database.read(query)

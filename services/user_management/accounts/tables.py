@@ -44,6 +44,6 @@ users: Final = Table(
     ),
     Index(None, "names", postgresql_using="gin"),
     CheckConstraint("username = lower(username)", name="username_lower"),
-    CheckConstraint("role IN ('user', 'moderator', 'admin')", name="role"),
+    CheckConstraint("role IN ('guest', 'user', 'moderator', 'admin')", name="role"),
 )
 Index("users_deletion_due_at_idx", users.c.deletion_due_at, postgresql_where=users.c.deletion_due_at.is_not(None))

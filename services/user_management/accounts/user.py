@@ -12,7 +12,7 @@ from services.user_management.quotas.tiers import DEFAULT_TIER
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One account. `role` is user, moderator or admin; without a `password_hash` nobody can sign in.
+    """One account. `role` is guest, user, moderator or admin; without a `password_hash` nobody can sign in.
 
     `deletion_due_at`: when it is gone, unless its owner signs in before. `totp_confirmed_at`: since when a second
     factor is asked for. `owned_since`: since when whoever reads the address's mails has set all that opens it; None

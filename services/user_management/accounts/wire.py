@@ -11,6 +11,7 @@ from services.user_management.accounts.user import User
 from services.user_management.audit.entry import Actor
 from services.user_management.auth.repository import Device
 from services.user_management.callers import user_id
+from services.user_management.guests.rules import GUEST
 from services.user_management.social.rules import bio, display_name, links
 from services.user_management.wire import storable, timestamp
 
@@ -23,7 +24,8 @@ def user_message(user: User) -> accounts_pb2.User:
     return accounts_pb2.User(
         id=str(user.id),
         username=user.username,
-        email=user.email,
+        # What stands in the place of a guest's address is nobody's.
+        email=user.email if user.role != GUEST else "",
         full_name=user.full_name,
         role=user.role,
         created_at=timestamp(user.created_at),

@@ -14,6 +14,8 @@ class Action(StrEnum):
     """What was done, or tried."""
 
     REGISTER = "account.register"
+    GUEST_MADE = "account.guest_made"
+    GUEST_SIGNED_UP = "account.guest_signed_up"
     SIGN_IN = "account.sign_in"
     SIGN_OUT = "account.sign_out"
     TOKEN_REUSED = "account.refresh_token_reused"  # noqa: S105 — a name

@@ -23,6 +23,8 @@ from services.user_management.auth.revocations import Revocations
 from services.user_management.auth.rules import Verdict, judge, new_browser_secret, new_refresh_token, token_sha256
 from services.user_management.auth.tokens import AccessTokens
 from services.user_management.database import Database
+from services.user_management.guests.repository import GUEST_MARGIN, GuestRepository
+from services.user_management.guests.rules import GUEST
 from services.user_management.mail.message import account_exists, verify_address
 from services.user_management.mail.repository import MailRepository, Purpose
 from services.user_management.quotas.opening import open_account
@@ -58,6 +60,7 @@ class SignInPolicy:
     """How long an unused device stays signed in, how long a used refresh token is forgiven, what an account gets."""
 
     session_lifetime: timedelta = timedelta(days=30)
+    guest_lifetime: timedelta = timedelta(hours=24)
     refresh_grace: timedelta = timedelta(seconds=10)
     grant_ms: int = 36_000_000
     email_verification: EmailVerification = "off"
@@ -99,7 +102,7 @@ class SignIn:
             except AppError as taken:
                 if self._policy.email_verification != "required":
                     raise
-                await self._tell_owner(connection, new, taken)
+                await tell_owner(connection, new, taken, self._policy.public_url)
                 return None
             await open_account(connection, user.id, self._policy.grant_ms)
             actor = Actor(user.id, user.username, device.address)
@@ -153,12 +156,17 @@ class SignIn:
         # A row is not written at every request: the end of a session need not be exact.
         renews = found.unused >= _TOUCHED_EVERY
 
+        guest = user.role == GUEST
+        lifetime = self._policy.guest_lifetime if guest else self._policy.session_lifetime
+
         async def touch(connection: AsyncConnection) -> None:
-            await SessionRepository(connection).touch(found.session_id, device, self._policy.session_lifetime)
+            await SessionRepository(connection).touch(found.session_id, device, lifetime)
+            if guest:
+                await GuestRepository(connection).stay(user.id, lifetime + GUEST_MARGIN)
 
         if renews:
             await self._database.write(touch, repeatable=True)
-        return BrowserSession(found.session_id, user, self._policy.session_lifetime), renews
+        return BrowserSession(found.session_id, user, lifetime), renews
 
     async def refresh(self, refresh_token: str, device: Device) -> TokenPair:
         """Exchange a refresh token. A token that was used before ends its whole session."""
@@ -214,15 +222,6 @@ class SignIn:
 
         return await self._database.read(query)
 
-    async def _tell_owner(self, connection: AsyncConnection, new: NewUser, taken: AppError) -> None:
-        """Tell by mail, and nobody else, that the address has an account; raises when the username is taken."""
-        names = [violation for violation in taken.violations if violation.pointer == "/username"]
-        if names:
-            raise AppError(ErrorCode.CONFLICT, names[0].detail, violations=names)
-        owner = await UserRepository(connection).by_identifier(new.email)
-        if owner is not None:
-            await MailRepository(connection).post(account_exists(owner.email, self._policy.public_url))
-
     async def _open_session(self, connection: AsyncConnection, user: User, device: Device) -> TokenPair:
         session_id = await SessionRepository(connection).open(user.id, device, self._policy.session_lifetime)
         return await self._pair(connection, user, session_id)
@@ -240,6 +239,16 @@ async def send_verification(connection: AsyncConnection, user: User, public_url:
     token = await mails.new_token(user.id, Purpose.VERIFY, user.email)
     if token is not None:
         await mails.post(verify_address(user.email, public_url, token))
+
+
+async def tell_owner(connection: AsyncConnection, new: NewUser, taken: AppError, public_url: str) -> None:
+    """Tell by mail, and nobody else, that the address has an account; raises when the username is taken."""
+    names = [violation for violation in taken.violations if violation.pointer == "/username"]
+    if names:
+        raise AppError(ErrorCode.CONFLICT, names[0].detail, violations=names)
+    owner = await UserRepository(connection).by_identifier(new.email)
+    if owner is not None:
+        await MailRepository(connection).post(account_exists(owner.email, public_url))
 
 
 async def signed_in(connection: AsyncConnection, user: User, device: Device, **details: str) -> None:

@@ -26,7 +26,15 @@ from services.user_management.library.repository import TrackRepository
 from services.user_management.library.track import TrackContent
 from services.user_management.quotas import rules as quota
 from services.user_management.quotas.repository import QuotaRepository
-from services.user_management.quotas.tiers import Tiers, check_jobs, check_span, day_start, month_start
+from services.user_management.quotas.tiers import (
+    Tiers,
+    check_jobs,
+    check_length,
+    check_network,
+    check_span,
+    day_start,
+    month_start,
+)
 from services.user_management.webhooks.outbox import JobOutbox
 
 _REAP_BATCH: Final = 100
@@ -142,6 +150,7 @@ class JobLedger:
         room = tier.stored_bytes if tier.stored_bytes is not None else self._limits.stored_bytes_per_owner
         makes = new.reserve_ms > 0 and tier.limits_making
         keeps = new.reserve_bytes > 0 and (room > 0 or tier.stored_bytes is not None)
+        check_length(new.reserve_ms, tier.longest_seconds)
         if not (makes or keeps or tier.jobs is not None):
             return
         # The lock makes two creations at once see each other's reservations.
@@ -156,6 +165,9 @@ class JobLedger:
             for span, start, limit in spans:
                 if limit is not None:
                     check_span(await accounts.made_since(owner_id, start), new.reserve_ms, limit, span)
+            if tier.network_day_seconds is not None:
+                made = await accounts.made_by_neighbours_since(owner_id, day_start(now))
+                check_network(made, new.reserve_ms, tier.network_day_seconds)
 
     async def _enter_queue(self, connection: AsyncConnection, owner_id: UUID, queue: str) -> None:
         counters = QueueRepository(connection)

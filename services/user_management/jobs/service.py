@@ -13,8 +13,9 @@ from uuid import UUID
 import structlog
 
 from protos.users.v1 import jobs_pb2, jobs_pb2_grpc
-from services.shared.identity import require_service
+from services.shared.identity import require_service, require_user
 from services.user_management.callers import user_id
+from services.user_management.guests.rules import check_orders
 from services.user_management.jobs import wire
 from services.user_management.jobs.endings import JobEndings
 from services.user_management.jobs.forecast import Forecast
@@ -49,15 +50,18 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
     async def Create(self, request: jobs_pb2.CreateRequest, context: Context) -> jobs_pb2.CreateResponse:
         """Create a job of the caller."""
         owner_id = user_id()
-        key = wire.idempotency_key(request.idempotency)
-        job, replayed = await self._ledger.create(owner_id, wire.new_job(request), key)
+        key, order = wire.idempotency_key(request.idempotency), wire.new_job(request)
+        check_orders(require_user().role, [order])
+        job, replayed = await self._ledger.create(owner_id, order, key)
         structlog.contextvars.bind_contextvars(job_id=str(job.id))
         return jobs_pb2.CreateResponse(job=await self._message(job), replayed=replayed)
 
     async def CreateBatch(self, request: jobs_pb2.CreateBatchRequest, context: Context) -> jobs_pb2.CreateBatchResponse:
         """Create several jobs of the caller, or none."""
         owner_id = user_id()
-        created = await self._ledger.create_all(owner_id, wire.orders(request))
+        orders = wire.orders(request)
+        check_orders(require_user().role, [order for order, _ in orders])
+        created = await self._ledger.create_all(owner_id, orders)
         outlooks = await self._forecast.of([job for job, _ in created])
         return jobs_pb2.CreateBatchResponse(
             jobs=[

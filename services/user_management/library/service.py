@@ -12,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from protos.users.v1 import tracks_pb2, tracks_pb2_grpc
 from services.shared.errors import AppError, ErrorCode
+from services.shared.identity import require_user
 from services.user_management.background.sender import BACKGROUND, BackgroundTasks
 from services.user_management.callers import user_id
 from services.user_management.database import Database
+from services.user_management.guests.rules import check_publicity
 from services.user_management.jobs.repository import JobRepository
 from services.user_management.library.bulk import MOST_TRACKS, Outcome, missing
 from services.user_management.library.objects import CLEANUP_AFTER_DELETE, cover_folder, prefixes_of
@@ -100,6 +102,7 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
         if request.HasField("title"):
             changes["title"] = title(request.title)
         if request.HasField("public"):
+            check_publicity(require_user().role, public=request.public)
             changes["public"] = request.public
         if request.set_tags:
             changes["tags"] = tags(request.tags)
@@ -121,6 +124,7 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
     ) -> tracks_pb2.ChangeTracksResponse:
         """Change several of the caller's own tracks in one transaction."""
         owner_id, named, change = user_id(), list(dict.fromkeys(request.track_ids)), bulk_change(request)
+        check_publicity(require_user().role, public=bool(change.public))
         if not 1 <= len(named) <= MOST_TRACKS:
             raise AppError.field("/track_ids", f"Name 1 to {MOST_TRACKS} tracks.")
         asked = {text: parse_id(text) for text in named}

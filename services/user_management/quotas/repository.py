@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, FromClause, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.ids import new_id
+from services.user_management.guests.tables import guests
 from services.user_management.jobs.tables import job_counters
 from services.user_management.quotas.rules import Account, Entry
 from services.user_management.quotas.tables import quota_accounts, quota_entries
@@ -55,6 +57,21 @@ class QuotaRepository:
 
     async def made_since(self, owner_id: UUID, start: datetime) -> int:
         """Milliseconds that jobs asked for since then have made or hold: their reservations less what came back."""
+        return await self._made_since(lambda entries: entries.c.owner_id == owner_id, start)
+
+    async def made_by_neighbours_since(self, guest_id: UUID, start: datetime) -> int:
+        """The same for all guests of a guest's network, who take turns until the transaction ends; 0 for nobody's."""
+        network = (
+            await self._connection.execute(select(guests.c.network).where(guests.c.user_id == guest_id))
+        ).scalar_one_or_none()
+        if network is None:
+            return 0
+        turn = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+        await self._connection.execute(turn, {"key": f"guests of {network}"})
+        neighbours = select(guests.c.user_id).where(guests.c.network == network)
+        return await self._made_since(lambda entries: entries.c.owner_id.in_(neighbours), start)
+
+    async def _made_since(self, whose: Callable[[FromClause], ColumnElement[bool]], start: datetime) -> int:
         debit, credit = quota_entries.alias("debit"), quota_entries.alias("credit")
         came_back = (credit.c.job_id == debit.c.job_id) & credit.c.kind.in_(("settle", "release"))
         net = -debit.c.amount_ms - func.coalesce(credit.c.amount_ms, 0)
@@ -62,7 +79,7 @@ class QuotaRepository:
             select(func.coalesce(func.sum(net), 0))
             .select_from(debit.outerjoin(credit, came_back))
             .where(
-                debit.c.owner_id == owner_id,
+                whose(debit),
                 debit.c.kind == "reserve",
                 debit.c.created_at >= start,
                 # Ids sort by time (UUIDv7): the index of an owner's entries is read from here on.

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from services.shared.errors import AppError, ErrorCode
 
 DEFAULT_TIER: Final = "standard"
+GUEST_TIER: Final = "guest"
 # Access tokens and signed links carry it.
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 
@@ -27,11 +28,17 @@ class Tier(BaseModel):
     month_seconds: Annotated[int, Field(ge=0)] | None = None
     stored_bytes: Annotated[int, Field(ge=1)] | None = None
     jobs: Annotated[int, Field(ge=1)] | None = None
+    longest_seconds: Annotated[int, Field(ge=1)] | None = None
+    network_day_seconds: Annotated[int, Field(ge=0)] | None = None
 
     @property
     def limits_making(self) -> bool:
         """Whether what was made in a span of time matters."""
-        return self.day_seconds is not None or self.month_seconds is not None
+        spans = (self.day_seconds, self.month_seconds, self.network_day_seconds)
+        return any(limit is not None for limit in spans)
+
+
+_NOTHING: Final = Tier(day_seconds=0, month_seconds=0, jobs=1)
 
 
 class Tiers:
@@ -62,7 +69,24 @@ class Tiers:
 
     def of(self, name: str) -> Tier:
         """The tier of this name."""
+        if name == GUEST_TIER:
+            # Whoever took the tier out of the file gives guests nothing, rather than everything.
+            return self._tiers.get(name, _NOTHING)
         return self._tiers.get(name, self._tiers[DEFAULT_TIER])
+
+    def demand_guests(self) -> None:
+        """Raise `AppError` (VALIDATION) unless the file says what guests may make."""
+        tier = self._tiers.get(GUEST_TIER)
+        lacking = [
+            name
+            for name in ("day_seconds", "jobs", "longest_seconds", "network_day_seconds", "stored_bytes")
+            if tier is None or getattr(tier, name) is None
+        ]
+        if lacking:
+            raise AppError(
+                ErrorCode.VALIDATION,
+                f"The server takes guests, so the tiers need {GUEST_TIER} with a number for {', '.join(lacking)}.",
+            )
 
     def check(self, name: str) -> str:
         """The name of a tier that exists. Raises `AppError` (VALIDATION)."""
@@ -93,10 +117,29 @@ def check_span(made_ms: int, wanted_ms: int, limit_seconds: int | None, span: st
         )
 
 
+def check_length(wanted_ms: int, limit_seconds: int | None) -> None:
+    """Raise `AppError` (VALIDATION) for more at once than a tier makes."""
+    if limit_seconds is not None and wanted_ms > limit_seconds * 1000:
+        raise AppError.field(
+            "/duration", f"Your tier makes at most {limit_seconds:g} s at once; this takes {wanted_ms / 1000:g} s."
+        )
+
+
+def check_network(made_ms: int, wanted_ms: int, limit_seconds: int | None) -> None:
+    """Raise `AppError` (QUOTA_EXCEEDED) when the guests of one address have made what a day allows them together."""
+    if limit_seconds is not None and made_ms + wanted_ms > limit_seconds * 1000:
+        left = max(0, limit_seconds * 1000 - made_ms) / 1000
+        raise AppError(
+            ErrorCode.QUOTA_EXCEEDED,
+            f"The guests of your network may make {limit_seconds:g} s of audio a day together and {left:g} s are left. "
+            "Sign up to make more.",
+        )
+
+
 def check_jobs(at_once: int, limit: int | None) -> None:
     """Raise `AppError` (QUOTA_EXCEEDED) when more jobs wait or run than may at once; `at_once` counts the new one."""
     if limit is not None and at_once > limit:
         raise AppError(
             ErrorCode.QUOTA_EXCEEDED,
-            f"Your tier allows {limit} jobs at once. Wait for one to end, or cancel one.",
+            f"Your tier allows {limit} {'job' if limit == 1 else 'jobs'} at once. Wait for one to end, or cancel one.",
         )

@@ -12,6 +12,7 @@ STATUSES = {
     ErrorCode.VALIDATION: 422,
     ErrorCode.UNAUTHENTICATED: 401,
     ErrorCode.FORBIDDEN: 403,
+    ErrorCode.SIGN_UP_REQUIRED: 403,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.CONFLICT: 409,
     ErrorCode.IDEMPOTENCY_MISMATCH: 422,

@@ -52,6 +52,7 @@ def test_the_shipped_limits_name_every_class() -> None:
     assert set(limits.classes) == CLASS_NAMES
     assert {name for name, limit in limits.classes.items() if limit.when_unavailable == "refuse"} == {
         "auth",
+        "guests",
         "generate",
         "write",
         "comments",

@@ -21,7 +21,7 @@ export function Door({
       <h1 className="text-4xl tracking-[-0.035em]">{title}</h1>
       <p className="mt-2 text-muted">{lead}</p>
       <div className="panel shadow-float mt-7 p-6">{children}</div>
-      <p className="mt-5 text-center text-muted">{foot}</p>
+      <div className="mt-5 text-center text-muted">{foot}</div>
     </div>
   );
 }

@@ -9,13 +9,18 @@ import { Providers, useReturn, useSecondFactor } from "./providers";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { ProblemError } from "@/lib/api/problem";
+import { isGuest } from "@/lib/roles";
+import { useSession } from "@/lib/session";
 import { useProblemText } from "@/lib/use-problem-text";
 
 /** Opens a session in this browser. */
 export function SignIn() {
   const t = useTranslations("account");
   const text = useProblemText();
+  const guests = useTranslations("guest");
   const enter = useEnter();
+  const { user } = useSession();
+  const guest = user !== null && isGuest(user.role);
   useSkipDoor();
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -48,6 +53,7 @@ export function SignIn() {
         </>
       }
     >
+      {guest && <p className="mb-4 rounded-md bg-raised px-4 py-3 text-sm text-muted">{guests("signInNote")}</p>}
       <Providers problem={problemOfReturn} />
       <form onSubmit={submit} className="flex flex-col gap-4">
         <Field

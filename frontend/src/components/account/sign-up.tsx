@@ -6,16 +6,22 @@ import type { FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { Door } from "./door";
 import { useRegister, useSkipDoor } from "./enter";
+import { TryIt } from "./try-it";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { ProblemError } from "@/lib/api/problem";
+import { isGuest } from "@/lib/roles";
+import { useSession } from "@/lib/session";
 import { useProblemText } from "@/lib/use-problem-text";
 
 /** Makes an account and signs in to it. */
 export function SignUp() {
   const t = useTranslations("account");
   const text = useProblemText();
+  const guests = useTranslations("guest");
   const register = useRegister();
+  const { user } = useSession();
+  const guest = user !== null && isGuest(user.role);
   useSkipDoor();
   const problem = register.error instanceof ProblemError ? register.error : null;
   const wrong = (name: string) => problem?.field(`/${name}`);
@@ -31,20 +37,23 @@ export function SignUp() {
   return (
     <Door
       title={t("makeMusic")}
-      lead={t("signUpLead")}
+      lead={guest ? guests("signUpLead") : t("signUpLead")}
       foot={
         <>
           {t("haveAccount")}{" "}
           <Link href="/sign-in/" className="font-semibold text-accent underline underline-offset-4">
             {t("signIn")}
           </Link>
+          <span className="mt-5 block">
+            <TryIt href="/create/" note={false} />
+          </span>
         </>
       }
     >
       {register.data === false && (
         <p role="status" className="flex items-start gap-3">
           <MailCheck size={20} aria-hidden className="mt-0.5 shrink-0 text-good" />
-          {t("verifySent")}
+          {guest ? guests("verifySent") : t("verifySent")}
         </p>
       )}
       <form hidden={register.data === false} onSubmit={submit} className="flex flex-col gap-4 [&[hidden]]:hidden">

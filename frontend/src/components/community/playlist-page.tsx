@@ -2,8 +2,8 @@
 
 import Link from "next/link";
 import { useRouter } from "next/navigation";
-import { ArrowDown, ArrowUp, Globe, ListMusic, Lock, Play, Trash2, X } from "lucide-react";
-import { useState } from "react";
+import { ArrowDown, ArrowUp, Globe, ListMusic, Lock, Play, Trash2, Users, X } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { LikeButton } from "./like-button";
@@ -30,6 +30,8 @@ import { playableTrack, trackHref } from "@/lib/music";
 import { useQueryValue } from "@/lib/query-value";
 import { useProblemText } from "@/lib/use-problem-text";
 import { usePlayer } from "@/stores/player";
+
+const MembersDialog = lazy(() => import("./members-dialog"));
 
 /** One playlist: `/playlist/?id=…`. */
 export function PlaylistPage() {
@@ -58,7 +60,9 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
   const router = useRouter();
   const tracks = usePlaylistTracks(playlist.id);
   const { change, remove } = usePlaylistChanges();
+  const members = useTranslations("members");
   const [asking, setAsking] = useState(false);
+  const [showsMembers, setMembers] = useState(false);
   const owner = playlist.role === "owner";
   const complain = { onError: (failure: Error) => void toast.error(text(failure)) };
   const play = (at: number) =>
@@ -92,6 +96,12 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
           <Play size={18} fill="currentColor" aria-hidden />
           {t("playAll")}
         </Button>
+        {(owner || playlist.role === "member") && (
+          <Button size="large" onClick={() => setMembers(true)}>
+            <Users size={17} aria-hidden />
+            {members(owner ? "open" : "openAsMember")}
+          </Button>
+        )}
         {owner && (
           <>
             <Button
@@ -131,6 +141,9 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
         )}
         {tracks.hasNextPage && <More load={() => void tracks.fetchNextPage()} loading={tracks.isFetchingNextPage} />}
       </div>
+      <Suspense>
+        {showsMembers && <MembersDialog playlist={playlist} me={me} onClose={() => setMembers(false)} />}
+      </Suspense>
       {asking && (
         <Modal label={t("deletePlaylist")} onClose={() => setAsking(false)} className="w-[min(92vw,420px)]">
           <div className="p-6">

@@ -8,8 +8,9 @@ import { ModelPicker } from "./model-picker";
 import { Button } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
 import { clock } from "@/lib/format";
-import { playableTake, useMake, useModels } from "@/lib/music";
-import { useSession } from "@/lib/session";
+import { isActive, playableTake, useMake, useModels, useTakes } from "@/lib/music";
+import { isGuest } from "@/lib/roles";
+import { useSession, useUsage } from "@/lib/session";
 import { STARTERS, surprise } from "@/lib/surprise";
 import { useProblemText } from "@/lib/use-problem-text";
 import { draftRequest, useDraft } from "@/stores/draft";
@@ -30,6 +31,7 @@ function showTakes(): void {
 /** Where one says what it should sound like. */
 export function PromptForm() {
   const t = useTranslations("create");
+  const guests = useTranslations("guest");
   const text = useProblemText();
   const router = useRouter();
   const draft = useDraft();
@@ -38,7 +40,13 @@ export function PromptForm() {
   const make = useMake();
   const field = useRef<HTMLTextAreaElement>(null);
   const model = models.data?.find((known) => (draft.model ? known.id === draft.model : known.default));
-  const longest = model?.max_duration ?? 600;
+  const guest = user !== null && isGuest(user.role);
+  const usage = useUsage(guest);
+  const longest = Math.min(model?.max_duration ?? 600, usage.data?.longest_seconds_limit ?? Infinity);
+  const duration = Math.min(draft.duration, LENGTHS.findLast((seconds) => seconds <= longest) ?? draft.duration);
+  const takes = useTakes(guest);
+  // A guest's songs are made one after the other.
+  const waits = guest && Boolean(takes.data?.some(isActive));
 
   const write = (prompt: string) => {
     draft.change({ prompt });
@@ -46,11 +54,11 @@ export function PromptForm() {
   };
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
-    if (make.isPending) return;
+    if (make.isPending || waits) return;
     if (!draft.prompt.trim()) return field.current?.focus();
     if (!user && !loading) return router.push("/sign-up/?next=/create/");
     make.mutate(
-      { request: draftRequest(draft, model), count: draft.count },
+      { request: draftRequest({ ...draft, duration }, model), count: guest ? 1 : draft.count },
       {
         onSuccess: (jobs) => {
           const player = usePlayer.getState();
@@ -94,7 +102,7 @@ export function PromptForm() {
             <span className="sr-only">{t("length")}</span>
             <select
               className={selectClass}
-              value={draft.duration}
+              value={duration}
               onChange={(event) => draft.change({ duration: Number(event.target.value) })}
               disabled={draft.advanced && draft.structure.length > 0}
             >
@@ -105,20 +113,22 @@ export function PromptForm() {
               ))}
             </select>
           </label>
-          <label className="contents">
-            <span className="sr-only">{t("howMany")}</span>
-            <select
-              className={selectClass}
-              value={draft.count}
-              onChange={(event) => draft.change({ count: Number(event.target.value) })}
-            >
-              {TAKES.map((count) => (
-                <option key={count} value={count}>
-                  {t("takesCount", { count })}
-                </option>
-              ))}
-            </select>
-          </label>
+          {!guest && (
+            <label className="contents">
+              <span className="sr-only">{t("howMany")}</span>
+              <select
+                className={selectClass}
+                value={draft.count}
+                onChange={(event) => draft.change({ count: Number(event.target.value) })}
+              >
+                {TAKES.map((count) => (
+                  <option key={count} value={count}>
+                    {t("takesCount", { count })}
+                  </option>
+                ))}
+              </select>
+            </label>
+          )}
           <ModelPicker models={models.data} chosen={model} onChoose={(id) => draft.change({ model: id })} />
           <button
             type="button"
@@ -129,7 +139,13 @@ export function PromptForm() {
             <SlidersHorizontal size={16} aria-hidden />
             {t("more")}
           </button>
-          <Button look="primary" size="large" type="submit" disabled={make.isPending} className="ml-auto max-sm:w-full">
+          <Button
+            look="primary"
+            size="large"
+            type="submit"
+            disabled={make.isPending || waits}
+            className="ml-auto max-sm:w-full"
+          >
             {make.isPending ? (
               <Loader size={18} className="animate-spin" aria-hidden />
             ) : (
@@ -140,6 +156,7 @@ export function PromptForm() {
         </div>
         <Suspense>{draft.advanced && <Advanced model={model} />}</Suspense>
       </div>
+      {waits && <p className="mt-3 text-sm text-muted">{guests("oneAtATime")}</p>}
       {make.error && (
         <p role="alert" className="mt-3 text-bad">
           {text(make.error)}

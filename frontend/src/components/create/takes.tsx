@@ -3,6 +3,7 @@
 import { useTranslations } from "use-intl";
 import { SideBySide } from "./side-by-side";
 import { TakeCard } from "./take-card";
+import { TryIt } from "@/components/account/try-it";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { groupTakes } from "@/lib/take-groups";
 import { useTakes } from "@/lib/music";
@@ -14,7 +15,7 @@ export function Takes() {
   const { user, loading, failure } = useSession();
   const takes = useTakes(Boolean(user));
   if (failure) return <Failed failure={failure} />;
-  if (!user) return loading ? <Waiting /> : <p className="mt-10 text-muted">{t("signedOutHint")}</p>;
+  if (!user) return loading ? <Waiting /> : <SignedOut />;
   if (takes.isPending) return <Waiting />;
   if (takes.error && !takes.data) return <Failed failure={takes.error} retry={() => void takes.refetch()} />;
   if (!takes.data?.length)
@@ -38,6 +39,16 @@ export function Takes() {
         )}
       </ul>
     </section>
+  );
+}
+
+function SignedOut() {
+  const t = useTranslations("create");
+  return (
+    <div className="mt-10 flex flex-wrap items-center justify-between gap-4">
+      <p className="text-muted">{t("signedOutHint")}</p>
+      <TryIt href="/create/" note={false} />
+    </div>
   );
 }
 

@@ -5,7 +5,7 @@ import { Gavel, LogOut, Moon, Settings, Shield, Sun } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { Pop, menuItemClass } from "@/components/ui/pop";
 import type { User } from "@/lib/api/client";
-import { mayModerate } from "@/lib/roles";
+import { isGuest, mayModerate } from "@/lib/roles";
 import { useSignOut, useVersion } from "@/lib/session";
 import { applyTheme } from "@/lib/theme";
 
@@ -14,7 +14,9 @@ export function AccountMenu({ user }: { user: User }) {
   const t = useTranslations("frame");
   const signOut = useSignOut();
   const version = useVersion();
-  const name = user.full_name || user.username;
+  const guests = useTranslations("guest");
+  const guest = isGuest(user.role);
+  const name = guest ? guests("name") : user.full_name || user.username;
   const turnLights = () => applyTheme(document.documentElement.dataset.theme === "light" ? "dark" : "light");
   return (
     <Pop
@@ -26,7 +28,9 @@ export function AccountMenu({ user }: { user: User }) {
     >
       <div className="px-3 pb-2 pt-1.5">
         <div className="truncate font-semibold">{name}</div>
-        <div className="truncate text-[13px] text-muted">{user.email}</div>
+        <div className="text-[13px] text-muted">
+          {guest ? guests("stays") : <div className="truncate">{user.email}</div>}
+        </div>
       </div>
       <button type="button" className={menuItemClass} onClick={turnLights}>
         <Sun size={16} aria-hidden className="hidden [[data-theme=dark]_&]:block" />
@@ -52,7 +56,7 @@ export function AccountMenu({ user }: { user: User }) {
       {version.data?.single_user === false && (
         <button type="button" data-close className={menuItemClass} onClick={() => signOut.mutate()}>
           <LogOut size={16} aria-hidden />
-          {t("signOut")}
+          {guest ? guests("leave") : t("signOut")}
         </button>
       )}
     </Pop>

@@ -4,6 +4,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { lazy, Suspense, useState, type ReactNode } from "react";
 import { useTranslations } from "use-intl";
 import { AppNews } from "./app-news";
+import { GuestBanner } from "./guest-banner";
 import { Header } from "./header";
 import { Shortcuts } from "./shortcuts";
 import { TabBar } from "./tab-bar";
@@ -47,6 +48,7 @@ function Frame({ children }: { children: ReactNode }) {
       </a>
       <Header />
       <OfflineNotice />
+      <GuestBanner />
       <main id="main" tabIndex={-1} className="flex flex-1 flex-col outline-none">
         {children}
       </main>

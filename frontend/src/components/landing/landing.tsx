@@ -5,6 +5,7 @@ import { ArrowRight, HardDrive, Layers, Radio, Tag } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { ExampleRecord } from "./example-record";
+import { TryIt } from "@/components/account/try-it";
 import { buttonClass } from "@/components/ui/button";
 import { EXAMPLES } from "@/lib/examples";
 
@@ -15,6 +16,10 @@ const PROMISES = [
   { name: "yours", sign: HardDrive },
 ] as const;
 
+/** Where a prompt is made into music. */
+const madeOf = (prompt: string) =>
+  prompt.trim() ? `/create/?prompt=${encodeURIComponent(prompt.trim())}` : "/create/";
+
 /** What this is, told by music. */
 export function Landing() {
   const t = useTranslations("landing");
@@ -22,7 +27,7 @@ export function Landing() {
   const [prompt, setPrompt] = useState("");
   const go = (event: FormEvent) => {
     event.preventDefault();
-    router.push(prompt.trim() ? `/create/?prompt=${encodeURIComponent(prompt.trim())}` : "/create/");
+    router.push(madeOf(prompt));
   };
   return (
     <div className="relative isolate overflow-hidden">
@@ -56,6 +61,9 @@ export function Landing() {
             <ArrowRight size={18} aria-hidden />
           </button>
         </form>
+        <div className="mt-5 min-h-16">
+          <TryIt href={madeOf(prompt)} />
+        </div>
       </section>
       <section aria-labelledby="examples" className="mx-auto max-w-[1100px] px-4 md:px-6">
         <h2 id="examples" className="sr-only">

@@ -21,6 +21,7 @@ import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api, type User } from "@/lib/api/client";
 import { deviceName } from "@/lib/device";
 import { LOCALES, LOCALE_NAMES, useLanguage, type Locale } from "@/lib/i18n";
+import { isGuest } from "@/lib/roles";
 import { useSignOut, useVersion } from "@/lib/session";
 import { forgetQueue } from "@/stores/player";
 import { applyTheme, chosenTheme, type ThemeChoice } from "@/lib/theme";
@@ -37,7 +38,27 @@ export function Settings() {
     forgetQueue();
     queries.setQueryData(["me"], null);
   };
-  return <MembersOnly>{(user) => <Sections user={user} onClosed={leave} />}</MembersOnly>;
+  return (
+    <MembersOnly>
+      {(user) => (isGuest(user.role) ? <GuestSections /> : <Sections user={user} onClosed={leave} />)}
+    </MembersOnly>
+  );
+}
+
+/** What there is to set while one only tries. */
+function GuestSections() {
+  const t = useTranslations("settings");
+  return (
+    <div className="mx-auto w-full max-w-[760px] px-4 pb-20 pt-8 md:px-6 md:pt-12">
+      <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
+      <Section title={t("usage")}>
+        <Usage />
+      </Section>
+      <Section title={t("appearance")}>
+        <Appearance />
+      </Section>
+    </div>
+  );
 }
 
 function Sections({ user, onClosed }: { user: User; onClosed: (due: string) => void }) {

@@ -1,11 +1,10 @@
 "use client";
 
-import { useQuery } from "@tanstack/react-query";
 import { useTranslations } from "use-intl";
 import { Line } from "./section";
 import { Failed, Skeleton } from "@/components/ui/states";
-import { answer, api } from "@/lib/api/client";
 import { clock, fileSize } from "@/lib/format";
+import { useUsage } from "@/lib/session";
 
 /** From here on nobody counts minutes. */
 const MANY_HOURS = 100;
@@ -13,7 +12,7 @@ const MANY_HOURS = 100;
 /** What the account may make and keep, and how much of it is used. */
 export function Usage() {
   const t = useTranslations("settings");
-  const usage = useQuery({ queryKey: ["usage"], queryFn: () => answer(api.GET("/api/v1/users/me/usage")) });
+  const usage = useUsage();
   if (usage.error && !usage.data) return <Failed failure={usage.error} retry={() => void usage.refetch()} />;
   if (!usage.data) return <Skeleton className="my-4 h-16" />;
   const { data } = usage;
