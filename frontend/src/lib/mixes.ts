@@ -11,10 +11,13 @@ import {
 import { useCallback } from "react";
 import { answer, api, idempotencyKey } from "./api/client";
 import type { components } from "./api/schema";
+import { fingerprint } from "./audio/differences";
 import { mixRequest } from "./audio/mix-request";
 import { readSession, sourcesOf, type ReadSession } from "./audio/read-session";
 import type { Arrangement } from "./audio/session";
+import { FirstSave } from "./first-save";
 import { keys } from "./music";
+import { useStudio } from "@/stores/studio";
 
 type Schemas = components["schemas"];
 export type Mix = Schemas["Mix"];
@@ -114,6 +117,8 @@ export function useReadVersion(title: string, bpm: number | null) {
 
 type Saving = { arrangement: Arrangement; bpm: number | null; note: string };
 
+const firstSave = new FirstSave<Mix>();
+
 /** Keep what is in the studio on the server, put an older version in front, make sound of one. */
 export function useMixChanges() {
   const queries = useQueryClient();
@@ -124,14 +129,17 @@ export function useMixChanges() {
   return {
     /** The first version of a new mix. */
     begin: useMutation({
-      mutationFn: ({ arrangement, bpm, note, title }: Saving & { title: string }) =>
-        answer(
-          api.POST("/api/v1/mixes", {
-            params: { header: { "Idempotency-Key": idempotencyKey() } },
-            body: { title, note, session: mixRequest(arrangement, bpm) as never },
-          }),
-        ),
-      onSuccess: (mix) => {
+      mutationFn: ({ projectId, arrangement, bpm, note, title }: Saving & { projectId: string; title: string }) => {
+        const body = { title, note, session: mixRequest(arrangement, bpm) as never };
+        return firstSave.make(projectId, JSON.stringify(body), (key) =>
+          answer(api.POST("/api/v1/mixes", { params: { header: { "Idempotency-Key": key } }, body })),
+        );
+      },
+      onSuccess: (mix, { projectId, arrangement }) => {
+        // Here, because the panel that asked may be closed by now: the project would begin a second mix.
+        const studio = useStudio.getState();
+        if (studio.projectId === projectId && !studio.mix)
+          studio.link({ id: mix.id, base: mix.version, saved: fingerprint(arrangement) });
         queries.setQueryData(mixKeys.mix(mix.id), mix);
         refresh(mix.id);
       },

@@ -93,15 +93,14 @@ function Unkept() {
   const save = (note: string, done: () => void) => {
     const arrangement = arrangementOf(useStudio.getState());
     const name = title.trim() || t("untitled");
-    begin.mutate(
-      { arrangement, bpm, note, title: name },
-      {
-        onSuccess: (mix) => {
-          link({ id: mix.id, base: mix.version, saved: fingerprint(arrangement) });
-          toast(t("saved", { number: mix.version }));
-          done();
-        },
+    // By the promise: the panel shows another face as soon as the project is linked.
+    begin.mutateAsync({ projectId: useStudio.getState().projectId, arrangement, bpm, note, title: name }).then(
+      (mix) => {
+        toast(t("saved", { number: mix.version }));
+        done();
       },
+      // The form shows why.
+      () => undefined,
     );
   };
   return (
