@@ -56,7 +56,7 @@ def start_platform() -> Iterator[Callable[..., Platform]]:
 @pytest.fixture(scope="session")
 def platform(start_platform: Callable[..., Platform]) -> Platform:
     """The platform that tests share; it has two generation workers and the tests' own slow backend."""
-    return start_platform(MUSICGEN_GENERATION_EXTRA_BACKENDS="tests.support.backends:ToneBackend")
+    return start_platform(MUSICGEN_GENERATION_EXTRA_BACKENDS="tests.support.backends:ToneBackend", MUSICGEN_GUESTS="1")
 
 
 @pytest.fixture

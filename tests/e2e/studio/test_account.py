@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 import struct
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.studio.conftest import PASSWORD, Visitor
+from tests.e2e.studio.test_qualities import violations
+from tests.support.platform import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -188,3 +191,42 @@ def test_deleted_account_ends_its_sessions_and_signing_in_brings_it_back(arrive:
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/create/")
     assert visitor.api("/users/me")["deletion_due_at"] is None
+
+
+@pytest.mark.slow
+def test_guest_makes_a_song_and_keeps_it_by_signing_up(arrive: Callable[..., Visitor]) -> None:
+    visitor = arrive(viewport={"width": 360, "height": 780})
+    page = visitor.page
+    visitor.go("/")
+    page.locator("#idea").fill("slow waltz for an empty ballroom")
+    page.get_by_role("button", name="Try without an account").dblclick()
+    page.wait_for_url("**/create/?prompt=*")
+    banner = page.get_by_role("complementary", name="You are a guest")
+    expect(banner).to_be_visible()
+    guest = visitor.api("/users/me")
+    assert guest["role"] == "guest"
+    assert page.locator("form select").first.locator("option").all_text_contents() == ["0:15", "0:30"]
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert violations(visitor) == []
+    card = visitor.make("slow waltz for an empty ballroom", 15)
+    expect(card.get_by_role("button", name=re.compile("^Play"))).to_be_visible()
+    done = eventually(
+        lambda: (found := visitor.newest_job())["status"] == "succeeded" and found, within=60, what="the guest's song"
+    )
+    track = done["result"]["track_ids"][0]
+    visitor.go(f"/track/?id={track}")
+    page.get_by_role("button", name="Publish", exact=True).click()
+    expect(page.get_by_text("That takes an account.")).to_be_visible()
+
+    page.get_by_role("link", name="Keep what you made").click()
+    expect(page.get_by_text("everything you made as a guest stays yours")).to_be_visible()
+    page.get_by_label("Username").fill(visitor.username)
+    page.get_by_label("E-mail").fill(f"{visitor.username}@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    page.wait_for_url(f"**/track/?id={track}")
+    expect(banner).to_have_count(0)
+    person = visitor.api("/users/me")
+    assert (person["id"], person["username"], person["role"]) == (guest["id"], visitor.username, "user")
+    assert visitor.api(f"/tracks/{track}")["id"] == track
+    assert visitor.complaints == []

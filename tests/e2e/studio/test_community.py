@@ -21,10 +21,6 @@ PUBLISH = """(song) => fetch(`/api/v1/tracks/${song}`, {
     "X-CSRF-Token": decodeURIComponent(document.cookie.match(/musicgen_csrf=([^;]+)/)[1]),
   },
 }).then((answer) => answer.status)"""
-INVITE = """([playlist, name]) => fetch(`/api/v1/playlists/${playlist}/members/${name}`, {
-  method: "PUT",
-  headers: {"X-CSRF-Token": decodeURIComponent(document.cookie.match(/musicgen_csrf=([^;]+)/)[1])},
-}).then((answer) => answer.ok)"""
 STATUS = "(file) => fetch(file, {cache: 'no-store'}).then((answer) => answer.status)"
 
 
@@ -271,13 +267,39 @@ def test_songs_are_collected_put_in_order_and_the_list_is_shared(member: Visitor
     expect(listener.page.locator("ol").get_by_role("listitem")).to_have_count(1)
     expect(listener.page.get_by_role("button", name="Delete playlist")).to_have_count(0)
 
-    # Asked in, the listener says yes where the playlist is.
+    # Asked in by name, the listener is told, and says yes where the playlist is.
     address = page.url.partition("id=")[2]
-    assert member.page.evaluate(INVITE, [address, listener.username])
-    listener.go(f"/playlist/?id={address}")
+    page.get_by_role("button", name="Invite people").click()
+    dialog = page.get_by_role("dialog", name="Who is in")
+    dialog.get_by_label("Username").fill("nobody-of-this-name")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("Nobody here has this name")
+    dialog.get_by_label("Username").fill(f"@{listener.username}")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("listitem")).to_contain_text("Asked, has not answered yet")
+    dialog.get_by_role("checkbox", name="Members may add songs").check()
+    picture(member, "playlist-members")
+    listener.go("/community/")
+    listener.page.get_by_role("button", name=re.compile("^Notifications")).click()
+    news = listener.page.get_by_role("group", name=re.compile("^Notifications"))
+    news.get_by_role("link", name=re.compile("Evenings")).click()
+    listener.page.wait_for_url(f"**/playlist/?id={address}")
     listener.page.get_by_role("button", name="Join").click()
     expect(listener.page.get_by_text("“Evenings” is among your playlists now")).to_be_visible()
-    assert listener.api(f"/playlists/{address}")["role"] == "member"
+    joined = listener.api(f"/playlists/{address}")
+    assert (joined["role"], joined["collaborative"]) == ("member", True)
+
+    # Let go, called back by the undo, and gone by their own will.
+    remove = dialog.get_by_role("button", name=f"Let {listener.username} go")
+    remove.click()
+    expect(dialog.get_by_text("Nobody yet but the owner.")).to_be_visible()
+    page.locator("[data-sonner-toast]").filter(has_text="is not in any more").get_by_role("button", name="Undo").click()
+    expect(remove).to_be_visible()
+    dialog.get_by_role("button", name="Close").click()
+    listener.page.get_by_role("button", name="Who is in").click()
+    listener.page.get_by_role("dialog").get_by_role("button", name="Leave the playlist").click()
+    listener.page.wait_for_url("**/playlists/")
+    assert member.api(f"/playlists/{address}/members")["items"] == []
 
     page.get_by_role("button", name="Delete playlist").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete playlist").click()

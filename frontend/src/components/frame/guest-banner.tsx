@@ -1,6 +1,6 @@
 "use client";
 
-import { usePathname } from "next/navigation";
+import { usePathname, useRouter } from "next/navigation";
 import { useTranslations } from "use-intl";
 import { ButtonLink } from "@/components/ui/button";
 import { isGuest } from "@/lib/roles";
@@ -10,6 +10,7 @@ import { useSession } from "@/lib/session";
 export function GuestBanner() {
   const t = useTranslations("guest");
   const path = usePathname();
+  const router = useRouter();
   const { user } = useSession();
   if (!user || !isGuest(user.role) || path.startsWith("/sign-up") || path.startsWith("/sign-in")) return null;
   return (
@@ -19,7 +20,16 @@ export function GuestBanner() {
           <span className="font-semibold">{t("banner")}</span>{" "}
           <span className="text-muted max-sm:hidden">{t("bannerMore")}</span>
         </p>
-        <ButtonLink look="primary" size="small" href={`/sign-up/?next=${encodeURIComponent(path)}`}>
+        <ButtonLink
+          look="primary"
+          size="small"
+          href="/sign-up/"
+          onClick={(event) => {
+            event.preventDefault();
+            // Back to this page afterwards, with what its address says.
+            router.push(`/sign-up/?next=${encodeURIComponent(location.pathname + location.search)}`);
+          }}
+        >
           {t("keep")}
         </ButtonLink>
       </div>
