@@ -7,6 +7,7 @@ Starts a platform of its own in single-user mode (or uses `--url`), has it make 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -65,6 +66,12 @@ REPORTS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+MEMBERS: list[dict[str, Any]] = [
+    {"id": "1", "username": "jonas", "added_at": "2026-11-20T09:00:00Z", "accepted_at": "2026-11-20T10:00:00Z"},
+    {"id": "2", "username": "mira", "added_at": "2026-11-21T09:00:00Z", "accepted_at": None},
+]
+
+
 @dataclass(frozen=True)
 class Kept:
     """What pages show beside tracks: a project, a link that opens a track, and one with a password."""
@@ -77,13 +84,16 @@ class Kept:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: where, and what to do there first; `stranger` shows what those see who are not signed in."""
+    """One picture: where, and what to do there first; `stranger` shows what those see who are not signed in, and
+    `guest` what those see who try the studio without an account.
+    """
 
     name: str
     path: str
     prepare: Callable[[Page], None] | None = None
     full_page: bool = False
     stranger: bool = False
+    guest: bool = False
 
 
 def making(page: Page) -> None:
@@ -175,6 +185,29 @@ def locked(page: Page) -> None:
     page.get_by_role("main").get_by_role("alert").wait_for()
 
 
+def inviting(page: Page) -> None:
+    """Who is in a playlist; in single-user mode there is nobody to invite, so the answer is a made one."""
+    page.route("**/members", lambda route: route.fulfill(json={"items": MEMBERS, "next_cursor": None}))
+    page.get_by_role("button", name="Invite people").click()
+    page.get_by_role("dialog").locator("li").first.wait_for()
+    page.wait_for_timeout(400)
+
+
+def versions(page: Page) -> None:
+    """Two versions of a mix, and what has changed since."""
+    page.wait_for_timeout(2500)
+    gain = page.get_by_role("list", name="Channels").get_by_role("slider").first
+    panel = page.get_by_role("region", name="Versions")
+    page.keyboard.press("Control+s")
+    for note, level in (("as it came", "-3"), ("drums back a little", "-9")):
+        panel.get_by_label("What is new in it?").fill(note)
+        panel.get_by_role("button", name=re.compile("^Save (a|the first) version$")).click()
+        panel.get_by_text(re.compile("^As saved in version")).wait_for()
+        gain.fill(level)
+        panel.get_by_text(re.compile("^Changed since version")).wait_for()
+    page.wait_for_timeout(600)
+
+
 def emptying(page: Page) -> None:
     """The question before something goes for good."""
     page.get_by_role("button", name="Empty the trash").click()
@@ -215,7 +248,11 @@ def shots(track: dict[str, Any], kept: Kept) -> tuple[Shot, ...]:
     return (
         Shot("landing", "/"),
         Shot("landing-playing", "/", playing, full_page=True),
+        Shot("landing-stranger", "/", stranger=True),
         Shot("create", "/create/"),
+        Shot("create-guest", "/create/", guest=True),
+        Shot("settings-guest", "/settings/", guest=True),
+        Shot("sign-up-guest", "/sign-up/", guest=True),
         Shot("create-making", "/create/", making),
         Shot("create-advanced", "/create/", advanced, full_page=True),
         Shot("create-models", "/create/", model_picker),
@@ -234,6 +271,7 @@ def shots(track: dict[str, Any], kept: Kept) -> tuple[Shot, ...]:
         Shot("shared-locked", f"/shared/#token={kept.locked_link}", locked, stranger=True),
         Shot("shared-gone", "/shared/#token=mgs_gone", stranger=True),
         Shot("studio", f"/studio/?track={track['id']}", editing),
+        Shot("studio-versions", f"/studio/?track={track['id']}", versions),
         Shot("studio-choose", "/studio/"),
         Shot("settings", "/settings/", full_page=True),
         Shot("settings-webhook", "/settings/", hooking),
@@ -241,6 +279,7 @@ def shots(track: dict[str, Any], kept: Kept) -> tuple[Shot, ...]:
         Shot("person", f"/person/?name={track['owner']['username']}"),
         Shot("playlists", "/playlists/"),
         Shot("playlist", f"/playlist/?id={kept.playlist}"),
+        Shot("playlist-members", f"/playlist/?id={kept.playlist}", inviting),
         Shot("admin", "/admin/", full_page=True),
         Shot("moderation", "/moderation/", reported),
         Shot("moderation-asked", "/moderation/", taking_down),
@@ -321,6 +360,12 @@ def keep(url: str, track: dict[str, Any]) -> Kept:
     return Kept(project["id"], link, locked_link, playlist["id"])
 
 
+def changed(route: Route, **values: Any) -> None:
+    """Answer as the server does, but for some values."""
+    answer = route.fetch()
+    route.fulfill(response=answer, json=answer.json() | values)
+
+
 def take(browser: Browser, url: str, shot: Shot, theme: str, size: str) -> None:
     """One picture."""
     width, height = SIZES[size]
@@ -329,6 +374,9 @@ def take(browser: Browser, url: str, shot: Shot, theme: str, size: str) -> None:
     page.on("pageerror", lambda error: print(f"{shot.name}: {error}"))
     if shot.stranger:
         page.route("**/api/v1/users/me", lambda route: route.fulfill(status=401, json={}))
+        page.route("**/version", lambda route: changed(route, guests=True))
+    if shot.guest:
+        page.route("**/api/v1/users/me", lambda route: changed(route, role="guest", email="", username="guest-a1"))
     page.goto(f"{url}{shot.path}")
     page.wait_for_load_state("networkidle" if shot.prepare is None else "load")
     page.wait_for_timeout(900)
