@@ -63,6 +63,13 @@ CASES: Final[tuple[Case, ...]] = (
     *(("saturation", {"curve": curve, "drive_db": 18.0, "tone_hz": 6_000.0}, {}, False) for curve in ("soft", "tape")),
     ("saturation", {"curve": "tube", "mix": 0.5}, {"drive_db": [[0.0, 0.0], [0.2, 24.0]]}, False),
     ("saturation", {"curve": "hard", "drive_db": 30.0, "output_db": -6.0}, {}, False),
+    (
+        "saturation",
+        {"drive_db": 6.0},
+        {"output_db": [[0.0, 0.0], [0.2, -24.0]], "tone_hz": [[0.0, 900.0], [0.2, 9_000.0]]},
+        False,
+    ),
+    ("compressor", {"lookahead_ms": 5.0}, {"makeup_db": [[0.0, -12.0], [0.2, 12.0]]}, False),
     ("bitcrusher", {"bits": 5.0, "rate_hz": 6_000.0}, {}, False),
     ("chorus", {"rate_hz": 3.0, "feedback": 0.3}, {}, False),
     ("flanger", {}, {"depth_ms": [[0.0, 0.0], [0.25, 3.0]]}, False),
@@ -125,11 +132,13 @@ def document() -> dict[str, Any]:
             "values": EFFECTS[case[0]].settings(case[1]),
             "lanes": case[2],
             "keyed": case[3],
-            "moves": list(PROCESSORS[case[0]].PARAMETERS),  # type: ignore[attr-defined]
-            "latency": PROCESSORS[case[0]](Setting(EFFECTS[case[0]].settings(case[1]), RATE_HZ, TEMPO_BPM)).latency,
+            "moves": list(processor.PARAMETERS),
+            "latency": processor.latency,
+            "lags": dict(processor.lags),
             "heard": heard(case),
         }
         for case in CASES
+        for processor in [PROCESSORS[case[0]](Setting(EFFECTS[case[0]].settings(case[1]), RATE_HZ, TEMPO_BPM))]
     ]
     return {"rate": RATE_HZ, "frames": FRAMES, "stride": STRIDE, "tempo": TEMPO_BPM, "cases": cases}
 

@@ -11,7 +11,7 @@ import {
   type Begin,
   type Insert,
 } from "./inserts";
-import { CONVOLVED, leadOf, MIX } from "./effects/kinds";
+import { CONVOLVED, lagOf } from "./effects/kinds";
 import { aligned, type Alignment, type Key } from "./latency";
 import { audibleWires, keysOf, wireKey, wiresOf, type Wire } from "./routing";
 import {
@@ -309,8 +309,7 @@ export class Multitrack {
         const parameter = parameters?.get(name);
         const points = laneOf(strip, `effects/${id}/${name}`)?.points;
         const rest = Number(values[name]);
-        // What is mixed in is as late as the effect that makes it.
-        const wait = behind + (name === MIX ? own : -leadOf(type) / rate);
+        const wait = behind + lagOf(type, name, values, rate) / rate;
         if (parameter && (points || parameter.value !== Math.fround(rest)))
           this.follow(parameter, points, rest, (value) => value, wait);
       }

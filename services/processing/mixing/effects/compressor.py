@@ -109,6 +109,8 @@ class Compressor(Processor):
         self._rms = setting.text("detector") == "rms"
         self._step = float(smoothing(RMS_SECONDS * 1_000.0, self._rate))
         self.latency = setting.frames("lookahead_ms")
+        # What is decided for a sound ahead is done to the one that goes out.
+        self.lags = dict.fromkeys(self.PARAMETERS, self.latency)
         self._delay = Delay(self.latency)
         self.state = self._delay.state | {"power": np.zeros(1), "reduction": np.zeros(1)}
         self._delay.state = self.state

@@ -7,6 +7,7 @@ the delay of one partition is allowed, because the graph makes up for it. The gr
 from __future__ import annotations
 
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -69,6 +70,7 @@ class Convolution(Processor):
 
     PARAMETERS = ("low_cut_hz", "high_cut_hz")
     latency = PARTITION
+    lags = MappingProxyType({"low_cut_hz": PARTITION, "high_cut_hz": PARTITION})
 
     def __init__(self, setting: Setting) -> None:
         super().__init__()

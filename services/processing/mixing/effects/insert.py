@@ -27,6 +27,7 @@ class Insert:
     def __init__(self, processor: Processor, curves: Mapping[str, Curve], behind: int) -> None:
         self._processor = processor
         self._curves = [curves[name] for name in processor.PARAMETERS]
+        self._lags = [processor.lags.get(name, 0) for name in processor.PARAMETERS]
         self._mix = curves.get(_MIX, Curve.constant(1.0))
         self._blends = self._mix.moves or self._mix.first != 1.0
         self._dry = Delay(processor.latency if self._blends else 0)
@@ -64,9 +65,10 @@ class Insert:
         fresh = self._rows.shape[1] != frames
         if fresh:
             self._rows = np.empty((len(self._curves), frames))
-        for row, curve in zip(self._rows, self._curves, strict=True):
+        for row, curve, lag in zip(self._rows, self._curves, self._lags, strict=True):
             if fresh or curve.moves:
-                curve.trace(row, start)
+                # As old as the sound is where the parameter meets it.
+                curve.trace(row, start - lag)
 
     def states(self) -> list[State]:
         """Everything that it remembers, to be kept or put back."""

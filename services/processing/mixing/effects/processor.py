@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,12 +43,14 @@ class Setting:
 class Processor(ABC):
     """One effect at work on one channel.
 
-    `PARAMETERS` names the rows that `process` gets. `latency` is how many samples the output is behind. All that
-    changes while it runs lies in arrays of `state`, so that a mix can go on from any point that was kept.
+    `PARAMETERS` names the rows that `process` gets. `latency` is how many samples the output is behind, `lags` how many
+    the sound is behind where a parameter acts on it (0 for those that are not named). All that changes while it runs
+    lies in arrays of `state`, so that a mix can go on from any point that was kept.
     """
 
     PARAMETERS: ClassVar[tuple[str, ...]]
     latency: int = 0
+    lags: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self) -> None:
         self.state: State = {}
@@ -60,8 +63,9 @@ class Processor(ABC):
     def process(self, audio: Audio, rows: Rows, moving: Switches, key: Audio) -> None:
         """Turn `audio [2, n]` into the effect's sound, in place.
 
-        `rows [parameters, n]` holds each parameter at each sample, `moving [parameters]` which of them ever change,
-        `key [2, n]` the sound that steers the effect (the input itself, unless there is a sidechain).
+        `rows [parameters, n]` holds each parameter at each sample, as late as `lags` says, `moving [parameters]` which
+        of them ever change, `key [2, n]` the sound that steers the effect (the input itself, unless there is a
+        sidechain).
         """
 
 

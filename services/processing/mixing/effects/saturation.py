@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -111,6 +112,8 @@ class Saturation(Processor):
 
     PARAMETERS = ("drive_db", "tone_hz", "output_db")
     latency = (_TAPS - 1) // _FACTOR
+    # The curve lies between the two filters, everything else behind both.
+    lags = MappingProxyType({"drive_db": latency // 2, "tone_hz": latency, "output_db": latency})
 
     def __init__(self, setting: Setting) -> None:
         super().__init__()

@@ -6,10 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.processing.mixing.catalogue.channel import PAN_LAWS
+from services.processing.mixing.catalogue.effects import EFFECTS
 from services.processing.mixing.effects.fader import pan_gains
+from services.processing.mixing.effects.processor import Setting
+from services.processing.mixing.effects.registry import PROCESSORS
 from services.processing.mixing.timeline.curve import Curve
 from services.processing.mixing.timeline.fade import fade_gain
-from tests.support.mixing import RATE, noise, points, render
+from tests.support.mixing import RATE, apply, noise, points, render
 
 _FRAMES = RATE
 
@@ -182,3 +185,55 @@ def test_equal_power_crossfade_keeps_the_power() -> None:
     assert np.allclose(up**2 + down**2, 1.0)
     up, down = fade_gain(places, 1_000, "linear"), fade_gain(1_000 - places, 1_000, "linear")
     assert np.allclose(up + down, 1.0)
+
+
+# What an effect that looks ahead, or works in grains and linear filters, may know before it is time.
+_FORESIGHT = {("saturation", "drive_db"): 12}
+_FORESEEING = {"limiter", "pitch_shift"}
+_LOOKAHEAD = {"compressor": {"lookahead_ms": 7.0}}
+
+
+@pytest.mark.parametrize("effect", sorted(set(PROCESSORS) - _FORESEEING))
+def test_no_parameter_of_an_effect_moves_before_its_time(effect: str) -> None:
+    at, frames = 9_001, 12_000
+    audio, given = noise(frames, level=0.3), _LOOKAHEAD.get(effect, {})
+    # A space needs a while to answer.
+    given = given | {item.name: item.minimum for item in EFFECTS[effect].parameters if item.name == "predelay_ms"}
+    at_rest = apply(effect, audio, **given)
+    for name in PROCESSORS[effect](Setting(EFFECTS[effect].settings(given), RATE, 120.0)).PARAMETERS:
+        item = EFFECTS[effect].parameter(name)
+        assert item is not None
+        rest = float(item.default)
+        other = item.maximum if item.maximum != rest else item.minimum
+        lane = points((0.0, rest, "hold"), (at / RATE, other))
+        moved = apply(effect, audio, automation={name: lane}, **given)
+        before = at - _FORESIGHT.get((effect, name), 0)
+        # The last sample before the jump may be rounded to either side of it.
+        assert np.abs(moved - at_rest)[:, : before - 1].max() < 1e-9, name
+
+
+@pytest.mark.parametrize(
+    ("effect", "name", "low", "high", "given"),
+    [
+        ("saturation", "output_db", -24.0, 12.0, {"drive_db": 20.0}),
+        ("compressor", "makeup_db", -12.0, 24.0, {"lookahead_ms": 7.0, "threshold_db": -30.0}),
+    ],
+)
+def test_gain_behind_a_latency_follows_the_ideal_ramp(
+    effect: str, name: str, low: float, high: float, given: dict[str, float]
+) -> None:
+    audio = noise(_FRAMES, level=0.3)
+    lane = points((0.1, low), (0.9, high))
+    ideal = apply(effect, audio, **{name: 0.0}, **given) * 10 ** (
+        np.interp(np.arange(_FRAMES) / RATE, [0.1, 0.9], [low, high]) / 20
+    )
+    assert _db(apply(effect, audio, automation={name: lane}, **given) - ideal, ideal) < -100
+
+
+def test_cut_of_a_space_changes_what_is_heard_from_then_on() -> None:
+    at, audio = 9_001, noise(12_000, level=0.3)
+    given = {"predelay_ms": 0.0, "decay_seconds": 0.5, "space": "plate"}
+    lane = points((0.0, 12_000.0, "hold"), (at / RATE, 500.0))
+    moved = apply("convolution_reverb", audio, automation={"high_cut_hz": lane}, **given)
+    changed = np.abs(moved - apply("convolution_reverb", audio, **given)).max(axis=0) > 1e-9
+    assert at - 1 <= int(np.argmax(changed)) <= at + 1

@@ -15,7 +15,7 @@ def golden() -> dict[str, object]:
 
 def test_the_studio_is_held_against_the_effects_of_today(golden: dict[str, object]) -> None:
     ours = document()
-    names = ("type", "values", "lanes", "keyed", "moves", "latency")
+    names = ("type", "values", "lanes", "keyed", "moves", "latency", "lags")
     kept = golden["cases"]
     assert isinstance(kept, list)
     assert [[case[name] for name in names] for case in kept] == [

@@ -39,9 +39,6 @@ export const MATCHED: Readonly<Record<string, readonly string[]>> = {
 /** The effect whose wet sound the browser convolves before it reaches the effect's second input. */
 export const CONVOLVED = "convolution_reverb";
 
-/** Samples of a partition of the server's convolution; the browser's needs none. */
-const PARTITION = 4_096;
-
 /** How much of an effect is heard beside what enters it: every matched effect has that. */
 export const MIX = "mix";
 
@@ -59,9 +56,11 @@ export function latencyOf(type: string, values: Values, rate: number): number {
   return type === "compressor" ? evenly((Number(values.lookahead_ms ?? 0) * rate) / 1000) : 0;
 }
 
-/** Samples that the server moves an effect's own parameters ahead of the sound that they act on. */
-export function leadOf(type: string): number {
-  return type === CONVOLVED ? PARTITION : 0;
+/** Whole samples that the sound is behind where a parameter of an effect acts on it. */
+export function lagOf(type: string, name: string, values: Values, rate: number): number {
+  const latency = latencyOf(type, values, rate);
+  // The saturation's curve lies between its two filters, everything else behind both.
+  return type === "saturation" && name === "drive_db" ? latency / 2 : latency;
 }
 
 /** Rounded as the server does it: halves go to the even neighbour. */
