@@ -1,4 +1,4 @@
-"""How fast the composer makes songs, and in how much memory: `python scripts/bench_composer.py [--seconds 10 60 600]`.
+"""How fast the composer makes songs, and in how much memory: `python scripts/bench_composer.py [--seconds 10 60]`.
 
 Every length is measured in a process of its own: cold (the first song of the process, from the import to the last
 file, kernels from numba's cache) and warm (another one after it). Printed by the clock and by processor time: where
@@ -73,7 +73,7 @@ def _seed_of_parts(seconds: float, first_seed: int) -> int:
 def main() -> int:
     """Print the table; 1 where a promise is missed by what idle cores could do at best."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, nargs="*", default=[10.0, 60.0, 600.0])
+    parser.add_argument("--seconds", type=float, nargs="*", default=[10.0, 30.0, 60.0, 600.0])
     parser.add_argument("--child", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--seeds", type=int, nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,9 +1,13 @@
 """Starting numba without what its kernels here never use.
 
-Before its first kernel numba (0.68, `np/arraymath.py`) imports `scipy.linalg` to learn whether a BLAS is at hand, and
-with it f2py and the test tools of numpy and scipy: half of what the first kernel of a process costs.
-None of our kernels multiplies matrices. Without a BLAS, numba computes inner products of polynomials itself; nothing
-else of it depends on this look.
+Before it looks into its cache numba (0.68, `core/caching.py`) prepares to compile: it loads its tables of array
+functions and installs every function that it knows, though machine code that is found in the cache calls none of them.
+And among those tables is a look for a BLAS (`np/arraymath.py`): it imports `scipy.linalg`, and with it f2py and the
+test tools of numpy and scipy. Together that is more than half of what the first kernel of a process costs.
+
+Here a kernel in the cache is loaded as it is, and numba prepares to compile when something is compiled. None of our
+kernels multiplies matrices. Without a BLAS, numba computes inner products of polynomials itself; nothing else of it
+depends on this look.
 """
 
 from __future__ import annotations
@@ -12,12 +16,15 @@ import importlib
 import importlib.abc
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 _HIDDEN = "scipy.linalg"
-_TABLES = "numba.np.arraymath"
+_STARTED = "_music_gen_started"
+_lock = threading.Lock()
 
 
 class _Hidden(importlib.abc.MetaPathFinder):
@@ -34,15 +41,42 @@ class _Hidden(importlib.abc.MetaPathFinder):
         return None
 
 
-def start_numba() -> None:
-    """Load numba's tables of array functions, without `scipy.linalg` where nobody has loaded it yet. Idempotent."""
-    if _TABLES in sys.modules:
-        return
+@contextmanager
+def _without_linear_algebra() -> Iterator[None]:
     hidden = _Hidden()
     if _HIDDEN not in sys.modules:
         sys.meta_path.insert(0, hidden)
     try:
-        importlib.import_module(_TABLES)
+        yield
     finally:
         if hidden in sys.meta_path:
             sys.meta_path.remove(hidden)
+
+
+def start_numba() -> None:
+    """Let numba load kernels from its cache at once, and prepare to compile only when it must; then without
+    `scipy.linalg` where nobody has loaded it yet. Idempotent; call it before the first kernel.
+    """
+    with _lock:
+        cache: Any = importlib.import_module("numba.core.caching").Cache
+        context: Any = importlib.import_module("numba.core.cpu").CPUContext
+        memory: Any = importlib.import_module("numba.core.runtime").rtsys
+        if getattr(cache, _STARTED, False):
+            return
+        prepare, load = context.load_additional_registries, cache.load_overload
+
+        def load_additional_registries(own: Any) -> None:
+            with _without_linear_algebra():
+                prepare(own)
+
+        def load_overload(own: Any, signature: Any, target: Any) -> Any:
+            if not isinstance(target, context):
+                return load(own, signature, target)
+            # What machine code itself needs: the symbols of numba's memory management.
+            memory.initialize(target)
+            with own._guard_against_spurious_io_errors():
+                return own._load_overload(signature, target)
+
+        context.load_additional_registries = load_additional_registries
+        cache.load_overload = load_overload
+        setattr(cache, _STARTED, True)
