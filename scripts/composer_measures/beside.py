@@ -17,7 +17,7 @@ from pathlib import Path
 import mido
 from composer_training import lieder
 
-from composer_measures.notes import Song, song
+from composer_measures.songs import Song, song
 from services.generation.composer.chord import Chord
 from services.generation.composer.form import Section
 from services.generation.composer.genres.catalogue import GENRES

@@ -6,19 +6,21 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from services.generation.backends.protocol import GenerationRequest
 from services.generation.composer.arrangement import arrange
 from services.generation.composer.cast import choose_cast
-from services.generation.composer.compose import compose, make_plan
+from services.generation.composer.compose import make_plan
 from services.generation.composer.genres.catalogue import GENRES
-from services.generation.composer.genres.profile import Swing
+from services.generation.composer.genres.profile import Genre, Swing
 from services.generation.composer.melody import MelodyWriter
 from services.generation.composer.plan import Plan
 from services.generation.composer.prompt import read_request
 from services.generation.composer.score import TICKS_PER_BEAT, Note, Score
+
+from .songs import Song
 
 # Shares of the voice parts of 1,399 songs of the OpenScore Lieder corpus (scripts/train_composer.py prints them).
 CORPUS_INTERVALS = (.2092, .1818, .2885, .1008, .0597, .0769, .0071, .034, .013, .0115, .005, .0007, .0103)  # fmt: skip
@@ -26,8 +28,10 @@ CORPUS_DURATIONS = (.1472, .4197, .0423, .2374, .0647, .0504, .0246, .0135)  # f
 DURATIONS = (1, 2, 3, 4, 6, 8, 12, 16)  # sixteenths
 _FEW_STROKES = 16
 _LONGEST_GRACE_BEATS = 0.125
-
-Song = tuple[Plan, Score]
+# Tighter than this is a machine's timing; swing beyond this share of a pair is heard as swing.
+_LOOSE_MS = 4.0
+_STRAIGHT = 0.5
+_NEAR_A_BEAT = 0.12
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,6 @@ def _straightened(beats: float, swing: Swing) -> float:
     if share <= swing.ratio:
         return whole * pair + share / swing.ratio * pair / 2
     return whole * pair + pair / 2 + (share - swing.ratio) / (1 - swing.ratio) * pair / 2
-
-
-def song(genre: str, seed: int, seconds: float, bpm: float | None = None) -> Song:
-    """A song of a genre with the plan that it was written from."""
-    request = GenerationRequest("", seconds, "composer", seed, spec={"genre": genre}, bpm=bpm)
-    return make_plan(GENRES[genre], read_request(request), seconds, seed), compose(request)
 
 
 def melody_of(song_: Song) -> Melody:
@@ -204,6 +202,61 @@ def drum_spread(score: Score, *grids: int) -> tuple[float, float]:
     if len(velocities) < _FEW_STROKES:
         return math.nan, math.nan
     return statistics.pstdev(drum_timing_ms(score, *grids)), statistics.pstdev(velocities)
+
+
+def played_by_hand(genre: Genre) -> bool:
+    """Whether a style has a drummer of flesh and blood: machines keep the grid on purpose."""
+    return genre.drums is not None and genre.drums.timing_ms >= _LOOSE_MS
+
+
+def hand_spread(song_: Song) -> tuple[float, float]:
+    """`drum_spread` of a drummer of flesh and blood, NaN for a machine.
+
+    Straight styles are held against the sixteenths. A swung stroke lies off the grid on purpose, by an amount that is
+    the style's own: there the strokes on the beats tell.
+    """
+    plan, score = song_
+    if not played_by_hand(plan.genre):
+        return math.nan, math.nan
+    if plan.genre.swing.ratio <= _STRAIGHT:
+        return drum_spread(score, 4)
+    return drum_spread(_on_the_beats(score), 1)
+
+
+def _on_the_beats(score: Score) -> Score:
+    parts = (
+        replace(part, notes=tuple(n for n in part.notes if abs(n.start_beats - round(n.start_beats)) < _NEAR_A_BEAT))
+        for part in score.parts
+        if part.drums
+    )
+    return replace(score, parts=tuple(parts))
+
+
+def section_ends(song_: Song) -> float:
+    """Share of the sections' ends, the song's own aside, that the drums mark: with a last bar (a fill, a break) that
+    is heard once in its section or in no more than a quarter of its bars, or by stopping or beginning to play on the
+    next bar line.
+
+    Bars are read as strokes on the straight grid of sixteenths. Sections of one bar, and ends where nobody drums on
+    either side, say nothing; NaN if there is no other.
+    """
+    plan, score = song_
+    if plan.genre.drums is None:
+        return math.nan
+    beats = plan.meter.bar_ticks / TICKS_PER_BEAT
+    bars: dict[int, set[tuple[int, int]]] = {}
+    for note in (note for part in score.parts if part.drums for note in part.notes):
+        place = round(_straightened(note.start_beats, plan.genre.swing) * 4)
+        bar = int(place // (beats * 4))
+        bars.setdefault(bar, set()).add((place - round(bar * beats * 4), note.pitch))
+    marked = []
+    for section in score.sections[:-1]:
+        own = [frozenset(bars.get(bar, ())) for bar in range(section.start_bar, section.end_bar)]
+        after = bars.get(section.end_bar, set())
+        if len(own) < 2 or not (any(own) or after):
+            continue
+        marked.append(own.count(own[-1]) <= max(1, len(own) / 4) or bool(own[-1]) != bool(after))
+    return statistics.mean(marked) if marked else math.nan
 
 
 def shared_bars(one: Melody, other: Melody) -> float:

@@ -13,7 +13,7 @@ import pyebur128
 import soundfile
 from numpy.typing import NDArray
 
-from services.generation.composer.render.bounce import bounce
+from services.generation.composer.render.bounce import Bounce, bounce
 from services.generation.composer.render.progress import Progress
 from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.score import Score
@@ -24,18 +24,27 @@ from .unheard import Unheard
 RATE = 44_100
 
 
-def render(score: Score, bank: SoundBank) -> dict[str, Any]:
+def render(score: Score, bank: SoundBank, threads: int = 2) -> dict[str, Any]:
     """Play and master a score; its measures, and `audio` `[samples, 2]` for plots."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as executor:
-        made = bounce(score, bank, executor, Progress(Unheard(Path(folder))))
-        audio = soundfile.read(made.master_path, dtype="float64", always_2d=True)[0]
-        stems = [soundfile.read(path, dtype="float64", always_2d=True)[0] for path in made.stems.values()]
-        return {
-            **measures(audio, stems, score),
-            "true_peak_dbtp": made.measured.true_peak_dbtp,
-            "times_real_time": made.metrics["times_real_time"],
-            "audio": audio,
-        }
+    with tempfile.TemporaryDirectory() as folder:
+        made = _bounced(score, bank, threads, Path(folder))
+        audio, stems = _read(made.master_path), [_read(path) for path in made.stems.values()]
+    return {**measures(audio, stems, score), "true_peak_dbtp": made.measured.true_peak_dbtp, "audio": audio}
+
+
+def master(score: Score, bank: SoundBank, threads: int = 2) -> NDArray[np.float64]:
+    """Play and master a score; the audio `[samples, 2]` alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _read(_bounced(score, bank, threads, Path(folder)).master_path)
+
+
+def _bounced(score: Score, bank: SoundBank, threads: int, folder: Path) -> Bounce:
+    with ThreadPoolExecutor(threads) as executor:
+        return bounce(score, bank, executor, Progress(Unheard(folder)))
+
+
+def _read(path: Path) -> NDArray[np.float64]:
+    return np.asarray(soundfile.read(path, dtype="float64", always_2d=True)[0])
 
 
 def measures(audio: NDArray[np.float64], stems: list[NDArray[np.float64]], score: Score) -> dict[str, float]:

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from scripts.composer_measures import notes, sound
+from scripts.composer_measures.songs import song
 from scripts.composer_measures.targets import TARGETS
 from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.sampler.bank import SoundBank
@@ -22,7 +23,7 @@ FURTHER = {"lra_lu": 3.0, "contrast_db": 2.0, "side_db": 2.0, "tilt_db_octave": 
 
 @pytest.mark.parametrize(("genre", "seed"), SONGS)
 def test_a_song_sounds_as_songs_must(genre: str, seed: int, bank: SoundBank) -> None:
-    row = sound.render(notes.song(genre, seed, 45.0)[1], bank)
+    row = sound.render(song(genre, seed, 45.0)[1], bank)
     for name, (low, high) in TARGETS.items():
         further = FURTHER.get(name, 0.0)
         if name in row and row[name] == row[name]:
@@ -31,7 +32,7 @@ def test_a_song_sounds_as_songs_must(genre: str, seed: int, bank: SoundBank) -> 
 
 @pytest.mark.parametrize(("genre", "seed"), SONGS)
 def test_a_songs_notes_are_as_notes_must_be(genre: str, seed: int) -> None:
-    songs = [notes.song(genre, seed + number, 60.0) for number in range(6)]
+    songs = [song(genre, seed + number, 60.0) for number in range(6)]
     tunes = [notes.melody_of(each) for each in songs]
     assert min(map(notes.in_key, tunes)) >= 0.95
     assert notes.wide_leaps(notes.interval_sizes(tunes)) <= 0.03
