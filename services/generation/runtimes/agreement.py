@@ -21,9 +21,9 @@ from services.generation.engine.timeline import Timeline, Windows
 from services.generation.musicgen.conditioning import SongCondition
 from services.generation.musicgen.model import MusicGen
 from services.generation.musicgen.sampler import guide, sample
+from services.generation.runtimes.cpu_decoder import cpu_decoder
 from services.generation.runtimes.decoder_weights import decoder_weights
 from services.generation.runtimes.openvino_runner import OpenVinoRunner
-from services.generation.runtimes.paged_decoder import PagedDecoder
 from services.generation.runtimes.precision import MOST_DISTANCE, CachePrecision, Precision, WeightPrecision
 from services.generation.runtimes.row_caches import kernel_fits
 
@@ -140,7 +140,7 @@ def _teach(model: MusicGen, condition: SongCondition, frames: int, seed: int, do
 
 def _measure(model: MusicGen, songs: Sequence[_Song], precision: Precision, threads: int, done: _Share) -> Agreement:
     weights = decoder_weights(model.decoder, precision.weights)
-    decoder = PagedDecoder(model.configuration.decoder, weights, precision, 2, threads)
+    decoder = cpu_decoder(model.configuration.decoder, weights, precision, 2, threads)
     runner = OpenVinoRunner(decoder)
     distances, greedy, draws, wrong, size = [], [], [], 0.0, 0.0
     for song in songs:

@@ -148,7 +148,7 @@ def _round(_: Any, number: Any, array: Any) -> Any:
     return signature, generate
 
 
-_rounded: Any = intrinsic(_round)
+rounded: Any = intrinsic(_round)
 
 
 def _reinterpret(_: Any, number: Any) -> Any:
@@ -162,7 +162,7 @@ _bits: Any = intrinsic(_reinterpret)
 
 
 @njit(inline="always")
-def _largest(numbers: Any) -> Any:
+def largest_size(numbers: Any) -> Any:
     """The largest size among numbers; no number when one of them is none.
 
     Bits of sizes are ordered as the sizes are, with what is no number above all, and the largest whole number is found
@@ -176,7 +176,7 @@ def _largest(numbers: Any) -> Any:
 
 
 @njit(inline="always")
-def _factor(largest: Any, most: Any) -> Any:
+def factor_to(largest: Any, most: Any) -> Any:
     """What numbers up to `largest` are multiplied with to become whole ones up to `most`."""
     return most / largest if largest > _LEAST else np.float32(0.0)
 
@@ -217,16 +217,16 @@ def attend_to_bytes(
             asked = fused[source, column : column + head]
             key = fused[source, size + column : size + column + head]
             value = fused[source, 2 * size + column : 2 * size + column + head]
-            query_size, key_size, value_size = _largest(asked), _largest(key), _largest(value)
-            query_factor = _factor(query_size, _MOST_SHORT)
-            key_factor, value_factor = _factor(key_size, _MOST_BYTE), _factor(value_size, _MOST_BYTE)
+            query_size, key_size, value_size = largest_size(asked), largest_size(key), largest_size(value)
+            query_factor = factor_to(query_size, _MOST_SHORT)
+            key_factor, value_factor = factor_to(key_size, _MOST_BYTE), factor_to(value_size, _MOST_BYTE)
             key_scales[scale_start + place] = key_size / _MOST_BYTE
             value_scales[scale_start + place] = value_size / _MOST_BYTE
             key_start, value_start = start + block * BLOCK * head + 2 * lane, start + place // 2 * 2 * head + place % 2
             for number in range(head):
-                keys[key_start + number // 2 * 2 * BLOCK + number % 2] = _rounded(key[number] * key_factor, keys)
-                values[value_start + 2 * number] = _rounded(value[number] * value_factor, values)
-                query[number] = _rounded(asked[number] * query_factor, query)
+                keys[key_start + number // 2 * 2 * BLOCK + number % 2] = rounded(key[number] * key_factor, keys)
+                values[value_start + 2 * number] = rounded(value[number] * value_factor, values)
+                query[number] = rounded(asked[number] * query_factor, query)
                 mixed[number] = 0
             whole[: (block + 1) * BLOCK] = 0
             for each in range(block + 1):
@@ -239,11 +239,11 @@ def attend_to_bytes(
             weigh(scores, count, block + 1, highest, sums)
             for each in range(count):
                 scores[each] *= value_scales[scale_start + each]
-            largest = _largest(scores[:count])
+            largest = largest_size(scores[:count])
             most = min(_MOST_SHORT, _MOST_SUM / np.float32(count + 1))
-            factor = _factor(largest, most)
+            factor = factor_to(largest, most)
             for each in range(count):
-                weights[each] = _rounded(scores[each] * factor, weights)
+                weights[each] = rounded(scores[each] * factor, weights)
             # The last pair's other half counts for nothing, whatever an older song left there.
             weights[count : count + count % 2] = 0
             if head % BLOCK == 0:

@@ -1,4 +1,4 @@
-"""The engine's `StepRunner` on OpenVINO: only the rows that take part are computed, each at its own length."""
+"""The engine's `StepRunner` on a processor: only the rows that take part are computed, each at its own length."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.generation.engine.request import Condition
 from services.generation.engine.timeline import Tokens
 from services.generation.musicgen.conditioning import SongCondition
 from services.generation.runtimes.fast_sampling import draw
-from services.generation.runtimes.paged_decoder import CrossRow, PagedDecoder
+from services.generation.runtimes.row_decoder import CrossRow, RowDecoder
 
 
 class OpenVinoRunner:
@@ -22,7 +22,7 @@ class OpenVinoRunner:
     A song with a guidance scale of 1 needs no unconditional row, so it gets none: its steps cost half.
     """
 
-    def __init__(self, decoder: PagedDecoder) -> None:
+    def __init__(self, decoder: RowDecoder) -> None:
         self._decoder = decoder
         self._conditions: dict[int, SongCondition] = {}
 

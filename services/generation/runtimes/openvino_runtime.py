@@ -1,4 +1,4 @@
-"""A model on OpenVINO: runner, codec, and the torch decoder's weights let go."""
+"""A model on OpenVINO and the kernels beside it: runner, codec, and the torch decoder's weights let go."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from services.generation.engine.runtime import Runtime
 from services.generation.musicgen.decoder import Decoder
 from services.generation.musicgen.model import MusicGen
+from services.generation.runtimes.cpu_decoder import cpu_decoder
 from services.generation.runtimes.decoder_weights import decoder_weights
 from services.generation.runtimes.openvino_codec import OpenVinoCodec
 from services.generation.runtimes.openvino_runner import OpenVinoRunner
-from services.generation.runtimes.paged_decoder import PagedDecoder
 from services.generation.runtimes.plan import OPENVINO
 from services.generation.runtimes.precision import Precision
 from services.generation.runtimes.turns import Turns
@@ -41,7 +41,7 @@ def openvino_runtime(
     configuration = model.configuration
     weights = decoder_weights(model.decoder, precision.weights, cache)
     turns = Turns()
-    decoder = PagedDecoder(configuration.decoder, weights, precision, 2 * slots, threads, turns)
+    decoder = cpu_decoder(configuration.decoder, weights, precision, 2 * slots, threads, turns)
     codec = OpenVinoCodec(
         model.audio_encoder, configuration.decoder.channels, half=half_codec, threads=threads, turns=turns
     )

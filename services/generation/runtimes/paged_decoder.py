@@ -10,18 +10,17 @@ attention.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.generation.musicgen.configuration import DecoderConfiguration
-from services.generation.musicgen.decoder import sinusoidal_positions
 from services.generation.runtimes.compiled_graph import CompiledGraph
 from services.generation.runtimes.decoder_graph import BLOCK_POSITIONS, DecoderGraph
 from services.generation.runtimes.decoder_weights import DecoderWeights
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
 from services.generation.runtimes.row_caches import RowCaches, kernel_fits
+from services.generation.runtimes.row_decoder import CrossInputs, CrossRow, RowDecoder
 from services.generation.runtimes.turns import Turns
 
 # Masked scores; finite, because a row of −∞ alone would be no number after the softmax.
@@ -30,27 +29,8 @@ _MASKED = np.float32(-1e30)
 _HEAD_OF_FAST_UINT8 = 64
 
 
-@dataclass(frozen=True, slots=True)
-class CrossRow:
-    """What one row's cross-attention reads: keys and values `[L, heads, S, head]` float32."""
-
-    keys: NDArray[np.float32]
-    values: NDArray[np.float32]
-
-
-@dataclass(slots=True)
-class _CrossInputs:
-    """The cross-attention inputs as they were last set: for which rows, and from what."""
-
-    rows: tuple[int, ...] = ()
-    memories: tuple[CrossRow, ...] = ()
-
-
-class PagedDecoder:
-    """`rows` sequences of at most `cache_positions` positions each. Not thread-safe: the engine's thread owns it.
-
-    `turns` are shared with whatever else computes on the same cores.
-    """
+class PagedDecoder(RowDecoder):
+    """`rows` sequences through one graph on `threads` threads."""
 
     def __init__(
         self,
@@ -61,10 +41,7 @@ class PagedDecoder:
         threads: int = 0,
         turns: Turns | None = None,
     ) -> None:
-        self._configuration = configuration
-        self._turns = turns or Turns()
-        self._embeddings = [weights.plain[f"embed_tokens.{index}.weight"] for index in range(configuration.codebooks)]
-        self._positions = sinusoidal_positions(configuration.cache_positions, configuration.hidden_size).numpy()
+        super().__init__(configuration, weights, turns)
         self._row_blocks = -(-configuration.cache_positions // BLOCK_POSITIONS)
         self._caches: RowCaches | None = None
         if precision.cache is CachePrecision.INT8 and not kernel_fits(configuration, precision):
@@ -76,58 +53,32 @@ class PagedDecoder:
         )
         if self._caches is None:
             _allocate_caches(self._graph, rows * self._row_blocks)
-        self._cross: dict[int, CrossRow] = {}
-        self._cross_inputs = _CrossInputs()
+        self._cross_inputs: CrossInputs | None = None
         zeros = np.zeros((configuration.layers, configuration.heads, 1, configuration.head_size), np.float32)
         self._nothing = CrossRow(zeros, zeros)
 
-    def set_cross(self, row: int, memory: CrossRow | None) -> None:
-        """What a row's cross-attention reads from now on; None: nothing, which costs nothing."""
-        if memory is None:
-            self._cross.pop(row, None)
-        else:
-            self._cross[row] = memory
-
-    def embed(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Tokens `[…, K]` to inputs `[…, d]`, positions not yet added."""
-        embedded: NDArray[np.float32] = self._embeddings[0][tokens[..., 0]]
-        for index in range(1, len(self._embeddings)):
-            embedded = embedded + self._embeddings[index][tokens[..., index]]
-        return embedded
-
-    def run(self, rows: Sequence[int], embedded: NDArray[np.float32], positions: Sequence[int]) -> NDArray[np.float32]:
-        """Inputs `[R, n, d]` of some rows, the first of each at its position; logits `[R, n, K, V]`.
-
-        What those rows hold before their positions is read, what they hold at them and after is overwritten.
-        """
-        configuration = self._configuration
-        count, length, size = embedded.shape
-        past = np.asarray(positions, np.int32)
-        if len(rows) != count or len(past) != count or not count or not length:
-            raise ValueError("Every row has inputs and a position.")
-        if past.min() < 0 or past.max() + length > configuration.cache_positions:
-            raise ValueError(f"Positions lie between 0 and {configuration.cache_positions}.")
-        places = past[:, None] + np.arange(length)
-        x = embedded + self._positions[places]
-        # Conditioned rows come first: the others have no part in cross-attention.
-        conditioned = [index for index, row in enumerate(rows) if row in self._cross]
-        order = conditioned + [index for index, row in enumerate(rows) if row not in self._cross]
-        if not configuration.cross_attention:
-            order = list(range(count))
-        else:
+    def _compute(
+        self,
+        rows: Sequence[int],
+        x: NDArray[np.float32],
+        past: NDArray[np.int32],
+        length: int,
+        reading: Sequence[CrossRow],
+    ) -> NDArray[np.float32]:
+        if self._configuration.cross_attention:
             # The graph cannot do without any: reading zeros gives zeros, as reading nothing does.
-            reading = max(1, len(conditioned))
-            self._bring_cross(tuple(rows[index] for index in order[:reading]))
-            self._graph.set("cross_split", np.array([reading * length, (count - reading) * length], np.int64))
-        self._graph.set("inputs", x[order].reshape(count * length, size))
+            memories = reading or [self._nothing]
+            self._bring_cross(memories)
+            split = [len(memories) * length, (len(rows) - len(memories)) * length]
+            self._graph.set("cross_split", np.array(split, np.int64))
+        self._graph.set("inputs", x)
         if self._caches is None:
-            self._page([rows[index] for index in order], past[order], length)
+            self._page(rows, past, length)
         else:
-            self._caches.begin([rows[index] for index in order], past[order], length)
+            self._caches.begin(rows, past, length)
         with self._turns:
             self._graph.run()
-        logits = self._graph.output(0).reshape(count, length, configuration.codebooks, configuration.vocabulary)
-        return logits if order == sorted(order) else logits[np.argsort(order)]
+        return self._graph.output(0)
 
     def close(self) -> None:
         """Let the caches and the compiled model go. Idempotent; nothing runs afterwards."""
@@ -135,7 +86,7 @@ class PagedDecoder:
         if self._caches is not None:
             self._caches.close()
         self._cross.clear()
-        self._cross_inputs = _CrossInputs()
+        self._cross_inputs = None
 
     def _page(self, rows: Sequence[int], past: NDArray[np.int32], length: int) -> None:
         blocks = -(-(past + length) // BLOCK_POSITIONS)
@@ -146,30 +97,17 @@ class PagedDecoder:
         self._graph.set("block_indices_begins", np.concatenate([[0], np.cumsum(blocks)]).astype(np.int32))
         self._graph.set("max_context_len", np.array(past.max() + length, np.int32))
 
-    def _bring_cross(self, rows: tuple[int, ...]) -> None:
+    def _bring_cross(self, memories: Sequence[CrossRow]) -> None:
         """Set the cross-attention inputs, unless they are what they were in the last run."""
-        memories = tuple(self._cross.get(row, self._nothing) for row in rows)
-        last = self._cross_inputs
-        if last.rows == rows and all(a is b for a, b in zip(last.memories, memories, strict=True)):
+        if self._cross_inputs is not None and self._cross_inputs.are(memories):
             return
-        configuration = self._configuration
-        longest = max(memory.keys.shape[2] for memory in memories)
-        heads, head = configuration.heads, configuration.head_size
-        mask = np.full((len(rows), 1, 1, longest), _MASKED, np.float32)
-        for index, memory in enumerate(memories):
-            mask[index, :, :, : memory.keys.shape[2]] = 0.0
-        self._graph.set("cross_mask", mask)
-        scale = np.float32(head**-0.5)
-        for layer in range(configuration.layers):
-            keys = np.zeros((len(rows), heads, head, longest), np.float32)
-            values = np.zeros((len(rows), heads, longest, head), np.float32)
-            for index, memory in enumerate(memories):
-                length = memory.keys.shape[2]
-                np.multiply(memory.keys[layer].swapaxes(1, 2), scale, out=keys[index, :, :, :length])
-                values[index, :, :length] = memory.values[layer]
-            self._graph.set(f"cross_key.{layer}", keys)
-            self._graph.set(f"cross_value.{layer}", values)
-        self._cross_inputs = _CrossInputs(rows, memories)
+        cross = CrossInputs.of(self._configuration, memories)
+        beyond = np.arange(cross.keys.shape[4]) >= cross.lengths[:, None]
+        self._graph.set("cross_mask", np.where(beyond, _MASKED, np.float32(0.0))[:, None, None])
+        for layer in range(self._configuration.layers):
+            self._graph.set(f"cross_key.{layer}", cross.keys[layer])
+            self._graph.set(f"cross_value.{layer}", cross.values[layer])
+        self._cross_inputs = cross
 
 
 def _properties(configuration: DecoderConfiguration, precision: Precision, threads: int) -> dict[str, object]:

@@ -57,7 +57,7 @@ class RowCaches:
             kinds += [(scales, np.float32)] * 2
             self._attend = attend_to_bytes
         # Keys, values and their scales, by layer. Zeros, whose pages cost nothing until they are written.
-        self._held = [[np.zeros(count, kind) for _ in range(configuration.layers)] for count, kind in kinds]
+        self._held = tuple(np.zeros((configuration.layers, count), kind) for count, kind in kinds)
         self._pool = ThreadPoolExecutor(threads - 1, "attention") if threads > 1 else None
         self._threads = threads
         self._called = np.zeros(0, np.int64)
@@ -68,7 +68,17 @@ class RowCaches:
     @property
     def size_bytes(self) -> int:
         """Bytes that all of them take once they are full."""
-        return sum(layer.nbytes for kept in self._held for layer in kept)
+        return sum(kept.nbytes for kept in self._held)
+
+    @property
+    def held(self) -> tuple[NDArray[Any], ...]:
+        """Keys and values, and their scales where they are int8, each `[layers, …]`: for `step_kernel`."""
+        return self._held
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of a row."""
+        return self._blocks
 
     def begin(self, rows: Sequence[int], past: NDArray[np.int32], length: int) -> None:
         """`length` new positions of these rows come next, the first of each after its `past`. ValueError for others."""
@@ -104,7 +114,7 @@ class RowCaches:
         """Let the memory and the threads go. Idempotent; nothing attends afterwards."""
         if self._pool is not None:
             self._pool.shutdown()
-        self._held = []
+        self._held = ()
 
     def _shares(self) -> list[NDArray[np.int64]]:
         """Pairs of rows and heads for each thread, by how many positions they read."""

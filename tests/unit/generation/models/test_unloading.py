@@ -27,6 +27,7 @@ from services.generation.runtimes.plan import Wish
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
 from services.generation.runtimes.selection import select_runtime
 from services.generation.runtimes.slot_decoder import SlotDecoder
+from services.generation.runtimes.step_decoder import StepDecoder
 from tests.unit.generation.musicgen.test_song import Stage
 from tests.unit.generation.runtimes.conftest import build
 
@@ -89,13 +90,15 @@ async def test_models_that_make_room_leave_nothing_behind(
 
 
 @pytest.mark.parametrize("cache", ["float16", "int8"])
-def test_openvino_model_that_leaves_takes_its_graphs_and_caches_along(cache: str, tmp_path: Path) -> None:
+def test_openvino_model_that_leaves_takes_its_weights_graphs_and_caches_along(cache: str, tmp_path: Path) -> None:
     model = build()
     runtime = select_runtime(model, Wish(weights="int8", slots=2, threads=2, cache=cache), machine=MACHINE)
     assert runtime.precision == f"int8/{cache}"
     decoder = runtime.runner._decoder  # type: ignore[attr-defined]
-    held = [weakref.ref(array) for kept in decoder._caches._held for array in kept]
-    graphs = [weakref.ref(graph) for graph in (decoder._graph._compiled, runtime.codec._graph._compiled)]  # type: ignore[attr-defined]
+    held = [weakref.ref(array) for array in decoder._caches.held]
+    weights = decoder._weights.bytes if isinstance(decoder, StepDecoder) else decoder._graph._compiled
+    graphs = [weakref.ref(part) for part in (weights, runtime.codec._graph._compiled)]  # type: ignore[attr-defined]
+    del weights
     maker = SongMaker(InstalledModel(_DEBUG, model, HashTokenizer(64)), runtime)
     maker.make(GenerationRequest("warm piano", 1.0, "musicgen-debug", 1), Stage(tmp_path))
     assert all(one() is not None for one in (*held, *graphs))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -13,8 +15,10 @@ from services.generation.musicgen.configuration import (
     MusicGenConfiguration,
     TextConfiguration,
 )
+from services.generation.musicgen.decoder import DecoderCache
 from services.generation.musicgen.model import MusicGen
 from services.generation.musicgen.text_conditioner import HashTokenizer
+from services.generation.runtimes.row_decoder import CrossRow, RowDecoder
 
 TEXT = TextConfiguration(vocabulary=64, hidden_size=16, head_size=8, heads=2, feed_forward_size=32, layers=1)
 CODEC = CodecConfiguration(
@@ -56,6 +60,23 @@ def build(prefix: int = 0, channels: int = 1) -> MusicGen:
 def condition(model: MusicGen, prompt: str, negative: str = "") -> SongCondition:
     """A prompt as the runners take it."""
     return Conditioner(model, HashTokenizer(TEXT.vocabulary)).conditions([prompt], negative)[0]
+
+
+def give(decoder: RowDecoder, cache: DecoderCache, slot: int, song: SongCondition) -> None:
+    """Condition a slot's two rows, in both decoders."""
+    for row, memory in enumerate(song.memories):
+        cache.set_cross(2 * slot + row, memory)
+        cross = None if memory is None else CrossRow(memory.keys.detach().numpy(), memory.values.detach().numpy())
+        decoder.set_cross(2 * slot + row, cross)
+
+
+@pytest.fixture(autouse=True)
+def _reference_on_one_thread() -> Iterator[None]:
+    """These tensors are small: torch's threads would only wait for each other, and for cores that others use."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from services.generation.musicgen.conditioning import SongCondition
 from services.generation.musicgen.decoder import DecoderCache
 from services.generation.musicgen.model import MusicGen
 from services.generation.runtimes.decoder_weights import decoder_weights
-from services.generation.runtimes.paged_decoder import CrossRow, PagedDecoder
+from services.generation.runtimes.paged_decoder import PagedDecoder
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
-from tests.unit.generation.runtimes.conftest import condition
+from tests.unit.generation.runtimes.conftest import condition, give
 
 FLOAT32 = Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT32)
 # Largest error of logits of about ±3, by precision; measured on these weights and doubled.
@@ -34,13 +33,6 @@ BOUNDS = {
 def paged(model: MusicGen, precision: Precision, rows: int = 6) -> PagedDecoder:
     weights = decoder_weights(model.decoder, precision.weights)
     return PagedDecoder(model.configuration.decoder, weights, precision, rows, threads=1)
-
-
-def give(decoder: PagedDecoder, cache: DecoderCache, slot: int, song: SongCondition) -> None:
-    for row, memory in enumerate(song.memories):
-        cache.set_cross(2 * slot + row, memory)
-        cross = None if memory is None else CrossRow(memory.keys.detach().numpy(), memory.values.detach().numpy())
-        decoder.set_cross(2 * slot + row, cross)
 
 
 @pytest.mark.parametrize("precision", BOUNDS, ids=str)

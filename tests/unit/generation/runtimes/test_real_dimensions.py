@@ -11,9 +11,10 @@ import torch
 
 from services.generation.musicgen.configuration import DecoderConfiguration
 from services.generation.musicgen.decoder import Decoder, DecoderCache
+from services.generation.runtimes.cpu_decoder import cpu_decoder
 from services.generation.runtimes.decoder_weights import decoder_weights
-from services.generation.runtimes.paged_decoder import CrossRow, PagedDecoder
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
+from services.generation.runtimes.row_decoder import CrossRow
 
 SMALL = DecoderConfiguration(4, 2_048, 1_024, 16, 4_096, 24, max_positions=1_504)
 STEPS = 16
@@ -48,7 +49,7 @@ def test_logits_at_real_dimensions_stay_within_each_precisions_bound() -> None:
     )
     print()
     for precision, bound in BOUNDS.items():
-        runtime = PagedDecoder(SMALL, decoder_weights(decoder, precision.weights), precision, 2)
+        runtime = cpu_decoder(SMALL, decoder_weights(decoder, precision.weights), precision, 2)
         runtime.set_cross(0, cross)
         logits = []
         for step, one in enumerate(tokens):
