@@ -145,6 +145,9 @@ GENRE = Genre(
         legato=1.0,
     ),
     ring_seconds=(2.5, 5.0, 9.0),
-    mix=MixHints(reverb_seconds=4.8, reverb_dark_hz=5_500.0, delay_beats=1.5, delay_feedback=0.5),
+    # Some of the bells and glass of its shimmer are brighter than any distance lets through.
+    mix=MixHints(
+        reverb_seconds=4.8, reverb_dark_hz=5_500.0, delay_beats=1.5, delay_feedback=0.5, master_high_cut_hz=8_000.0
+    ),
     tags=("ambient", "atmospheric", "calm"),
 )
