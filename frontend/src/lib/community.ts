@@ -341,6 +341,7 @@ export function usePlaylistChanges() {
         change: { title?: string; public?: boolean; collaborative?: boolean };
       }) =>
         answer(api.PATCH("/api/v1/playlists/{playlist_id}", { params: { path: { playlist_id: id } }, body: change })),
+      onSuccess: (playlist) => void queries.setQueryData(social.playlist(playlist.id), playlist),
       onSettled: refresh,
     }),
     remove: useMutation({

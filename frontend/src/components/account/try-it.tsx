@@ -36,7 +36,7 @@ export function TryIt({ href, note = true }: { href: string; note?: boolean }) {
   if (user || !version.data?.guests) return null;
   const refused = enter.error instanceof ProblemError && enter.error.status === 429;
   return (
-    <div className="flex flex-col items-center gap-2">
+    <div className="flex flex-wrap items-center justify-center gap-x-4 gap-y-2">
       <Button disabled={enter.isPending} onClick={() => enter.mutate()}>
         <Headphones size={17} aria-hidden />
         {t("try")}

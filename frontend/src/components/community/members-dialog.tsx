@@ -59,8 +59,8 @@ export default function MembersDialog({
           <label className="flex items-start gap-3">
             <input
               type="checkbox"
-              checked={playlist.collaborative}
-              disabled={change.isPending}
+              // As it was pressed, while the server is told.
+              checked={(change.isPending ? change.variables.change.collaborative : null) ?? playlist.collaborative}
               onChange={(event) =>
                 change.mutate({ id: playlist.id, change: { collaborative: event.target.checked } }, complain)
               }

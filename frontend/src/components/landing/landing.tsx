@@ -35,7 +35,7 @@ export function Landing() {
         aria-hidden
         className="pointer-events-none absolute inset-x-0 -top-40 -z-10 h-[620px] opacity-60 [background:radial-gradient(48%_60%_at_50%_20%,var(--glow),transparent)]"
       />
-      <section className="mx-auto max-w-[1100px] px-4 pb-10 pt-14 text-center md:px-6 md:pb-16 md:pt-24">
+      <section className="mx-auto max-w-[1100px] px-4 pb-5 pt-14 text-center md:px-6 md:pb-8 md:pt-24">
         <h1 className="mx-auto max-w-[15ch] text-[clamp(42px,8.4vw,96px)] font-[720] leading-[0.96] tracking-[-0.035em]">
           {t("title")}
         </h1>
@@ -61,7 +61,7 @@ export function Landing() {
             <ArrowRight size={18} aria-hidden />
           </button>
         </form>
-        <div className="mt-5 min-h-16">
+        <div className="mt-4 min-h-10">
           <TryIt href={madeOf(prompt)} />
         </div>
       </section>

@@ -18,11 +18,14 @@ export function Usage() {
   const { data } = usage;
   return (
     <>
-      <Line name={t("left")}>
-        {data.balance_seconds < MANY_HOURS * 3600
-          ? clock(data.balance_seconds)
-          : t("hours", { hours: Math.floor(data.balance_seconds / 3600) })}
-      </Line>
+      {/* A guest has a day, and no more than that. */}
+      {data.tier !== "guest" && (
+        <Line name={t("left")}>
+          {data.balance_seconds < MANY_HOURS * 3600
+            ? clock(data.balance_seconds)
+            : t("hours", { hours: Math.floor(data.balance_seconds / 3600) })}
+        </Line>
+      )}
       <Line name={t("made")}>{clock(data.used_seconds)}</Line>
       <Share name={t("today")} used={data.day_seconds} limit={data.day_seconds_limit} show={clock} />
       <Share name={t("thisMonth")} used={data.month_seconds} limit={data.month_seconds_limit} show={clock} />
