@@ -188,7 +188,7 @@ function Line({
   const now = useNow();
   return (
     <li
-      className={`flex items-center gap-x-4 gap-y-2 border-t max-sm:gap-x-3 border-line py-3 last:border-b ${marked ? "bg-surface" : ""}`}
+      className={`flex items-center gap-x-4 gap-y-2 border-t max-sm:gap-x-3 border-line py-3 pr-3 last:border-b ${marked ? "bg-surface" : ""}`}
     >
       <label className="-mr-2 grid size-8 shrink-0 place-items-center">
         <span className="sr-only">{t("mark", { title: track.title })}</span>
@@ -197,7 +197,7 @@ function Line({
       {/* What lies in the trash is shown to nobody, its picture neither: one is drawn here. */}
       <Cover seed={track.id} className="size-12 shrink-0 opacity-50 grayscale" />
       <div className="min-w-0 flex-1 sm:basis-40">
-        <p className="line-clamp-1 font-semibold">{track.title}</p>
+        <p className="line-clamp-2 font-semibold leading-snug sm:line-clamp-1">{track.title}</p>
         <p className="tabular text-sm text-muted">
           {[
             clock(track.duration),

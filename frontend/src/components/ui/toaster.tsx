@@ -9,6 +9,7 @@ export default function Toaster() {
       position="bottom-right"
       offset={{ bottom: 104, right: 16 }}
       mobileOffset={{ bottom: 140 }}
+      style={{ fontFamily: "inherit" }}
       toastOptions={{
         unstyled: true,
         classNames: {
