@@ -119,6 +119,8 @@ async def enter_as_guest(request: Request, response: Response, gateway: Gateway)
     """
     await needs_sign_in(gateway)
     require_own_page(gateway, request)
+    if not gateway.settings.guests:
+        raise AppError(ErrorCode.FORBIDDEN, "This server takes no guests. Sign up to make music.")
     needs_private_connection(gateway, request)
     if await _is_signed_in(gateway, request):
         raise AppError(ErrorCode.CONFLICT, "You are signed in already. Sign out first to try the server as a guest.")

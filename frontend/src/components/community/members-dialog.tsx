@@ -31,6 +31,7 @@ export default function MembersDialog({
   const members = usePlaylistMembers(playlist.id);
   const { change, letGo } = usePlaylistChanges();
   const [hidden, setHidden] = useState<readonly string[]>([]);
+  const [mayAdd, setMayAdd] = useState<boolean | null>(null);
   const owner = playlist.role === "owner";
   const complain = { onError: (failure: Error) => void toast.error(text(failure)) };
   const shown = (members.data ?? []).filter((member) => !hidden.includes(member.username));
@@ -60,10 +61,15 @@ export default function MembersDialog({
             <input
               type="checkbox"
               // As it was pressed, while the server is told.
-              checked={(change.isPending ? change.variables.change.collaborative : null) ?? playlist.collaborative}
-              onChange={(event) =>
-                change.mutate({ id: playlist.id, change: { collaborative: event.target.checked } }, complain)
-              }
+              checked={mayAdd ?? playlist.collaborative}
+              onChange={(event) => {
+                const collaborative = event.target.checked;
+                setMayAdd(collaborative);
+                change.mutate(
+                  { id: playlist.id, change: { collaborative } },
+                  { ...complain, onSettled: () => setMayAdd(null) },
+                );
+              }}
               className="mt-1 size-4 accent-(--accent)"
             />
             <span>
