@@ -2,7 +2,7 @@
 
 import { UserMinus } from "lucide-react";
 import { useRouter } from "next/navigation";
-import { useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { Avatar } from "./avatar";
@@ -11,8 +11,7 @@ import { Field } from "@/components/ui/field";
 import { Modal } from "@/components/ui/modal";
 import { Failed, Skeleton } from "@/components/ui/states";
 import { ProblemError } from "@/lib/api/problem";
-import { usePlaylistChanges, usePlaylistMembers, type Playlist, type PlaylistMember } from "@/lib/community";
-import { undoable } from "@/lib/undoable";
+import { usePlaylistChanges, usePlaylistMembers, type Playlist } from "@/lib/community";
 import { useProblemText } from "@/lib/use-problem-text";
 
 /** Who is in a playlist: its owner invites and lets go here, a member leaves. */
@@ -30,22 +29,26 @@ export default function MembersDialog({
   const router = useRouter();
   const members = usePlaylistMembers(playlist.id);
   const { change, letGo } = usePlaylistChanges();
-  const [hidden, setHidden] = useState<readonly string[]>([]);
+  const [gone, setGone] = useState<readonly string[]>([]);
   const [mayAdd, setMayAdd] = useState<boolean | null>(null);
   const owner = playlist.role === "owner";
   const complain = { onError: (failure: Error) => void toast.error(text(failure)) };
-  const shown = (members.data ?? []).filter((member) => !hidden.includes(member.username));
+  const shown = members.data ?? [];
 
-  const remove = ({ username }: PlaylistMember) => {
-    const back = () => setHidden((names) => names.filter((name) => name !== username));
-    setHidden((names) => [...names, username]);
-    undoable(
-      t("removed", { name: username }),
-      t("undo"),
-      () => letGo.mutate({ id: playlist.id, name: username }, { ...complain, onSettled: back }),
-      back,
-    );
+  // Whoever is let go stays in sight until this closes: toasts lie behind a dialog, and nobody is asked in twice for a slip.
+  const finish = useRef(() => undefined as void);
+  finish.current = () => {
+    for (const name of gone)
+      letGo.mutateAsync({ id: playlist.id, name }).catch((failure: Error) => void toast.error(text(failure)));
   };
+  useEffect(() => {
+    const leaving = () => finish.current();
+    addEventListener("pagehide", leaving);
+    return () => {
+      removeEventListener("pagehide", leaving);
+      leaving();
+    };
+  }, []);
   const leave = () =>
     letGo.mutate({ id: playlist.id, name: me }, { ...complain, onSuccess: () => router.push("/playlists/") });
 
@@ -54,7 +57,7 @@ export default function MembersDialog({
       <div className="flex flex-col gap-5 p-6">
         <h2 className="break-words text-xl">{t("title")}</h2>
         {owner && (
-          <Invite playlist={playlist} onInvited={(name) => setHidden((names) => names.filter((n) => n !== name))} />
+          <Invite playlist={playlist} onInvited={(name) => setGone((names) => names.filter((n) => n !== name))} />
         )}
         {owner && (
           <label className="flex items-start gap-3">
@@ -90,13 +93,30 @@ export default function MembersDialog({
               <li key={member.id} className="flex min-h-12 items-center gap-3">
                 <Avatar name={member.username} className="size-9 text-sm" />
                 <span className="min-w-0 flex-1">
-                  <span className="block truncate font-medium">{member.username}</span>
+                  <span
+                    className={`block truncate font-medium ${gone.includes(member.username) ? "line-through" : ""}`}
+                  >
+                    {member.username}
+                  </span>
                   {!member.accepted_at && <span className="block text-[13px] text-muted">{t("asked")}</span>}
                 </span>
-                {owner && (
-                  <IconButton label={t("remove", { name: member.username })} onClick={() => remove(member)}>
+                {owner && !gone.includes(member.username) && (
+                  <IconButton
+                    label={t("remove", { name: member.username })}
+                    onClick={() => setGone((names) => [...names, member.username])}
+                  >
                     <UserMinus size={17} />
                   </IconButton>
+                )}
+                {gone.includes(member.username) && (
+                  <Button
+                    size="small"
+                    autoFocus
+                    aria-label={t("keepMember", { name: member.username })}
+                    onClick={() => setGone((names) => names.filter((name) => name !== member.username))}
+                  >
+                    {t("undo")}
+                  </Button>
                 )}
               </li>
             ))}
