@@ -34,9 +34,9 @@ class ToneBackend:
     """A sine whose pitch follows the seed, made `spec.speed` times faster than it plays (0: as fast as possible).
 
     `spec.crash_at` kills the process with SIGKILL when so many seconds are made, `spec.fail_at` raises `spec.error`
-    there ("app": STORAGE_FULL, else an error that nobody foresaw), `spec.deaf` ignores requests to stop for so many
-    seconds, `spec.fault` spoils the file: "clip", "offset", "silence" or "short"; `spec.loudness_error_lu` states a
-    wrong loudness.
+    there ("app": STORAGE_FULL, else an error that nobody foresaw), `spec.hold_at` makes nothing more until it is told
+    to stop, `spec.deaf` ignores requests to stop for so many seconds, `spec.fault` spoils the file: "clip", "offset",
+    "silence" or "short"; `spec.loudness_error_lu` states a wrong loudness.
     """
 
     def __init__(self, environment: BackendEnvironment) -> None:
@@ -82,6 +82,9 @@ class ToneBackend:
                 context.check()
             made = start / RATE
             _misbehave(spec, made)
+            while made >= spec.get("hold_at", np.inf):
+                context.check()
+                time.sleep(0.02)
             block = _sine(request.seed, start, min(start + BLOCK, total))
             recording.append(block)
             with contextlib.suppress(*((GenerationCancelled,) if "deaf" in spec else ())):

@@ -25,7 +25,9 @@ from services.shared.grpc_client import call
 _ASK_SECONDS = 1.0
 _ANNOUNCE_SECONDS = 5.0
 # The whole process ends within 10 s of SIGTERM: what does not stop by then is left to its lease.
-_DRAIN_SECONDS = 7.0
+_DRAIN_SECONDS = 6.0
+# Once its lease is given back, a run ends its stream and removes its files: moments, but on a busy machine longer ones.
+_TIDY_SECONDS = 2.0
 _LAST_SECONDS = 0.5
 _CLAIM_SECONDS = 3.0
 
@@ -125,7 +127,7 @@ class WorkerLoop:
             waiter.cancel()
         tasks = set(self._running)
         if tasks:
-            _, tasks = await asyncio.wait(tasks, timeout=_LAST_SECONDS)
+            _, tasks = await asyncio.wait(tasks, timeout=_TIDY_SECONDS)
         for task in tasks:
             task.cancel()
         if tasks:

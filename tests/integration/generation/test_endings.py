@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -107,7 +108,19 @@ async def test_job_for_which_there_is_no_room_goes_back_and_is_made_later(
     assert (ended.status, ended.attempts) == (jobs_pb2.JOB_STATUS_SUCCEEDED, 0)
 
 
-async def test_draining_worker_hands_its_job_back_unharmed(generation: Any, start_worker: StartWorker) -> None:
+async def test_draining_worker_hands_its_job_back_unharmed(
+    generation: Any, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, attempts = ToneBackend.generate, []
+
+    async def generate(backend: ToneBackend, request: Any, context: Any) -> Any:
+        attempts.append(request.model)
+        if len(attempts) == 1:
+            # However long it takes until the worker is told to stop: the song is still in the making.
+            request = dataclasses.replace(request, spec={**request.spec, "hold_at": 4})
+        return await make(backend, request, context)
+
+    monkeypatch.setattr(ToneBackend, "generate", generate)
     first = await start_worker()
     job = await generation.submit(duration_seconds=6, spec={"speed": 3})
     await generation.playing(job)

@@ -47,6 +47,7 @@ def engines() -> int:
     return sum(thread.name == "engine" for thread in threading.enumerate())
 
 
+@pytest.mark.slow
 async def test_models_that_make_room_leave_nothing_behind(
     folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def test_openvino_model_that_leaves_takes_its_weights_graphs_and_caches_along(ca
     assert [one() for one in (*held, *graphs)] == [None] * (len(held) + 2)
 
 
+@pytest.mark.slow
 def test_memory_of_the_process_does_not_grow_with_models_that_come_and_go() -> None:
     configuration = dataclasses.replace(
         debug.CONFIGURATION,
