@@ -297,7 +297,7 @@ def _markdown(report: Report, rows: dict[str, Row], whole: dict[str, Any]) -> st
         if whole[name]:
             shares = ", ".join(f"{what.replace('_', ' ')} {share:.3g}" for what, share in whole[name].items())
             said += ["", f"{title}: {shares}."]
-    if report.pool is not None:
+    if any(whole["songs"].values()):
         said += ["", "## Pictures"]
         said += [f"![{title}](pictures/{name}.png)" for name, title in _PICTURES.items()]
     return "\n".join(said) + "\n"
@@ -341,8 +341,8 @@ def _write(report: Report, rows: dict[str, Row], songs: dict[str, list[Row]], wh
     pictures = out / "pictures"
     pictures.mkdir(exist_ok=True)
     (out / "composer-report.md").write_text(_markdown(report, rows, whole), encoding="utf-8")
-    if report.pool is not None:
-        heard = {genre: own for genre, own in songs.items() if own}
+    heard = {genre: own for genre, own in songs.items() if own}
+    if heard:
         plots.balance(heard, pictures / "composer-balance.png")
         plots.spread(heard, SPREAD, pictures / "composer-spread.png")
         shown = [path for name in PICTURED if (path := out / f"{name}.png").exists()]
