@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from services.shared.grpc_client import call, call_blocking
 from services.shared.kernel_cache import share_kernel_cache
+from tests.support.platform import KERNELS
 from tests.support.timing import PATIENCE_SECONDS
 
 # How long one example takes says nothing on a machine that others use too; pytest-timeout bounds the whole test.
@@ -17,7 +18,8 @@ settings.load_profile("shared-machine")
 for ask in (call, call_blocking):
     ask.__kwdefaults__["timeout"] = PATIENCE_SECONDS
 
-# Test processes run side by side and compile the same kernels into one folder.
+# Test processes, and those that they start, run side by side and compile the same kernels into one folder.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(KERNELS))
 share_kernel_cache()
 
 # A test means what it says wherever it runs: below a dumb terminal, in an instance's own environment, or in the

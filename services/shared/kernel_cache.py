@@ -4,13 +4,18 @@ numba (0.68, `core/caching.py`) reads an index, chooses the next free file name,
 processes that meet there give the same name to two kernels, and whoever reads it later runs machine code that was made
 for other arguments: a wrong result or a segmentation fault (numba issues 4807 and 10128). Here that is done under a
 lock of the folder, which readers share.
+
+And numba makes a kernel anew when the file in which it stands has changed, not when one has whose functions were
+compiled into it. So a cache that outlives an update lies in a folder that is named for all of them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import importlib.util
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +25,7 @@ _LOCK_NAME = "kernels.lock"
 # Saving takes milliseconds.
 _WAIT_SECONDS = 5.0
 _LOOK_SECONDS = 0.002
+_SERVICES = Path(__file__).resolve().parent.parent
 
 
 def share_kernel_cache() -> None:
@@ -32,6 +38,23 @@ def share_kernel_cache() -> None:
         method = getattr(IndexDataCacheFile, name)
         if not hasattr(method, "__wrapped__"):
             setattr(IndexDataCacheFile, name, _locked(method, operation))
+
+
+def folder_of_kernels(cache: Path, services: Path = _SERVICES) -> Path:
+    """The folder below `cache` for kernels of these very sources: all files beside those that use numba."""
+    folders = {path.parent for path in services.rglob("*.py") if b"numba" in path.read_bytes()}
+    digest = hashlib.sha256()
+    for path in sorted(file for folder in folders for file in folder.glob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(services)}\0{len(content)}\0".encode() + content)
+    return cache / digest.hexdigest()[:16]
+
+
+def forget_other_kernels(current: Path) -> None:
+    """Remove what lies beside a folder of kernels: what was compiled from other sources, and is in nobody's use."""
+    for folder in current.parent.glob("*"):
+        if folder != current:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _locked(method: Callable[..., Any], operation: int) -> Callable[..., Any]:

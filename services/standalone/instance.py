@@ -14,6 +14,7 @@ from pathlib import Path
 from services.shared.assets.errors import AssetError
 from services.shared.assets.reporter import Reporter
 from services.shared.assets.store import AssetStore
+from services.shared.kernel_cache import folder_of_kernels, forget_other_kernels
 from services.shared.secrets import create_missing
 from services.standalone.banner import banner, take_first_admin
 from services.standalone.child import wait_until
@@ -96,10 +97,13 @@ class Instance:
             database_url=postgres.url() if postgres else settings.database_url,
             redis_url=valkey.url() if valkey else settings.redis_url,
         )
+        # Compiled kernels survive restarts, and a second instance on another home does not wait for the first one's.
+        kernels = folder_of_kernels(directory.folder("cache") / "numba")
+        forget_other_kernels(kernels)
         specs = compose(
             settings,
             self._addresses,
-            {**os.environ, HOME_MARK: str(home)},
+            {"NUMBA_CACHE_DIR": str(kernels), **os.environ, HOME_MARK: str(home)},
             (postgres, valkey),
             self._report_worker_death,
         )

@@ -87,8 +87,6 @@ def compose(
     extra = {
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(CHECKOUT), outer.get("PYTHONPATH", "")])),
-        # Compiled kernels survive restarts, and a second instance on another home does not wait for the first one's.
-        "NUMBA_CACHE_DIR": outer.get("NUMBA_CACHE_DIR", str(home / "cache" / "numba")),
         # A process has few threads that allocate much; glibc's default of 8 arenas a core only costs memory.
         "MALLOC_ARENA_MAX": outer.get("MALLOC_ARENA_MAX", "2"),
     }

@@ -16,7 +16,10 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from services.shared.kernel_cache import folder_of_kernels
+
 ROOT = Path(__file__).resolve().parents[2]
+KERNELS = folder_of_kernels(ROOT / "var" / "cache" / "numba")
 Found = TypeVar("Found")
 
 
@@ -73,7 +76,7 @@ class Platform:
             **{name: value for name, value in os.environ.items() if not name.startswith("MUSICGEN_")},
             "MUSICGEN_HOME": str(self.home),
             "MUSICGEN_PORT": str(self.port),
-            "NUMBA_CACHE_DIR": str(ROOT / "var" / "cache" / "numba"),  # kernels are compiled once for all tests
+            "NUMBA_CACHE_DIR": str(KERNELS),  # kernels are compiled once for all tests
             **self.environment,
         }
         with (self.home.parent / f"{self.home.name}.log").open("ab") as log:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
-from services.shared.kernel_cache import share_kernel_cache
+from services.shared.kernel_cache import folder_of_kernels, forget_other_kernels, share_kernel_cache
 
 PROCESSES = 8
 KERNELS = 6
@@ -70,3 +70,35 @@ def test_lock_that_a_stopped_process_holds_is_not_waited_for_for_ever(
         cache = IndexDataCacheFile(str(tmp_path), "kernel", "stamp")
         cache.save("key", "code")
         assert cache.load("key") == "code"
+
+
+def sources(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        path = folder / "services" / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder / "services"
+
+
+def test_kernels_lie_elsewhere_once_something_that_was_compiled_into_them_has_changed(tmp_path: Path) -> None:
+    services = sources(tmp_path, a__kernel="from numba import njit", a__constants="GROUP = 128", b__plain="x = 1")
+    cache = tmp_path / "cache"
+    first = folder_of_kernels(cache, services)
+    assert first.parent == cache
+    sources(tmp_path, b__plain="x = 2")
+    assert folder_of_kernels(cache, services) == first, "no kernel stands beside it"
+    sources(tmp_path, a__constants="GROUP = 64")
+    second = folder_of_kernels(cache, services)
+    sources(tmp_path, a__another="")
+    assert len({first, second, folder_of_kernels(cache, services)}) == 3
+
+
+def test_kernels_of_other_sources_go(tmp_path: Path) -> None:
+    current, other = tmp_path / "numba" / "new", tmp_path / "numba" / "old"
+    forget_other_kernels(current)  # nothing is there yet
+    for folder in (current, other):
+        (folder / "mix").mkdir(parents=True)
+        (folder / "mix" / "kernel.nbi").write_bytes(b"")
+    forget_other_kernels(current)
+    assert [folder.name for folder in (tmp_path / "numba").iterdir()] == ["new"]
+    assert (current / "mix" / "kernel.nbi").exists()
