@@ -239,6 +239,7 @@ def test_songs_are_collected_put_in_order_and_the_list_is_shared(member: Visitor
     page = member.page
     second = member.finished_track("slow blues", 5)
     member.go("/library/")
+    assert page.evaluate(PUBLISH, song) == 200
     for title in ("Calm piano", "Slow blues"):
         row = page.locator("main").get_by_role("listitem").filter(has_text=title)
         row.get_by_role("button", name=f"More for {title}").click()
