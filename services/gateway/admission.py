@@ -18,7 +18,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from services.gateway.authentication import Caller
 from services.gateway.browser.cookies import set_session
@@ -26,6 +26,7 @@ from services.gateway.browser.csrf import HEADER as CSRF_HEADER
 from services.gateway.browser.origin import is_foreign
 from services.gateway.browser.sessions import BrowserUse
 from services.gateway.collaborators import Collaborators
+from services.gateway.deprecation import Deprecated
 from services.gateway.in_flight import STREAMS, Place
 from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.rate_limit.window import Verdict
@@ -107,6 +108,12 @@ class GatewayRoute(APIRoute):
         terms = [item.dependency for item in self.dependencies if isinstance(item.dependency, Admission)]
         return terms[0] if terms else None
 
+    @cached_property
+    def deprecation(self) -> Deprecated | None:
+        """Since when it is said that the call will go; None for what stays."""
+        found = [item.dependency for item in self.dependencies if isinstance(item.dependency, Deprecated)]
+        return found[0] if found else None
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The framework's handler behind admission and the check of the body's type."""
         _hand_over(self.dependant)
@@ -135,13 +142,26 @@ class GatewayRoute(APIRoute):
         place = gateway.in_flight.enter(self._counted_among) if self._counted_among else None
         state["place"] = place
         try:
-            await super().handle(scope, receive, send)
+            await super().handle(scope, receive, self._noticing(send))
         finally:
             if place is not None:
                 place.leave()
             person = state.pop("long_answer_of", None)
             if person is not None:
                 gateway.long_answers.close(person)
+
+    def _noticing(self, send: Send) -> Send:
+        """`send`, with the headers of a call that will go."""
+        if self.deprecation is None:
+            return send
+        headers = self.deprecation.headers
+
+        async def send_noticed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *headers]}
+            await send(message)
+
+        return send_noticed
 
 
 async def admit(request: Request, admission: Admission) -> None:

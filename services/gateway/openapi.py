@@ -94,6 +94,16 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "Accept-Ranges": {"description": "`bytes`; `none` while the audio is live.", "schema": {"type": "string"}},
     "Content-Range": {"description": "Which part this is, and of how much.", "schema": {"type": "string"}},
     "Content-Disposition": {"description": "The file's name.", "schema": {"type": "string"}},
+    "Deprecation": {
+        "description": "Since when it is said that the call will go (RFC 9745).",
+        "schema": {"type": "string"},
+        "example": "@1798761600",
+    },
+    "Sunset": {
+        "description": "When it will be gone (RFC 8594).",
+        "schema": {"type": "string"},
+        "example": "Sun, 01 Aug 2027 00:00:00 GMT",
+    },
 }
 
 _BY_STATUS: Mapping[int, tuple[str, ...]] = {
@@ -162,6 +172,10 @@ def _complete(operation: dict[str, Any], method: str, route: GatewayRoute, schem
             operation["security"].append({"api_key": [admission.needed_scope]})
         if admission.takes_links:
             operation["security"].append({"signed_link": []})
+    if route.deprecation is not None:
+        operation["deprecated"] = True
+        described = (operation.get("description", ""), route.deprecation.notice)
+        operation["description"] = "\n\n".join(filter(None, described))
     responses = operation["responses"]
     for status in _statuses(operation, route):
         responses.setdefault(str(status), {})
@@ -219,6 +233,8 @@ def _problem(status: int, path: str) -> dict[str, Any]:
 
 def _header_names(status: int, operation: dict[str, Any], route: GatewayRoute) -> list[str]:
     names = ["X-Request-ID", *_BY_STATUS.get(status, ())]
+    if route.deprecation is not None:
+        names += ["Deprecation", "Sunset"]
     if route.admission is not None:
         names += ["RateLimit", "RateLimit-Policy"]
     if status in {201, 202} and any(item["name"] == "Idempotency-Key" for item in operation.get("parameters", ())):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypedDict, TypeVar
@@ -80,7 +81,14 @@ class Connection:
         )
 
     def finish(self, call: Call[T], response: httpx.Response) -> T:
-        """An answer as a value, or as an exception."""
+        """An answer as a value, or as an exception. Warns (`DeprecationWarning`) of a call that will go."""
+        if "deprecation" in response.headers:
+            gone = response.headers.get("sunset", "a day that it does not name")
+            warnings.warn(
+                f"{call.method} {call.path} is deprecated; this server answers it until {gone}.",
+                DeprecationWarning,
+                stacklevel=3,
+            )
         if response.is_error:
             raise ApiError.from_response(response)
         if not response.is_success:

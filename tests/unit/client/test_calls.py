@@ -171,6 +171,13 @@ def test_what_is_wrong_with_one_field_is_said_once(server: Any, problem: Any) ->
     assert str(raised.value) == "model: There is no such model."
 
 
+def test_call_that_the_server_will_lose_warns(server: Any, raw: Any) -> None:
+    gone = {"Deprecation": "@1798761600", "Sunset": "Sun, 01 Aug 2027 00:00:00 GMT"}
+    server.on("GET", "/api/v1/models", raw(200, b'{"items": [], "next_cursor": null}', gone))
+    with Client(server.url) as client, pytest.warns(DeprecationWarning, match="until Sun, 01 Aug 2027"):
+        client.models()
+
+
 def test_error_that_is_no_problem_document_is_still_readable(server: Any, raw: Any) -> None:
     server.on("GET", "/api/v1/models", raw(418, b"<html>no</html>", {"X-Request-ID": "edge-1"}))
     server.on("GET", "/api/v1/models/x", raw(400, b'{"errors": "not a list"}'))
