@@ -28,7 +28,7 @@ from services.user_management.guests.guests import settle
 from services.user_management.guests.repository import GuestRepository
 from services.user_management.guests.rules import GUEST
 from services.user_management.mail.message import reset_password, security_notice, verify_address
-from services.user_management.mail.repository import MailRepository, Purpose
+from services.user_management.mail.repository import Kind, MailRepository, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,10 @@ class AccountCredentials:
             mails = MailRepository(connection)
             await mails.forget_tokens(user_id, Purpose.CHANGE)
             token = await mails.new_token(user_id, Purpose.CHANGE, checked)
-            # An address that has an account gets none: its owner did not ask, and the asker learns nothing.
-            if token is not None and await UserRepository(connection).by_identifier(checked) is None:
+            # An address that has an account gets none: its owner did not ask, and the asker learns nothing. Earlier
+            # tokens were forgotten, so it is the mails that are counted.
+            free = await UserRepository(connection).by_identifier(checked) is None
+            if token is not None and free and await mails.has_room(checked, Kind.CHANGE_VERIFY):
                 await mails.post(verify_address(checked, self._policy.public_url, token))
             # Whatever becomes of it: who has the account now is to hear of it while it can be stopped.
             await mails.post(

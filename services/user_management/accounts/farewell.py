@@ -51,7 +51,7 @@ class Farewell:
 
     async def once(self) -> int:
         """Delete what is due; how many accounts. Raises `AppError` when the database or storage is away."""
-        await self._database.write(lambda connection: MailRepository(connection).forget_expired_tokens())
+        await self._database.write(lambda connection: MailRepository(connection).forget_expired())
         due = await self._database.read(lambda connection: UserRepository(connection).due_for_deletion(_PER_LOOK))
         for user_id in due:
             objects = await delete_objects(self._store, await self._database.read(_prefixes(user_id)))

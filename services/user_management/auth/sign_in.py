@@ -26,7 +26,7 @@ from services.user_management.database import Database
 from services.user_management.guests.repository import GUEST_MARGIN, GuestRepository
 from services.user_management.guests.rules import GUEST
 from services.user_management.mail.message import account_exists, verify_address
-from services.user_management.mail.repository import MailRepository, Purpose
+from services.user_management.mail.repository import Kind, MailRepository, Purpose
 from services.user_management.quotas.opening import open_account
 
 _TOUCHED_EVERY = timedelta(minutes=5)
@@ -242,13 +242,17 @@ async def send_verification(connection: AsyncConnection, user: User, public_url:
 
 
 async def tell_owner(connection: AsyncConnection, new: NewUser, taken: AppError, public_url: str) -> None:
-    """Tell by mail, and nobody else, that the address has an account; raises when the username is taken."""
+    """Tell by mail, and nobody else, that the address has an account; raises when the username is taken.
+
+    Not more often than a mailbox bears, whoever asks.
+    """
     names = [violation for violation in taken.violations if violation.pointer == "/username"]
     if names:
         raise AppError(ErrorCode.CONFLICT, names[0].detail, violations=names)
     owner = await UserRepository(connection).by_identifier(new.email)
-    if owner is not None:
-        await MailRepository(connection).post(account_exists(owner.email, public_url))
+    mails = MailRepository(connection)
+    if owner is not None and await mails.has_room(owner.email, Kind.ACCOUNT_EXISTS):
+        await mails.post(account_exists(owner.email, public_url))
 
 
 async def signed_in(connection: AsyncConnection, user: User, device: Device, **details: str) -> None:

@@ -24,7 +24,7 @@ from services.user_management.database import Database
 from services.user_management.guests.repository import GUEST_MARGIN, GuestRepository
 from services.user_management.guests.rules import GUEST, guest_address, guest_name
 from services.user_management.mail.message import verify_address
-from services.user_management.mail.repository import LIFETIMES, MailRepository, Purpose
+from services.user_management.mail.repository import LIFETIMES, Kind, MailRepository, Purpose
 from services.user_management.quotas.opening import open_account
 from services.user_management.quotas.repository import QuotaRepository
 from services.user_management.quotas.tiers import DEFAULT_TIER, GUEST_TIER
@@ -124,11 +124,14 @@ class Guests:
             await tell_owner(connection, wanted, taken, self._sign_in.public_url)
             return
         await GuestRepository(connection).want(guest.id, wanted)
-        # As long as the link in the mail works, there has to be something that it can open.
-        await GuestRepository(connection).stay(guest.id, LIFETIMES[Purpose.VERIFY] + GUEST_MARGIN)
         mails = MailRepository(connection)
+        # A guest's own bound is not enough: guests are had for nothing.
+        if not await mails.has_room(wanted.email, Kind.GUEST_VERIFY):
+            return
         token = await mails.new_token(guest.id, Purpose.VERIFY, wanted.email)
         if token is not None:
+            # As long as the link in the mail works, there has to be something that it can open.
+            await GuestRepository(connection).stay(guest.id, LIFETIMES[Purpose.VERIFY] + GUEST_MARGIN)
             await mails.post(verify_address(wanted.email, self._sign_in.public_url, token))
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.ids import new_id
 from services.user_management.accounts.tables import users
 from services.user_management.auth.rules import new_mail_token, token_sha256
 from services.user_management.mail.message import Mail
-from services.user_management.mail.tables import mail_tokens, mails
+from services.user_management.mail.tables import mail_counts, mail_tokens, mails
 
 
 class Purpose(StrEnum):
@@ -25,6 +27,14 @@ class Purpose(StrEnum):
     CHANGE = "change"
 
 
+class Kind(StrEnum):
+    """Mails that whoever knows an address can cause, each counted by itself."""
+
+    ACCOUNT_EXISTS = "account_exists"
+    GUEST_VERIFY = "guest_verify"
+    CHANGE_VERIFY = "change_verify"
+
+
 LIFETIMES = {
     Purpose.VERIFY: timedelta(days=3),
     Purpose.RESET: timedelta(hours=1),
@@ -32,6 +42,9 @@ LIFETIMES = {
 }
 # How many of one purpose an account gets within a token's life: nobody's mailbox is to be flooded.
 MOST_TOKENS = 5
+# How many of one kind an address gets within a day, whoever caused them.
+MOST_MAILS = 5
+_COUNTED = timedelta(days=1)
 # Longer than any transport tries.
 _CLAIMED = timedelta(minutes=2)
 
@@ -56,6 +69,23 @@ class MailRepository:
         values = {"recipient": mail.recipient, "subject": mail.subject, "body": mail.body}
         values |= {"unsubscribe_url": mail.unsubscribe_url}
         await self._connection.execute(insert(mails).values(id=UUID(new_id()), **values))
+
+    async def has_room(self, recipient: str, kind: Kind) -> bool:
+        """Count one more mail of a kind to an address; False when it got enough of them lately."""
+        fresh = postgresql.insert(mail_counts).values(
+            recipient_sha256=sha256(recipient.lower().encode()).digest(), kind=kind.value
+        )
+        over = mail_counts.c.since <= func.now() - _COUNTED
+        # Callers at once take turns at the row, so that none is forgotten in the count.
+        counted = fresh.on_conflict_do_update(
+            index_elements=[mail_counts.c.recipient_sha256, mail_counts.c.kind],
+            set_={
+                "posted": case((over, 1), else_=mail_counts.c.posted + 1),
+                "since": case((over, func.now()), else_=mail_counts.c.since),
+            },
+            where=over | (mail_counts.c.posted < MOST_MAILS),
+        )
+        return (await self._connection.execute(counted.returning(mail_counts.c.posted))).first() is not None
 
     async def new_token(self, user_id: UUID, purpose: Purpose, email: str) -> str | None:
         """A token for a mail; None when the account has got enough of them lately."""
@@ -144,6 +174,7 @@ class MailRepository:
         """Try again later."""
         await self._connection.execute(update(mails).where(mails.c.id == mail_id).values(due_at=func.now() + pause))
 
-    async def forget_expired_tokens(self) -> None:
-        """Delete tokens that are worth nothing any more."""
+    async def forget_expired(self) -> None:
+        """Delete tokens that are worth nothing any more, and counts that are over."""
         await self._connection.execute(delete(mail_tokens).where(mail_tokens.c.expires_at <= func.now()))
+        await self._connection.execute(delete(mail_counts).where(mail_counts.c.since <= func.now() - _COUNTED))

@@ -1,4 +1,4 @@
-"""Tables `mails` (what is to be sent) and `mail_tokens` (what a mail's link proves)."""
+"""Tables `mails` (what is to be sent), `mail_tokens` (what a mail's link proves), `mail_counts` (who got how many)."""
 
 from __future__ import annotations
 
@@ -36,4 +36,16 @@ mail_tokens: Final = Table(
     CheckConstraint("purpose IN ('verify', 'reset', 'change')", name="purpose"),
     Index(None, "user_id", "purpose"),
     Index(None, "expires_at"),
+)
+
+# Of mails that strangers may cause: rows of `mails` go when they are delivered, so they cannot be counted there. The
+# address stands here as a hash, because it may be of somebody who has no account.
+mail_counts: Final = Table(
+    "mail_counts",
+    metadata,
+    Column("recipient_sha256", LargeBinary, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("since", INSTANT, nullable=False, server_default=func.now()),
+    Column("posted", Integer, nullable=False, server_default="1"),
+    Index(None, "since"),
 )

@@ -129,6 +129,41 @@ async def test_nobodys_mailbox_is_flooded(accounts: Any, sql: asyncpg.Connection
         assert await sql.fetchval("SELECT count(*) FROM mail_tokens") == 5
 
 
+async def test_sign_ups_with_anothers_address_flood_no_mailbox(start_accounts: Any, sql: asyncpg.Connection) -> None:
+    accounts = await start_accounts(email_verification="required")
+    name = f"u{uuid.uuid4().hex[:12]}"
+    body = {"username": name, "email": f"{name}@example.org", "password": PASSPHRASE}
+    async with accounts.client() as http:
+        first = await http.post("/api/v1/auth/register", json=body)
+        for number in range(8):
+            body |= {"username": f"{name}x{number}", "email": f"{name}@Example.org" if number % 2 else body["email"]}
+            answer = await http.post("/api/v1/auth/register", json=body)
+            assert (answer.status_code, answer.json()) == (202, first.json()), "nobody learns that it was enough"
+        assert len(await sent_to(accounts, sql, f"{name}@example.org")) == 1 + 5
+        await sql.execute("UPDATE mail_counts SET since = since - interval '1 day'")
+        await http.post("/api/v1/auth/register", json=body)
+        assert len(await sent_to(accounts, sql, f"{name}@example.org")) == 1 + 6, "the next day is another one"
+
+
+async def test_changes_of_address_flood_no_mailbox(accounts: Any, sql: asyncpg.Connection) -> None:
+    victim = f"{uuid.uuid4().hex}@example.net"
+    async with accounts.somebody() as http:
+        for _ in range(7):
+            asked = await http.post("/api/v1/auth/email/change", json={"password": PASSPHRASE, "email": victim})
+            assert asked.status_code == 202
+    assert len(await sent_to(accounts, sql, victim)) == 5
+
+
+async def sent_to(accounts: Any, sql: asyncpg.Connection, address: str) -> list[str]:
+    """The texts of all mails to an address, once none waits to be sent."""
+
+    async def outbox_is_empty() -> bool:
+        return await sql.fetchval("SELECT count(*) FROM mails") == 0
+
+    await eventually(outbox_is_empty, what="every mail is sent")
+    return await accounts.mails_to(address)
+
+
 async def test_a_changed_password_keeps_this_session_and_ends_the_others(accounts: Any) -> None:
     async with accounts.somebody() as http:
         user = await me(http)

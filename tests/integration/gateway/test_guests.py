@@ -18,7 +18,7 @@ from services.shared.storage import ObjectStore
 from services.user_management.accounts.farewell import Farewell
 from services.user_management.database import Database, open_engine
 from tests.support.account_server import PASSPHRASE, AccountServer, login
-from tests.support.user_management import claimed
+from tests.support.user_management import claimed, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -296,6 +296,35 @@ async def test_where_addresses_are_verified_a_guest_stays_one_until_then(start_a
     texts = await accounts.mails_to(f"{name}@example.org", 2)
     assert any("It has an account" in text for text in texts)
     assert (await other.http.get("/api/v1/users/me")).json()["role"] == "guest"
+
+
+async def test_guests_flood_nobodys_mailbox_and_stay_no_longer_for_it(
+    start_accounts: Start, sql: asyncpg.Connection
+) -> None:
+    """Each guest may ask, all of them together as often as a mailbox bears; no answer tells the difference."""
+    accounts = await start_accounts(gateway={"guests": True}, guests=True, email_verification="required")
+    member, stranger = (f"{uuid.uuid4().hex}@example.org" for _ in range(2))
+    async with accounts.client() as http:
+        body = {"username": f"u{uuid.uuid4().hex[:12]}", "email": member, "password": PASSPHRASE}
+        assert (await http.post("/api/v1/auth/register", json=body)).status_code == 202
+    guests = [await enter(accounts) for _ in range(4)]
+    answers = [
+        await guest.sign_up(f"u{uuid.uuid4().hex[:12]}", email=email)
+        for guest in guests
+        for email in (stranger, member, stranger, member)
+    ]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(202, answers[0].text)}
+
+    async def outbox_is_empty() -> bool:
+        return await sql.fetchval("SELECT count(*) FROM mails") == 0
+
+    await eventually(outbox_is_empty, what="every mail is sent")
+    assert len(await accounts.mails_to(stranger)) == 5
+    assert len(await accounts.mails_to(member)) == 1 + 5
+    query = "SELECT extract(epoch FROM deletion_due_at - now()) / 3600 FROM users WHERE id = $1"
+    hours = [float(await sql.fetchval(query, uuid.UUID(guest.id))) for guest in guests]
+    # Two mails each for the first two, one for the third.
+    assert [stay > 72 for stay in hours] == [True, True, True, False]
 
 
 async def test_a_link_for_another_address_than_wanted_makes_nobody(start_accounts: Start) -> None:

@@ -124,5 +124,5 @@ async def test_tokens_are_used_once_and_for_their_purpose(
     assert await use(other, Purpose.RESET) is None, "its siblings go with it"
     await sql.execute("UPDATE mail_tokens SET expires_at = now() - $1::interval", timedelta(seconds=1))
     assert await use(verify, Purpose.VERIFY) is None
-    await database.write(lambda connection: MailRepository(connection).forget_expired_tokens())
+    await database.write(lambda connection: MailRepository(connection).forget_expired())
     assert await sql.fetchval("SELECT count(*) FROM mail_tokens") == 0
