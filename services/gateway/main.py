@@ -45,6 +45,7 @@ from services.gateway.health import HealthChecks, grpc_check, redis_check, stora
 from services.gateway.in_flight import InFlight
 from services.gateway.methods import MethodTable
 from services.gateway.middleware.body_limit import BodyLimit, BodyLimitMiddleware
+from services.gateway.middleware.compression import CompressionMiddleware
 from services.gateway.middleware.error_boundary import ErrorBoundaryMiddleware
 from services.gateway.middleware.head import HeadMiddleware
 from services.gateway.middleware.local_only import LocalOnlyMiddleware
@@ -328,6 +329,7 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
             },
         ),
         Middleware(HeadMiddleware),
+        Middleware(CompressionMiddleware),
         Middleware(ErrorBoundaryMiddleware),
     ]
 

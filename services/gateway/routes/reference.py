@@ -6,6 +6,7 @@ Swagger UI and ReDoc come as files inside the wheel `fastapi-offline` (MIT; the 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import importlib.util
 from collections.abc import Mapping
 from html import escape
@@ -16,6 +17,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from services.gateway.encodings import takes
 from services.gateway.problems import PROBLEM_KINDS
 from services.shared.errors import AppError, ErrorCode
 
@@ -97,9 +99,15 @@ async def get_root() -> Response:
 @router.get("/openapi.json")
 async def get_openapi(request: Request) -> Response:
     """The contract for programs."""
+    packs = takes(request.headers.get("accept-encoding", ""), "gzip")
+
+    def document() -> bytes:
+        whole = orjson.dumps(request.app.openapi())
+        return gzip.compress(whole, 6, mtime=0) if packs else whole
+
     # Building it takes a third of a second, once; other requests must not wait for that.
-    document = await asyncio.to_thread(lambda: orjson.dumps(request.app.openapi()))
-    return Response(document, media_type="application/json")
+    headers = {"vary": "Accept-Encoding"} | ({"content-encoding": "gzip"} if packs else {})
+    return Response(await asyncio.to_thread(document), media_type="application/json", headers=headers)
 
 
 @router.get("/docs")

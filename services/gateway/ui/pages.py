@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.gateway.encodings import takes
 from services.gateway.media.conditional import http_date, is_unchanged, range_applies
 from services.gateway.media.ranges import ByteRange, parse_range
 from services.gateway.ui.site import Site, SiteFile
@@ -121,10 +122,5 @@ def _cache_of(found: SiteFile) -> str:
 
 
 def _encoding_of(accepted: str, found: SiteFile) -> str:
-    """The first of the file's encodings that the client takes (RFC 9110 §12.5.3); empty: none."""
-    taken = {}
-    for item in accepted.lower().split(","):
-        name, _, parameters = item.partition(";")
-        quality = parameters.strip().removeprefix("q=") if parameters else "1"
-        taken[name.strip()] = re.fullmatch(r"0(\.0{0,3})?", quality) is None
-    return next((name for name in found.variants if taken.get(name, taken.get("*", False))), "")
+    """The first of the file's encodings that the client takes; empty: none."""
+    return next((name for name in found.variants if takes(accepted, name)), "")

@@ -105,7 +105,7 @@ async def test_usage_is_told_in_seconds(ada: Person) -> None:
     seconds = {"balance_seconds": 3570.0, "reserved_seconds": 30.0, "used_seconds": 120.0}
     spans = {"day_seconds": 0.0, "day_seconds_limit": None, "month_seconds": 0.0, "month_seconds_limit": None}
     kept = {"stored_bytes": 0, "stored_bytes_limit": None, "jobs": 0, "jobs_limit": None, "tier": ""}
-    assert answer.json() == {**seconds, **spans, **kept}
+    assert answer.json() == {**seconds, **spans, **kept, "longest_seconds_limit": None}
 
 
 async def test_a_service_error_becomes_its_status_without_inner_words(gateway: Gateway, ada: Person) -> None:

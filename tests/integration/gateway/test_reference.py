@@ -17,7 +17,7 @@ async def test_the_public_keys_are_a_jwk_set(gateway: Gateway) -> None:
 async def test_the_version_is_the_projects(gateway: Gateway) -> None:
     async with gateway.client() as http:
         answer = (await http.get("/version")).json()
-    assert answer == {"name": "music-gen-ai", "version": "0.1.0", "api": "v1", "single_user": False}
+    assert answer == {"name": "music-gen-ai", "version": "0.1.0", "api": "v1", "single_user": False, "guests": False}
 
 
 async def test_metrics_are_not_public(gateway: Gateway) -> None:
