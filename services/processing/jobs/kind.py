@@ -32,6 +32,8 @@ class Wanted:
     pointer: str = "/track_id"
     # The picture that the track was given, if any.
     cover: bool = False
+    # Where the track has no such stem, or none at all: what a separation took out of it, tracks of the caller's own.
+    separated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class SourceTrack:
     # Its owner's name, and the picture (JPEG) that they gave it, where the job wanted it and it was still there.
     artist: str = ""
     cover: Path | None = None
+    # Which stem of another track it is ("drums"), where a separation made it; else empty.
+    stem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

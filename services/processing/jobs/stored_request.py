@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from protos.users.v1 import tracks_pb2
 from services.processing.jobs.kind import LicenceTerms, Wanted
+from services.processing.jobs.separated import stem_name
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 
 SOURCES_KEY: Final = "_sources"
@@ -44,6 +45,7 @@ class SourceRecord(BaseModel):
     artist: str = ""
     # Not among `object_keys`: a picture may be taken away before the job's turn comes.
     cover: str = ""
+    stem: str = ""
 
     @property
     def object_keys(self) -> tuple[str, ...]:
@@ -89,13 +91,16 @@ class StoredRequest:
 _SOURCES: Final = TypeAdapter(list[SourceRecord])
 
 
-def source_record(track: tracks_pb2.Track, wanted: Sequence[Wanted]) -> SourceRecord:
+def source_record(
+    track: tracks_pb2.Track, wanted: Sequence[Wanted], separated: Mapping[str, str] | None = None
+) -> SourceRecord:
     """What a job keeps of a track; `wanted` are all the places of the request that name it.
 
+    `separated` are the object keys of stems that it has as tracks of their own; those it has itself come first.
     Raises VALIDATION, by the pointer of the place, when a stem is asked for that the track has not.
     """
     content = track.content
-    stems = {stem.name: stem.object_key for stem in content.stems}
+    stems = {**(separated or {}), **{stem.name: stem.object_key for stem in content.stems}}
     names: dict[str, str] = {}
     for place in wanted:
         for name in stems if place.stems is None else place.stems:
@@ -124,6 +129,7 @@ def source_record(track: tracks_pb2.Track, wanted: Sequence[Wanted]) -> SourceRe
         midi=content.midi_object_key if with_master else "",
         artist=track.owner_username,
         cover=track.cover_object_key if any(place.cover for place in wanted) else "",
+        stem=stem_name(track),
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import orjson
 
+from protos.common.v1 import common_pb2
 from protos.processing.v1 import processing_pb2
 from protos.users.v1 import jobs_pb2, jobs_pb2_grpc, tracks_pb2, tracks_pb2_grpc
-from services.processing.jobs import registry
+from services.processing.jobs import registry, separated
 from services.processing.jobs.kind import JobKind, Wanted
 from services.processing.jobs.stored_request import SourceRecord, StoredRequest, at_place, source_record
 from services.shared.errors import AppError
@@ -27,6 +28,9 @@ UPLOADS: Final = "uploads"
 LONGEST_REQUEST: Final = 1024 * 1024
 MOST_TRACKS: Final = 64
 _IDEMPOTENT_RETRIES: Final = 3
+# A song's stems are looked for among so many of the newest tracks that were made from it.
+_PAGE: Final = 100
+_MOST_PAGES: Final = 5
 
 
 class Submissions:
@@ -74,8 +78,43 @@ class Submissions:
             places.setdefault(place.track_id, []).append(place)
         if len(places) > MOST_TRACKS:
             raise AppError.field("", f"A job takes at most {MOST_TRACKS} different tracks.")
-        found = await asyncio.gather(*(self._track(named[0], caller) for named in places.values()))
-        return [source_record(track, named) for track, named in zip(found, places.values(), strict=True)]
+        return list(await asyncio.gather(*(self._source(named, caller) for named in places.values())))
+
+    async def _source(self, named: list[Wanted], caller: Principal) -> SourceRecord:
+        track = await self._track(named[0], caller)
+        return source_record(track, named, await self._separated(track, named, caller))
+
+    async def _separated(self, track: tracks_pb2.Track, named: list[Wanted], caller: Principal) -> Mapping[str, str]:
+        """The stems that are wanted and that the track has only as tracks of their own: name → object key."""
+        own = {stem.name for stem in track.content.stems}
+        places = [place for place in named if place.separated]
+        missing = {name for place in places for name in place.stems or () if name not in own}
+        every = not own and any(place.stems is None for place in places)
+        if not (missing or every):
+            return {}
+        children = await self._children(track, caller)
+        found = separated.whole_song(children) if every else {}
+        for name in missing:
+            found |= separated.newest(children, name)
+        return found
+
+    async def _children(self, track: tracks_pb2.Track, caller: Principal) -> list[tracks_pb2.Track]:
+        """What the caller made from the track, newest first."""
+        children: list[tracks_pb2.Track] = []
+        cursor = ""
+        for _ in range(_MOST_PAGES):
+            page = common_pb2.PageRequest(limit=_PAGE, cursor=cursor)
+            answer: tracks_pb2.ListTracksResponse = await call(
+                self._tracks.ListTracks,
+                tracks_pb2.ListTracksRequest(page=page, parent_id=track.id),
+                token=caller.token,
+                retries=_IDEMPOTENT_RETRIES,
+            )
+            children += answer.tracks
+            cursor = answer.next_cursor
+            if not cursor:
+                break
+        return children
 
     async def _track(self, place: Wanted, caller: Principal) -> tracks_pb2.Track:
         """The track with the caller's own rights, so that nobody works on what they may not hear."""

@@ -47,9 +47,12 @@ class TranscribeKind:
         return requests.parse(body)
 
     def wanted(self, request: TranscribeRequest) -> Sequence[Wanted]:
-        """The master for the tempo, and the stem or all stems."""
+        """The master for the tempo, and the stem or all stems, be they tracks that a separation made."""
         stems = (request.stem,) if request.stem else None
-        return (Wanted(request.track_id, master=True, stems=stems),)
+        return (
+            Wanted(request.track_id),
+            Wanted(request.track_id, master=False, stems=stems, pointer="/stem", separated=True),
+        )
 
     def written_bytes(self, request: TranscribeRequest, sources: Mapping[str, Sound]) -> int:
         """Two files of notes."""
@@ -147,7 +150,7 @@ def _voices(request: TranscribeRequest, track: SourceTrack) -> list[tuple[str, P
     elif track.stems:
         chosen = list(track.stems.items())
     elif track.master is not None:
-        chosen = [("song" if request.instrument != "drums" else "drums", track.master)]
+        chosen = [("drums" if request.instrument == "drums" else track.stem or "song", track.master)]
     else:
         raise AppError(ErrorCode.NOT_FOUND, "The track has no audio any more.")
     count = len(chosen)

@@ -33,9 +33,10 @@ class Quantize(BaseModel):
 class TranscribeRequest(BaseModel):
     """The body of a transcription.
 
-    `stem` names one stem of the track; without it every stem becomes a track of the MIDI file, or the whole track when
-    it has no stems. `instrument` says what is heard: "auto" takes stems called drums as drums and everything else as
-    pitched. `bpm` overrides the tempo that is found. `bends` False leaves pitch bends out.
+    `stem` names one stem, the track's own or one that was separated from it; without it every stem becomes a track of
+    the MIDI file, or the whole track when there are none. `instrument` says what is heard: "auto" takes stems called
+    drums as drums and everything else as pitched. `bpm` overrides the tempo that is found. `bends` False leaves pitch
+    bends out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -146,6 +146,7 @@ def _source_track(source: SourceRecord, files: Mapping[str, Path]) -> SourceTrac
         midi=files.get(source.midi),
         artist=source.artist,
         cover=files.get(source.cover),
+        stem=source.stem,
     )
 
 

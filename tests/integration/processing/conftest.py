@@ -101,7 +101,8 @@ class Processing:
     async def submit(
         self, track: tracks_pb2.Track, *, kind: str = "convert", idempotency: Any = None, **fields: Any
     ) -> processing_pb2.SubmitResponse:
-        body = {"track_id": track.id, "format": "flac"} | fields
+        usual = {"format": "flac"} if kind == "convert" else {}
+        body = {"track_id": track.id} | usual | fields
         request = processing_pb2.SubmitRequest(
             kind=kind, request_json=orjson.dumps(body).decode(), idempotency=idempotency
         )

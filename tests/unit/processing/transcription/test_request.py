@@ -9,13 +9,14 @@ from services.shared.errors import AppError
 
 
 def test_only_the_track_has_to_be_said_and_all_its_stems_are_read() -> None:
-    (wanted,) = KIND.wanted(KIND.parse({"track_id": "t"}))
-    assert (wanted.track_id, wanted.master, wanted.stems) == ("t", True, None)
+    song, stems = KIND.wanted(KIND.parse({"track_id": "t"}))
+    assert (song.track_id, song.master, song.stems) == ("t", True, ())
+    assert (stems.track_id, stems.stems, stems.separated) == ("t", None, True)
 
 
 def test_one_stem_is_read_when_one_is_named() -> None:
-    (wanted,) = KIND.wanted(KIND.parse({"track_id": "t", "stem": "bass"}))
-    assert wanted.stems == ("bass",)
+    _, stems = KIND.wanted(KIND.parse({"track_id": "t", "stem": "bass"}))
+    assert (stems.stems, stems.pointer, stems.separated) == (("bass",), "/stem", True)
 
 
 @pytest.mark.parametrize(
