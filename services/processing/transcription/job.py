@@ -60,6 +60,7 @@ class TranscribeKind:
 
     def run(self, work: Work) -> Made:
         """See `JobKind.run`."""
+        from services.processing.transcription.key_signature import signature_of
         from services.processing.transcription.midi_file import Heading, Part, write_midi
         from services.processing.transcription.musicxml import write_musicxml
         from services.processing.transcription.tempo import key_of
@@ -83,7 +84,7 @@ class TranscribeKind:
             parts = [Part(part.name, quantizer.apply(part.notes, beats), part.program, part.drums) for part in parts]
         work.check()
         work.report(_HEARD, "writing the notes")
-        heading = Heading(beats, _mido_key(key), track.title)
+        heading = Heading(beats, signature_of(key), track.title)
         files = {"transcription.mid": work.folder / "transcription.mid"}
         write_midi(files["transcription.mid"], parts, heading, bends=request.bends)
         if request.musicxml:
@@ -182,15 +183,6 @@ def _phase(beats: Sequence[float], period: float) -> float:
 
     angles = 2.0 * np.pi * np.asarray(beats) / period
     return float(np.angle(np.mean(np.exp(1j * angles))) % (2.0 * np.pi) / (2.0 * np.pi) * period)
-
-
-def _mido_key(key: str) -> str:
-    """A key as MIDI names it; empty for what MIDI cannot say ("C major" and "A minor" count, modes do not)."""
-    from services.processing.transcription.musicxml import FIFTHS
-
-    tonic, _, mode = key.strip().partition(" ")
-    name = tonic + ("m" if mode.lower().startswith("min") and not tonic.endswith("m") else "")
-    return name if name in FIFTHS else ""
 
 
 KIND: Final[JobKind] = TranscribeKind()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as Xml
 
+from services.processing.transcription.key_signature import FIFTHS
 from services.processing.transcription.midi_file import Heading, Part
 from services.processing.transcription.quantize import BeatMap
 
@@ -24,16 +25,6 @@ _SHARPS: Final = (("C", 0), ("C", 1), ("D", 0), ("D", 1), ("E", 0), ("F", 0), ("
                   ("A", 1), ("B", 0))  # fmt: skip
 _FLATS: Final = (("C", 0), ("D", -1), ("D", 0), ("E", -1), ("E", 0), ("F", 0), ("G", -1), ("G", 0), ("A", -1), ("A", 0),
                  ("B", -1), ("B", 0))  # fmt: skip
-# Keys as MIDI files and this project name them → sharps (flats below 0) of their signature.
-FIFTHS: Final = {
-    name: fifths
-    for fifths, names in enumerate(
-        (("Cb", "Abm"), ("Gb", "Ebm"), ("Db", "Bbm"), ("Ab", "Fm"), ("Eb", "Cm"), ("Bb", "Gm"), ("F", "Dm"),
-         ("C", "Am"),
-         ("G", "Em"), ("D", "Bm"), ("A", "F#m"), ("E", "C#m"), ("B", "G#m"), ("F#", "D#m"), ("C#", "A#m")), -7
-    )
-    for name in names
-}  # fmt: skip
 _DOCTYPE: Final = (
     '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
     '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
@@ -170,10 +161,18 @@ def _attributes(measure: Xml.Element, part: Part, heading: Heading) -> None:
     Xml.SubElement(clef, "sign").text = "percussion" if part.drums else "F" if low else "G"
     if not part.drums:
         Xml.SubElement(clef, "line").text = "4" if low else "2"
+    _tempo(measure, heading)
+
+
+def _tempo(measure: Xml.Element, heading: Heading) -> None:
+    """A metronome mark, and the tempo that programs play at."""
     beats = heading.beats.seconds
-    direction = Xml.SubElement(measure, "direction")
-    Xml.SubElement(Xml.SubElement(direction, "direction-type"), "words").text = ""
-    Xml.SubElement(direction, "sound", tempo=f"{60.0 / (beats[1] - beats[0]):.2f}")
+    bpm = 60.0 / (beats[1] - beats[0])
+    direction = Xml.SubElement(measure, "direction", placement="above")
+    metronome = Xml.SubElement(Xml.SubElement(direction, "direction-type"), "metronome")
+    Xml.SubElement(metronome, "beat-unit").text = "quarter"
+    Xml.SubElement(metronome, "per-minute").text = f"{bpm:.0f}"
+    Xml.SubElement(direction, "sound", tempo=f"{bpm:.2f}")
 
 
 def _clean(text: str) -> str:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.processing.transcription.key_signature import FIFTHS
 from services.processing.transcription.midi_file import Heading, Part, write_midi
-from services.processing.transcription.musicxml import DIVISIONS, FIFTHS, write_musicxml
+from services.processing.transcription.musicxml import DIVISIONS, write_musicxml
 from services.processing.transcription.note import Note
 from services.processing.transcription.quantize import BeatMap
 
@@ -112,3 +113,12 @@ def test_score_writes_pitches_chords_and_ties(tmp_path: Path) -> None:
     ties = [[tie.get("type") for tie in note.findall("tie")] for note in score.findall("part/measure/note")]
     assert ties[0] == ["start"]
     assert ties[2] == ["stop"]
+
+
+def test_score_says_its_tempo_and_no_empty_words(tmp_path: Path) -> None:
+    write_musicxml(tmp_path / "a.musicxml", [Part("a", NOTES)], Heading(BeatMap.steady(96)))
+    direction = Xml.parse(tmp_path / "a.musicxml").getroot().find("part/measure/direction")
+    assert direction is not None
+    assert direction.find("direction-type/words") is None
+    assert direction.findtext("direction-type/metronome/per-minute") == "96"
+    assert direction.find("sound").get("tempo") == "96.00"  # type: ignore[union-attr]
