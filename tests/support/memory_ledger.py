@@ -33,6 +33,7 @@ class MemoryLedger:
     loads: dict[uuid.UUID, Load] = field(default_factory=dict)
     accounts: dict[uuid.UUID, quota.Account] = field(default_factory=dict)
     entries: list[tuple[uuid.UUID, quota.Entry]] = field(default_factory=list)
+    guests: set[uuid.UUID] = field(default_factory=set)
     count: int = 0
 
     def open_account(self, owner_id: uuid.UUID, grant_ms: int) -> None:
@@ -59,6 +60,8 @@ class MemoryLedger:
         load = self.loads.setdefault(owner_id, Load())
         if load.queued == 0:
             load.waiting_since = self.now
+            if owner_id in self.guests:
+                load.served_at = fairness.served_at(self.now, guest=True)
         load.queued += 1
         self.jobs[job.id] = job
         return job
@@ -164,7 +167,7 @@ class MemoryLedger:
         self.jobs[job_id] = after
         load = self.loads[before.owner_id]
         if before.status is not after.status:
-            self._move(load, before.status, after.status)
+            self._move(load, before.status, after)
         if after.status.ended and not before.status.ended:
             if after.status is Status.SUCCEEDED:
                 self._book(before.owner_id, lambda account: quota.settle(account, before.reserved_ms, made_ms))
@@ -172,13 +175,14 @@ class MemoryLedger:
                 self._book(before.owner_id, lambda account: quota.release(account, before.reserved_ms))
         return after
 
-    def _move(self, load: Load, before: Status, after: Status) -> None:
+    def _move(self, load: Load, before: Status, job: Job) -> None:
+        after = job.status
         if after is Status.QUEUED and load.queued == 0:
             load.waiting_since = self.now
         load.queued += (after is Status.QUEUED) - (before is Status.QUEUED)
         load.running += (after is Status.RUNNING) - (before is Status.RUNNING)
         if after is Status.RUNNING:
-            load.served_at = self.now
+            load.served_at = fairness.served_at(self.now, guest=job.owner_id in self.guests)
 
     def _book(self, owner_id: uuid.UUID, rule: Callable[[quota.Account], tuple[quota.Account, quota.Entry]]) -> None:
         account, entry = rule(self.accounts[owner_id])

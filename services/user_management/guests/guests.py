@@ -23,6 +23,7 @@ from services.user_management.auth.sign_in import BrowserSession, SignInPolicy, 
 from services.user_management.database import Database
 from services.user_management.guests.repository import GUEST_MARGIN, GuestRepository
 from services.user_management.guests.rules import GUEST, guest_address, guest_name
+from services.user_management.jobs.queue_repository import QueueRepository
 from services.user_management.mail.message import verify_address
 from services.user_management.mail.repository import LIFETIMES, Kind, MailRepository, Purpose
 from services.user_management.quotas.opening import open_account
@@ -144,6 +145,7 @@ async def settle(connection: AsyncConnection, guest: User, wanted: NewUser, acto
     await users.become(guest.id, wanted)
     await users.set_deletion(guest.id, None)
     await QuotaRepository(connection).set_tier(guest.id, DEFAULT_TIER)
+    await QueueRepository(connection).forgive(guest.id)
     await GuestRepository(connection).forget(guest.id)
     await AuditLog(connection).append(Entry(Action.GUEST_SIGNED_UP, actor, guest.id))
     # Whoever had the guest's cookie without being its person does not get the account.

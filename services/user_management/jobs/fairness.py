@@ -1,7 +1,9 @@
 """Who is next: the order in which queued jobs are leased, as pure functions.
 
 The owner with the fewest running jobs goes first; between equals the one who was served longest ago (so that one
-person's fifty jobs delay another's by at most one, even on a single worker); then priority; then age. A worker that
+person's fifty jobs delay another's by at most one, even on a single worker); then priority; then age. Guests count as
+served when they ask, and a day later than they were: members go first among equals, whoever waits for a day goes then.
+A worker that
 has a model in memory may take that model's job a little earlier, within bounds that keep that promise.
 
 A job that crashed a worker runs only in an idle one, and a dear job needs much free budget at once; on a busy queue
@@ -24,6 +26,9 @@ MOST_OVERTAKES: Final = 4
 PATIENCE: Final = timedelta(seconds=5)
 # A worker asks at least every second; one that died while it drained frees its promise by falling silent.
 PROMISE: Final = timedelta(seconds=10)
+
+# Guests are had for nothing: five hundred of them would each go once before whoever was ever served.
+GUEST_HANDICAP: Final = timedelta(days=1)
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _JUST_NOW = datetime.max.replace(tzinfo=UTC)
@@ -67,11 +72,16 @@ def promise(job: Job, worker: Worker, now: datetime) -> Job:
     return replace(job, promised_to=worker.worker_id, promised_until=now + PROMISE)
 
 
+def served_at(now: datetime, *, guest: bool) -> datetime:
+    """When an owner who is served now counts as served; a guest also for asking while nothing of theirs waits."""
+    return now + GUEST_HANDICAP if guest else now
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A queued job that a worker could take now.
 
-    `running` and `served_at` are its owner's: jobs leased now, and the time of the last lease (None: never). `rank`
+    `running` and `served_at` are its owner's: jobs leased now, and when they were last served (None: never). `rank`
     is how many of its owner's candidates stand before it (by priority, then age).
     """
 

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Interval, any_, case, func, literal, or_, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Interval, any_, case, exists, func, literal, or_, select, text, update
 from sqlalchemy import bindparam as bind
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.user_management.jobs.fairness import PATIENCE, Candidate, OwnerLoad, Worker
+from services.user_management.accounts.tables import users
+from services.user_management.guests.rules import GUEST
+from services.user_management.jobs.fairness import GUEST_HANDICAP, PATIENCE, Candidate, OwnerLoad, Worker
 from services.user_management.jobs.row import job_from_row
 from services.user_management.jobs.rules import Job, Status
 from services.user_management.jobs.tables import job_counters, jobs
@@ -147,10 +149,16 @@ class QueueRepository:
 
     async def enter(self, queue: str, owner_id: UUID) -> int:
         """Count one more queued job; how many the owner has now."""
-        statement = insert(job_counters).values(queue=queue, owner_id=owner_id, queued=1)
+        served_at = case((_is_guest(owner_id), _served_at(owner_id)))
+        statement = insert(job_counters).values(queue=queue, owner_id=owner_id, queued=1, served_at=served_at)
+        begins = (job_counters.c.queued == 0) & _is_guest(owner_id)
         counted = statement.on_conflict_do_update(
             index_elements=[job_counters.c.queue, job_counters.c.owner_id],
-            set_={"queued": job_counters.c.queued + 1, "waiting_since": _waiting_since(1)},
+            set_={
+                "queued": job_counters.c.queued + 1,
+                "waiting_since": _waiting_since(1),
+                "served_at": case((begins, _served_at(owner_id)), else_=job_counters.c.served_at),
+            },
         )
         return int((await self._connection.execute(counted.returning(job_counters.c.queued))).scalar_one())
 
@@ -164,11 +172,19 @@ class QueueRepository:
             "waiting_since": _waiting_since(queued),
         }
         if after.status is Status.RUNNING:
-            changes["served_at"] = func.clock_timestamp()
+            changes["served_at"] = _served_at(before.owner_id)
         await self._connection.execute(
             update(job_counters)
             .where(job_counters.c.queue == before.queue, job_counters.c.owner_id == before.owner_id)
             .values(changes)
+        )
+
+    async def forgive(self, owner_id: UUID) -> None:
+        """Let an owner who is no guest any more wait like everybody."""
+        await self._connection.execute(
+            update(job_counters)
+            .where(job_counters.c.owner_id == owner_id, job_counters.c.served_at > func.clock_timestamp())
+            .values(served_at=func.clock_timestamp())
         )
 
     async def queued_in_all(self, queue: str) -> int:
@@ -217,6 +233,16 @@ class QueueRepository:
         )
         mean: timedelta | None = (await self._connection.execute(select(func.avg(took.c.took)))).scalar()
         return mean.total_seconds() if mean else 0.0
+
+
+def _is_guest(owner_id: UUID) -> ColumnElement[bool]:
+    return exists().where(users.c.id == owner_id, users.c.role == GUEST)
+
+
+def _served_at(owner_id: UUID) -> ColumnElement[datetime]:
+    """Mirrors `fairness.served_at`, by the database's clock."""
+    handicap = case((_is_guest(owner_id), GUEST_HANDICAP), else_=timedelta())
+    return func.clock_timestamp() + handicap
 
 
 def _waiting_since(queued: int) -> object:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.ids import new_id
+from services.user_management.accounts.rules import folded
 from services.user_management.accounts.tables import users
 from services.user_management.auth.rules import new_mail_token, token_sha256
 from services.user_management.mail.message import Mail
@@ -73,7 +74,7 @@ class MailRepository:
     async def has_room(self, recipient: str, kind: Kind) -> bool:
         """Count one more mail of a kind to an address; False when it got enough of them lately."""
         fresh = postgresql.insert(mail_counts).values(
-            recipient_sha256=sha256(recipient.lower().encode()).digest(), kind=kind.value
+            recipient_sha256=sha256(folded(recipient).encode()).digest(), kind=kind.value
         )
         over = mail_counts.c.since <= func.now() - _COUNTED
         # Callers at once take turns at the row, so that none is forgotten in the count.

@@ -20,8 +20,8 @@ from services.user_management.database import Database, open_engine
 from services.user_management.jobs import fairness, queue_repository
 from services.user_management.jobs.announcer import Announcer
 from services.user_management.jobs.fairness import Worker
-from services.user_management.jobs.ledger import JobLedger, Limits
-from services.user_management.jobs.queue_repository import CANDIDATES
+from services.user_management.jobs.ledger import JobLedger, Limits, Outputs
+from services.user_management.jobs.queue_repository import CANDIDATES, QueueRepository
 from services.user_management.jobs.rules import HeldLease, Job, NewJob
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.user_management import UserManagement
@@ -71,8 +71,9 @@ async def test_database_chooses_as_the_rules_do(
     for module in (fairness, queue_repository):
         monkeypatch.setattr(module, "PATIENCE", timedelta(hours=1))
     chance = random.Random(seed)
-    owners = await add_owners(sql, 4)
-    memory = MemoryLedger()
+    owners = await add_owners(sql, 5)
+    memory = MemoryLedger(guests=set(owners[3:]))
+    await sql.execute("UPDATE users SET role = 'guest' WHERE id = ANY($1)", owners[3:])
     ids: dict[uuid.UUID, uuid.UUID] = {}  # the memory's job → the database's
     for owner in owners:
         memory.open_account(owner, 10**9)
@@ -121,6 +122,36 @@ async def test_database_chooses_as_the_rules_do(
                 await ledger.report_worker_death("dead")
                 memory.report_death("dead")
     assert chosen > 10
+
+
+async def test_a_hundred_guests_stand_behind_a_member_who_comes_back(
+    ledger: JobLedger, database: Database, sql: asyncpg.Connection
+) -> None:
+    member, *guests = await add_owners(sql, 101)
+    await sql.execute("UPDATE users SET role = 'guest' WHERE id = ANY($1)", guests)
+    worker, song = Worker("worker", 8, idle=True), NewJob("generate", "generation", {})
+
+    async def claimed() -> Job:
+        job = await ledger.claim_next("generation", worker)
+        assert job is not None
+        await ledger.complete(job.id, HeldLease(job.lease_id or uuid.uuid4(), job.fencing_token), Outputs())
+        return job
+
+    await ledger.create(member, song)
+    await claimed()
+    for guest in guests:
+        await ledger.create(guest, song)
+    await ledger.create(member, song)
+    order = [(await claimed()).owner_id for _ in range(3)]
+    assert order == [member, *guests[:2]], "and then they go in the order in which they asked"
+    await ledger.create(guests[0], song)
+    await database.write(lambda connection: QueueRepository(connection).forgive(guests[0]))
+    assert (await claimed()).owner_id == guests[0], "who signs up is a member at once"
+    await sql.execute(
+        "UPDATE job_counters SET served_at = served_at - interval '1 day' WHERE owner_id = $1", guests[-1]
+    )
+    await ledger.create(member, song)
+    assert (await claimed()).owner_id == guests[-1], "nobody waits for ever"
 
 
 async def test_job_that_waited_makes_a_busy_worker_drain(ledger: JobLedger, sql: asyncpg.Connection) -> None:

@@ -84,6 +84,48 @@ def test_owner_with_fewest_running_jobs_goes_first() -> None:
     assert claim(ledger).owner_id == BEN
 
 
+@settings(max_examples=30, deadline=None)
+@given(crowd=st.integers(1, 40), slots=st.integers(1, 4), served_before=st.booleans(), wait=st.floats(0, 80_000))
+def test_guests_in_any_number_delay_a_member_by_what_runs_at_most(
+    crowd: int, slots: int, served_before: bool, wait: float
+) -> None:
+    guests = [uuid.UUID(int=5000 + number) for number in range(crowd)]
+    ledger = ledger_of(ANN, *guests)
+    ledger.guests.update(guests)
+    if served_before:
+        ledger.create(ANN)
+        finish(ledger, claim(ledger))
+    for guest in guests:
+        ledger.create(guest)
+    running = [claim(ledger) for _ in range(min(slots, crowd))]
+    ledger.pass_time(wait)
+    song = ledger.create(ANN)
+    assert fairness.queue_position(ANN, 0, ledger.owner_loads()) == 1
+    finish(ledger, running[0])
+    assert claim(ledger).id == song.id
+
+
+def test_a_guest_that_waited_for_a_day_goes_before_members_and_the_others_in_turn() -> None:
+    ledger = ledger_of(ANN, BEN, EVE)
+    ledger.guests.update({BEN, EVE})
+    ledger.create(ANN)
+    finish(ledger, claim(ledger))
+    for guest in (BEN, BEN, EVE):
+        ledger.create(guest)
+    assert [claim(ledger).owner_id for _ in range(2)] == [BEN, EVE]
+    for job in list(ledger.jobs.values()):
+        if job.status is Status.RUNNING:
+            finish(ledger, job)
+    for _ in range(2):
+        ledger.create(ANN)
+        job = claim(ledger)
+        assert job.owner_id == ANN
+        finish(ledger, job)
+        ledger.pass_time(fairness.GUEST_HANDICAP.total_seconds())
+    ledger.create(ANN)
+    assert claim(ledger).owner_id == BEN
+
+
 def test_equal_owners_take_turns() -> None:
     ledger = ledger_of(ANN, BEN, EVE)
     for owner in (ANN, ANN, ANN, BEN, BEN, EVE):
