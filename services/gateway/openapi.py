@@ -28,6 +28,28 @@ Errors are problem documents (RFC 9457) whose `type` leads to an explanation. Ev
 GET takes HEAD too. Lists are paged by `cursor`. POSTs that create jobs take an `Idempotency-Key`.
 """
 
+# In the order in which a reader meets them.
+_TAGS = {
+    "auth": "Signing up, in and out; second factors, addresses and passwords; sign-in elsewhere; API keys; guests.",
+    "users": "One's own account: profile, usage, export, deletion.",
+    "generate": "Songs from words, and what is made of songs: variations, longer ones, sections anew, batches.",
+    "jobs": "What is being made: status, progress as events, cancel.",
+    "models": "What makes music here, under which licence; fetching models.",
+    "tracks": "The library: sound in every format, stems, notes, pictures, lineage, trash.",
+    "projects": "Folders of the library.",
+    "uploads": "Recordings of one's own.",
+    "processing": "Separation, mixing, mastering, transcription, analysis, conversion; sessions of mixes as versions.",
+    "sharing": "Links that open a track for those who have them.",
+    "discovery": "Everybody's public music: trending, new, search, the feed.",
+    "people": "Profiles, follows, likes, comments, blocks.",
+    "playlists": "Ordered lists, alone or with others.",
+    "notifications": "What one was told, and what one wants to be told.",
+    "webhooks": "Calls to a server of one's own when something ends.",
+    "moderation": "Reports, and what moderators do about them.",
+    "admin": "Accounts, tiers, figures and the log, for administrators.",
+    "operations": "Health, version, and the keys that verify tokens.",
+}
+
 _SECURITY_SCHEMES = {
     "access_token": {
         "type": "http",
@@ -143,6 +165,7 @@ def build_document(app: FastAPI, routes: Iterable[GatewayRoute]) -> dict[str, An
         description=_DESCRIPTION,
         routes=app.routes,
         servers=[{"url": "/"}],
+        tags=[{"name": name, "description": description} for name, description in _TAGS.items()],
     )
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
@@ -252,5 +275,5 @@ def _add_headers(response: dict[str, Any], names: Iterable[str]) -> None:
 
 def _add_example(response: dict[str, Any], schemas: dict[str, Any]) -> None:
     media = response.get("content", {}).get("application/json")
-    if media is not None and media.get("schema"):
+    if media is not None and media.get("schema") and media["schema"].get("format") != "binary":
         media["example"] = example_of(media["schema"], schemas)

@@ -35,6 +35,21 @@ def platform_version() -> str:
     return version(DISTRIBUTION)
 
 
+_JWK_SET = {
+    "keys": [
+        {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "alg": "EdDSA",
+            "use": "sig",
+            "kid": "f3a1c2d4e5b60718",
+            # RFC 8037, appendix A.2.
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        }
+    ]
+}
+
+
 @router.get("/health/live")
 async def get_liveness() -> Liveness:
     """Whether the process answers."""
@@ -69,7 +84,7 @@ async def get_version(gateway: Gateway) -> Version:
     "/.well-known/jwks.json",
     dependencies=_PUBLIC,
     response_class=Response,
-    responses={200: {"content": {"application/json": {}}, "description": "A JWK set (RFC 7517)"}},
+    responses={200: {"content": {"application/json": {"example": _JWK_SET}}, "description": "A JWK set (RFC 7517)"}},
 )
 async def get_jwks(gateway: Gateway) -> Response:
     """The public keys that verify access tokens (RFC 7517)."""
