@@ -17,9 +17,10 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 import httpx
 
-from musicgen_client.binding import bound
+from musicgen_client.binding import bound, bound_walk
 from musicgen_client.calls import (
     accounts,
+    administering,
     call,
     collecting,
     hooks,
@@ -36,16 +37,19 @@ from musicgen_client.calls import (
 from musicgen_client.calls.call import Call
 from musicgen_client.calls.library import AudioFormat
 from musicgen_client.calls.making import LiveFormat
+from musicgen_client.collections import SharedTrack
 from musicgen_client.connection import Connection, Received
 from musicgen_client.downloads import PartialFile
 from musicgen_client.errors import ApiError, JobFailedError
-from musicgen_client.models import Job, JobEvent
+from musicgen_client.models import Job, JobEvent, Page
+from musicgen_client.paging import MOST_PER_PAGE, PageWalk
 from musicgen_client.retries import Repeats, failed_stream, unreachable
 from musicgen_client.sse import EventFeed
 from musicgen_client.tokens import TokenStore
 
 P = ParamSpec("P")
 T = TypeVar("T")
+ItemT = TypeVar("ItemT")
 
 
 def _method(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P], Awaitable[T]]:
@@ -55,6 +59,16 @@ def _method(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P]
         return await self.send(build(*args, **kwargs))
 
     return bound(send, build)
+
+
+def _walk(build: Callable[P, Call[Page[ItemT]]]) -> Callable[Concatenate[AsyncClient, P], AsyncIterator[ItemT]]:
+    """A method that yields what is on all pages of the list that `build` asks for."""
+
+    def walk(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[ItemT]:
+        kwargs.setdefault("limit", MOST_PER_PAGE)
+        return self.iterate(build(*args, **kwargs))
+
+    return bound_walk(walk, build, MOST_PER_PAGE)
 
 
 class AsyncClient:
@@ -80,6 +94,8 @@ class AsyncClient:
     sessions = _method(accounts.sessions)
     revoke_session = _method(accounts.revoke_session)
     verify_email = _method(accounts.verify_email)
+    resend_verification = _method(accounts.resend_verification)
+    change_email = _method(accounts.change_email)
     forgot_password = _method(accounts.forgot_password)
     reset_password = _method(accounts.reset_password)
     change_password = _method(accounts.change_password)
@@ -105,9 +121,11 @@ class AsyncClient:
     extend = _method(making.extend)
     remix = _method(making.remix)
     jobs = _method(making.jobs)
+    all_jobs = _walk(making.jobs)
     job = _method(making.job)
     cancel = _method(making.cancel)
     tracks = _method(library.tracks)
+    all_tracks = _walk(library.tracks)
     track = _method(library.track)
     update_track = _method(library.update_track)
     move_track = _method(library.move_track)
@@ -116,20 +134,24 @@ class AsyncClient:
     restore_track = _method(library.restore_track)
     versions = _method(library.versions)
     waveform = _method(library.waveform)
+    stems = _method(library.stems)
     set_cover = _method(pictures.set_cover)
     delete_cover = _method(pictures.delete_cover)
     playlists = _method(collecting.playlists)
+    all_playlists = _walk(collecting.playlists)
     create_playlist = _method(collecting.create_playlist)
     playlist = _method(collecting.playlist)
     update_playlist = _method(collecting.update_playlist)
     delete_playlist = _method(collecting.delete_playlist)
     playlist_tracks = _method(collecting.playlist_tracks)
+    all_playlist_tracks = _walk(collecting.playlist_tracks)
     put_playlist_track = _method(collecting.put_playlist_track)
     remove_playlist_track = _method(collecting.remove_playlist_track)
     playlist_members = _method(collecting.playlist_members)
     put_playlist_member = _method(collecting.put_playlist_member)
     remove_playlist_member = _method(collecting.remove_playlist_member)
     playlist_invitations = _method(collecting.playlist_invitations)
+    all_playlist_invitations = _walk(collecting.playlist_invitations)
     accept_playlist_invitation = _method(collecting.accept_playlist_invitation)
     decline_playlist_invitation = _method(collecting.decline_playlist_invitation)
     profile = _method(people.profile)
@@ -140,33 +162,47 @@ class AsyncClient:
     mute = _method(people.mute)
     unmute = _method(people.unmute)
     followers = _method(people.followers)
+    all_followers = _walk(people.followers)
     following = _method(people.following)
+    all_following = _walk(people.following)
     blocked = _method(people.blocked)
+    all_blocked = _walk(people.blocked)
     muted = _method(people.muted)
+    all_muted = _walk(people.muted)
     tracks_of = _method(people.tracks_of)
+    all_tracks_of = _walk(people.tracks_of)
     like = _method(people.like)
     unlike = _method(people.unlike)
     liked_tracks = _method(people.liked_tracks)
+    all_liked_tracks = _walk(people.liked_tracks)
     comments = _method(people.comments)
+    all_comments = _walk(people.comments)
     comment = _method(people.comment)
     edit_comment = _method(people.edit_comment)
     remove_comment = _method(people.remove_comment)
     feed = _method(people.feed)
+    all_feed = _walk(people.feed)
     explore = _method(people.explore)
+    all_explore = _walk(people.explore)
     trending_tags = _method(people.trending_tags)
     search = _method(people.search)
+    all_search = _walk(people.search)
     notifications = _method(people.notifications)
+    all_notifications = _walk(people.notifications)
     unread_notifications = _method(people.unread_notifications)
     mark_read = _method(people.mark_read)
     notification_preferences = _method(people.notification_preferences)
     update_notification_preferences = _method(people.update_notification_preferences)
+    unsubscribe = _method(people.unsubscribe)
     projects = _method(collecting.projects)
+    all_projects = _walk(collecting.projects)
     create_project = _method(collecting.create_project)
     project = _method(collecting.project)
     update_project = _method(collecting.update_project)
     delete_project = _method(collecting.delete_project)
     report = _method(moderating.report)
     reports = _method(moderating.reports)
+    all_reports = _walk(moderating.reports)
     moderated_report = _method(moderating.moderated_report)
     decide_report = _method(moderating.decide_report)
     hide_track = _method(moderating.hide_track)
@@ -175,6 +211,7 @@ class AsyncClient:
     shares = _method(sharing.shares)
     revoke_share = _method(sharing.revoke_share)
     open_share = _method(sharing.open_share)
+    shared_waveform = _method(sharing.shared_waveform)
     upload = _method(shaping.upload)
     separate = _method(shaping.separate)
     mix = _method(shaping.mix)
@@ -185,11 +222,13 @@ class AsyncClient:
     effects = _method(shaping.effects)
     presets = _method(shaping.presets)
     mixes = _method(mixing.mixes)
+    all_mixes = _walk(mixing.mixes)
     create_mix = _method(mixing.create_mix)
     saved_mix = _method(mixing.saved_mix)
     delete_mix = _method(mixing.delete_mix)
     save_mix_version = _method(mixing.save_mix_version)
     mix_versions = _method(mixing.mix_versions)
+    all_mix_versions = _walk(mixing.mix_versions)
     mix_version = _method(mixing.mix_version)
     restore_mix_version = _method(mixing.restore_mix_version)
     render_mix_version = _method(mixing.render_mix_version)
@@ -201,9 +240,24 @@ class AsyncClient:
     renew_webhook_secret = _method(hooks.renew_webhook_secret)
     test_webhook = _method(hooks.test_webhook)
     webhook_deliveries = _method(hooks.webhook_deliveries)
+    all_webhook_deliveries = _walk(hooks.webhook_deliveries)
     dead_letters = _method(hooks.dead_letters)
+    all_dead_letters = _walk(hooks.dead_letters)
     redeliver = _method(hooks.redeliver)
+    admin_stats = _method(administering.admin_stats)
+    admin_users = _method(administering.admin_users)
+    all_admin_users = _walk(administering.admin_users)
+    admin_user = _method(administering.admin_user)
+    change_user = _method(administering.change_user)
+    grant_quota = _method(administering.grant_quota)
+    admin_jobs = _method(administering.admin_jobs)
+    all_admin_jobs = _walk(administering.admin_jobs)
+    audit_log = _method(administering.audit_log)
+    all_audit_log = _walk(administering.audit_log)
     version = _method(operations.version)
+    liveness = _method(operations.liveness)
+    readiness = _method(operations.readiness)
+    signing_keys = _method(operations.signing_keys)
 
     async def send(self, call: Call[T]) -> T:
         """Send one call; broken connections and passing failures are tried again where that does no harm."""
@@ -222,6 +276,13 @@ class AsyncClient:
                 if pause is None:
                     return self._connection.finish(call, response)
             await asyncio.sleep(pause)
+
+    async def iterate(self, call: Call[Page[ItemT]]) -> AsyncIterator[ItemT]:
+        """What is on all pages of a list, from the page that `call` asks for; each page when it is reached."""
+        walk = PageWalk(call)
+        while walk.next_call is not None:
+            for item in walk.take(await self.send(walk.next_call)):
+                yield item
 
     async def wait(self, job_id: str, *, timeout_seconds: float | None = None) -> Job:
         """Wait for a job's success. Raises `JobFailedError` when there is none, `TimeoutError` at the given time."""
@@ -335,12 +396,36 @@ class AsyncClient:
         ending = "svg" if path.suffix.lower() == ".svg" else "png"
         return await self._fetch(pictures.waveform_path(track_id, ending), params, path, None)
 
-    async def _fetch(self, address: str, params: dict[str, str], path: Path, received: Received | None) -> Path:
+    async def download_shared(
+        self,
+        shared: SharedTrack,
+        path: Path,
+        *,
+        format: AudioFormat = "mp3",  # noqa: A002
+        received: Received | None = None,
+    ) -> Path:
+        """Fetch a track that somebody's link leads to; needs no account."""
+        address, params = sharing.shared_link(shared, "audio")
+        return await self._fetch(
+            address, {**params, "format": format, "download": "true"}, path, received, signed=False
+        )
+
+    async def download_shared_cover(self, shared: SharedTrack, path: Path, *, size: int = 640) -> Path:
+        """Fetch the cover of a track that somebody's link leads to (JPEG, square)."""
+        address, params = sharing.shared_link(shared, "cover")
+        return await self._fetch(address, {**params, "size": str(size)}, path, None, signed=False)
+
+    async def _fetch(
+        self, address: str, params: dict[str, str], path: Path, received: Received | None, *, signed: bool = True
+    ) -> Path:
+        auth = httpx.USE_CLIENT_DEFAULT if signed else None
         with PartialFile(path) as partial:
             while True:
                 failure: httpx.TransportError | None = None
                 try:
-                    async with self._http.stream("GET", address, params=params, headers=partial.headers()) as response:
+                    async with self._http.stream(
+                        "GET", address, params=params, headers=partial.headers(), auth=auth
+                    ) as response:
                         if response.is_error:
                             await response.aread()
                             raise failed_stream(response)

@@ -25,8 +25,17 @@ class FieldError(Answer):
     detail: str = ""
 
 
+class Dependency(Answer):
+    """One thing that the server cannot work without; `detail` says why it is down."""
+
+    name: str
+    state: str = ""
+    latency_ms: float = 0.0
+    detail: str = ""
+
+
 class Problem(Answer):
-    """An RFC 9457 problem document."""
+    """An RFC 9457 problem document; `dependencies` come with "not-ready"."""
 
     type: str = "about:blank"
     title: str = ""
@@ -35,6 +44,7 @@ class Problem(Answer):
     instance: str = ""
     request_id: str = ""
     errors: list[FieldError] = Field(default_factory=list)
+    dependencies: list[Dependency] = Field(default_factory=list)
 
 
 class User(Answer):
@@ -125,6 +135,7 @@ class Usage(Answer):
     month_seconds_limit: float | None = None
     jobs: int = 0
     jobs_limit: int | None = None
+    longest_seconds_limit: float | None = None
 
 
 class Session(Answer):
@@ -432,6 +443,24 @@ class Version(Answer):
 
     version: str
     model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Liveness(Answer):
+    """The server answers."""
+
+    status: str = ""
+
+
+class Readiness(Liveness):
+    """The server can work: every dependency answers."""
+
+    dependencies: list[Dependency] = Field(default_factory=list)
+
+
+class KeySet(Answer):
+    """Public keys (RFC 7517)."""
+
+    keys: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class Page(Answer, Generic[ItemT]):

@@ -93,6 +93,16 @@ def verify_email(token: str) -> Call[None]:
     return Call("POST", path_to("auth", "email", "verify"), read_nothing, body={"token": token}, signed=False)
 
 
+def resend_verification(email: str) -> Call[None]:
+    """Have the mail sent again that verifies an address."""
+    return Call("POST", path_to("auth", "email", "resend"), read_nothing, body={"email": email}, signed=False)
+
+
+def change_email(password: str, email: str) -> Call[None]:
+    """Ask for another address; it is yours once the link of the mail that goes there was opened."""
+    return Call("POST", path_to("auth", "email", "change"), read_nothing, body={"password": password, "email": email})
+
+
 def forgot_password(email: str) -> Call[None]:
     """Have a mail sent with which the owner of the address can choose a new password."""
     return Call("POST", path_to("auth", "password", "forgot"), read_nothing, body={"email": email}, signed=False)

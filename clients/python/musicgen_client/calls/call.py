@@ -21,6 +21,9 @@ from musicgen_client.uploads import FileUpload
 T = TypeVar("T")
 
 
+T_co = TypeVar("T_co", covariant=True)
+
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -35,19 +38,19 @@ def _no_effect(_store: TokenStore, _answer: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
-    """One request of the API and the reading of its answer."""
+class Call(Generic[T_co]):
+    """One request of the API and the reading of its answer; `effect` is told what was read."""
 
     method: str
     path: str
-    read: Callable[[httpx.Response], T]
+    read: Callable[[httpx.Response], T_co]
     params: Mapping[str, str | int | float | Sequence[str]] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     upload: FileUpload | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     signed: bool = True
     wait_seconds: float = 0.0
-    effect: Callable[[TokenStore, T], None] = _no_effect
+    effect: Callable[[TokenStore, Any], None] = _no_effect
 
     @property
     def repeatable(self) -> bool:

@@ -9,6 +9,7 @@ from musicgen_client.calls.call import Call, given, path_to, read_nothing, reade
 from musicgen_client.collections import ChangedTracks
 from musicgen_client.models import (
     Page,
+    Stem,
     Track,
     Waveform,
 )
@@ -115,6 +116,11 @@ def delete_track(track_id: str, *, forever: bool = False) -> Call[None]:
 def waveform(track_id: str, *, points: int = 1000) -> Call[Waveform]:
     """The outline of a track, for drawing; 16 to 8,192 points."""
     return Call("GET", path_to("tracks", track_id, "waveform"), reader_of(Waveform), params={"points": points})
+
+
+def stems(track_id: str) -> Call[Page[Stem]]:
+    """The parts of a track, which sum to it; their links need no header for a while."""
+    return Call("GET", path_to("tracks", track_id, "stems"), reader_of(Page[Stem]))
 
 
 def audio_path(track_id: str) -> str:

@@ -208,3 +208,9 @@ def update_notification_preferences(
     body: dict[str, Any] = given(follow=follow, like=like, comment=comment, invitation=invitation)
     body |= given(digest=digest)
     return Call("PATCH", path_to("notifications", "preferences"), reader_of(NotificationPreferences), body=body)
+
+
+def unsubscribe(token: str) -> Call[None]:
+    """End the mails that sum up what you missed, by the token of the link in one of them."""
+    path = path_to("notifications", "unsubscribe")
+    return Call("POST", path, read_nothing, params={"token": token}, signed=False)
