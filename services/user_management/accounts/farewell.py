@@ -19,6 +19,7 @@ from services.user_management.audit.repository import AuditLog
 from services.user_management.background.cleanup import delete_objects
 from services.user_management.database import Database
 from services.user_management.exports.exports import FOLDER
+from services.user_management.guests.repository import GuestRepository
 from services.user_management.guests.rules import GUEST
 from services.user_management.jobs.tables import jobs
 from services.user_management.library.objects import derivatives_prefix, job_prefix
@@ -52,6 +53,7 @@ class Farewell:
     async def once(self) -> int:
         """Delete what is due; how many accounts. Raises `AppError` when the database or storage is away."""
         await self._database.write(lambda connection: MailRepository(connection).forget_expired())
+        await self._database.write(lambda connection: GuestRepository(connection).forget_members())
         due = await self._database.read(lambda connection: UserRepository(connection).due_for_deletion(_PER_LOOK))
         for user_id in due:
             objects = await delete_objects(self._store, await self._database.read(_prefixes(user_id)))

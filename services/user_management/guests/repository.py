@@ -16,6 +16,8 @@ from services.user_management.guests.tables import guests
 
 # A guest goes so long after its session has ended, so that nobody is swept while they can still call.
 GUEST_MARGIN: Final = timedelta(hours=1)
+# What a day's sums need, which end at midnight.
+_REMEMBERED: Final = timedelta(days=1)
 # Any number will do, as long as nobody else takes it: "guestnew" in ASCII.
 _ENTERING: Final = 0x67756573_746E6577
 
@@ -29,7 +31,8 @@ class GuestRepository:
     async def count(self) -> int:
         """How many there are; until the transaction ends nobody else makes one."""
         await self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ENTERING})
-        return int((await self._connection.execute(select(func.count()).select_from(guests))).scalar_one())
+        query = select(func.count()).select_from(guests).where(guests.c.signed_up_at.is_(None))
+        return int((await self._connection.execute(query)).scalar_one())
 
     async def add(self, user_id: UUID, network: str) -> None:
         """Write down that an account is a guest's, and where it began."""
@@ -66,5 +69,19 @@ class GuestRepository:
         return NewUser(row[0], row[1], row[2], password_hash=row[3]) if row else None
 
     async def forget(self, user_id: UUID) -> None:
-        """The account is no guest's any more."""
-        await self._connection.execute(delete(guests).where(guests.c.user_id == user_id))
+        """The account is no guest's any more; that it was stays known for a day."""
+        await self._connection.execute(
+            update(guests)
+            .where(guests.c.user_id == user_id)
+            .values(
+                signed_up_at=func.now(),
+                wanted_username="",
+                wanted_email="",
+                wanted_full_name="",
+                wanted_password_hash="",
+            )
+        )
+
+    async def forget_members(self) -> None:
+        """Forget which accounts were guests, once nothing that they made as such counts any more."""
+        await self._connection.execute(delete(guests).where(guests.c.signed_up_at < func.now() - _REMEMBERED))

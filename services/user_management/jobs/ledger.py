@@ -28,9 +28,9 @@ from services.user_management.quotas import rules as quota
 from services.user_management.quotas.repository import QuotaRepository
 from services.user_management.quotas.tiers import (
     Tiers,
+    check_guests,
     check_jobs,
     check_length,
-    check_network,
     check_span,
     day_start,
     month_start,
@@ -165,9 +165,14 @@ class JobLedger:
             for span, start, limit in spans:
                 if limit is not None:
                     check_span(await accounts.made_since(owner_id, start), new.reserve_ms, limit, span)
+            if tier.network_day_seconds is not None or tier.guests_day_seconds is not None:
+                await accounts.guests_turn()
             if tier.network_day_seconds is not None:
                 made = await accounts.made_by_neighbours_since(owner_id, day_start(now))
-                check_network(made, new.reserve_ms, tier.network_day_seconds)
+                check_guests(made, new.reserve_ms, tier.network_day_seconds, "your network")
+            if tier.guests_day_seconds is not None:
+                made = await accounts.made_by_guests_since(day_start(now))
+                check_guests(made, new.reserve_ms, tier.guests_day_seconds, "this server")
 
     async def _enter_queue(self, connection: AsyncConnection, owner_id: UUID, queue: str) -> None:
         counters = QueueRepository(connection)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, func, insert, select, text, update
+from sqlalchemy import ColumnElement, FromClause, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.ids import new_id
@@ -23,11 +23,24 @@ _BALANCES = (quota_accounts.c.balance_ms, quota_accounts.c.reserved_ms, quota_ac
 
 # Ids are made a little before the transaction's time, by clocks of other machines.
 _MARGIN: Final = timedelta(hours=1)
+# Any number will do, as long as nobody else takes it: "guestsum" in ASCII.
+_MAKING: Final = 0x67756573_7473756D
 
 
 def _first_id(start: datetime) -> UUID:
     """The least UUIDv7 (RFC 9562 §5.7) of an instant."""
     return UUID(int=int(start.timestamp() * 1000) << 80)
+
+
+def _of_guests(entries: FromClause, which: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
+    """Of whoever is a guest, or was one when it was entered."""
+    were = select(guests.c.user_id).where(
+        guests.c.user_id == entries.c.owner_id,
+        or_(guests.c.signed_up_at.is_(None), entries.c.created_at < guests.c.signed_up_at),
+    )
+    found = select(guests.c.user_id) if which is None else select(guests.c.user_id).where(which)
+    # The list first, so that the index of these owners' entries is read, and no others.
+    return entries.c.owner_id.in_(found) & were.exists()
 
 
 class QuotaRepository:
@@ -60,16 +73,21 @@ class QuotaRepository:
         return await self._made_since(lambda entries: entries.c.owner_id == owner_id, start)
 
     async def made_by_neighbours_since(self, guest_id: UUID, start: datetime) -> int:
-        """The same for all guests of a guest's network, who take turns until the transaction ends; 0 for nobody's."""
+        """The same for all guests of a guest's network, once it is the caller's turn; 0 for nobody's."""
         network = (
             await self._connection.execute(select(guests.c.network).where(guests.c.user_id == guest_id))
         ).scalar_one_or_none()
         if network is None:
             return 0
-        turn = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-        await self._connection.execute(turn, {"key": f"guests of {network}"})
-        neighbours = select(guests.c.user_id).where(guests.c.network == network)
-        return await self._made_since(lambda entries: entries.c.owner_id.in_(neighbours), start)
+        return await self._made_since(lambda entries: _of_guests(entries, guests.c.network == network), start)
+
+    async def made_by_guests_since(self, start: datetime) -> int:
+        """The same for all guests of the server, once it is the caller's turn."""
+        return await self._made_since(_of_guests, start)
+
+    async def guests_turn(self) -> None:
+        """Wait until no other guest is having something made; until the transaction ends none will."""
+        await self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MAKING})
 
     async def _made_since(self, whose: Callable[[FromClause], ColumnElement[bool]], start: datetime) -> int:
         debit, credit = quota_entries.alias("debit"), quota_entries.alias("credit")

@@ -30,11 +30,12 @@ class Tier(BaseModel):
     jobs: Annotated[int, Field(ge=1)] | None = None
     longest_seconds: Annotated[int, Field(ge=1)] | None = None
     network_day_seconds: Annotated[int, Field(ge=0)] | None = None
+    guests_day_seconds: Annotated[int, Field(ge=0)] | None = None
 
     @property
     def limits_making(self) -> bool:
         """Whether what was made in a span of time matters."""
-        spans = (self.day_seconds, self.month_seconds, self.network_day_seconds)
+        spans = (self.day_seconds, self.month_seconds, self.network_day_seconds, self.guests_day_seconds)
         return any(limit is not None for limit in spans)
 
 
@@ -125,13 +126,16 @@ def check_length(wanted_ms: int, limit_seconds: int | None) -> None:
         )
 
 
-def check_network(made_ms: int, wanted_ms: int, limit_seconds: int | None) -> None:
-    """Raise `AppError` (QUOTA_EXCEEDED) when the guests of one address have made what a day allows them together."""
+def check_guests(made_ms: int, wanted_ms: int, limit_seconds: int | None, whose: str) -> None:
+    """Raise `AppError` (QUOTA_EXCEEDED) when guests have made what a day allows them together.
+
+    `whose` says which: of "your network", or of "this server".
+    """
     if limit_seconds is not None and made_ms + wanted_ms > limit_seconds * 1000:
         left = max(0, limit_seconds * 1000 - made_ms) / 1000
         raise AppError(
             ErrorCode.QUOTA_EXCEEDED,
-            f"The guests of your network may make {limit_seconds:g} s of audio a day together and {left:g} s are left. "
+            f"The guests of {whose} may make {limit_seconds:g} s of audio a day together and {left:g} s are left. "
             "Sign up to make more.",
         )
 

@@ -181,6 +181,46 @@ async def test_guests_of_one_address_cannot_race_past_its_quota(small_house: Acc
     assert {error.code for error in outcomes if isinstance(error, AppError)} == {ErrorCode.QUOTA_EXCEEDED}
 
 
+async def test_signing_up_takes_nothing_off_what_the_networks_guests_made(
+    small_house: AccountServer, sql: asyncpg.Connection
+) -> None:
+    first, second = await enter(small_house), await enter(small_house)
+    for _ in range(2):
+        await first.make(30)
+    first.take_cookies(await first.sign_up(f"u{uuid.uuid4().hex[:12]}"))
+    assert (await first.ask(40)).id, "a member's songs are nobody else's affair"
+    with pytest.raises(AppError, match="guests of your network"):
+        await second.ask(21)
+    assert (await second.ask(20)).id
+    engine = open_engine(small_house.users.settings.database_url)
+    database = Database(engine)
+    farewell = Farewell(database, ObjectStore.from_url(small_house.users.settings.storage_url))
+    await farewell.once()
+    assert await sql.fetchval("SELECT count(*) FROM guests") == 2
+    await sql.execute("UPDATE guests SET signed_up_at = signed_up_at - interval '25 hours'")
+    await farewell.once()
+    await database.close()
+    assert await sql.fetchval("SELECT user_id FROM guests") == uuid.UUID(second.id), "who was a guest is forgotten"
+
+
+async def test_all_guests_together_cannot_race_past_the_servers_quota(start_accounts: Start, tmp_path: Path) -> None:
+    figures = "day_seconds: 60, network_day_seconds: 60, longest_seconds: 30, jobs: 1, stored_bytes: 1000000"
+    tiers = tmp_path / "tiers.yaml"
+    tiers.write_text(f"tiers:\n  standard: {{}}\n  guest: {{ {figures}, guests_day_seconds: 80 }}\n")
+    accounts = await start_accounts(gateway={"guests": True}, guests=True, tiers_file=tiers)
+    guests = [await enter(accounts, f"198.51.100.{number}") for number in range(5)]
+    outcomes = await asyncio.gather(*(guest.ask(30) for guest in guests), return_exceptions=True)
+    refused = [error for error in outcomes if isinstance(error, AppError)]
+    assert len(refused) == 3, "80 s hold two songs of 30 s"
+    assert {error.code for error in refused} == {ErrorCode.QUOTA_EXCEEDED}
+    assert "guests of this server" in refused[0].message
+    asked = next(place for place, outcome in enumerate(outcomes) if isinstance(outcome, jobs_pb2.Job))
+    job = outcomes[asked]
+    assert isinstance(job, jobs_pb2.Job)
+    assert (await guests[asked].http.post(f"/api/v1/jobs/{job.id}/cancel")).status_code == 202
+    assert (await guests[asked].ask(30)).id, "a cancelled song comes back to all"
+
+
 @pytest.mark.parametrize(
     "order",
     [
@@ -228,7 +268,9 @@ async def test_signing_up_keeps_everything(open_house: AccountServer, sql: async
     assert (await guest.http.patch(f"/api/v1/tracks/{track}", json={"public": True})).status_code == 200
     assert (await login(open_house, name)).status_code == 200
     assert (await guest.sign_up(f"{name}x")).status_code == 409
-    assert await sql.fetchval("SELECT count(*) FROM guests") == 0
+    assert (
+        await sql.fetchval("SELECT count(*) FROM guests WHERE signed_up_at IS NULL OR wanted_password_hash != ''") == 0
+    )
     actions = await sql.fetch("SELECT action FROM audit_entries WHERE subject_id = $1 ORDER BY id", uuid.UUID(guest.id))
     assert [row["action"] for row in actions][:2] == ["account.guest_made", "account.guest_signed_up"]
 
