@@ -304,6 +304,7 @@ class AsyncClient:
             failure: httpx.TransportError | None = None
             try:
                 async with self._http.stream("GET", making.events_path(job_id), headers=feed.connect()) as response:
+                    self._connection.heed(response)
                     if response.is_error:
                         await response.aread()
                         raise failed_stream(response)
@@ -326,6 +327,7 @@ class AsyncClient:
         params = {"format": format}
         try:
             async with self._http.stream("GET", making.live_path(job_id), params=params) as response:
+                self._connection.heed(response)
                 if response.is_error:
                     await response.aread()
                     raise ApiError.from_response(response)
@@ -426,6 +428,7 @@ class AsyncClient:
                     async with self._http.stream(
                         "GET", address, params=params, headers=partial.headers(), auth=auth
                     ) as response:
+                        self._connection.heed(response)
                         if response.is_error:
                             await response.aread()
                             raise failed_stream(response)

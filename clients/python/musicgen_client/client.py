@@ -304,6 +304,7 @@ class Client:
             failure: httpx.TransportError | None = None
             try:
                 with self._http.stream("GET", making.events_path(job_id), headers=feed.connect()) as response:
+                    self._connection.heed(response)
                     if response.is_error:
                         response.read()
                         raise failed_stream(response)
@@ -325,6 +326,7 @@ class Client:
         params = {"format": format}
         try:
             with self._http.stream("GET", making.live_path(job_id), params=params) as response:
+                self._connection.heed(response)
                 if response.is_error:
                     response.read()
                     raise ApiError.from_response(response)
@@ -429,6 +431,7 @@ class Client:
                     with self._http.stream(
                         "GET", address, params=params, headers=partial.headers(), auth=auth
                     ) as response:
+                        self._connection.heed(response)
                         if response.is_error:
                             response.read()
                             raise failed_stream(response)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import warnings
@@ -81,14 +82,8 @@ class Connection:
         )
 
     def finish(self, call: Call[T], response: httpx.Response) -> T:
-        """An answer as a value, or as an exception. Warns (`DeprecationWarning`) of a call that will go."""
-        if "deprecation" in response.headers:
-            gone = response.headers.get("sunset", "a day that it does not name")
-            warnings.warn(
-                f"{call.method} {call.path} is deprecated; this server answers it until {gone}.",
-                DeprecationWarning,
-                stacklevel=3,
-            )
+        """An answer as a value, or as an exception."""
+        self.heed(response)
         if response.is_error:
             raise ApiError.from_response(response)
         if not response.is_success:
@@ -100,12 +95,33 @@ class Connection:
         return answer
 
     @staticmethod
+    def heed(response: httpx.Response) -> None:
+        """Warn (`DeprecationWarning`) whoever called this package of a call that will go."""
+        if "deprecation" not in response.headers:
+            return
+        gone = response.headers.get("sunset", "a day that it does not name")
+        asked = f"{response.request.method} {response.request.url.path}"
+        warnings.warn(
+            f"{asked} is deprecated; this server answers it until {gone}.",
+            DeprecationWarning,
+            stacklevel=_level_of_caller(),
+        )
+
+    @staticmethod
     def stem_names(track: Track) -> list[str]:
         """The stems of a track, refused when a name would not be safe as a file's."""
         for stem in track.stems:
             if _STEM_NAME.fullmatch(stem.name) is None:
                 raise UnexpectedAnswerError(f"the stem name {stem.name!r} cannot be used as a file name")
         return [stem.name for stem in track.stems]
+
+
+def _level_of_caller() -> int:
+    """How far up the stack, from whoever asks, the first function is that is not of this package."""
+    level, frame = 0, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def client_version() -> str:

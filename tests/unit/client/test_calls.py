@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -171,11 +172,46 @@ def test_what_is_wrong_with_one_field_is_said_once(server: Any, problem: Any) ->
     assert str(raised.value) == "model: There is no such model."
 
 
-def test_call_that_the_server_will_lose_warns(server: Any, raw: Any) -> None:
-    gone = {"Deprecation": "@1798761600", "Sunset": "Sun, 01 Aug 2027 00:00:00 GMT"}
-    server.on("GET", "/api/v1/models", raw(200, b'{"items": [], "next_cursor": null}', gone))
-    with Client(server.url) as client, pytest.warns(DeprecationWarning, match="until Sun, 01 Aug 2027"):
+GONE = {"Deprecation": "@1798761600", "Sunset": "Sun, 01 Aug 2027 00:00:00 GMT"}
+
+
+def test_call_that_the_server_will_lose_warns_its_caller(server: Any, raw: Any) -> None:
+    server.on("GET", "/api/v1/models", raw(200, b'{"items": [], "next_cursor": null}', GONE))
+    with Client(server.url) as client, pytest.warns(DeprecationWarning, match="until Sun, 01 Aug 2027") as warned:
         client.models()
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_streams_and_downloads_that_the_server_will_lose_warn_too(
+    server: Any, raw: Any, event_stream: Any, tmp_path: Path
+) -> None:
+    server.on("GET", "/api/v1/jobs/j1/events", raw(200, event_stream(("1", "done", {"id": "j1"})), GONE))
+    server.on("GET", "/api/v1/stream/j1", raw(200, b"song", GONE))
+    server.on("GET", "/api/v1/tracks/t1/audio", raw(200, b"song", GONE))
+    with Client(server.url) as client:
+        for path, ask in (
+            ("jobs/j1/events", lambda: list(client.events("j1"))),
+            ("stream/j1", lambda: list(client.stream("j1"))),
+            ("tracks/t1/audio", lambda: client.download("t1", tmp_path / "song.wav")),
+        ):
+            with pytest.warns(DeprecationWarning, match=f"GET /api/v1/{path} is deprecated") as warned:
+                ask()
+            assert [warning.filename for warning in warned] == [__file__]
+
+
+async def test_asynchronous_calls_that_the_server_will_lose_warn_their_caller(
+    server: Any, raw: Any, event_stream: Any, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    server.on("GET", "/api/v1/models", raw(200, b'{"items": [], "next_cursor": null}', GONE))
+    server.on("GET", "/api/v1/jobs/j1/events", raw(200, event_stream(("1", "done", {"id": "j1"})), GONE))
+    server.on("GET", "/api/v1/stream/j1", raw(200, b"song", GONE))
+    server.on("GET", "/api/v1/tracks/t1/audio", raw(200, b"song", GONE))
+    async with AsyncClient(server.url) as client:
+        await client.models()
+        assert [event.type async for event in client.events("j1")] == ["done"]
+        assert [data async for data in client.stream("j1")] == [b"song"]
+        await client.download("t1", tmp_path / "song.wav")
+    assert [warning.filename for warning in recwarn if warning.category is DeprecationWarning] == [__file__] * 4
 
 
 def test_error_that_is_no_problem_document_is_still_readable(server: Any, raw: Any) -> None:
