@@ -279,6 +279,26 @@ def test_lists(server: Any, answer: Any, job: Any, track: Any, capsys: Captured)
         assert len(json.loads(capsys.readouterr().out)["items"]) == 1
 
 
+def test_lists_are_shown_whole_when_all_is_asked_for(
+    server: Any, answer: Any, job: Any, track: Any, capsys: Captured
+) -> None:
+    def pages(*items: Any) -> Any:
+        found = {None: {"items": [items[0]], "next_cursor": "c1"}, "c1": {"items": [items[1]], "next_cursor": None}}
+        return lambda asked: answer(found[asked.query.get("cursor")])
+
+    server.on("GET", "/api/v1/jobs", pages(job(), {**job(), "id": "j2"}))
+    server.on("GET", "/api/v1/tracks", pages(track, {**track, "id": "t2"}))
+    assert run(["jobs", "--all"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["j1", "j2"]
+    assert err == ""
+    assert run(["tracks", "--all", "--query", "rain", "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert [item["id"] for item in whole["items"]] == ["t1", "t2"]
+    assert (whole["items"][0]["title"], whole["next_cursor"]) == ("Calm piano", None)
+    assert server.to("/api/v1/tracks")[1].query == {"limit": "100", "q": "rain", "cursor": "c1"}
+
+
 def test_empty_list_says_so(server: Any, answer: Any, capsys: Captured) -> None:
     server.on("GET", "/api/v1/tracks", answer({"items": []}))
     assert run(["tracks"]) == 0

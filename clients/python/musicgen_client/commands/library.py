@@ -6,11 +6,13 @@ from typing import Annotated, get_args
 
 import typer
 
+from musicgen_client.calls import library
 from musicgen_client.calls.library import TrackSort
 from musicgen_client.commands import output
 from musicgen_client.commands.options import (
     DEFAULT_URL,
     Cursor,
+    Everything,
     Json,
     Limit,
     Midi,
@@ -18,6 +20,7 @@ from musicgen_client.commands.options import (
     Stems,
     Url,
     connect,
+    listed,
 )
 
 app = typer.Typer()
@@ -27,6 +30,7 @@ app = typer.Typer()
 def tracks(
     limit: Limit = 20,
     cursor: Cursor = None,
+    everything: Everything = False,
     query: Annotated[str | None, typer.Option("--query", "-q", help="Words in title, tags or prompt.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag that they have; may be repeated.")] = None,
     sort: Annotated[str | None, typer.Option("--sort", help="newest, oldest, title or relevance.")] = None,
@@ -40,7 +44,7 @@ def tracks(
     if sort is not None and sort not in orders:
         raise typer.BadParameter(f"--sort has to be one of {', '.join(orders)}, not {sort!r}")
     with connect(url) as client:
-        page = client.tracks(
+        call = library.tracks(
             limit=limit,
             cursor=cursor,
             query=query,
@@ -49,6 +53,7 @@ def tracks(
             project_id=project,
             trashed=trashed,
         )
+        page = listed(client, call, everything=everything)
     if json:
         output.document(page)
         return

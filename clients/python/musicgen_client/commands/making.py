@@ -14,6 +14,7 @@ from musicgen_client.commands import output
 from musicgen_client.commands.options import (
     DEFAULT_URL,
     Cursor,
+    Everything,
     Json,
     Limit,
     Midi,
@@ -21,6 +22,7 @@ from musicgen_client.commands.options import (
     Stems,
     Url,
     connect,
+    listed,
 )
 from musicgen_client.exit_codes import ExitCode
 
@@ -290,12 +292,15 @@ def stop(client: Client, job: Job) -> None:
 def jobs(
     limit: Limit = 20,
     cursor: Cursor = None,
+    everything: Everything = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
     """List your jobs, newest first."""
+    from musicgen_client.calls import making
+
     with connect(url) as client:
-        page = client.jobs(limit=limit, cursor=cursor)
+        page = listed(client, making.jobs(limit=limit, cursor=cursor), everything=everything)
     if json:
         output.document(page)
         return

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from musicgen_client.calls.call import Call
     from musicgen_client.client import Client
+    from musicgen_client.models import Page
+
+ItemT = TypeVar("ItemT")
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -16,6 +21,7 @@ Url: TypeAlias = Annotated[str, typer.Option("--url", envvar="MUSICGEN_URL", hel
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")]
 Limit: TypeAlias = Annotated[int, typer.Option("--limit", min=1, max=100, help="How many, at most.")]
 Cursor: TypeAlias = Annotated[str | None, typer.Option("--cursor", help="Go on from the end of an earlier list.")]
+Everything: TypeAlias = Annotated[bool, typer.Option("--all", help="All of them, whatever --limit says.")]
 Output: TypeAlias = Annotated[
     Path | None, typer.Option("--output", "-o", help="Where the song goes; its ending says the format.")
 ]
@@ -31,3 +37,14 @@ def connect(url: str) -> Client:
     from musicgen_client.tokens import FileTokenStore
 
     return Client(url, tokens=FileTokenStore(url), api_key=os.environ.get("MUSICGEN_API_KEY"))
+
+
+def listed(client: Client, call: Call[Page[ItemT]], *, everything: bool) -> Page[ItemT]:
+    """The page that a call asks for; with `everything` also what is on all that follow, as one page."""
+    from musicgen_client.models import Page
+    from musicgen_client.paging import MOST_PER_PAGE
+
+    if not everything:
+        return client.send(call)
+    call = replace(call, params={**call.params, "limit": str(MOST_PER_PAGE)})
+    return Page(items=list(client.iterate(call)), next_cursor=None)
