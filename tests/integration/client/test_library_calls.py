@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from musicgen_client import ApiError, AsyncClient, MemoryTokenStore
+from musicgen_client import ApiError, AsyncClient, ForbiddenError, MemoryTokenStore, NotFoundError
 from musicgen_client.tokens import Tokens
 
 from tests.support.account_server import AccountServer, accounts, sql, start_accounts
@@ -101,3 +101,28 @@ async def test_reports_by_the_sdk(accounts: AccountServer, sql: asyncpg.Connecti
         await staff.hide_track(song, "after all")
         refusals = await asyncio.gather(his.track(song), his.reports(), return_exceptions=True)
         assert [error.status for error in refusals if isinstance(error, ApiError)] == [404, 403]
+
+
+async def test_lists_are_walked_to_their_end_by_the_sdk(accounts: AccountServer) -> None:
+    async with somebody(accounts) as (ann, music):
+        songs = [(await accounts.users.make_track(ann)).track_ids[0] for _ in range(3)]
+        walked = [track.id async for track in music.all_tracks(limit=1, sort="oldest")]
+        assert walked == songs
+        assert [track.id async for track in music.all_tracks(query="nothing has these words")] == []
+        assert (await music.stems(songs[0])).next_cursor is None
+
+
+async def test_accounts_are_administered_by_the_sdk(accounts: AccountServer, sql: asyncpg.Connection) -> None:
+    async with somebody(accounts) as (ann, his), somebody(accounts) as (boss, staff):
+        await sql.execute("UPDATE users SET role = 'admin' WHERE id = $1", uuid.UUID(boss.id))
+        with pytest.raises(ForbiddenError):
+            await his.admin_stats()
+        with pytest.raises(NotFoundError):
+            await staff.admin_user(str(uuid.uuid4()))
+        assert (await staff.admin_stats()).users >= 2
+        assert ann.username in [user.username async for user in staff.all_admin_users(limit=1, search=ann.username)]
+        before = (await staff.admin_user(ann.id)).balance_seconds
+        assert (await staff.grant_quota(ann.id, 60)).balance_seconds == before + 60
+        assert (await staff.change_user(ann.id, role="moderator")).role == "moderator"
+        assert (await staff.admin_jobs(user_id=ann.id)).items == []
+        assert ann.id in [entry.subject_id async for entry in staff.all_audit_log(user_id=ann.id, limit=2)]
