@@ -46,7 +46,7 @@ def describe(frames: Frames) -> Song:
     tempo = estimate_tempo(frames)
     beats = np.zeros(0) if tempo is None else track_beats(frames.onsets, tempo.bpm)
     bars = find_bars(frames, beats)
-    bpm, steady = (None, False) if tempo is None else _measured(beats, tempo.bpm)
+    bpm, steady = (None, False) if tempo is None else measured_bpm(beats, tempo.bpm)
     seconds = frames.duration_seconds
     grid = bars.beats if bars is not None else np.arange(0.0, seconds, _STEP_SECONDS)
     downbeats = bars.downbeats if bars is not None else np.arange(0.0, seconds, 2.0 * _STEP_SECONDS)
@@ -62,7 +62,7 @@ def describe(frames: Frames) -> Song:
     )
 
 
-def _measured(beats: Float64, bpm: float) -> tuple[float, bool]:
+def measured_bpm(beats: Float64, bpm: float) -> tuple[float, bool]:
     """The tempo of beats that were tracked near `bpm`, and whether it is steady."""
     if len(beats) < 4:
         return bpm, False

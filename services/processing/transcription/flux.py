@@ -6,7 +6,6 @@ logarithmic. Frames are those of Basic Pitch: 256 samples at 22.05 kHz apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -69,12 +68,3 @@ class Flux:
         self.add(np.zeros(_SIZE, np.float32))
         values = np.concatenate(self._values) if self._values else np.zeros(0, np.float32)
         return np.pad(values[:frames], (0, max(0, frames - len(values)))).astype(np.float32)
-
-
-def envelope_of(samples: Iterable[Matrix]) -> Matrix:
-    """The flux of a whole recording, mono at 22.05 kHz."""
-    flux, total = Flux(), 0
-    for block in samples:
-        flux.add(block)
-        total += len(block)
-    return flux.result(max(1, -(-total // HOP)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,18 +14,14 @@ from services.processing.transcription.request import TranscribeRequest
 from services.shared.errors import AppError, ErrorCode
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from services.processing.transcription.basic_pitch import BasicPitch
     from services.processing.transcription.midi_file import Part
-    from services.processing.transcription.quantize import BeatMap
 
 ASSET: Final = "transcriber.basic-pitch"
 _FETCHED: Final = 0.05
-_HEARD: Final = 0.95
+_HEARD: Final = 0.9
+_COUNTED: Final = 0.95
 _FETCHING: Final = "fetching the transcriber"
-_USUAL_BPM: Final = 120.0
 # What the network hears of an hour is about 550 MB, and some work on it holds as much again.
 LONGEST_SECONDS: Final = 3_600.0
 # General MIDI programs for the stems that composers and separators name; a piano for the rest.
@@ -60,10 +55,11 @@ class TranscribeKind:
 
     def run(self, work: Work) -> Made:
         """See `JobKind.run`."""
+        from services.processing.analysis.key import estimate_key
         from services.processing.transcription.key_signature import signature_of
         from services.processing.transcription.midi_file import Heading, Part, write_midi
         from services.processing.transcription.musicxml import write_musicxml
-        from services.processing.transcription.tempo import key_of
+        from services.processing.transcription.pulse import heard, on_grid, pulse_of
 
         request: TranscribeRequest = work.request
         track = work.sources[request.track_id]
@@ -74,26 +70,31 @@ class TranscribeKind:
                 f"{LONGEST_SECONDS / 60.0:.0f} are written down at once. Cut it into parts first.",
             )
         work.report(0.0, "reading the track")
-        heard = [self._part(name, path, request, work, share) for name, path, share in _voices(request, track)]
-        envelope = max((flux for _, flux in heard), key=len)
-        beats, bpm = _beats(request, track, envelope)
-        parts = [part for part, _ in heard]
-        key = track.key or key_of([note for part in parts if not part.drums for note in part.notes])
+        voices = _voices(request, track)
+        parts = [self._part(name, path, request, work, share) for name, path, share in voices]
+        work.report(_HEARD, "finding beats and key")
+        frames = heard(track.master or voices[0][1], work.check)
+        pulse = pulse_of(frames, request.bpm or track.bpm)
+        pitched = any(part.notes for part in parts if not part.drums)
+        found = estimate_key(frames) if pitched and not track.key else None
+        key = found.name if found else track.key
+        beats, pickup = on_grid(pulse)
         if request.quantize is not None:
             quantizer = request.quantize.quantizer()
             parts = [Part(part.name, quantizer.apply(part.notes, beats), part.program, part.drums) for part in parts]
         work.check()
-        work.report(_HEARD, "writing the notes")
-        heading = Heading(beats, signature_of(key), track.title)
+        work.report(_COUNTED, "writing the notes")
+        heading = Heading(beats, signature_of(key), track.title, pulse.beats_per_bar, pickup)
         files = {"transcription.mid": work.folder / "transcription.mid"}
         write_midi(files["transcription.mid"], parts, heading, bends=request.bends)
         if request.musicxml:
             files["transcription.musicxml"] = work.folder / "transcription.musicxml"
             write_musicxml(files["transcription.musicxml"], parts, heading)
         result = {
-            "bpm": round(bpm, 2),
+            "bpm": round(pulse.bpm, 2),
             "key": key,
-            "beats": [round(beat, 4) for beat in beats.seconds],
+            "beats": [round(beat, 4) for beat in pulse.beats.seconds],
+            "beats_per_bar": pulse.beats_per_bar,
             "parts": [
                 {"name": part.name, "drums": part.drums, "program": part.program, "notes": len(part.notes)}
                 for part in parts
@@ -101,14 +102,11 @@ class TranscribeKind:
         }
         return Made(result=result, files=files)
 
-    def _part(
-        self, name: str, path: Path, request: TranscribeRequest, work: Work, share: tuple[float, float]
-    ) -> tuple[Part, NDArray[np.float32]]:
-        """The notes of one voice, and its onset envelope."""
+    def _part(self, name: str, path: Path, request: TranscribeRequest, work: Work, share: tuple[float, float]) -> Part:
+        """The notes of one voice."""
         from services.processing.media.reading import inspect
         from services.processing.transcription.decoding import transcribe
         from services.processing.transcription.drums import DrumNetwork, transcribe_drums
-        from services.processing.transcription.flux import envelope_of
         from services.processing.transcription.midi_file import Part
         from services.processing.transcription.sound import RATE_HZ, mono_blocks
 
@@ -117,8 +115,7 @@ class TranscribeKind:
         work.report(start, stage)
         drums = request.instrument == "drums" or (request.instrument == "auto" and name == "drums")
         if drums:
-            notes = transcribe_drums(path, DrumNetwork.load(), work.check)
-            return Part(name, notes, drums=True), envelope_of(mono_blocks(path, RATE_HZ, work.check))
+            return Part(name, transcribe_drums(path, DrumNetwork.load(), work.check), drums=True)
         network = self._network(work)
         total = max(1.0, inspect(path).duration_seconds * RATE_HZ)
         heard = network.listen(
@@ -126,7 +123,7 @@ class TranscribeKind:
             work.check,
             lambda frames: work.report(start + width * min(1.0, frames / total), stage),
         )
-        return Part(name, transcribe(heard, work.check), _PROGRAMS.get(name, 0)), heard.flux
+        return Part(name, transcribe(heard, work.check), _PROGRAMS.get(name, 0))
 
     def _network(self, work: Work) -> BasicPitch:
         from services.processing.networks import fetch_files
@@ -156,33 +153,6 @@ def _voices(request: TranscribeRequest, track: SourceTrack) -> list[tuple[str, P
         raise AppError(ErrorCode.NOT_FOUND, "The track has no audio any more.")
     count = len(chosen)
     return [(name, path, (index / count, (index + 1) / count)) for index, (name, path) in enumerate(chosen)]
-
-
-def _beats(request: TranscribeRequest, track: SourceTrack, envelope: NDArray[np.float32]) -> tuple[BeatMap, float]:
-    """The beats and their tempo: as asked for, else as the track says, else as heard, else 120."""
-    from services.processing.transcription.basic_pitch import FRAME_SECONDS
-    from services.processing.transcription.quantize import BeatMap
-    from services.processing.transcription.tempo import beats_of, tempo_of
-
-    rate = 1.0 / FRAME_SECONDS
-    known = request.bpm or track.bpm
-    bpm = known or tempo_of(envelope, rate)
-    found = beats_of(envelope, rate, bpm)
-    if len(found) < 2:
-        return BeatMap.steady(bpm or _USUAL_BPM), bpm or _USUAL_BPM
-    if known:
-        # A tempo that somebody set is exact; only where its beats lie is heard.
-        return BeatMap.steady(known, _phase(found, 60.0 / known)), known
-    median = sorted(second - first for first, second in pairwise(found))[(len(found) - 1) // 2]
-    return BeatMap(found), 60.0 / median
-
-
-def _phase(beats: Sequence[float], period: float) -> float:
-    """Where a steady beat of `period` lies so that it agrees best with `beats` (their circular mean)."""
-    import numpy as np
-
-    angles = 2.0 * np.pi * np.asarray(beats) / period
-    return float(np.angle(np.mean(np.exp(1j * angles))) % (2.0 * np.pi) / (2.0 * np.pi) * period)
 
 
 KIND: Final[JobKind] = TranscribeKind()

@@ -36,12 +36,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands before the notes. `key` as mido writes it ("C", "F#m"), empty when unknown."""
+    """What stands before the notes. `key` as mido writes it ("C", "F#m"), empty when unknown.
+
+    `pickup_beats` of the map come before the first whole bar, fewer than a bar has.
+    """
 
     beats: BeatMap
     key: str = ""
     title: str = ""
     beats_per_bar: int = 4
+    pickup_beats: int = 0
 
 
 def write_midi(path: Path, parts: Sequence[Part], heading: Heading, *, bends: bool = True) -> None:
@@ -72,8 +76,11 @@ class _Clock:
 def _tempo_track(heading: Heading, clock: _Clock) -> mido.MidiTrack:
     events: list[tuple[int, mido.MetaMessage]] = [
         (0, mido.MetaMessage("track_name", name=_latin(heading.title))),
-        (0, mido.MetaMessage("time_signature", numerator=heading.beats_per_bar, denominator=4)),
+        (0, mido.MetaMessage("time_signature", numerator=heading.pickup_beats or heading.beats_per_bar, denominator=4)),
     ]
+    if heading.pickup_beats:
+        bar = mido.MetaMessage("time_signature", numerator=heading.beats_per_bar, denominator=4)
+        events.append((heading.pickup_beats * TICKS_PER_BEAT, bar))
     if heading.key:
         events.append((0, mido.MetaMessage("key_signature", key=heading.key)))
     before = None

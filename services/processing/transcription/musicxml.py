@@ -7,6 +7,7 @@ not a recording; the MIDI file is the exact one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as Xml
@@ -43,17 +44,21 @@ def write_musicxml(path: Path, parts: Sequence[Part], heading: Heading) -> None:
     bar = heading.beats_per_bar * DIVISIONS
     written = [(part, _events(part, heading.beats)) for part in parts]
     ends = [start + length for _, events in written for _, start, length in events]
-    measures = max(1, -(-max(ends, default=0) // bar))
+    pickup = heading.pickup_beats * DIVISIONS
+    edges = [0, *range(pickup or bar, max(*ends, 1, pickup + 1) + bar, bar)]
     for number, (part, events) in enumerate(written, start=1):
         entry = Xml.SubElement(listing, "score-part", id=f"P{number}")
         Xml.SubElement(entry, "part-name").text = _clean(part.name)
         body = Xml.SubElement(score, "part", id=f"P{number}")
         flats = FIFTHS.get(heading.key, 0) < 0
-        for index in range(measures):
-            measure = Xml.SubElement(body, "measure", number=str(index + 1))
+        for index, (begin, end) in enumerate(pairwise(edges)):
+            # An upbeat is measure 0, and shorter than its metre says.
+            measure = Xml.SubElement(body, "measure", number=str(index if pickup else index + 1))
             if index == 0:
+                if pickup:
+                    measure.set("implicit", "yes")
                 _attributes(measure, part, heading)
-            for event in _within(events, index * bar, (index + 1) * bar):
+            for event in _within(events, begin, end):
                 _write_event(measure, event, drums=part.drums, flats=flats)
     Xml.indent(score)
     path.write_text(_DOCTYPE + Xml.tostring(score, encoding="unicode") + "\n", encoding="utf-8")

@@ -62,7 +62,8 @@ def scale(bpm: float, count: int) -> list[KnownNote]:
 def test_scale_becomes_a_midi_file_on_the_beat(run, bank: SoundBank) -> None:  # type: ignore[no-untyped-def]
     made = run({"master": render(bank, scale(100.0, 16), 0)}, quantize={"grid": "1/8"})
     assert made.result["bpm"] == pytest.approx(100.0, rel=0.03)
-    assert made.result["key"] == "C"
+    # One line without harmony may be either: no sharps or flats.
+    assert made.result["key"] in {"C major", "A minor"}
     file = mido.MidiFile(made.files["transcription.mid"])
     pitches = [message.note for message in file.tracks[1] if message.type == "note_on"]
     assert pitches == [note.pitch for note in scale(100.0, 16)]

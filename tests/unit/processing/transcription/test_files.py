@@ -84,20 +84,28 @@ def test_only_notes_that_sound_alone_are_bent_and_the_wheel_returns(tmp_path: Pa
 @given(
     st.lists(st.tuples(st.floats(0, 12), st.floats(0.05, 6), st.integers(21, 108)), max_size=25),
     st.integers(2, 5),
+    st.integers(0, 4),
     st.sampled_from(sorted(FIFTHS)),
 )
 def test_every_measure_of_the_score_is_exactly_full(
-    tmp_path_factory: pytest.TempPathFactory, raw: list[tuple[float, float, int]], beats_per_bar: int, key: str
+    tmp_path_factory: pytest.TempPathFactory,
+    raw: list[tuple[float, float, int]],
+    beats_per_bar: int,
+    pickup: int,
+    key: str,
 ) -> None:
     path = tmp_path_factory.mktemp("xml") / "song.musicxml"
     parts = [Part("a", [Note(s, s + d, p, 80) for s, d, p in raw]), Part("d", [Note(0.5, 0.6, 38, 9)], drums=True)]
-    write_musicxml(path, parts, Heading(BeatMap.steady(120), key, 'Song <&> "x"', beats_per_bar))
+    write_musicxml(
+        path, parts, Heading(BeatMap.steady(120), key, 'Song <&> "x"', beats_per_bar, pickup % beats_per_bar)
+    )
     score = Xml.parse(path).getroot()
     measures = [part.findall("measure") for part in score.findall("part")]
     assert len({len(each) for each in measures}) == 1
-    for measure in (measure for each in measures for measure in each):
+    for index, measure in (numbered for each in measures for numbered in enumerate(each)):
         lengths = [int(n.findtext("duration") or 0) for n in measure.findall("note") if n.find("chord") is None]
-        assert sum(lengths) == beats_per_bar * DIVISIONS
+        beats = beats_per_bar if index else pickup % beats_per_bar or beats_per_bar
+        assert sum(lengths) == beats * DIVISIONS
     assert score.findtext("part/measure/attributes/key/fifths") == str(FIFTHS[key])
 
 
