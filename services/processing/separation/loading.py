@@ -74,7 +74,8 @@ def _bag_files(
     store = AssetStore(equipment.assets_dir)
     named = [name for name in store.names() if name == f"separator.{model}" or name.startswith(f"separator.{model}.")]
     if named:
-        files = fetch_files(named, equipment, check, progress)
+        # By number, whatever their order in the catalogue: the first network counts for the first stem.
+        files = fetch_files(sorted(named), equipment, check, progress)
         # One network for each stem, as demucs tunes them: each counts for its own stem alone.
         one_each = [[float(row == column) for column in range(len(files))] for row in range(len(files))]
         return files, one_each if len(files) > 1 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 from services.processing.jobs.kind import Equipment
 from services.processing.separation.demucs import Bag, Demucs, find_bag, load_bag
 from services.processing.separation.loading import load_separator
+from services.shared.assets import store
 from services.shared.errors import AppError, ErrorCode
 
 FOUR = ["drums", "bass", "other", "vocals"]
@@ -139,6 +141,66 @@ def test_fine_tuned_bag_takes_each_stem_from_its_own_network(tmp_path: Path) -> 
     made = np.concatenate(list(demucs.separate(ArrayMix(mix), lambda: None)), axis=1)
     for stem, model in enumerate(models):
         assert np.abs(made[stem] - reference(model, mix)[stem]).max() < 1e-4
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Path]], None]:
+    """Enter local checkpoints into a catalogue of the test's own, by asset name, in the order given."""
+
+    def enter(files: dict[str, Path]) -> None:
+        entries = {
+            name: {
+                "title": name,
+                "source": f"file:{path}",
+                "file": path.name,
+                "size_bytes": path.stat().st_size,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "licence": {"name": "MIT", "commercial_use": True},
+            }
+            for name, path in files.items()
+        }
+        document = tmp_path / "assets.yaml"
+        document.write_text(yaml.safe_dump({"assets": entries}, sort_keys=False))
+        monkeypatch.setattr(store, "default_catalogue_path", lambda: document)
+
+    return enter
+
+
+def test_checkpoint_of_the_catalogue_is_fetched_and_separates(
+    tmp_path: Path, catalogue: Callable[[dict[str, Path]], None]
+) -> None:
+    model, told = network(10), []
+    save(tmp_path / "there" / "one.safetensors", model)
+    catalogue({"separator.htdemucs": tmp_path / "there" / "one.safetensors"})
+    demucs = load_separator("htdemucs", None, _equipment(tmp_path), lambda: None, told.append)
+    mix = sound(1.0)
+    assert np.abs(separated(demucs, mix) - reference(model, mix)).max() < 1e-4
+    assert (tmp_path / "assets" / "separator.htdemucs" / "one.safetensors").is_file()
+    assert told[-1] == 1.0
+
+
+def test_bag_of_the_catalogue_takes_each_stem_from_the_network_of_its_number(
+    tmp_path: Path, catalogue: Callable[[dict[str, Path]], None]
+) -> None:
+    models = [network(seed) for seed in range(11, 15)]
+    for index, model in enumerate(models):
+        save(tmp_path / "there" / f"{index}.safetensors", model)
+    catalogue({f"separator.htdemucs_ft.{i}": tmp_path / "there" / f"{i}.safetensors" for i in (2, 0, 3, 1)})
+    demucs = load_separator("htdemucs_ft", None, _equipment(tmp_path), lambda: None, lambda _: None)
+    mix = sound(0.4)
+    made = separated(demucs, mix)
+    for stem, model in enumerate(models):
+        assert np.abs(made[stem] - reference(model, mix)[stem]).max() < 1e-4
+
+
+def test_bag_of_the_catalogue_that_lacks_a_network_is_refused(
+    tmp_path: Path, catalogue: Callable[[dict[str, Path]], None]
+) -> None:
+    for index in range(3):
+        save(tmp_path / "there" / f"{index}.safetensors", network(index))
+    catalogue({f"separator.htdemucs_ft.{i}": tmp_path / "there" / f"{i}.safetensors" for i in range(3)})
+    with pytest.raises(AppError, match="weights do not fit its networks"):
+        load_separator("htdemucs_ft", None, _equipment(tmp_path), lambda: None, lambda _: None)
 
 
 def test_missing_checkpoint_says_what_to_put_where(tmp_path: Path) -> None:
