@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from protos.users.v1 import accounts_pb2
-from services.gateway.admission import Admission, GatewayRoute, require_few_rejected, require_own_page
+from services.gateway.admission import Admission, GatewayRoute, count_call, require_few_rejected, require_own_page
 from services.gateway.browser.cookies import clear_session, is_secure, set_session
 from services.gateway.browser.origin import is_loopback
 from services.gateway.collaborators import Collaborators
@@ -108,7 +108,7 @@ async def open_session(body: LoginRequest, request: Request, gateway: Gateway) -
 @router.post(
     "/guest",
     status_code=201,
-    dependencies=[Depends(Admission("guests", signed_in=False))],
+    dependencies=_BEFORE_SIGN_IN,
     responses=also(403, 409),
 )
 async def enter_as_guest(request: Request, response: Response, gateway: Gateway) -> User:
@@ -124,6 +124,8 @@ async def enter_as_guest(request: Request, response: Response, gateway: Gateway)
     needs_private_connection(gateway, request)
     if await _is_signed_in(gateway, request):
         raise AppError(ErrorCode.CONFLICT, "You are signed in already. Sign out first to try the server as a guest.")
+    # Only what makes a guest counts as one: whoever presses twice, or may not, has their day's guests still.
+    await count_call(request, "guests", None)
     opened = await gateway.accounts.open_guest_session(device_of(request))
     _hand_session(gateway, request, response, opened.session, opened.secret)
     return User.from_message(opened.session.user)
@@ -134,7 +136,7 @@ async def enter_as_guest(request: Request, response: Response, gateway: Gateway)
     status_code=201,
     response_model=User,
     dependencies=[Depends(Admission("auth", scope="account", guests=True))],
-    responses={202: {"model": Accepted}, **also(409)},
+    responses={202: {"model": Accepted}, **also(403, 409)},
 )
 async def register_guest(
     body: RegisterRequest, request: Request, response: Response, caller: Caller, gateway: Gateway
@@ -147,6 +149,7 @@ async def register_guest(
     await needs_sign_in(gateway)
     # A caller by token would get cookies that nobody asked for.
     require_own_page(gateway, request)
+    needs_private_connection(gateway, request)
     opened = await gateway.accounts.register_guest(
         caller,
         username=body.username,

@@ -111,13 +111,18 @@ async def test_another_sites_page_lets_nobody_in(open_house: AccountServer) -> N
 
 async def test_guests_of_an_address_are_counted(start_accounts: Start) -> None:
     accounts = await start_accounts(gateway={"guests": True, "rate_limits": "on"}, guests=True)
+    first = await enter(accounts, "198.51.100.1")
+    for headers, status in (({}, 409), ({"origin": "https://evil.example"}, 403)):
+        for _ in range(6):
+            refused = await first.http.post("/api/v1/auth/guest", headers=headers)
+            assert refused.status_code == status, "and counts as nobody"
     statuses = []
-    for number in range(11):
+    for number in range(1, 11):
         async with accounts.client(host="localhost", **{"x-forwarded-for": "198.51.100.1"}) as http:
             answer = await http.post("/api/v1/auth/guest")
             statuses.append(answer.status_code)
             assert number < 10 or int(answer.headers["retry-after"]) > 3600
-    assert statuses == [201] * 10 + [429]
+    assert statuses == [201] * 9 + [429]
     await enter(accounts, "198.51.100.2")
 
 
@@ -304,6 +309,15 @@ async def test_a_guest_takes_over_nobodys_address(open_house: AccountServer) -> 
     assert answer.status_code == 409
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/email"]
     assert (await guest.sign_up("guest-abc", email="guest-abc@guest.invalid")).status_code == 422
+
+
+async def test_nobodys_new_session_travels_in_the_open(open_house: AccountServer) -> None:
+    guest = await enter(open_house)
+    guest.http.headers["host"] = "192.168.1.5:8000"
+    answer = await guest.sign_up(f"u{uuid.uuid4().hex[:12]}")
+    assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+    assert "HTTPS" in answer.json()["detail"]
+    assert (await guest.http.get("/api/v1/users/me")).json()["role"] == "guest"
 
 
 async def test_a_guest_without_csrf_token_signs_up_nowhere(open_house: AccountServer) -> None:
