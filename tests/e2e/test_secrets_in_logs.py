@@ -55,6 +55,17 @@ def test_no_log_holds_what_people_keep_to_themselves(platform: Platform) -> None
         signature = httpx.URL(track["links"]["audio"]).params["signature"]
         secrets["signature of a link"] = signature
         assert httpx.get(platform.url + track["links"]["audio"]).status_code == 200
+        share = http.post(f"/api/v1/tracks/{track['id']}/share", json={"password": f"only {mark}"}).json()["token"]
+        secrets |= {"share token": share, "share's password": f"only {mark}", "made up share token": f"mgs_{mark}"}
+        for token, status in ((share, 200), (f"mgs_{mark}", 404)):
+            opening = {"token": token, "password": f"only {mark}"}
+            opened = httpx.post(f"{platform.url}/api/v1/shared", json=opening)
+            assert opened.status_code == status, opened.text
+        hook = {"url": f"https://hooks.example.org/{mark}?token={mark}", "events": ["job.succeeded"]}
+        made = http.post("/api/v1/webhooks", json=hook)
+        assert made.status_code == 201, made.text
+        renewed = http.post(f"/api/v1/webhooks/{made.json()['webhook']['id']}/secret").json()["secret"]
+        secrets |= {"webhook secret": made.json()["secret"], "renewed webhook secret": renewed}
         assert http.get("/api/v1/tracks", params={"search": f"words {mark}"}).status_code in {200, 422}
         secrets["search"] = f"words {mark}"
         assert http.post("/api/v1/generate", json={"prompt": prompt, "duration": -1}).status_code == 422

@@ -2,12 +2,22 @@
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+
+from services.user_management.auth.rules import new_api_key, new_browser_secret, new_mail_token, new_refresh_token
+from services.user_management.sharing.share import new_share_token
+from services.user_management.webhooks.rules import new_secret
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMS = {
     "private key": re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s*\n?[A-Za-z0-9+/=]{16}"),
-    "token of ours": re.compile(rb"\bmg[abmr]_[A-Za-z0-9_-]{43}\b"),
+    "token of ours": re.compile(rb"\b(?:mg[abmrs]|whs)_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),
+    "client secret": re.compile(
+        rb"\bGOCSPX-[A-Za-z0-9_-]{28}|(?i:client_secret)[\"']?\s*[:=]\s*[\"']?[A-Za-z0-9_~.-]{24,}(?![A-Za-z0-9_~.(\[-])"
+    ),
     "AWS key": re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     "GitHub token": re.compile(rb"\bgh[pousr]_[A-Za-z0-9]{36}\b"),
     "Hugging Face token": re.compile(rb"\bhf_[A-Za-z0-9]{34}\b"),
@@ -44,6 +54,7 @@ def test_the_forms_find_what_they_are_meant_to() -> None:
     examples = {
         "private key": b"-----BEGIN PRIVATE KEY-----\n" + b"M" * 64,
         "token of ours": b"mga_" + b"x" * 43,
+        "client secret": b"GOCSPX-" + b"a" * 28,
         "AWS key": b"AKIA" + b"A" * 16,
         "GitHub token": b"ghp_" + b"a" * 36,
         "Hugging Face token": b"hf_" + b"a" * 34,
@@ -51,3 +62,18 @@ def test_the_forms_find_what_they_are_meant_to() -> None:
         "address with a password": b"postgres://me:" + b"a" * 16 + b"@db.example",
     }
     assert {kind for kind, form in FORMS.items() if form.search(examples[kind])} == FORMS.keys()
+
+
+@pytest.mark.parametrize(
+    "make", [new_refresh_token, new_browser_secret, new_api_key, new_mail_token, new_share_token, new_secret]
+)
+def test_what_the_platform_hands_out_is_found(make: Callable[[], str]) -> None:
+    assert FORMS["token of ours"].search(f'"{make()}"'.encode())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"client_secret: " + b"a1" * 16, b'"client_secret": "' + b"8Q~x" * 10 + b'"', b"CLIENT_SECRET=" + b"b" * 40],
+)
+def test_a_client_secret_is_found_however_it_is_written(line: bytes) -> None:
+    assert FORMS["client secret"].search(line)
