@@ -18,7 +18,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from services.gateway.authentication import Caller
 from services.gateway.browser.cookies import set_session
@@ -139,29 +139,18 @@ class GatewayRoute(APIRoute):
         """
         gateway: Collaborators = scope["app"].state.collaborators
         state = scope["state"]
+        if self.deprecation is not None:
+            state["notices"] = self.deprecation.headers
         place = gateway.in_flight.enter(self._counted_among) if self._counted_among else None
         state["place"] = place
         try:
-            await super().handle(scope, receive, self._noticing(send))
+            await super().handle(scope, receive, send)
         finally:
             if place is not None:
                 place.leave()
             person = state.pop("long_answer_of", None)
             if person is not None:
                 gateway.long_answers.close(person)
-
-    def _noticing(self, send: Send) -> Send:
-        """`send`, with the headers of a call that will go."""
-        if self.deprecation is None:
-            return send
-        headers = self.deprecation.headers
-
-        async def send_noticed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *headers]}
-            await send(message)
-
-        return send_noticed
 
 
 async def admit(request: Request, admission: Admission) -> None:

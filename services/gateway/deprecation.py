@@ -32,7 +32,7 @@ class Deprecated:
 
     # A coroutine like every dependency here: the framework sends plain functions through a thread.
     async def __call__(self) -> None:
-        """Nothing: the route adds the headers, to refusals too."""
+        """Nothing: the route has the headers added to whatever is answered, refusals and failures too."""
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:

@@ -42,7 +42,10 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class RequestContextMiddleware:
-    """Gives every request an id (`X-Request-ID`), a span, one log line and its metrics."""
+    """Gives every request an id (`X-Request-ID`), a span, one log line and its metrics.
+
+    `notices` in the request's state are headers of every answer, whichever layer gives it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -61,7 +64,8 @@ class RequestContextMiddleware:
             nonlocal status, first_byte
             if message["type"] == "http.response.start":
                 status, first_byte = message["status"], time.perf_counter()
-                message["headers"] = [*message.get("headers", ()), (REQUEST_ID_HEADER, request_id.encode())]
+                named = (REQUEST_ID_HEADER, request_id.encode())
+                message["headers"] = [*message.get("headers", ()), named, *scope["state"].get("notices", ())]
             await send(message)
 
         structlog.contextvars.clear_contextvars()

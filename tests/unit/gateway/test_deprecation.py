@@ -1,29 +1,52 @@
 """A call that will go says so on each of its answers and in the document, half a year before."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from services.gateway.admission import GatewayRoute
+from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.deprecation import Deprecated
+from services.gateway.errors import install_error_handlers
 from services.gateway.main import API_ROUTERS
+from services.gateway.middleware.error_boundary import ErrorBoundaryMiddleware
+from services.gateway.middleware.request_context import RequestContextMiddleware
 from services.gateway.openapi import build_document
+from services.shared.errors import AppError, ErrorCode
 from tests.support.platform import ROOT
 
 GOING = Deprecated(date(2027, 1, 1), date(2027, 8, 1), "GET /new")
 
 
+class Full:
+    """What a server that has enough in hand says."""
+
+    def enter(self, name: str) -> None:
+        raise AppError(ErrorCode.OVERLOADED, f"Too many of {name}.", retry_after_seconds=1)
+
+
 def app_of() -> FastAPI:
-    app = FastAPI(generate_unique_id_function=lambda route: route.name)
-    app.state.collaborators = None
+    layers = [Middleware(RequestContextMiddleware), Middleware(ErrorBoundaryMiddleware)]
+    app = FastAPI(generate_unique_id_function=lambda route: route.name, middleware=layers)
+    install_error_handlers(app)
+    app.state.collaborators = SimpleNamespace(in_flight=Full())
     router = APIRouter(route_class=GatewayRoute)
 
     @router.get("/old/{number}", dependencies=[Depends(GOING)])
     async def old(number: int) -> dict[str, int]:
         """What was asked."""
         return {"number": number}
+
+    @router.get("/old-and-wanted", dependencies=[Depends(GOING), Depends(Admission("read"))])
+    async def wanted() -> dict[str, int]:
+        return {}
+
+    @router.get("/old-and-broken", dependencies=[Depends(GOING)])
+    async def broken() -> dict[str, int]:
+        raise RuntimeError("broken")
 
     @router.get("/new")
     async def new() -> dict[str, int]:
@@ -36,7 +59,7 @@ def app_of() -> FastAPI:
 
 def test_answers_and_refusals_say_since_when_and_until_when() -> None:
     with TestClient(app_of()) as client:
-        for path, status in (("/old/3", 200), ("/old/three", 422)):
+        for path, status in (("/old/3", 200), ("/old/three", 422), ("/old-and-wanted", 503), ("/old-and-broken", 500)):
             answer = client.get(path)
             assert answer.status_code == status
             assert answer.headers["deprecation"] == "@1798761600"
