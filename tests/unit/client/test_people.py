@@ -148,7 +148,7 @@ def test_both_clients_know_every_call_about_people() -> None:
         name for name, item in inspect.getmembers(people, inspect.isfunction) if item.__module__ == people.__name__
     ]
     public = [name for name in names if not name.startswith("_")]
-    assert len(public) == 28
+    assert len(public) == 29
     for client in (Client, AsyncClient):
         for name in public:
             assert getattr(client, name).__doc__ == getattr(people, name).__doc__, name
