@@ -1,8 +1,10 @@
-"""Notes that were played are found. Instruments, kits, seeds and tempos here were never used to choose a threshold.
+"""Notes that were played are found, by programs and kits that nothing was tuned or trained on.
 
-Tuned on programs 4 7 11 21 22 24 25 27 33 35 38 40 41 42 52 56 57 58 60 64 65 66 69 70 72 73 75 79 80 82 108 109 110
-(lines), 0 1 4 (piano), 5 19 25 27 48 (chords); drums
-trained on the kits that `scripts/train_drums.py` names.
+Held out, of the same SoundFont: the programs and kits named below, and the seeds. Thresholds were chosen on programs
+4 7 11 21 22 24 25 27 33 35 38 40 41 42 52 56 57 58 60 64 65 66 69 70 72 73 75 79 80 82 108 109 110 (lines), 0 1 4
+(piano) and 5 19 25 27 48 (chords); drums trained on the kits that `scripts/train_drums.py` names. Not held out are the
+SoundFont itself and the ways in which lines, chords, piano and patterns are made up (`tests/support`). The oboe (68)
+was heard here before the rule for notes that are tongued again was made, so its score is no blind one.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from tests.support.rendered_midi import ASSETS, KnownNote, render, sound_bank
 # recorder, saw lead, harpsichord.
 LINES = ((26, 45, 76), (28, 45, 76), (34, 30, 50), (12, 50, 84), (68, 58, 84), (71, 52, 80), (74, 65, 90), (81, 48, 80),
          (6, 45, 84), (13, 60, 90))  # fmt: skip
-PIANOS = (0, 2, 3)
+# Electric grand, honky-tonk.
+PIANOS = (2, 3)
 KITS = (5, 12, 17, 34)
 
 
@@ -82,7 +85,7 @@ def drum_scores(bank: SoundBank, kits: tuple[int, ...], seconds: float) -> list[
 
 
 def test_sampled_lines_are_found(network: BasicPitch, bank: SoundBank) -> None:
-    assert np.mean(line_scores(network, bank, LINES[:2])) >= 0.95
+    assert np.mean(line_scores(network, bank, LINES[:2])) >= 0.97
 
 
 def test_sampled_dense_piano_is_found(network: BasicPitch, bank: SoundBank) -> None:
@@ -103,7 +106,7 @@ def test_onsets_of_single_lines(network: BasicPitch, bank: SoundBank) -> None:
 
 @pytest.mark.slow
 def test_onsets_of_dense_piano(network: BasicPitch, bank: SoundBank) -> None:
-    scores = piano_scores(network, bank, PIANOS * 2, bars=8)
+    scores = piano_scores(network, bank, PIANOS * 3, bars=8)
     print(f"dense piano: mean F1 {np.mean(scores):.3f}, worst {min(scores):.3f}")
     assert np.mean(scores) >= 0.85
 
@@ -111,7 +114,7 @@ def test_onsets_of_dense_piano(network: BasicPitch, bank: SoundBank) -> None:
 @pytest.mark.slow
 def test_onsets_of_three_instruments_stem_by_stem(network: BasicPitch, bank: SoundBank) -> None:
     rng, scores = random.Random(7_004), []
-    for bass, chord, lead in ((34, 0, 74), (39, 26, 68), (32, 6, 81)):
+    for bass, chord, lead in ((34, 2, 74), (39, 26, 68), (32, 6, 81)):
         bpm = rng.uniform(85, 130)
         parts = ((line(rng, bpm, 30, 48), bass), (chords(rng, bpm), chord), (line(rng, bpm, 62, 84), lead))
         scores.append(float(np.mean([part_f1(network, bank, notes, program) for notes, program in parts])))
