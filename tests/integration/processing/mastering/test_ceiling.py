@@ -10,7 +10,7 @@ from services.processing.mastering.engineer import master
 from services.processing.mastering.presets import PRESETS
 from services.processing.media.measuring import measure
 from services.shared.errors import AppError
-from tests.integration.processing.mastering.adversarial import KINDS, adversarial, independent_peak
+from tests.support.adversarial import KINDS, adversarial, independent_peak
 
 CEILING_DBTP = -1.0
 # Preset and target by number.

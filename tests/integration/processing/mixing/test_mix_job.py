@@ -16,6 +16,7 @@ import yaml
 from services.processing.jobs.kind import LicenceTerms, Made, SourceTrack, Work
 from services.processing.mixing.job import KIND
 from services.shared.errors import AppError, ErrorCode
+from tests.support.adversarial import independent_peak
 from tests.support.mixing import noise, sine
 
 RATE = 44_100
@@ -151,8 +152,9 @@ def test_loud_mix_is_held_below_minus_one_dbtp(mix: Mixer) -> None:
     meter = pyebur128.R128State(2, RATE, pyebur128.MeasurementMode.MODE_TRUE_PEAK)
     meter.add_frames(np.ascontiguousarray(samples).ravel(), len(samples))
     peak = max(pyebur128.get_true_peak(meter, side) for side in range(2))
-    print(f"{20 * np.log10(peak):.2f} dBTP")
-    assert 20 * np.log10(peak) <= -1.0
+    highest = max(peak, independent_peak(samples))
+    print(f"{20 * np.log10(highest):.2f} dBTP")
+    assert 20 * np.log10(highest) <= -1.0
     assert made.result["clipped_samples"] == 0
 
 
