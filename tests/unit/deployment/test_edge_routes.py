@@ -26,6 +26,8 @@ def routes() -> list[dict[str, Any]]:
 def matches(match: dict[str, Any], method: str, path: str) -> bool:
     """As Envoy does: a regex is for the whole path."""
     wanted = all(re.fullmatch(one["string_match"]["safe_regex"]["regex"], method) for one in match.get("headers", ()))
+    if "path" in match:
+        return wanted and path == match["path"]
     if "prefix" in match:
         return wanted and path.startswith(match["prefix"])
     return wanted and re.fullmatch(match["safe_regex"]["regex"], path) is not None
