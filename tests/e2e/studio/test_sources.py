@@ -120,9 +120,12 @@ def test_track_is_continued_from_the_library(member: Visitor) -> None:
     member.make("and then it rains", 15)
     card = page.locator("main section li").filter(has_text="An unfinished tango (extended)")
     expect(card.get_by_role("link", name="Track page")).to_be_visible(timeout=90_000)
-    asked = member.newest_job()["request"]
-    assert (asked["continue_from_id"], asked["continue_at"]) == (track, 3)
-    assert member.api(f"/tracks/{member.newest_job()['result']['track_ids'][0]}")["parent_id"] == track
+    # The entry holds the track that it goes on from, too.
+    done = eventually(
+        lambda: (job := member.newest_job())["status"] == "succeeded" and job, within=90, what="the longer track"
+    )
+    assert (done["request"]["continue_from_id"], done["request"]["continue_at"]) == (track, 3)
+    assert member.api(f"/tracks/{done['result']['track_ids'][0]}")["parent_id"] == track
 
 
 @pytest.mark.slow

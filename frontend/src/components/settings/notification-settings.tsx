@@ -1,6 +1,7 @@
 "use client";
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { selectClass } from "@/components/ui/field";
@@ -21,23 +22,29 @@ export function NotificationSettings() {
   const t = useTranslations("tell");
   const text = useProblemText();
   const queries = useQueryClient();
+  // As it was pressed, while the server is told: the cache's news come a moment after the press.
+  const [pressed, setPressed] = useState<Change>({});
   const wishes = useQuery({ queryKey: KEY, queryFn: () => answer(api.GET("/api/v1/notifications/preferences")) });
   const change = useMutation({
     mutationKey: KEY,
     mutationFn: (body: Change) => answer(api.PATCH("/api/v1/notifications/preferences", { body })),
     onError: (failure) => toast.error(text(failure)),
     // An answer that was asked for between two changes knows of the first one only.
-    onSettled: () =>
-      queries.isMutating({ mutationKey: KEY }) > 1 ? undefined : queries.invalidateQueries({ queryKey: KEY }),
+    onSettled: () => {
+      if (queries.isMutating({ mutationKey: KEY }) > 1) return undefined;
+      setPressed({});
+      return queries.invalidateQueries({ queryKey: KEY });
+    },
   });
   const wish = (body: Change) => {
+    setPressed((known) => ({ ...known, ...body }));
     void queries.cancelQueries({ queryKey: KEY });
     queries.setQueryData<Preferences>(KEY, (known) => known && ({ ...known, ...body } as Preferences));
     change.mutate(body);
   };
   if (wishes.error && !wishes.data) return <Failed failure={wishes.error} retry={() => void wishes.refetch()} />;
   if (!wishes.data) return <Skeleton className="my-4 h-16" />;
-  const { data } = wishes;
+  const data = { ...wishes.data, ...pressed } as Preferences;
   return (
     <>
       {KINDS.map((kind) => (
