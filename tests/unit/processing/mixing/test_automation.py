@@ -173,9 +173,10 @@ def test_constant_power_is_constant_and_linear_adds_up(pan: float) -> None:
 
 def test_width_zero_is_mono_and_two_is_wide() -> None:
     audio = noise(2_000)
-    mono = render({"tracks": [{"track_id": "a", "width": 0.0}]}, {"a": audio})
+    master = {"ceiling_dbtp": None}
+    mono = render({"tracks": [{"track_id": "a", "width": 0.0}], "master": master}, {"a": audio})
     assert np.allclose(mono[0], mono[1])
-    wide = render({"tracks": [{"track_id": "a", "width": 2.0}]}, {"a": audio})
+    wide = render({"tracks": [{"track_id": "a", "width": 2.0}], "master": master}, {"a": audio})
     assert np.allclose(wide[0] - wide[1], 2 * (audio[0] - audio[1]))
 
 
