@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 
@@ -68,6 +69,35 @@ def give(decoder: RowDecoder, cache: DecoderCache, slot: int, song: SongConditio
         cache.set_cross(2 * slot + row, memory)
         cross = None if memory is None else CrossRow(memory.keys.detach().numpy(), memory.values.detach().numpy())
         decoder.set_cross(2 * slot + row, cross)
+
+
+def conditioned(model: MusicGen, decoder: RowDecoder) -> DecoderCache:
+    """Two songs in the first four of six rows; the torch decoder's cache."""
+    cache = DecoderCache.empty(model.configuration.decoder, 6)
+    give(decoder, cache, 0, condition(model, "slow piano"))
+    give(decoder, cache, 1, condition(model, "loud guitar over fast drums", "voices"))
+    return cache
+
+
+def worst_of_ragged_rows(model: MusicGen, decoder: RowDecoder, name: object) -> float:
+    """Songs that join and leave for seventy steps: how far logits ever are from the torch decoder's; printed."""
+    cache = conditioned(model, decoder)
+    generator = torch.Generator().manual_seed(5)
+    worst = 0.0
+    for step in range(70):
+        places = {slot: step - joined for slot, joined in ((0, 0), (1, 13), (2, 40)) if step >= joined}
+        if step == 40:
+            give(decoder, cache, 2, condition(model, "strings"))
+        if step >= 55:
+            places.pop(1)
+        tokens = torch.randint(65, (3, 4), generator=generator).repeat_interleave(2, dim=0)
+        expected = model.decoder.step(tokens, places, cache)
+        rows = [row for slot in places for row in (2 * slot, 2 * slot + 1)]
+        embedded = decoder.embed(tokens[rows].numpy())[:, None]
+        logits = decoder.run(rows, embedded, [places[row // 2] for row in rows])[:, 0]
+        worst = max(worst, float(np.abs(logits - expected[rows].numpy()).max()))
+    print(f"\n{name}: worst error {worst:.2e} of logits up to {expected.abs().max():.1f}")
+    return worst
 
 
 @pytest.fixture(autouse=True)

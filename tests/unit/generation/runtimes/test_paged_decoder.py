@@ -14,7 +14,7 @@ from services.generation.musicgen.model import MusicGen
 from services.generation.runtimes.decoder_weights import decoder_weights
 from services.generation.runtimes.paged_decoder import PagedDecoder
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
-from tests.unit.generation.runtimes.conftest import condition, give
+from tests.unit.generation.runtimes.conftest import condition, give, worst_of_ragged_rows
 
 FLOAT32 = Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT32)
 # Largest error of logits of about ±3, by precision; measured on these weights and doubled.
@@ -37,24 +37,7 @@ def paged(model: MusicGen, precision: Precision, rows: int = 6) -> PagedDecoder:
 
 @pytest.mark.parametrize("precision", BOUNDS, ids=str)
 def test_ragged_rows_that_join_and_leave_give_the_torch_decoders_logits(precision: Precision, model: MusicGen) -> None:
-    decoder, cache = paged(model, precision), DecoderCache.empty(model.configuration.decoder, 6)
-    generator = torch.Generator().manual_seed(5)
-    give(decoder, cache, 0, condition(model, "slow piano"))
-    give(decoder, cache, 1, condition(model, "loud guitar over fast drums", "voices"))
-    worst = 0.0
-    for step in range(70):
-        places = {slot: step - joined for slot, joined in ((0, 0), (1, 13), (2, 40)) if step >= joined}
-        if step == 40:
-            give(decoder, cache, 2, condition(model, "strings"))
-        if step >= 55:
-            places.pop(1)
-        tokens = torch.randint(65, (3, 4), generator=generator).repeat_interleave(2, dim=0)
-        expected = model.decoder.step(tokens, places, cache)
-        rows = [row for slot in places for row in (2 * slot, 2 * slot + 1)]
-        embedded = decoder.embed(tokens[rows].numpy())[:, None]
-        logits = decoder.run(rows, embedded, [places[row // 2] for row in rows])[:, 0]
-        worst = max(worst, float(np.abs(logits - expected[rows].numpy()).max()))
-    print(f"\n{precision}: worst error {worst:.2e} of logits up to {expected.abs().max():.1f}")
+    worst = worst_of_ragged_rows(model, paged(model, precision), precision)
     assert worst <= BOUNDS[precision]
 
 

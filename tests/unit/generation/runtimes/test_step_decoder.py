@@ -20,7 +20,7 @@ from services.generation.runtimes.paged_decoder import PagedDecoder
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
 from services.generation.runtimes.step_decoder import StepDecoder, steps_fit
 from services.generation.runtimes.turns import Turns
-from tests.unit.generation.runtimes.conftest import condition, give
+from tests.unit.generation.runtimes.conftest import condition, conditioned, give, worst_of_ragged_rows
 
 pytestmark = pytest.mark.skipif(not multiplies_bytes(), reason="This processor has no instruction for it.")
 
@@ -39,13 +39,6 @@ def stepping(model: MusicGen, precision: Precision = INT8, rows: int = 6, thread
     return StepDecoder(model.configuration.decoder, weights, precision, rows, threads)
 
 
-def conditioned(model: MusicGen, decoder: StepDecoder) -> DecoderCache:
-    cache = DecoderCache.empty(model.configuration.decoder, 6)
-    give(decoder, cache, 0, condition(model, "slow piano"))
-    give(decoder, cache, 1, condition(model, "loud guitar over fast drums", "voices"))
-    return cache
-
-
 def some_inputs(decoder: StepDecoder, count: int, seed: int = 2) -> NDArray[np.float32]:
     """Positions `[count, d]`."""
     return decoder.embed(np.random.default_rng(seed).integers(0, 65, (count, 4)))
@@ -57,23 +50,8 @@ def test_ragged_rows_that_join_and_leave_give_the_torch_decoders_logits(
     precision: Precision, threads: int, model: MusicGen
 ) -> None:
     decoder = stepping(model, precision, threads=threads)
-    cache = conditioned(model, decoder)
-    generator = torch.Generator().manual_seed(5)
-    worst = 0.0
-    for step in range(70):
-        places = {slot: step - joined for slot, joined in ((0, 0), (1, 13), (2, 40)) if step >= joined}
-        if step == 40:
-            give(decoder, cache, 2, condition(model, "strings"))
-        if step >= 55:
-            places.pop(1)
-        tokens = torch.randint(65, (3, 4), generator=generator).repeat_interleave(2, dim=0)
-        expected = model.decoder.step(tokens, places, cache)
-        rows = [row for slot in places for row in (2 * slot, 2 * slot + 1)]
-        embedded = decoder.embed(tokens[rows].numpy())[:, None]
-        logits = decoder.run(rows, embedded, [places[row // 2] for row in rows])[:, 0]
-        worst = max(worst, float(np.abs(logits - expected[rows].numpy()).max()))
+    worst = worst_of_ragged_rows(model, decoder, precision)
     decoder.close()
-    print(f"\n{precision}: worst error {worst:.2e} of logits up to {expected.abs().max():.1f}")
     assert worst <= BOUNDS[precision]
 
 
