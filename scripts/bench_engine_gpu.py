@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 from services.generation.engine.engine import RowStep  # noqa: E402
 from services.generation.engine.request import SamplingParameters  # noqa: E402
 from services.generation.engine.runtime import Runtime  # noqa: E402
-from services.generation.engine.streamer import CHUNK_FRAMES, FIRST_CHUNK_FRAMES  # noqa: E402
+from services.generation.engine.streamer import CHUNK_FRAMES  # noqa: E402
 from services.generation.musicgen.codec import Codec  # noqa: E402
 from services.generation.musicgen.conditioning import SongCondition  # noqa: E402
 from services.generation.musicgen.configuration import (  # noqa: E402
@@ -189,11 +189,11 @@ class Bench:
     def _first(self, runtime: Runtime, model: MusicGen) -> float:
         """Condition, the first chunk's steps and its decoding, of one song; graphs recorded already."""
         state = runtime.codec.initial_state()
-        codes = torch.zeros(4, FIRST_CHUNK_FRAMES, dtype=torch.long)
+        codes = torch.zeros(4, CHUNK_FRAMES, dtype=torch.long)
 
         def work() -> None:
             runtime.runner.condition(0, self._condition(model))
-            for place in range(FIRST_CHUNK_FRAMES + 3):
+            for place in range(CHUNK_FRAMES + 3):
                 runtime.runner.step([RowStep(0, place, (1, 2, 3, 4), SamplingParameters(1), place)])
             runtime.codec.stream(codes, state, last=False)
 
