@@ -41,6 +41,7 @@ from musicgen_client.collections import SharedTrack
 from musicgen_client.connection import Connection, Received
 from musicgen_client.downloads import PartialFile
 from musicgen_client.errors import ApiError, JobFailedError
+from musicgen_client.hub_events import HubEvent
 from musicgen_client.models import Job, JobEvent, Page
 from musicgen_client.paging import MOST_PER_PAGE, PageWalk
 from musicgen_client.retries import Repeats, failed_stream, unreachable
@@ -321,6 +322,26 @@ class AsyncClient:
             if pause is None:
                 raise unreachable(self._connection.url, failure or httpx.ReadError("no events arrive"))
             await asyncio.sleep(pause)
+
+    async def hub(self, *, last_event_id: str | None = None) -> AsyncIterator[HubEvent]:
+        """Follow all of the caller's jobs and notifications over one WebSocket, and over as many as it takes.
+
+        Without `last_event_id` (the `id` of an event before) it begins now. Never ends by itself: leave the loop.
+        """
+        from musicgen_client.hub import BROKEN, DirectConnect, HubFeed  # what does not listen does not load it
+
+        feed = HubFeed(self._connection.url, last_event_id)
+        while True:
+            try:
+                if feed.was_refused or self._connection.auth.is_stale:
+                    await self.me()  # exchanges the tokens, or says that nobody is signed in any more
+                options = feed.options(self._connection.auth.headers(), self._connection.user_agent)
+                async with DirectConnect(feed.address, **options) as socket:
+                    while True:
+                        yield feed.take(await socket.recv())
+            except BROKEN as error:
+                end: Exception = error
+            await asyncio.sleep(feed.pause_after(end))
 
     async def stream(self, job_id: str, *, format: LiveFormat = "wav") -> AsyncIterator[bytes]:  # noqa: A002
         """The audio of a job while it is made, from its first sample."""

@@ -53,6 +53,17 @@ class TokenAuth(httpx.Auth):
                 current = self._take(answer)
         yield _signed(request, current)
 
+    def headers(self) -> dict[str, str]:
+        """What signs a handshake, which no flow of httpx does; nothing without tokens."""
+        tokens = self._store.load()
+        return {"Authorization": f"Bearer {tokens.access_token}"} if tokens is not None else {}
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the access token has ended, or is about to."""
+        tokens = self._store.load()
+        return tokens is not None and tokens.expired
+
     def _refresh(self, stale: Tokens) -> Generator[httpx.Request, httpx.Response, Tokens | None]:
         with self._store.lock():
             current = self._store.load()
@@ -102,6 +113,15 @@ class ApiKeyAuth(httpx.Auth):
 
     def __init__(self, key: str) -> None:
         self._key = key
+
+    def headers(self) -> dict[str, str]:
+        """What signs a handshake."""
+        return {"X-API-Key": self._key}
+
+    @property
+    def is_stale(self) -> bool:
+        """Never: keys are not exchanged."""
+        return False
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """The flow of both clients."""

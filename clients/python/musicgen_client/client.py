@@ -42,6 +42,7 @@ from musicgen_client.collections import SharedTrack
 from musicgen_client.connection import Connection, Received
 from musicgen_client.downloads import PartialFile
 from musicgen_client.errors import ApiError, JobFailedError
+from musicgen_client.hub_events import HubEvent
 from musicgen_client.models import Job, JobEvent, Page
 from musicgen_client.paging import MOST_PER_PAGE, PageWalk
 from musicgen_client.retries import Repeats, failed_stream, unreachable
@@ -320,6 +321,26 @@ class Client:
             if pause is None:
                 raise unreachable(self._connection.url, failure or httpx.ReadError("no events arrive"))
             time.sleep(pause)
+
+    def hub(self, *, last_event_id: str | None = None) -> Iterator[HubEvent]:
+        """Follow all of the caller's jobs and notifications over one WebSocket, and over as many as it takes.
+
+        Without `last_event_id` (the `id` of an event before) it begins now. Never ends by itself: leave the loop.
+        """
+        from musicgen_client.hub import BROKEN, HubFeed, connect_sync  # what does not listen does not load it
+
+        feed = HubFeed(self._connection.url, last_event_id)
+        while True:
+            try:
+                if feed.was_refused or self._connection.auth.is_stale:
+                    self.me()  # exchanges the tokens, or says that nobody is signed in any more
+                options = feed.options(self._connection.auth.headers(), self._connection.user_agent)
+                with connect_sync(feed.address, **options) as socket:
+                    while True:
+                        yield feed.take(socket.recv())
+            except BROKEN as error:
+                end: Exception = error
+            time.sleep(feed.pause_after(end))
 
     def stream(self, job_id: str, *, format: LiveFormat = "wav") -> Iterator[bytes]:  # noqa: A002 — the API's word
         """The audio of a job while it is made, from its first sample."""

@@ -43,7 +43,7 @@ class Connection:
         self.url: Final = url.rstrip("/")
         self.tokens: Final[TokenStore] = tokens or MemoryTokenStore()
         self._timeout_seconds = timeout_seconds
-        self._auth: httpx.Auth = (
+        self.auth: Final[ApiKeyAuth | TokenAuth] = (
             ApiKeyAuth(api_key) if api_key else TokenAuth(self.tokens, f"{self.url}{API}/auth/refresh")
         )
 
@@ -51,15 +51,20 @@ class Connection:
         """What the httpx client is made with. Redirects are not followed: they would carry credentials elsewhere."""
         return HttpOptions(
             base_url=self.url,
-            auth=self._auth,
-            headers={"User-Agent": f"musicgen-client/{client_version()}", "Accept": "application/json"},
+            auth=self.auth,
+            headers={"User-Agent": self.user_agent, "Accept": "application/json"},
             timeout=httpx.Timeout(self._timeout_seconds, connect=5.0),
             follow_redirects=False,
         )
 
+    @property
+    def user_agent(self) -> str:
+        """What the client calls itself."""
+        return f"musicgen-client/{client_version()}"
+
     def auth_of(self, call: Call[Any]) -> httpx.Auth | None:
         """Who signs a call."""
-        return self._auth if call.signed else None
+        return self.auth if call.signed else None
 
     def request(self, http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
         """A call as a request. Raises OSError when a file that is to be sent cannot be read."""
