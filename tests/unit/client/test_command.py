@@ -299,6 +299,44 @@ def test_lists_are_shown_whole_when_all_is_asked_for(
     assert server.to("/api/v1/tracks")[1].query == {"limit": "100", "q": "rain", "cursor": "c1"}
 
 
+LISTS = {
+    "playlists": "playlists",
+    "playlists show p1": "playlists/p1/tracks",
+    "playlists invitations": "playlists/invitations",
+    "projects": "projects",
+    "mixes": "mixes",
+    "mixes versions m1": "mixes/m1/versions",
+    "feed": "feed",
+    "explore": "explore",
+    "search rain": "search",
+    "comment t1": "tracks/t1/comments",
+    "notifications": "notifications",
+    "webhooks deliveries w1": "webhooks/w1/deliveries",
+    "webhooks dead-letters": "webhooks/deliveries/dead",
+}
+
+
+@pytest.mark.parametrize(("command", "path"), LISTS.items(), ids=list(LISTS))
+def test_every_list_can_be_shown_whole(
+    server: Any, answer: Any, track: Any, capsys: Captured, command: str, path: str
+) -> None:
+    item = {"title": "x", "username": "ada", "mix_id": "m1", "event": "test", "webhook_id": "w1", "status": "dead"}
+    item |= {"url": "https://example.org", "attempts": 1, "type": "track", "position": 0}
+
+    def page(asked: Any) -> Any:
+        number = 1 if asked.query.get("cursor") is None else 2
+        one = {**item, "id": f"x{number}", "number": number, "track": {**track, "id": f"t{number}"}}
+        return answer({"items": [one], "next_cursor": "c1" if number == 1 else None})
+
+    server.on("GET", f"/api/v1/{path}", page)
+    assert run([*command.split(), "--all", "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert (len(whole["items"]), whole["next_cursor"]) == (2, None)
+    assert [asked.query.get("cursor") for asked in server.to(f"/api/v1/{path}")] == [None, "c1"]
+    assert run([*command.split(), "--limit", "1"]) == 0
+    assert "--cursor c1" in capsys.readouterr().err
+
+
 def test_empty_list_says_so(server: Any, answer: Any, capsys: Captured) -> None:
     server.on("GET", "/api/v1/tracks", answer({"items": []}))
     assert run(["tracks"]) == 0

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from musicgen_client.calls import collecting
 from musicgen_client.commands import output
-from musicgen_client.commands.options import DEFAULT_URL, Cursor, Json, Limit, Url, connect
+from musicgen_client.commands.options import DEFAULT_URL, Cursor, Everything, Json, Limit, Url, connect, listed
 
 app = typer.Typer()
 playlists = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
@@ -27,6 +28,7 @@ def list_playlists(
     owner: Annotated[str | None, typer.Option("--of", help="Somebody's public ones, instead of yours.")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
+    everything: Everything = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
@@ -34,7 +36,7 @@ def list_playlists(
     if context.invoked_subcommand is not None:
         return
     with connect(url) as client:
-        page = client.playlists(owner=owner, limit=limit, cursor=cursor)
+        page = listed(client, collecting.playlists(owner=owner, limit=limit, cursor=cursor), everything=everything)
     if json:
         output.document(page)
         return
@@ -66,11 +68,18 @@ def create_playlist(
 
 @playlists.command("show")
 def show_playlist(
-    playlist_id: Playlist, limit: Limit = 20, cursor: Cursor = None, url: Url = DEFAULT_URL, json: Json = False
+    playlist_id: Playlist,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    everything: Everything = False,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
 ) -> None:
     """List a playlist's tracks, in order."""
     with connect(url) as client:
-        page = client.playlist_tracks(playlist_id, limit=limit, cursor=cursor)
+        page = listed(
+            client, collecting.playlist_tracks(playlist_id, limit=limit, cursor=cursor), everything=everything
+        )
     if json:
         output.document(page)
         return
@@ -114,10 +123,12 @@ def invite_to_playlist(
 
 
 @playlists.command("invitations")
-def list_invitations(limit: Limit = 20, cursor: Cursor = None, url: Url = DEFAULT_URL, json: Json = False) -> None:
+def list_invitations(
+    limit: Limit = 20, cursor: Cursor = None, everything: Everything = False, url: Url = DEFAULT_URL, json: Json = False
+) -> None:
     """List the playlists that others invited you to."""
     with connect(url) as client:
-        page = client.playlist_invitations(limit=limit, cursor=cursor)
+        page = listed(client, collecting.playlist_invitations(limit=limit, cursor=cursor), everything=everything)
     if json:
         output.document(page)
         return
@@ -145,13 +156,18 @@ def decline_invitation(playlist_id: Playlist, url: Url = DEFAULT_URL) -> None:
 
 @projects.callback()
 def list_projects(
-    context: typer.Context, limit: Limit = 20, cursor: Cursor = None, url: Url = DEFAULT_URL, json: Json = False
+    context: typer.Context,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    everything: Everything = False,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
 ) -> None:
     """List your projects, or make one; `musicgen tracks --project` lists what lies in one."""
     if context.invoked_subcommand is not None:
         return
     with connect(url) as client:
-        page = client.projects(limit=limit, cursor=cursor)
+        page = listed(client, collecting.projects(limit=limit, cursor=cursor), everything=everything)
     if json:
         output.document(page)
         return

@@ -7,8 +7,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from musicgen_client.calls import mixing
 from musicgen_client.commands import output
-from musicgen_client.commands.options import DEFAULT_URL, Cursor, Json, Limit, Url, connect
+from musicgen_client.commands.options import DEFAULT_URL, Cursor, Everything, Json, Limit, Url, connect, listed
 
 app = typer.Typer()
 mixes = typer.Typer(help="Keep sessions of mixes as chains of versions.", no_args_is_help=False)
@@ -22,13 +23,18 @@ Note: TypeAlias = Annotated[str | None, typer.Option("--note", help="What is new
 
 @mixes.callback(invoke_without_command=True)
 def list_mixes(
-    context: typer.Context, limit: Limit = 20, cursor: Cursor = None, url: Url = DEFAULT_URL, json: Json = False
+    context: typer.Context,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    everything: Everything = False,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
 ) -> None:
     """List your mixes, newest first."""
     if context.invoked_subcommand is not None:
         return
     with connect(url) as client:
-        page = client.mixes(limit=limit, cursor=cursor)
+        page = listed(client, mixing.mixes(limit=limit, cursor=cursor), everything=everything)
     if json:
         output.document(page)
         return
@@ -70,11 +76,16 @@ def save(
 
 @mixes.command()
 def versions(
-    mix_id: MixId, limit: Limit = 20, cursor: Cursor = None, url: Url = DEFAULT_URL, json: Json = False
+    mix_id: MixId,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    everything: Everything = False,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
 ) -> None:
     """List a mix's versions, newest first."""
     with connect(url) as client:
-        page = client.mix_versions(mix_id, limit=limit, cursor=cursor)
+        page = listed(client, mixing.mix_versions(mix_id, limit=limit, cursor=cursor), everything=everything)
     if json:
         output.document(page)
         return

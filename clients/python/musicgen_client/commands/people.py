@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from musicgen_client.calls import people
 from musicgen_client.calls.people import ExploreSort, SearchType
 from musicgen_client.commands import output
-from musicgen_client.commands.options import DEFAULT_URL, Cursor, Json, Limit, Url, connect
+from musicgen_client.commands.options import DEFAULT_URL, Cursor, Everything, Json, Limit, Url, connect, listed
 
 if TYPE_CHECKING:
     from musicgen_client.models import Track
@@ -22,10 +23,12 @@ Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag that they h
 
 
 @app.command()
-def feed(limit: Limit = 20, cursor: Cursor = None, url: Url = DEFAULT_URL, json: Json = False) -> None:
+def feed(
+    limit: Limit = 20, cursor: Cursor = None, everything: Everything = False, url: Url = DEFAULT_URL, json: Json = False
+) -> None:
     """List the tracks of the people whom you follow, latest first."""
     with connect(url) as client:
-        page = client.feed(limit=limit, cursor=cursor)
+        page = listed(client, people.feed(limit=limit, cursor=cursor), everything=everything)
     if json:
         output.document(page)
         return
@@ -39,6 +42,7 @@ def explore(
     tag: Tags = None,
     limit: Limit = 20,
     cursor: Cursor = None,
+    everything: Everything = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
@@ -47,7 +51,11 @@ def explore(
     if sort is not None and sort not in orders:
         raise typer.BadParameter(f"--sort has to be one of {', '.join(orders)}, not {sort!r}")
     with connect(url) as client:
-        page = client.explore(sort=orders[sort] if sort else None, tags=tag or (), limit=limit, cursor=cursor)
+        page = listed(
+            client,
+            people.explore(sort=orders[sort] if sort else None, tags=tag or (), limit=limit, cursor=cursor),
+            everything=everything,
+        )
     if json:
         output.document(page)
         return
@@ -62,6 +70,7 @@ def search(
     tag: Tags = None,
     limit: Limit = 20,
     cursor: Cursor = None,
+    everything: Everything = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
@@ -70,15 +79,19 @@ def search(
     if kind not in kinds:
         raise typer.BadParameter(f"--type has to be one of {', '.join(kinds)}, not {kind!r}")
     with connect(url) as client:
-        page = client.search(words, type=kinds[kind], tags=tag or (), limit=limit, cursor=cursor)
+        page = listed(
+            client,
+            people.search(words, type=kinds[kind], tags=tag or (), limit=limit, cursor=cursor),
+            everything=everything,
+        )
     if json:
         output.document(page)
         return
     if kind == "tracks":
         _tracks([hit.track for hit in page.items if hit.track is not None], "nothing found")
     else:
-        people = [hit.user for hit in page.items if hit.user is not None]
-        rows = [(one.username, one.display_name, one.followers, one.tracks) for one in people]
+        found = [hit.user for hit in page.items if hit.user is not None]
+        rows = [(one.username, one.display_name, one.followers, one.tracks) for one in found]
         output.table(("name", "called", "followers", "tracks"), rows, "nobody found")
     _more(page.next_cursor)
 
@@ -143,6 +156,7 @@ def comment(
     at: Annotated[float | None, typer.Option("--at", min=0, help="Seconds into the track.")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
+    everything: Everything = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
@@ -155,7 +169,7 @@ def comment(
             else:
                 output.note("said")
             return
-        page = client.comments(track_id, limit=limit, cursor=cursor)
+        page = listed(client, people.comments(track_id, limit=limit, cursor=cursor), everything=everything)
     if json:
         output.document(page)
         return
@@ -173,6 +187,7 @@ def notifications(
     read: Annotated[bool, typer.Option("--read", help="Mark all as read instead of listing them.")] = False,
     limit: Limit = 20,
     cursor: Cursor = None,
+    everything: Everything = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
@@ -183,7 +198,7 @@ def notifications(
             if json:
                 output.document(left)
             return
-        page = client.notifications(unread=unread, limit=limit, cursor=cursor)
+        page = listed(client, people.notifications(unread=unread, limit=limit, cursor=cursor), everything=everything)
     if json:
         output.document(page)
         return

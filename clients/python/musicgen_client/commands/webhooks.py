@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from musicgen_client.calls import hooks
 from musicgen_client.commands import output
-from musicgen_client.commands.options import DEFAULT_URL, Json, Url, connect
+from musicgen_client.commands.options import DEFAULT_URL, Cursor, Everything, Json, Limit, Url, connect, listed
 
 app = typer.Typer()
 webhooks = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
@@ -65,30 +66,47 @@ def send_test(webhook_id: WebhookId, url: Url = DEFAULT_URL, json: Json = False)
 
 
 @webhooks.command()
-def deliveries(webhook_id: WebhookId, url: Url = DEFAULT_URL, json: Json = False) -> None:
+def deliveries(
+    webhook_id: WebhookId,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    everything: Everything = False,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
     """What a webhook was and is to be told, newest first."""
     with connect(url) as client:
-        found = client.webhook_deliveries(webhook_id, limit=50).items
+        page = listed(client, hooks.webhook_deliveries(webhook_id, limit=limit, cursor=cursor), everything=everything)
     if json:
-        output.document({"items": list(found)})
+        output.document(page)
         return
     rows = [
         (item.id, item.event, item.status, str(item.attempts), str(item.response_status or ""), item.error or "")
-        for item in found
+        for item in page.items
     ]
     output.table(("id", "event", "status", "attempts", "answer", "error"), rows, "nothing was sent yet")
+    if page.next_cursor:
+        output.note(f"more: --cursor {page.next_cursor}")
 
 
 @webhooks.command("dead-letters")
-def dead_letters(url: Url = DEFAULT_URL, json: Json = False) -> None:
+def dead_letters(
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    everything: Everything = False,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> None:
     """What could not be delivered, newest first."""
     with connect(url) as client:
-        found = client.dead_letters(limit=50).items
+        page = listed(client, hooks.dead_letters(limit=limit, cursor=cursor), everything=everything)
     if json:
-        output.document({"items": list(found)})
+        output.document(page)
         return
-    rows = [(item.id, item.url, item.event, str(item.attempts), item.error or "") for item in found]
+    rows = [(item.id, item.url, item.event, str(item.attempts), item.error or "") for item in page.items]
     output.table(("id", "url", "event", "attempts", "error"), rows, "everything was delivered")
+    if page.next_cursor:
+        output.note(f"more: --cursor {page.next_cursor}")
 
 
 @webhooks.command()
