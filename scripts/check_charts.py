@@ -25,6 +25,7 @@ FOREIGN = ("keda.sh/",)
 SETS: dict[str, tuple[str, ...]] = {
     "default": (),
     "staging": ("values-staging.yaml",),
+    "guests": ("values-guests.yaml",),
     "production": ("values-production.yaml",),
     "gpu": ("values-production.yaml", "values-gpu.yaml"),
 }

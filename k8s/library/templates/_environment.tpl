@@ -16,6 +16,9 @@ Argument: dict root, component, values.
   "USERS_ADDRESS" (printf "%s-user-management:50051" .root.Release.Name)
   "GENERATION_ADDRESS" (printf "%s-generation:50052" .root.Release.Name)
   "PROCESSING_ADDRESS" (printf "%s-processing:50053" .root.Release.Name) -}}
+{{- if has .component (list "gateway" "user-management" "user-management-background") -}}
+{{- $_ := set $settings "GUESTS" ($global.guests | default false | toString) -}}
+{{- end }}
 {{- range $name, $value := merge (dict) (.values.settings | default dict) (.root.Values.settings | default dict) $settings }}
 - name: {{ $prefix }}_{{ $name }}
   value: {{ $value | quote }}

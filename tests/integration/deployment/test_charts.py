@@ -16,7 +16,7 @@ from services.user_management.config import UserManagementSettings
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[3]
-SETS = ("default", "staging", "production", "gpu")
+SETS = ("default", "staging", "guests", "production", "gpu")
 SETTINGS = {
     "MUSICGEN_GATEWAY_": GatewaySettings,
     "MUSICGEN_GENERATION_": GenerationSettings,
@@ -58,6 +58,19 @@ def test_every_variable_is_a_setting_that_takes_the_value(
                 monkeypatch.setenv(variable["name"], variable["value"])
                 SETTINGS[prefix].load()
                 monkeypatch.delenv(variable["name"])
+
+
+def test_guests_are_let_in_by_all_or_by_nobody(rendered: dict[str, list[Object]]) -> None:
+    """One value reaches those that ask for it; as delivered nobody is let in."""
+    for name in SETS:
+        found = {
+            deployment: variable["value"]
+            for deployment, item in of_kind(rendered[name], "Deployment").items()
+            for variable in container(item)["env"]
+            if variable["name"].endswith("_GUESTS")
+        }
+        asking = ("music-gateway", "music-user-management", "music-user-management-background")
+        assert found == dict.fromkeys(asking, "true" if name == "guests" else "false")
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from services.gateway.config import GatewaySettings
 from services.generation.config import GenerationSettings
@@ -27,6 +28,26 @@ def services(path: Path) -> dict[str, dict[str, Any]]:
     return yaml.safe_load(path.read_text())["services"]
 
 
+def substituted(value: str, **environment: str) -> str:
+    """What Compose makes of a value: `${NAME}`, with a default behind `:-`."""
+
+    def text(match: re.Match[str]) -> str:
+        return environment.get(match[1]) or match[2] or ""
+
+    return re.sub(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}", text, value)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, False), ({"MUSICGEN_GUESTS": "true"}, True)])
+def test_one_variable_lets_guests_in_everywhere(asked: dict[str, str], expected: bool) -> None:
+    found = {
+        name: TypeAdapter(bool).validate_python(substituted(value, **asked))
+        for name, service in services(ROOT / "docker-compose.yml").items()
+        for variable, value in service.get("environment", {}).items()
+        if variable.endswith("_GUESTS")
+    }
+    assert found == dict.fromkeys(("gateway", "user-management", "user-management-background"), expected)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_variable_is_a_setting_that_takes_the_value(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, service in services(path).items():
@@ -36,7 +57,7 @@ def test_every_variable_is_a_setting_that_takes_the_value(path: Path, monkeypatc
             prefix = next(prefix for prefix in SETTINGS if variable.startswith(prefix))
             field = variable.removeprefix(prefix).lower()
             assert field in SETTINGS[prefix].model_fields, f"{path.name}: {name}: {variable}"
-            monkeypatch.setenv(variable, re.sub(r"\$\{[^}]*\}", "", value))
+            monkeypatch.setenv(variable, substituted(value))
             SETTINGS[prefix].load()
             monkeypatch.delenv(variable)
 
