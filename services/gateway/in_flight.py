@@ -12,6 +12,8 @@ from services.shared.errors import AppError, ErrorCode
 
 # Events, live audio and calls that wait: they last as long as a song.
 STREAMS = "stream"
+# Connections of the hub: they last as long as a page is open.
+SOCKETS = "socket"
 # Files on their way, in either direction: they last as long as the client takes.
 TRANSFERS = "audio"
 
@@ -47,13 +49,13 @@ class InFlight:
     """Counts what is in hand, by class of rate limits.
 
     `quick` bounds all calls that are neither streams nor transfers, and half of it each of their classes, so that a
-    flood of one leaves the others room; `transfers` and `streams` have bounds of their own.
+    flood of one leaves the others room; `transfers` and `streams` have bounds of their own, sockets that of streams.
     """
 
     def __init__(self, *, quick: int, transfers: int, streams: int) -> None:
         self._quick = quick
         self._share = max(1, quick // 2)
-        self._slow = {TRANSFERS: transfers, STREAMS: streams}
+        self._slow = {TRANSFERS: transfers, STREAMS: streams, SOCKETS: streams}
         self._held: Counter[str] = Counter()
         self._held_quick = 0
 

@@ -21,6 +21,18 @@ def network_of(address: str) -> str:
     return str(found)
 
 
+@lru_cache(4_096)
+def site_of(address: str) -> str | None:
+    """The IPv6 /48 around an address, which is what one customer may be given (RFC 6177); None where there is none."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    if not isinstance(found, ipaddress.IPv6Address) or found.ipv4_mapped is not None:
+        return None
+    return str(ipaddress.ip_network((found, 48), strict=False))
+
+
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # IPv6 ranges that stand for IPv4 addresses behind a translator: 6to4 (RFC 3056), Teredo (RFC 4380), NAT64 (RFC 6052,

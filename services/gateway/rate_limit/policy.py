@@ -30,6 +30,16 @@ class LimitClass(BaseModel):
     # owner's pages, and other programs, some; None: all of it.
     key_quota: Annotated[int, Field(ge=1)] | None = None
 
+    # How much all networks (/64) of one IPv6 /48 have together: a customer may be given 65,536 of them. None: no bound.
+    site_quota: Annotated[int, Field(ge=1)] | None = None
+
+    @cached_property
+    def of_a_site(self) -> LimitClass | None:
+        """The window of an IPv6 /48 around those of its networks; None where it has none."""
+        return (
+            None if self.site_quota is None else self.model_copy(update={"quota": self.site_quota, "site_quota": None})
+        )
+
     @cached_property
     def of_a_key(self) -> LimitClass | None:
         """The window of one API key within the person's; None where it has none of its own."""
@@ -39,6 +49,8 @@ class LimitClass(BaseModel):
     def _is_within(self) -> Self:
         if self.key_quota is not None and (self.per != "user" or self.key_quota > self.quota):
             raise ValueError("key_quota is a part of a person's quota: at most quota, and only per user")
+        if self.site_quota is not None and (self.per != "address" or self.site_quota < self.quota):
+            raise ValueError("site_quota is what several networks have together: at least quota, and only per address")
         return self
 
 

@@ -10,11 +10,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.websockets import WebSocket
 
-from services.gateway.admission import client_network, require_few_rejected, require_own_page, require_scope
+from services.gateway.admission import address_windows, require_few_rejected, require_own_page, require_scope
 from services.gateway.collaborators import Collaborators
 from services.gateway.errors import app_error_response
 from services.gateway.hub.connection import HubConnection
 from services.gateway.hub.messages import PROTOCOL, TOKEN_PROTOCOL_PREFIX
+from services.gateway.in_flight import SOCKETS
+from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.streams.response import OPEN_STREAMS
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
@@ -31,13 +33,30 @@ PATH = "/api/v1/ws"
 async def follow(socket: WebSocket) -> None:
     """Events of all of the caller's jobs and notifications; see `HubMessage`. Goes on from `?last_event_id=`."""
     gateway: Collaborators = socket.app.state.collaborators
+    try:
+        # Before anything is looked up: each person has a bound of their own, and people are many.
+        place = gateway.in_flight.enter(SOCKETS)
+    except AppError as error:
+        await _refuse(socket, error)
+        return
+    try:
+        await _serve(gateway, socket)
+    finally:
+        place.leave()
+
+
+async def _refuse(socket: WebSocket, error: AppError) -> None:
+    """Answer the handshake like any other request."""
+    request = Request({**socket.scope, "type": "http", "method": "GET", "state": {"request_id": new_id()}})
+    await socket.send_denial_response(app_error_response(request, error))
+
+
+async def _serve(gateway: Collaborators, socket: WebSocket) -> None:
     started = time.perf_counter()
     try:
         caller = await _admit(gateway, socket)
     except AppError as error:
-        # The handshake is answered like any other request.
-        request = Request({**socket.scope, "type": "http", "method": "GET", "state": {"request_id": new_id()}})
-        await socket.send_denial_response(app_error_response(request, error))
+        await _refuse(socket, error)
         return
     try:
         protocols = socket.scope.get("subprotocols", [])
@@ -60,14 +79,16 @@ async def follow(socket: WebSocket) -> None:
 
 
 async def _admit(gateway: Collaborators, socket: WebSocket) -> Principal:
-    address = client_network(socket)
     try:
         caller = await _caller(gateway, socket)
     except AppError as error:
         if error.code in {ErrorCode.UNAUTHENTICATED, ErrorCode.FORBIDDEN}:
-            await _count(gateway, "rejected", address)
+            for name, limit, subject in address_windows(socket, "rejected"):
+                await _count(gateway, name, limit, subject)
         raise
-    await _count(gateway, "stream", caller.subject, session_id=caller.session_id, tier=caller.tier)
+    await _count(
+        gateway, "stream", gateway.limits.of("stream", caller.tier), caller.subject, session_id=caller.session_id
+    )
     gateway.sockets.open(caller.subject)
     return caller
 
@@ -89,8 +110,9 @@ async def _caller(gateway: Collaborators, socket: WebSocket) -> Principal:
     return found.principal
 
 
-async def _count(gateway: Collaborators, name: str, subject: str, *, session_id: str = "", tier: str = "") -> None:
-    limit = gateway.limits.of(name, tier)
+async def _count(
+    gateway: Collaborators, name: str, limit: LimitClass | None, subject: str, *, session_id: str = ""
+) -> None:
     verdict = await gateway.window.admit(name, limit, subject, session_id=session_id)
     if verdict is None:
         return

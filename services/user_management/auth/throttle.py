@@ -1,8 +1,8 @@
 """Slows guessing of passwords down, per account and per address, without letting anybody lock an owner out.
 
 Counted are failures only, in Valkey, by what was typed (whether or not such an account exists): by name and network
-together, by name from networks that the account was never used from, and by network. An owner's own network has its own
-count, so that strangers' failures never touch it. Names are kept as hashes.
+together, by name from networks that the account was never used from, by network, and by the IPv6 /48 around it. An
+owner's own network has its own count, so that strangers' failures never touch it. Names are kept as hashes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.shared.errors import AppError, ErrorCode
-from services.shared.networks import network_of
+from services.shared.networks import network_of, site_of
 
 _log = structlog.get_logger(__name__)
 
@@ -33,6 +33,8 @@ class Allowance:
 PAIR: Final = Allowance(10, 15 * 60)
 STRANGERS: Final = Allowance(50, 60 * 60)
 NETWORK: Final = Allowance(100, 60 * 60)
+# One customer may have 65,536 networks of IPv6.
+SITE: Final = Allowance(1_000, 60 * 60)
 
 # KEYS: the counters; ARGV: their allowances. Answers the longest wait in ms among those that are used up, 0 for none.
 _WAIT = """
@@ -70,6 +72,9 @@ class Attempt:
             found.append((f"mg:signin:name:{name}", STRANGERS))
             # Other people at home or in an office are not to suffer from one who forgot a password.
             found.append((f"mg:signin:net:{network}", NETWORK))
+            site = site_of(self.address)
+            if site is not None:
+                found.append((f"mg:signin:site:{site}", SITE))
         return found
 
 
@@ -117,7 +122,9 @@ class Throttle:
         The network's own count stays: whoever owns one account is not to go on guessing at others.
         """
         attempts = [Attempt(identifier, address, known=False) for identifier in identifiers]
-        keys = [key for attempt in attempts for key, allowance in attempt.counters() if allowance is not NETWORK]
+        keys = [
+            key for attempt in attempts for key, allowance in attempt.counters() if allowance not in (NETWORK, SITE)
+        ]
         try:
             await self._redis.delete(*keys)
         except (RedisError, OSError) as error:

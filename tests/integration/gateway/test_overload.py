@@ -7,6 +7,8 @@ from contextlib import aclosing
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from services.gateway.collaborators import Collaborators
 from tests.support.gateway_platform import Backend, Gateway, Person, eventually, running_gateway
@@ -111,3 +113,23 @@ async def test_stream_holds_its_place_until_it_is_left(small: Gateway) -> None:
                 assert (await ada.http.get(path)).status_code == 503
                 assert (await ada.http.get("/api/v1/tracks")).status_code == 200
         await eventually(lambda: in_hand(small, "stream") == 0, "the stream's place is free")
+
+
+async def test_sockets_are_bounded_over_all_people(small: Gateway) -> None:
+    address = small.url.replace("http", "ws", 1) + "/api/v1/ws"
+    async with small.person() as ada, small.person() as bob:
+        hers, his = ({"authorization": f"Bearer {person.tokens.access_token}"} for person in (ada, bob))
+        async with connect(address, additional_headers=hers, proxy=None) as socket:
+            assert '"hello"' in await socket.recv()
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(address, additional_headers=his, proxy=None):
+                    pass
+            assert refused.value.response.status_code == 503
+            assert refused.value.response.headers["retry-after"] == "1"
+        await eventually(lambda: in_hand(small, "socket") == 0, "the place is free again")
+        with pytest.raises(InvalidStatus):
+            async with connect(address, proxy=None):
+                pass
+        await eventually(lambda: in_hand(small, "socket") == 0, "who is refused leaves no place behind")
+        async with connect(address, additional_headers=his, proxy=None) as socket:
+            assert '"hello"' in await socket.recv()

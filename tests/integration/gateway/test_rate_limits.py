@@ -21,13 +21,20 @@ from tests.support.user_management import PASSWORD
 
 
 def small_limits(
-    folder: Path, *, key_quotas: dict[str, int] | None = None, tiers: dict[str, Any] | None = None, **quotas: int
+    folder: Path,
+    *,
+    key_quotas: dict[str, int] | None = None,
+    site_quotas: dict[str, int] | None = None,
+    tiers: dict[str, Any] | None = None,
+    **quotas: int,
 ) -> Path:
     """The real file with other quotas, and for keys and tiers none but those given."""
     path = folder / "limits.yaml"
     lines = ["classes:"]
     for name, limit in load_limits(Path("configs/rate_limiting.yaml")).classes.items():
-        entry = limit.model_dump(exclude={"key_quota"}) | {"quota": quotas.get(name, limit.quota)}
+        entry = limit.model_dump(exclude={"key_quota"}, exclude_none=True) | {"quota": quotas.get(name, limit.quota)}
+        if site_quotas and name in site_quotas:
+            entry["site_quota"] = site_quotas[name]
         if key_quotas and name in key_quotas:
             entry["key_quota"] = key_quotas[name]
         lines.append(f"  {name}: {entry}".replace("'", '"'))
@@ -78,6 +85,32 @@ async def test_guessing_passwords_is_slowed_by_address(backend: Backend, tmp_pat
             for host in (1, 2, 3)
         ]
         assert [answer.status_code for answer in answers] == [401, 401, 429]
+
+
+async def test_networks_of_one_customer_are_slowed_together(backend: Backend, tmp_path: Path) -> None:
+    limits = small_limits(tmp_path, auth=2, rejected=2, site_quotas={"auth": 3, "rejected": 3})
+    async with (
+        running_gateway(backend, rate_limits_file=limits, trusted_proxies=("127.0.0.1",)) as gateway,
+        gateway.client() as http,
+        gateway.client("forged") as forger,
+    ):
+        site, next_door = (f"2001:db8:{secrets.token_hex(2)}" for _ in range(2))
+        body = {"identifier": "nobody", "password": "guess guess"}
+
+        async def guessed(address: str) -> int:
+            answer = await http.post("/api/v1/auth/login", json=body, headers={"x-forwarded-for": address})
+            return answer.status_code
+
+        async def forged(address: str) -> int:
+            return (await forger.get("/api/v1/users/me", headers={"x-forwarded-for": address})).status_code
+
+        for knock in (guessed, forged):
+            assert [await knock(f"{site}:{network}::1") for network in range(5)] == [401] * 3 + [429] * 2
+            assert await knock(f"{next_door}:1::1") == 401
+            assert await knock("198.51.100.77") == 401
+            # Who is refused in the small window takes nothing from those around.
+            assert [await knock(f"{next_door}:1::{host}") for host in (2, 3, 4)] == [401, 429, 429]
+            assert await knock(f"{next_door}:2::1") == 401
 
 
 async def test_forwarded_addresses_are_believed_from_trusted_proxies_only(gateway: Gateway, ada: Person) -> None:

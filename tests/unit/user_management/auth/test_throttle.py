@@ -18,6 +18,13 @@ def test_owners_networks_do_not_share_counters_with_strangers() -> None:
     assert not any("ann" in key.lower() for key in owner | stranger)
 
 
+def test_networks_of_one_customer_share_a_counter() -> None:
+    one, two = ({key for key, _ in Attempt(name, f"2001:db8:1:{name}::1", known=False).counters()} for name in "ab")
+    assert one & two == {"mg:signin:site:2001:db8:1::/48"}
+    owner = {key for key, _ in Attempt("a", "2001:db8:1:a::1", known=True).counters()}
+    assert owner.isdisjoint(two), "strangers next door do not lock an owner out"
+
+
 @pytest.mark.parametrize(
     "password",
     [
