@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial, wraps
 from typing import Any, NoReturn
@@ -27,12 +27,13 @@ from services.gateway.browser.origin import is_foreign
 from services.gateway.browser.sessions import BrowserUse
 from services.gateway.collaborators import Collaborators
 from services.gateway.deprecation import Deprecated
+from services.gateway.entity_tags import tagged
 from services.gateway.in_flight import STREAMS, Place
 from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.rate_limit.window import Verdict
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
-from services.shared.networks import network_of
+from services.shared.networks import network_of, site_of
 
 _SCOPES = {
     "read": "read",
@@ -109,6 +110,13 @@ class GatewayRoute(APIRoute):
         return terms[0] if terms else None
 
     @cached_property
+    def has_tags(self) -> bool:
+        """Whether what it reads, or edits, is told with an entity tag."""
+        methods = self.methods or set()
+        reads = "GET" in methods and self.admission is not None and self.admission.limit == "read"
+        return reads or "PATCH" in methods
+
+    @cached_property
     def deprecation(self) -> Deprecated | None:
         """Since when it is said that the call will go; None for what stays."""
         found = [item.dependency for item in self.dependencies if isinstance(item.dependency, Deprecated)]
@@ -118,7 +126,7 @@ class GatewayRoute(APIRoute):
         """The framework's handler behind admission and the check of the body's type."""
         _hand_over(self.dependant)
         handle = super().get_route_handler()
-        admission, takes_body = self.admission, self.body_field is not None
+        admission, takes_body, has_tags = self.admission, self.body_field is not None, self.has_tags
 
         async def admit_and_handle(request: Request) -> Response:
             if admission is not None:
@@ -126,6 +134,8 @@ class GatewayRoute(APIRoute):
             if takes_body:
                 require_json(request)
             response = await handle(JsonRequest(request.scope, request.receive))
+            if has_tags:
+                response = tagged(request, response)
             response.headers.update(request.scope["state"].get("rate_headers", {}))
             _renew_cookies(request, response)
             return response
@@ -160,12 +170,11 @@ async def admit(request: Request, admission: Admission) -> None:
     """
     gateway: Collaborators = request.app.state.collaborators
     state = request.scope["state"]
-    address = client_network(request)
     try:
         found = await _caller(gateway, request, admission)
     except AppError as error:
         if error.code in {ErrorCode.UNAUTHENTICATED, ErrorCode.FORBIDDEN}:
-            await count(request, "rejected", address)
+            await count_address(request, "rejected")
         raise
     caller = found.principal if found is not None else None
     state["browser"] = found.browser if found is not None else None
@@ -227,15 +236,14 @@ async def require_few_rejected(request: HTTPConnection) -> None:
     from there is not looked up any more, because asking costs more than guessing.
     """
     gateway: Collaborators = request.app.state.collaborators
-    limit = gateway.limits.of("rejected")
-    address = client_network(request)
-    looked = await gateway.window.admit("rejected", limit, address, cost=0)
-    if looked is None or limit is None or looked.remaining > 0:
-        return
-    # The window refuses without counting, and says for how long.
-    verdict = await gateway.window.admit("rejected", limit, address)
-    if verdict is not None and not verdict.allowed:
-        _refuse(limit, verdict, 1)
+    for name, limit, subject in address_windows(request, "rejected"):
+        looked = await gateway.window.admit(name, limit, subject, cost=0)
+        if looked is None or limit is None or looked.remaining > 0:
+            continue
+        # The window refuses without counting, and says for how long.
+        verdict = await gateway.window.admit(name, limit, subject)
+        if verdict is not None and not verdict.allowed:
+            _refuse(limit, verdict, 1)
 
 
 def require_scope(caller: Principal, scope: str) -> None:
@@ -276,7 +284,7 @@ async def count_call(
     gateway: Collaborators = request.app.state.collaborators
     limit = gateway.limits.of(name, caller.tier if caller is not None else "")
     if caller is None or limit is None or limit.per != "user":
-        await count(request, name, client_network(request), cost=cost, session_id=session_id)
+        await count_address(request, name, cost=cost, session_id=session_id)
         return
     # Callers with scopes are keys, and what names their session is the key's id.
     if caller.scopes and limit.of_a_key is not None:
@@ -287,13 +295,27 @@ async def count_call(
     await _count(request, name, limit, caller.subject, cost, session_id)
 
 
-async def count(request: Request, name: str, subject: str, *, cost: int = 1, session_id: str = "") -> None:
-    """Count `cost` requests of the class `name`.
+async def count_address(request: Request, name: str, *, cost: int = 1, session_id: str = "") -> None:
+    """Count `cost` requests of the class `name` for where they come from.
 
     Raises `AppError` (RATE_LIMITED, UNAUTHENTICATED for an ended session).
     """
+    for window, limit, subject in address_windows(request, name):
+        await _count(request, window, limit, subject, cost, session_id)
+        session_id = ""
+
+
+def address_windows(request: HTTPConnection, name: str) -> Iterator[tuple[str, LimitClass | None, str]]:
+    """The windows of the class `name` for where a request comes from, the narrower one first: name, limit, subject.
+
+    Whoever is refused in it does not use up what others around have.
+    """
     gateway: Collaborators = request.app.state.collaborators
-    await _count(request, name, gateway.limits.of(name), subject, cost, session_id)
+    limit = gateway.limits.of(name)
+    yield name, limit, client_network(request)
+    site = site_of(_address(request))
+    if site is not None and limit is not None and limit.of_a_site is not None:
+        yield f"{name}.site", limit.of_a_site, site
 
 
 async def _count(
@@ -336,7 +358,11 @@ def _headers(name: str, limit: LimitClass, verdict: Verdict) -> dict[str, str]:
 
 def client_network(request: HTTPConnection) -> str:
     """The network that a request comes from."""
-    return network_of(request.client.host if request.client else "")
+    return network_of(_address(request))
+
+
+def _address(request: HTTPConnection) -> str:
+    return request.client.host if request.client else ""
 
 
 def require_json(request: Request) -> None:

@@ -305,6 +305,8 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
                     "Authorization",
                     "Content-Type",
                     "Idempotency-Key",
+                    "If-Match",
+                    "If-None-Match",
                     "X-API-Key",
                     "X-Request-ID",
                     "Last-Event-ID",

@@ -111,7 +111,12 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "`true` when this is the answer of an earlier request of the same key.",
         "schema": {"type": "string"},
     },
-    "ETag": {"description": "Strong validator.", "schema": {"type": "string"}},
+    "ETag": {
+        "description": "Names this state. That of a file, or of what people edit, is strong: in `If-Match` it keeps "
+        "you from undoing what you have not seen. In `If-None-Match` it saves reading the same again.",
+        "schema": {"type": "string"},
+        "example": '"7-1f0c3b2a9d8e7f605142"',
+    },
     "Last-Modified": {"description": "When the track was made.", "schema": {"type": "string"}},
     "Accept-Ranges": {"description": "`bytes`; `none` while the audio is live.", "schema": {"type": "string"}},
     "Content-Range": {"description": "Which part this is, and of how much.", "schema": {"type": "string"}},
@@ -135,6 +140,14 @@ _BY_STATUS: Mapping[int, tuple[str, ...]] = {
     416: ("Content-Range",),
     429: ("Retry-After",),
     503: ("Retry-After",),
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of what you have: 304 while it is still that.",
+    "schema": {"type": "string"},
+    "example": 'W/"1f0c3b2a9d8e7f605142"',
 }
 _REPRESENTATION = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
 _SUCCESS = {
@@ -200,7 +213,11 @@ def _complete(operation: dict[str, Any], method: str, route: GatewayRoute, schem
         described = (operation.get("description", ""), route.deprecation.notice)
         operation["description"] = "\n\n".join(filter(None, described))
     responses = operation["responses"]
-    for status in _statuses(operation, route):
+    statuses = _statuses(operation, route)
+    if _is_read_by_tag(method, operation, route):
+        statuses.add(304)
+        operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
+    for status in statuses:
         responses.setdefault(str(status), {})
     for key in list(responses):
         status = int(key)
@@ -229,11 +246,19 @@ def _statuses(operation: dict[str, Any], route: GatewayRoute) -> set[int]:
     if "422" in operation["responses"] and 422 not in statuses:
         # The framework adds it for every path parameter; ours take any text.
         del operation["responses"]["422"]
+    if any(item["name"] == "If-Match" for item in operation.get("parameters", ())):
+        statuses |= {412}
     if route.admission is not None:
         statuses |= {429, 503, 504}
         if route.admission.signed_in:
             statuses |= {401, 403}
     return statuses
+
+
+def _is_read_by_tag(method: str, operation: dict[str, Any], route: GatewayRoute) -> bool:
+    """Whether the call reads JSON that has an entity tag; files have theirs by their ranges."""
+    answer = operation["responses"].get("200", {})
+    return method == "GET" and route.has_tags and "application/json" in answer.get("content", {})
 
 
 def _problem(status: int, path: str) -> dict[str, Any]:
@@ -255,17 +280,20 @@ def _problem(status: int, path: str) -> dict[str, Any]:
 
 
 def _header_names(status: int, operation: dict[str, Any], route: GatewayRoute) -> list[str]:
+    taken = operation.get("parameters", ())
     names = ["X-Request-ID", *_BY_STATUS.get(status, ())]
     if route.deprecation is not None:
         names += ["Deprecation", "Sunset"]
     if route.admission is not None:
         names += ["RateLimit", "RateLimit-Policy"]
-    if status in {201, 202} and any(item["name"] == "Idempotency-Key" for item in operation.get("parameters", ())):
+    if status in {201, 202} and any(item["name"] == "Idempotency-Key" for item in taken):
         names += ["Idempotency-Replayed"]
         if status == 202 and not route.path.endswith("/batch"):
             names.append("Location")
     if "206" in operation["responses"] and status in {200, 206, 304}:
         names += _REPRESENTATION
+    elif status in {200, 304} and any(item["name"] in {"If-Match", "If-None-Match"} for item in taken):
+        names += ["ETag"]
     return names
 
 

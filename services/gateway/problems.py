@@ -124,6 +124,14 @@ _KINDS = (
         "The catalogue knows the model, but its weights are not on this server. Choose one whose `installed` is true.",
     ),
     ProblemKind(
+        ErrorCode.PRECONDITION_FAILED,
+        412,
+        "It was changed meanwhile",
+        "`If-Match` names a state that is not the present one any more: somebody, perhaps you in another window, has "
+        "edited the thing since it was read, and nothing was done. Read it again, put the change into what it is now, "
+        "and send that with the new `ETag`.",
+    ),
+    ProblemKind(
         ErrorCode.PAYLOAD_TOO_LARGE,
         413,
         "The body is too large",

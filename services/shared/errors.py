@@ -31,6 +31,7 @@ class ErrorCode(StrEnum):
     UNAVAILABLE = "unavailable"  # 503
     DEADLINE_EXCEEDED = "deadline-exceeded"  # 504
     STALE_LEASE = "stale-lease"  # 409
+    PRECONDITION_FAILED = "precondition-failed"  # 412
     PAYLOAD_TOO_LARGE = "payload-too-large"  # 413
     UNSUPPORTED_MEDIA = "unsupported-media"  # 415
     RANGE_NOT_SATISFIABLE = "range-not-satisfiable"  # 416

@@ -33,6 +33,7 @@ GRPC_STATUS: Mapping[ErrorCode, grpc.StatusCode] = MappingProxyType(
         ErrorCode.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
         ErrorCode.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
         ErrorCode.STALE_LEASE: grpc.StatusCode.ABORTED,
+        ErrorCode.PRECONDITION_FAILED: grpc.StatusCode.FAILED_PRECONDITION,
         ErrorCode.PAYLOAD_TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
         ErrorCode.UNSUPPORTED_MEDIA: grpc.StatusCode.INVALID_ARGUMENT,
         ErrorCode.RANGE_NOT_SATISFIABLE: grpc.StatusCode.OUT_OF_RANGE,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from musicgen_client.async_client import AsyncClient as AsyncClient
     from musicgen_client.client import Client as Client
     from musicgen_client.errors import ApiError as ApiError
+    from musicgen_client.errors import ChangedMeanwhileError as ChangedMeanwhileError
     from musicgen_client.errors import ConflictError as ConflictError
     from musicgen_client.errors import ForbiddenError as ForbiddenError
     from musicgen_client.errors import IdempotencyError as IdempotencyError
@@ -42,6 +43,7 @@ _HOMES = {
     "AsyncClient": "async_client",
     "Client": "client",
     "ApiError": "errors",
+    "ChangedMeanwhileError": "errors",
     "ConflictError": "errors",
     "ForbiddenError": "errors",
     "IdempotencyError": "errors",

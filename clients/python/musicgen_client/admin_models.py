@@ -56,6 +56,7 @@ class Stats(Answer):
 
     users: int = 0
     suspended_users: int = 0
+    guests: int = 0
     tracks: int = 0
     jobs: dict[str, int] = Field(default_factory=dict)
     made_seconds: float = 0.0

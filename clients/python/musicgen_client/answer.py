@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Answer(BaseModel):
@@ -18,3 +18,11 @@ class Answer(BaseModel):
         if isinstance(value, dict):
             return {name: item for name, item in value.items() if item is not None}
         return value
+
+
+class Edited(Answer):
+    """Base of what people edit. `etag` names the state that was read, empty in lists: a change that is handed it as
+    `if_match` is refused (`ChangedMeanwhileError`) when somebody edited the thing in between.
+    """
+
+    etag: str = Field(default="", exclude=True)

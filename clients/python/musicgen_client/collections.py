@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from musicgen_client.models import Answer, Licence, Owner, Track
+from musicgen_client.models import Answer, Edited, Licence, Owner, Track
 
 
-class Playlist(Answer):
+class Playlist(Edited):
     """Tracks in an order. `role` is what the caller is to it."""
 
     id: str
@@ -77,7 +77,7 @@ class SharedTrack(Answer):
     links: dict[str, str] = Field(default_factory=dict)
 
 
-class Project(Answer):
+class Project(Edited):
     """A folder of tracks; `track_count` leaves those in the trash out."""
 
     id: str
@@ -129,7 +129,7 @@ class Report(ReportReceipt):
     open_count: int = 0
 
 
-class Mix(Answer):
+class Mix(Edited):
     """A session that is worked on; `version` is the number of its newest one."""
 
     id: str

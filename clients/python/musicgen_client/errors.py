@@ -99,6 +99,10 @@ class ConflictError(ApiError):
     """The thing's state does not allow this: a name is taken, a job has ended. Read it again and decide anew."""
 
 
+class ChangedMeanwhileError(ConflictError):
+    """The thing was edited after the `etag` of `if_match` was read; nothing was done. Read it again and decide anew."""
+
+
 class ModelNotInstalledError(ConflictError):
     """The catalogue knows the model, but its weights are not on the server."""
 
@@ -143,6 +147,7 @@ _KINDS: Final[dict[str, type[ApiError]]] = {
     "sign-up-required": SignUpRequiredError,
     "not-found": NotFoundError,
     "conflict": ConflictError,
+    "precondition-failed": ChangedMeanwhileError,
     "model-not-installed": ModelNotInstalledError,
     "idempotency-in-progress": IdempotencyError,
     "idempotency-mismatch": IdempotencyError,

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import ConfigDict, Field, field_validator
 
 from musicgen_client.answer import Answer as Answer
+from musicgen_client.answer import Edited as Edited
 from musicgen_client.webhook_models import Delivery as Delivery
 from musicgen_client.webhook_models import NewWebhook as NewWebhook
 from musicgen_client.webhook_models import Webhook as Webhook
@@ -47,7 +48,7 @@ class Problem(Answer):
     dependencies: list[Dependency] = Field(default_factory=list)
 
 
-class User(Answer):
+class User(Edited):
     """An account, as its owner sees it."""
 
     id: str
@@ -270,7 +271,7 @@ class Owner(Answer):
     username: str = ""
 
 
-class Track(Answer):
+class Track(Edited):
     """A finished piece. `duration` is in seconds."""
 
     id: str
@@ -428,7 +429,7 @@ class Unread(Answer):
     unread: int = 0
 
 
-class NotificationPreferences(Answer):
+class NotificationPreferences(Edited):
     """What somebody wants to be told of; `digest` is off, daily or weekly."""
 
     follow: bool = True

@@ -39,6 +39,7 @@ class User(_message.Message):
     BIO_FIELD_NUMBER: _builtins.int
     LINKS_FIELD_NUMBER: _builtins.int
     TIER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     username: _builtins.str
@@ -61,6 +62,8 @@ class User(_message.Message):
     """What this person says about themselves; may be empty."""
     tier: _builtins.str
     """What the account may make, keep and ask for: a name in configs/tiers.yaml."""
+    revision: _builtins.int
+    """Counts the changes of what its owner edits; see `expected_revisions` of the call that changes it."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the account was made."""
@@ -90,10 +93,11 @@ class User(_message.Message):
         bio: _builtins.str = ...,
         links: _abc.Iterable[_builtins.str] | None = ...,
         tier: _builtins.str = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deletion_due_at", b"deletion_due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bio", b"bio", "created_at", b"created_at", "deletion_due_at", b"deletion_due_at", "display_name", b"display_name", "email", b"email", "email_verified", b"email_verified", "full_name", b"full_name", "id", b"id", "links", b"links", "role", b"role", "second_factor", b"second_factor", "suspended", b"suspended", "tier", b"tier", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bio", b"bio", "created_at", b"created_at", "deletion_due_at", b"deletion_due_at", "display_name", b"display_name", "email", b"email", "email_verified", b"email_verified", "full_name", b"full_name", "id", b"id", "links", b"links", "revision", b"revision", "role", b"role", "second_factor", b"second_factor", "suspended", b"suspended", "tier", b"tier", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

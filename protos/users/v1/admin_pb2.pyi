@@ -364,14 +364,17 @@ class GetStatsResponse(_message.Message):
     TRACKS_FIELD_NUMBER: _builtins.int
     JOBS_FIELD_NUMBER: _builtins.int
     MADE_SECONDS_FIELD_NUMBER: _builtins.int
+    GUESTS_FIELD_NUMBER: _builtins.int
     users: _builtins.int
-    """How many there are."""
+    """How many accounts there are, guests not among them."""
     suspended_users: _builtins.int
     """How many of them are suspended."""
     tracks: _builtins.int
     """How many there are."""
     made_seconds: _builtins.float
     """Seconds of audio in the library."""
+    guests: _builtins.int
+    """How many try the platform without an account."""
     @_builtins.property
     def jobs(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """By status: "queued", "running", "succeeded", "failed", "cancelled"."""
@@ -384,10 +387,11 @@ class GetStatsResponse(_message.Message):
         tracks: _builtins.int = ...,
         jobs: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         made_seconds: _builtins.float = ...,
+        guests: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["jobs", b"jobs", "made_seconds", b"made_seconds", "suspended_users", b"suspended_users", "tracks", b"tracks", "users", b"users"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guests", b"guests", "jobs", b"jobs", "made_seconds", b"made_seconds", "suspended_users", b"suspended_users", "tracks", b"tracks", "users", b"users"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

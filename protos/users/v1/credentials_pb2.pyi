@@ -405,6 +405,7 @@ class UpdateProfileRequest(_message.Message):
     BIO_FIELD_NUMBER: _builtins.int
     LINKS_FIELD_NUMBER: _builtins.int
     SET_LINKS_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISIONS_FIELD_NUMBER: _builtins.int
     full_name: _builtins.str
     """Nobody else sees it."""
     display_name: _builtins.str
@@ -416,6 +417,10 @@ class UpdateProfileRequest(_message.Message):
     def links(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Replaces all links when set_links is true; up to 5 https addresses."""
 
+    @_builtins.property
+    def expected_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Change it only while its revision is one of these, else PRECONDITION_FAILED; empty: whatever it is."""
+
     def __init__(
         self,
         *,
@@ -424,10 +429,11 @@ class UpdateProfileRequest(_message.Message):
         bio: _builtins.str | None = ...,
         links: _abc.Iterable[_builtins.str] | None = ...,
         set_links: _builtins.bool = ...,
+        expected_revisions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_bio", b"_bio", "_display_name", b"_display_name", "_full_name", b"_full_name", "bio", b"bio", "display_name", b"display_name", "full_name", b"full_name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bio", b"_bio", "_display_name", b"_display_name", "_full_name", b"_full_name", "bio", b"bio", "display_name", b"display_name", "full_name", b"full_name", "links", b"links", "set_links", b"set_links"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bio", b"_bio", "_display_name", b"_display_name", "_full_name", b"_full_name", "bio", b"bio", "display_name", b"display_name", "expected_revisions", b"expected_revisions", "full_name", b"full_name", "links", b"links", "set_links", b"set_links"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bio: _TypeAlias = _typing.Literal["bio"]  # noqa: Y015
     _WhichOneofArgType__bio: _TypeAlias = _typing.Literal["_bio", b"_bio"]  # noqa: Y015

@@ -27,7 +27,7 @@ from protos.common.v1 import common_pb2 as protos_dot_common_dot_v1_dot_common__
 from protos.users.v1 import jobs_pb2 as protos_dot_users_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/users/v1/mixes.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/common.proto\x1a\x1aprotos/users/v1/jobs.proto\"\x91\x01\n\x03Mix\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x97\x01\n\nMixVersion\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x15\n\rrestored_from\x18\x04 \x01(\x05\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0csession_json\x18\x06 \x01(\t\"z\n\x10\x43reateMixRequest\x12\r\n\x05title\x18\x01 \x01(\t\x12\x14\n\x0csession_json\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x33\n\x0bidempotency\x18\x04 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\"J\n\x11\x43reateMixResponse\x12#\n\x03mix\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Mix\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"A\n\x10ListMixesRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\"O\n\x11ListMixesResponse\x12%\n\x05mixes\x18\x01 \x03(\x0b\x32\x16.musicgen.users.v1.Mix\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x1f\n\rGetMixRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\"5\n\x0eGetMixResponse\x12#\n\x03mix\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Mix\"\"\n\x10\x44\x65leteMixRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteMixResponse\"a\n\x15SaveMixVersionRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12\x14\n\x0csession_json\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x14\n\x0c\x62\x61se_version\x18\x04 \x01(\x05\"H\n\x16SaveMixVersionResponse\x12.\n\x07version\x18\x01 \x01(\x0b\x32\x1d.musicgen.users.v1.MixVersion\"W\n\x16ListMixVersionsRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12-\n\x04page\x18\x02 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\"_\n\x17ListMixVersionsResponse\x12/\n\x08versions\x18\x01 \x03(\x0b\x32\x1d.musicgen.users.v1.MixVersion\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"6\n\x14GetMixVersionRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\"G\n\x15GetMixVersionResponse\x12.\n\x07version\x18\x01 \x01(\x0b\x32\x1d.musicgen.users.v1.MixVersion\":\n\x18RestoreMixVersionRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\"K\n\x19RestoreMixVersionResponse\x12.\n\x07version\x18\x01 \x01(\x0b\x32\x1d.musicgen.users.v1.MixVersion2\x88\x06\n\nMixService\x12V\n\tCreateMix\x12#.musicgen.users.v1.CreateMixRequest\x1a$.musicgen.users.v1.CreateMixResponse\x12V\n\tListMixes\x12#.musicgen.users.v1.ListMixesRequest\x1a$.musicgen.users.v1.ListMixesResponse\x12M\n\x06GetMix\x12 .musicgen.users.v1.GetMixRequest\x1a!.musicgen.users.v1.GetMixResponse\x12V\n\tDeleteMix\x12#.musicgen.users.v1.DeleteMixRequest\x1a$.musicgen.users.v1.DeleteMixResponse\x12\x65\n\x0eSaveMixVersion\x12(.musicgen.users.v1.SaveMixVersionRequest\x1a).musicgen.users.v1.SaveMixVersionResponse\x12h\n\x0fListMixVersions\x12).musicgen.users.v1.ListMixVersionsRequest\x1a*.musicgen.users.v1.ListMixVersionsResponse\x12\x62\n\rGetMixVersion\x12\'.musicgen.users.v1.GetMixVersionRequest\x1a(.musicgen.users.v1.GetMixVersionResponse\x12n\n\x11RestoreMixVersion\x12+.musicgen.users.v1.RestoreMixVersionRequest\x1a,.musicgen.users.v1.RestoreMixVersionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/users/v1/mixes.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/common.proto\x1a\x1aprotos/users/v1/jobs.proto\"\x91\x01\n\x03Mix\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x97\x01\n\nMixVersion\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x15\n\rrestored_from\x18\x04 \x01(\x05\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0csession_json\x18\x06 \x01(\t\"z\n\x10\x43reateMixRequest\x12\r\n\x05title\x18\x01 \x01(\t\x12\x14\n\x0csession_json\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x33\n\x0bidempotency\x18\x04 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\"J\n\x11\x43reateMixResponse\x12#\n\x03mix\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Mix\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"A\n\x10ListMixesRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\"O\n\x11ListMixesResponse\x12%\n\x05mixes\x18\x01 \x03(\x0b\x32\x16.musicgen.users.v1.Mix\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x1f\n\rGetMixRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\"5\n\x0eGetMixResponse\x12#\n\x03mix\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Mix\"=\n\x10\x44\x65leteMixRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12\x19\n\x11\x65xpected_versions\x18\x02 \x03(\x03\"\x13\n\x11\x44\x65leteMixResponse\"|\n\x15SaveMixVersionRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12\x14\n\x0csession_json\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x14\n\x0c\x62\x61se_version\x18\x04 \x01(\x05\x12\x19\n\x11\x65xpected_versions\x18\x05 \x03(\x03\"H\n\x16SaveMixVersionResponse\x12.\n\x07version\x18\x01 \x01(\x0b\x32\x1d.musicgen.users.v1.MixVersion\"W\n\x16ListMixVersionsRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12-\n\x04page\x18\x02 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\"_\n\x17ListMixVersionsResponse\x12/\n\x08versions\x18\x01 \x03(\x0b\x32\x1d.musicgen.users.v1.MixVersion\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"6\n\x14GetMixVersionRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\"G\n\x15GetMixVersionResponse\x12.\n\x07version\x18\x01 \x01(\x0b\x32\x1d.musicgen.users.v1.MixVersion\":\n\x18RestoreMixVersionRequest\x12\x0e\n\x06mix_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\"K\n\x19RestoreMixVersionResponse\x12.\n\x07version\x18\x01 \x01(\x0b\x32\x1d.musicgen.users.v1.MixVersion2\x88\x06\n\nMixService\x12V\n\tCreateMix\x12#.musicgen.users.v1.CreateMixRequest\x1a$.musicgen.users.v1.CreateMixResponse\x12V\n\tListMixes\x12#.musicgen.users.v1.ListMixesRequest\x1a$.musicgen.users.v1.ListMixesResponse\x12M\n\x06GetMix\x12 .musicgen.users.v1.GetMixRequest\x1a!.musicgen.users.v1.GetMixResponse\x12V\n\tDeleteMix\x12#.musicgen.users.v1.DeleteMixRequest\x1a$.musicgen.users.v1.DeleteMixResponse\x12\x65\n\x0eSaveMixVersion\x12(.musicgen.users.v1.SaveMixVersionRequest\x1a).musicgen.users.v1.SaveMixVersionResponse\x12h\n\x0fListMixVersions\x12).musicgen.users.v1.ListMixVersionsRequest\x1a*.musicgen.users.v1.ListMixVersionsResponse\x12\x62\n\rGetMixVersion\x12\'.musicgen.users.v1.GetMixVersionRequest\x1a(.musicgen.users.v1.GetMixVersionResponse\x12n\n\x11RestoreMixVersion\x12+.musicgen.users.v1.RestoreMixVersionRequest\x1a,.musicgen.users.v1.RestoreMixVersionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,25 +51,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMIXRESPONSE']._serialized_start=825
   _globals['_GETMIXRESPONSE']._serialized_end=878
   _globals['_DELETEMIXREQUEST']._serialized_start=880
-  _globals['_DELETEMIXREQUEST']._serialized_end=914
-  _globals['_DELETEMIXRESPONSE']._serialized_start=916
-  _globals['_DELETEMIXRESPONSE']._serialized_end=935
-  _globals['_SAVEMIXVERSIONREQUEST']._serialized_start=937
-  _globals['_SAVEMIXVERSIONREQUEST']._serialized_end=1034
-  _globals['_SAVEMIXVERSIONRESPONSE']._serialized_start=1036
-  _globals['_SAVEMIXVERSIONRESPONSE']._serialized_end=1108
-  _globals['_LISTMIXVERSIONSREQUEST']._serialized_start=1110
-  _globals['_LISTMIXVERSIONSREQUEST']._serialized_end=1197
-  _globals['_LISTMIXVERSIONSRESPONSE']._serialized_start=1199
-  _globals['_LISTMIXVERSIONSRESPONSE']._serialized_end=1294
-  _globals['_GETMIXVERSIONREQUEST']._serialized_start=1296
-  _globals['_GETMIXVERSIONREQUEST']._serialized_end=1350
-  _globals['_GETMIXVERSIONRESPONSE']._serialized_start=1352
-  _globals['_GETMIXVERSIONRESPONSE']._serialized_end=1423
-  _globals['_RESTOREMIXVERSIONREQUEST']._serialized_start=1425
-  _globals['_RESTOREMIXVERSIONREQUEST']._serialized_end=1483
-  _globals['_RESTOREMIXVERSIONRESPONSE']._serialized_start=1485
-  _globals['_RESTOREMIXVERSIONRESPONSE']._serialized_end=1560
-  _globals['_MIXSERVICE']._serialized_start=1563
-  _globals['_MIXSERVICE']._serialized_end=2339
+  _globals['_DELETEMIXREQUEST']._serialized_end=941
+  _globals['_DELETEMIXRESPONSE']._serialized_start=943
+  _globals['_DELETEMIXRESPONSE']._serialized_end=962
+  _globals['_SAVEMIXVERSIONREQUEST']._serialized_start=964
+  _globals['_SAVEMIXVERSIONREQUEST']._serialized_end=1088
+  _globals['_SAVEMIXVERSIONRESPONSE']._serialized_start=1090
+  _globals['_SAVEMIXVERSIONRESPONSE']._serialized_end=1162
+  _globals['_LISTMIXVERSIONSREQUEST']._serialized_start=1164
+  _globals['_LISTMIXVERSIONSREQUEST']._serialized_end=1251
+  _globals['_LISTMIXVERSIONSRESPONSE']._serialized_start=1253
+  _globals['_LISTMIXVERSIONSRESPONSE']._serialized_end=1348
+  _globals['_GETMIXVERSIONREQUEST']._serialized_start=1350
+  _globals['_GETMIXVERSIONREQUEST']._serialized_end=1404
+  _globals['_GETMIXVERSIONRESPONSE']._serialized_start=1406
+  _globals['_GETMIXVERSIONRESPONSE']._serialized_end=1477
+  _globals['_RESTOREMIXVERSIONREQUEST']._serialized_start=1479
+  _globals['_RESTOREMIXVERSIONREQUEST']._serialized_end=1537
+  _globals['_RESTOREMIXVERSIONRESPONSE']._serialized_start=1539
+  _globals['_RESTOREMIXVERSIONRESPONSE']._serialized_end=1614
+  _globals['_MIXSERVICE']._serialized_start=1617
+  _globals['_MIXSERVICE']._serialized_end=2393
 # @@protoc_insertion_point(module_scope)

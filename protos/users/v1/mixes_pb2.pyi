@@ -241,15 +241,21 @@ class DeleteMixRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MIX_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSIONS_FIELD_NUMBER: _builtins.int
     mix_id: _builtins.str
+    @_builtins.property
+    def expected_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Remove it only while its newest version is one of these, else PRECONDITION_FAILED; empty: whichever that is."""
+
     def __init__(
         self,
         *,
         mix_id: _builtins.str = ...,
+        expected_versions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mix_id", b"mix_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_versions", b"expected_versions", "mix_id", b"mix_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -278,11 +284,16 @@ class SaveMixVersionRequest(_message.Message):
     SESSION_JSON_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     BASE_VERSION_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSIONS_FIELD_NUMBER: _builtins.int
     mix_id: _builtins.str
     session_json: _builtins.str
     note: _builtins.str
     base_version: _builtins.int
     """The version that was changed: CONFLICT when it is not the newest any more; 0: whichever that is."""
+    @_builtins.property
+    def expected_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Like base_version, any of several, but PRECONDITION_FAILED; empty: whichever that is."""
+
     def __init__(
         self,
         *,
@@ -290,10 +301,11 @@ class SaveMixVersionRequest(_message.Message):
         session_json: _builtins.str = ...,
         note: _builtins.str = ...,
         base_version: _builtins.int = ...,
+        expected_versions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_version", b"base_version", "mix_id", b"mix_id", "note", b"note", "session_json", b"session_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_version", b"base_version", "expected_versions", b"expected_versions", "mix_id", b"mix_id", "note", b"note", "session_json", b"session_json"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from protos.common.v1 import common_pb2 as protos_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#protos/users/v1/notifications.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/common.proto\"\xc4\x02\n\x0cNotification\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x03 \x01(\t\x12\x16\n\x0e\x61\x63tor_username\x18\x04 \x01(\t\x12\x1a\n\x12\x61\x63tor_display_name\x18\x05 \x01(\t\x12\x10\n\x08track_id\x18\x06 \x01(\t\x12\x13\n\x0btrack_title\x18\x07 \x01(\t\x12\x12\n\ncomment_id\x18\x08 \x01(\t\x12\x0f\n\x07\x65xcerpt\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07read_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bplaylist_id\x18\x0c \x01(\t\x12\x16\n\x0eplaylist_title\x18\r \x01(\t\"Y\n\x18ListNotificationsRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\x0e\n\x06unread\x18\x02 \x01(\x08\"x\n\x19ListNotificationsResponse\x12\x36\n\rnotifications\x18\x01 \x03(\x0b\x32\x1f.musicgen.users.v1.Notification\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x0e\n\x06unread\x18\x03 \x01(\x05\"\x14\n\x12\x43ountUnreadRequest\"%\n\x13\x43ountUnreadResponse\x12\x0e\n\x06unread\x18\x01 \x01(\x05\"\x1e\n\x0fMarkReadRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\"\"\n\x10MarkReadResponse\x12\x0e\n\x06unread\x18\x01 \x01(\x05\"l\n\x17NotificationPreferences\x12\x0e\n\x06\x66ollow\x18\x01 \x01(\x08\x12\x0c\n\x04like\x18\x02 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x03 \x01(\x08\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x12\n\ninvitation\x18\x05 \x01(\x08\"\x17\n\x15GetPreferencesRequest\"Y\n\x16GetPreferencesResponse\x12?\n\x0bpreferences\x18\x01 \x01(\x0b\x32*.musicgen.users.v1.NotificationPreferences\"\xc0\x01\n\x18UpdatePreferencesRequest\x12\x13\n\x06\x66ollow\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\x04like\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x14\n\x07\x63omment\x18\x03 \x01(\x08H\x02\x88\x01\x01\x12\x13\n\x06\x64igest\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x17\n\ninvitation\x18\x05 \x01(\x08H\x04\x88\x01\x01\x42\t\n\x07_followB\x07\n\x05_likeB\n\n\x08_commentB\t\n\x07_digestB\r\n\x0b_invitation\"\\\n\x19UpdatePreferencesResponse\x12?\n\x0bpreferences\x18\x01 \x01(\x0b\x32*.musicgen.users.v1.NotificationPreferences\"7\n\x12UnsubscribeRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x12\n\ncheck_only\x18\x02 \x01(\x08\"\x15\n\x13UnsubscribeResponse2\xed\x04\n\x13NotificationService\x12n\n\x11ListNotifications\x12+.musicgen.users.v1.ListNotificationsRequest\x1a,.musicgen.users.v1.ListNotificationsResponse\x12\\\n\x0b\x43ountUnread\x12%.musicgen.users.v1.CountUnreadRequest\x1a&.musicgen.users.v1.CountUnreadResponse\x12S\n\x08MarkRead\x12\".musicgen.users.v1.MarkReadRequest\x1a#.musicgen.users.v1.MarkReadResponse\x12\x65\n\x0eGetPreferences\x12(.musicgen.users.v1.GetPreferencesRequest\x1a).musicgen.users.v1.GetPreferencesResponse\x12n\n\x11UpdatePreferences\x12+.musicgen.users.v1.UpdatePreferencesRequest\x1a,.musicgen.users.v1.UpdatePreferencesResponse\x12\\\n\x0bUnsubscribe\x12%.musicgen.users.v1.UnsubscribeRequest\x1a&.musicgen.users.v1.UnsubscribeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#protos/users/v1/notifications.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/common.proto\"\xc4\x02\n\x0cNotification\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x03 \x01(\t\x12\x16\n\x0e\x61\x63tor_username\x18\x04 \x01(\t\x12\x1a\n\x12\x61\x63tor_display_name\x18\x05 \x01(\t\x12\x10\n\x08track_id\x18\x06 \x01(\t\x12\x13\n\x0btrack_title\x18\x07 \x01(\t\x12\x12\n\ncomment_id\x18\x08 \x01(\t\x12\x0f\n\x07\x65xcerpt\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07read_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bplaylist_id\x18\x0c \x01(\t\x12\x16\n\x0eplaylist_title\x18\r \x01(\t\"Y\n\x18ListNotificationsRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\x0e\n\x06unread\x18\x02 \x01(\x08\"x\n\x19ListNotificationsResponse\x12\x36\n\rnotifications\x18\x01 \x03(\x0b\x32\x1f.musicgen.users.v1.Notification\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x0e\n\x06unread\x18\x03 \x01(\x05\"\x14\n\x12\x43ountUnreadRequest\"%\n\x13\x43ountUnreadResponse\x12\x0e\n\x06unread\x18\x01 \x01(\x05\"\x1e\n\x0fMarkReadRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\"\"\n\x10MarkReadResponse\x12\x0e\n\x06unread\x18\x01 \x01(\x05\"~\n\x17NotificationPreferences\x12\x0e\n\x06\x66ollow\x18\x01 \x01(\x08\x12\x0c\n\x04like\x18\x02 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x03 \x01(\x08\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x12\n\ninvitation\x18\x05 \x01(\x08\x12\x10\n\x08revision\x18\x06 \x01(\x03\"\x17\n\x15GetPreferencesRequest\"Y\n\x16GetPreferencesResponse\x12?\n\x0bpreferences\x18\x01 \x01(\x0b\x32*.musicgen.users.v1.NotificationPreferences\"\xdc\x01\n\x18UpdatePreferencesRequest\x12\x13\n\x06\x66ollow\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\x04like\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x14\n\x07\x63omment\x18\x03 \x01(\x08H\x02\x88\x01\x01\x12\x13\n\x06\x64igest\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x17\n\ninvitation\x18\x05 \x01(\x08H\x04\x88\x01\x01\x12\x1a\n\x12\x65xpected_revisions\x18\x06 \x03(\x03\x42\t\n\x07_followB\x07\n\x05_likeB\n\n\x08_commentB\t\n\x07_digestB\r\n\x0b_invitation\"\\\n\x19UpdatePreferencesResponse\x12?\n\x0bpreferences\x18\x01 \x01(\x0b\x32*.musicgen.users.v1.NotificationPreferences\"7\n\x12UnsubscribeRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x12\n\ncheck_only\x18\x02 \x01(\x08\"\x15\n\x13UnsubscribeResponse2\xed\x04\n\x13NotificationService\x12n\n\x11ListNotifications\x12+.musicgen.users.v1.ListNotificationsRequest\x1a,.musicgen.users.v1.ListNotificationsResponse\x12\\\n\x0b\x43ountUnread\x12%.musicgen.users.v1.CountUnreadRequest\x1a&.musicgen.users.v1.CountUnreadResponse\x12S\n\x08MarkRead\x12\".musicgen.users.v1.MarkReadRequest\x1a#.musicgen.users.v1.MarkReadResponse\x12\x65\n\x0eGetPreferences\x12(.musicgen.users.v1.GetPreferencesRequest\x1a).musicgen.users.v1.GetPreferencesResponse\x12n\n\x11UpdatePreferences\x12+.musicgen.users.v1.UpdatePreferencesRequest\x1a,.musicgen.users.v1.UpdatePreferencesResponse\x12\\\n\x0bUnsubscribe\x12%.musicgen.users.v1.UnsubscribeRequest\x1a&.musicgen.users.v1.UnsubscribeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,19 +48,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MARKREADRESPONSE']._serialized_start=755
   _globals['_MARKREADRESPONSE']._serialized_end=789
   _globals['_NOTIFICATIONPREFERENCES']._serialized_start=791
-  _globals['_NOTIFICATIONPREFERENCES']._serialized_end=899
-  _globals['_GETPREFERENCESREQUEST']._serialized_start=901
-  _globals['_GETPREFERENCESREQUEST']._serialized_end=924
-  _globals['_GETPREFERENCESRESPONSE']._serialized_start=926
-  _globals['_GETPREFERENCESRESPONSE']._serialized_end=1015
-  _globals['_UPDATEPREFERENCESREQUEST']._serialized_start=1018
-  _globals['_UPDATEPREFERENCESREQUEST']._serialized_end=1210
-  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_start=1212
-  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_end=1304
-  _globals['_UNSUBSCRIBEREQUEST']._serialized_start=1306
-  _globals['_UNSUBSCRIBEREQUEST']._serialized_end=1361
-  _globals['_UNSUBSCRIBERESPONSE']._serialized_start=1363
-  _globals['_UNSUBSCRIBERESPONSE']._serialized_end=1384
-  _globals['_NOTIFICATIONSERVICE']._serialized_start=1387
-  _globals['_NOTIFICATIONSERVICE']._serialized_end=2008
+  _globals['_NOTIFICATIONPREFERENCES']._serialized_end=917
+  _globals['_GETPREFERENCESREQUEST']._serialized_start=919
+  _globals['_GETPREFERENCESREQUEST']._serialized_end=942
+  _globals['_GETPREFERENCESRESPONSE']._serialized_start=944
+  _globals['_GETPREFERENCESRESPONSE']._serialized_end=1033
+  _globals['_UPDATEPREFERENCESREQUEST']._serialized_start=1036
+  _globals['_UPDATEPREFERENCESREQUEST']._serialized_end=1256
+  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_start=1258
+  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_end=1350
+  _globals['_UNSUBSCRIBEREQUEST']._serialized_start=1352
+  _globals['_UNSUBSCRIBEREQUEST']._serialized_end=1407
+  _globals['_UNSUBSCRIBERESPONSE']._serialized_start=1409
+  _globals['_UNSUBSCRIBERESPONSE']._serialized_end=1430
+  _globals['_NOTIFICATIONSERVICE']._serialized_start=1433
+  _globals['_NOTIFICATIONSERVICE']._serialized_end=2054
 # @@protoc_insertion_point(module_scope)

@@ -229,6 +229,7 @@ class NotificationPreferences(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     INVITATION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     follow: _builtins.bool
     """That somebody follows them."""
     like: _builtins.bool
@@ -239,6 +240,8 @@ class NotificationPreferences(_message.Message):
     """How often unread notifications come by mail: "off", "daily" or "weekly". Only to an address that was proven."""
     invitation: _builtins.bool
     """That somebody invites them to a playlist."""
+    revision: _builtins.int
+    """Counts the changes, 0 before the first; see `expected_revisions` of the call that changes them."""
     def __init__(
         self,
         *,
@@ -247,10 +250,11 @@ class NotificationPreferences(_message.Message):
         comment: _builtins.bool = ...,
         digest: _builtins.str = ...,
         invitation: _builtins.bool = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "digest", b"digest", "follow", b"follow", "invitation", b"invitation", "like", b"like"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "digest", b"digest", "follow", b"follow", "invitation", b"invitation", "like", b"like", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -300,11 +304,16 @@ class UpdatePreferencesRequest(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     INVITATION_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISIONS_FIELD_NUMBER: _builtins.int
     follow: _builtins.bool
     like: _builtins.bool
     comment: _builtins.bool
     digest: _builtins.str
     invitation: _builtins.bool
+    @_builtins.property
+    def expected_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Change them only while their revision is one of these, else PRECONDITION_FAILED; empty: whatever it is."""
+
     def __init__(
         self,
         *,
@@ -313,10 +322,11 @@ class UpdatePreferencesRequest(_message.Message):
         comment: _builtins.bool | None = ...,
         digest: _builtins.str | None = ...,
         invitation: _builtins.bool | None = ...,
+        expected_revisions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_digest", b"_digest", "_follow", b"_follow", "_invitation", b"_invitation", "_like", b"_like", "comment", b"comment", "digest", b"digest", "follow", b"follow", "invitation", b"invitation", "like", b"like"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_digest", b"_digest", "_follow", b"_follow", "_invitation", b"_invitation", "_like", b"_like", "comment", b"comment", "digest", b"digest", "follow", b"follow", "invitation", b"invitation", "like", b"like"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_digest", b"_digest", "_follow", b"_follow", "_invitation", b"_invitation", "_like", b"_like", "comment", b"comment", "digest", b"digest", "expected_revisions", b"expected_revisions", "follow", b"follow", "invitation", b"invitation", "like", b"like"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__comment: _TypeAlias = _typing.Literal["comment"]  # noqa: Y015
     _WhichOneofArgType__comment: _TypeAlias = _typing.Literal["_comment", b"_comment"]  # noqa: Y015

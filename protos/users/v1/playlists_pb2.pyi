@@ -66,6 +66,7 @@ class Playlist(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     owner_id: _builtins.str
     owner_username: _builtins.str
@@ -78,6 +79,8 @@ class Playlist(_message.Message):
     track_count: _builtins.int
     """How many tracks it holds, those that the caller may not hear included."""
     role: Global___PlaylistRole.ValueType
+    revision: _builtins.int
+    """Counts the changes of what its owner edits; see `expected_revisions` of the call that changes it."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -98,10 +101,11 @@ class Playlist(_message.Message):
         role: Global___PlaylistRole.ValueType = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collaborative", b"collaborative", "created_at", b"created_at", "description", b"description", "id", b"id", "owner_id", b"owner_id", "owner_username", b"owner_username", "public", b"public", "role", b"role", "title", b"title", "track_count", b"track_count", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collaborative", b"collaborative", "created_at", b"created_at", "description", b"description", "id", b"id", "owner_id", b"owner_id", "owner_username", b"owner_username", "public", b"public", "revision", b"revision", "role", b"role", "title", b"title", "track_count", b"track_count", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -332,11 +336,16 @@ class UpdatePlaylistRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     PUBLIC_FIELD_NUMBER: _builtins.int
     COLLABORATIVE_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISIONS_FIELD_NUMBER: _builtins.int
     playlist_id: _builtins.str
     title: _builtins.str
     description: _builtins.str
     public: _builtins.bool
     collaborative: _builtins.bool
+    @_builtins.property
+    def expected_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Change it only while its revision is one of these, else PRECONDITION_FAILED; empty: whatever it is."""
+
     def __init__(
         self,
         *,
@@ -345,10 +354,11 @@ class UpdatePlaylistRequest(_message.Message):
         description: _builtins.str | None = ...,
         public: _builtins.bool | None = ...,
         collaborative: _builtins.bool | None = ...,
+        expected_revisions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_collaborative", b"_collaborative", "_description", b"_description", "_public", b"_public", "_title", b"_title", "collaborative", b"collaborative", "description", b"description", "public", b"public", "title", b"title"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collaborative", b"_collaborative", "_description", b"_description", "_public", b"_public", "_title", b"_title", "collaborative", b"collaborative", "description", b"description", "playlist_id", b"playlist_id", "public", b"public", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collaborative", b"_collaborative", "_description", b"_description", "_public", b"_public", "_title", b"_title", "collaborative", b"collaborative", "description", b"description", "expected_revisions", b"expected_revisions", "playlist_id", b"playlist_id", "public", b"public", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__collaborative: _TypeAlias = _typing.Literal["collaborative"]  # noqa: Y015
     _WhichOneofArgType__collaborative: _TypeAlias = _typing.Literal["_collaborative", b"_collaborative"]  # noqa: Y015
@@ -394,15 +404,21 @@ class DeletePlaylistRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PLAYLIST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISIONS_FIELD_NUMBER: _builtins.int
     playlist_id: _builtins.str
+    @_builtins.property
+    def expected_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Change it only while its revision is one of these, else PRECONDITION_FAILED; empty: whatever it is."""
+
     def __init__(
         self,
         *,
         playlist_id: _builtins.str = ...,
+        expected_revisions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["playlist_id", b"playlist_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_revisions", b"expected_revisions", "playlist_id", b"playlist_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

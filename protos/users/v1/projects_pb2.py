@@ -27,35 +27,35 @@ from protos.common.v1 import common_pb2 as protos_dot_common_dot_v1_dot_common__
 from protos.users.v1 import jobs_pb2 as protos_dot_users_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/users/v1/projects.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/common.proto\x1a\x1aprotos/users/v1/jobs.proto\"~\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x13\n\x0btrack_count\x18\x04 \x01(\x03\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"o\n\x14\x43reateProjectRequest\x12\r\n\x05title\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x33\n\x0bidempotency\x18\x03 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\"V\n\x15\x43reateProjectResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.musicgen.users.v1.Project\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"D\n\x13ListProjectsRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\"Y\n\x14ListProjectsResponse\x12,\n\x08projects\x18\x01 \x03(\x0b\x32\x1a.musicgen.users.v1.Project\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\'\n\x11GetProjectRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\"A\n\x12GetProjectResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.musicgen.users.v1.Project\"r\n\x14UpdateProjectRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x12\n\x05title\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0b\x64\x65scription\x18\x03 \x01(\tH\x01\x88\x01\x01\x42\x08\n\x06_titleB\x0e\n\x0c_description\"D\n\x15UpdateProjectResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.musicgen.users.v1.Project\"*\n\x14\x44\x65leteProjectRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteProjectResponse2\xf8\x03\n\x0eProjectService\x12\x62\n\rCreateProject\x12\'.musicgen.users.v1.CreateProjectRequest\x1a(.musicgen.users.v1.CreateProjectResponse\x12_\n\x0cListProjects\x12&.musicgen.users.v1.ListProjectsRequest\x1a\'.musicgen.users.v1.ListProjectsResponse\x12Y\n\nGetProject\x12$.musicgen.users.v1.GetProjectRequest\x1a%.musicgen.users.v1.GetProjectResponse\x12\x62\n\rUpdateProject\x12\'.musicgen.users.v1.UpdateProjectRequest\x1a(.musicgen.users.v1.UpdateProjectResponse\x12\x62\n\rDeleteProject\x12\'.musicgen.users.v1.DeleteProjectRequest\x1a(.musicgen.users.v1.DeleteProjectResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/users/v1/projects.proto\x12\x11musicgen.users.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dprotos/common/v1/common.proto\x1a\x1aprotos/users/v1/jobs.proto\"\x90\x01\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x13\n\x0btrack_count\x18\x04 \x01(\x03\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x06 \x01(\x03\"o\n\x14\x43reateProjectRequest\x12\r\n\x05title\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x33\n\x0bidempotency\x18\x03 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\"V\n\x15\x43reateProjectResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.musicgen.users.v1.Project\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"D\n\x13ListProjectsRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\"Y\n\x14ListProjectsResponse\x12,\n\x08projects\x18\x01 \x03(\x0b\x32\x1a.musicgen.users.v1.Project\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\'\n\x11GetProjectRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\"A\n\x12GetProjectResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.musicgen.users.v1.Project\"\x8e\x01\n\x14UpdateProjectRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x12\n\x05title\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0b\x64\x65scription\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x1a\n\x12\x65xpected_revisions\x18\x04 \x03(\x03\x42\x08\n\x06_titleB\x0e\n\x0c_description\"D\n\x15UpdateProjectResponse\x12+\n\x07project\x18\x01 \x01(\x0b\x32\x1a.musicgen.users.v1.Project\"F\n\x14\x44\x65leteProjectRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x1a\n\x12\x65xpected_revisions\x18\x02 \x03(\x03\"\x17\n\x15\x44\x65leteProjectResponse2\xf8\x03\n\x0eProjectService\x12\x62\n\rCreateProject\x12\'.musicgen.users.v1.CreateProjectRequest\x1a(.musicgen.users.v1.CreateProjectResponse\x12_\n\x0cListProjects\x12&.musicgen.users.v1.ListProjectsRequest\x1a\'.musicgen.users.v1.ListProjectsResponse\x12Y\n\nGetProject\x12$.musicgen.users.v1.GetProjectRequest\x1a%.musicgen.users.v1.GetProjectResponse\x12\x62\n\rUpdateProject\x12\'.musicgen.users.v1.UpdateProjectRequest\x1a(.musicgen.users.v1.UpdateProjectResponse\x12\x62\n\rDeleteProject\x12\'.musicgen.users.v1.DeleteProjectRequest\x1a(.musicgen.users.v1.DeleteProjectResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.users.v1.projects_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROJECT']._serialized_start=145
-  _globals['_PROJECT']._serialized_end=271
-  _globals['_CREATEPROJECTREQUEST']._serialized_start=273
-  _globals['_CREATEPROJECTREQUEST']._serialized_end=384
-  _globals['_CREATEPROJECTRESPONSE']._serialized_start=386
-  _globals['_CREATEPROJECTRESPONSE']._serialized_end=472
-  _globals['_LISTPROJECTSREQUEST']._serialized_start=474
-  _globals['_LISTPROJECTSREQUEST']._serialized_end=542
-  _globals['_LISTPROJECTSRESPONSE']._serialized_start=544
-  _globals['_LISTPROJECTSRESPONSE']._serialized_end=633
-  _globals['_GETPROJECTREQUEST']._serialized_start=635
-  _globals['_GETPROJECTREQUEST']._serialized_end=674
-  _globals['_GETPROJECTRESPONSE']._serialized_start=676
-  _globals['_GETPROJECTRESPONSE']._serialized_end=741
-  _globals['_UPDATEPROJECTREQUEST']._serialized_start=743
-  _globals['_UPDATEPROJECTREQUEST']._serialized_end=857
-  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=859
-  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=927
-  _globals['_DELETEPROJECTREQUEST']._serialized_start=929
-  _globals['_DELETEPROJECTREQUEST']._serialized_end=971
-  _globals['_DELETEPROJECTRESPONSE']._serialized_start=973
-  _globals['_DELETEPROJECTRESPONSE']._serialized_end=996
-  _globals['_PROJECTSERVICE']._serialized_start=999
-  _globals['_PROJECTSERVICE']._serialized_end=1503
+  _globals['_PROJECT']._serialized_start=146
+  _globals['_PROJECT']._serialized_end=290
+  _globals['_CREATEPROJECTREQUEST']._serialized_start=292
+  _globals['_CREATEPROJECTREQUEST']._serialized_end=403
+  _globals['_CREATEPROJECTRESPONSE']._serialized_start=405
+  _globals['_CREATEPROJECTRESPONSE']._serialized_end=491
+  _globals['_LISTPROJECTSREQUEST']._serialized_start=493
+  _globals['_LISTPROJECTSREQUEST']._serialized_end=561
+  _globals['_LISTPROJECTSRESPONSE']._serialized_start=563
+  _globals['_LISTPROJECTSRESPONSE']._serialized_end=652
+  _globals['_GETPROJECTREQUEST']._serialized_start=654
+  _globals['_GETPROJECTREQUEST']._serialized_end=693
+  _globals['_GETPROJECTRESPONSE']._serialized_start=695
+  _globals['_GETPROJECTRESPONSE']._serialized_end=760
+  _globals['_UPDATEPROJECTREQUEST']._serialized_start=763
+  _globals['_UPDATEPROJECTREQUEST']._serialized_end=905
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=907
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=975
+  _globals['_DELETEPROJECTREQUEST']._serialized_start=977
+  _globals['_DELETEPROJECTREQUEST']._serialized_end=1047
+  _globals['_DELETEPROJECTRESPONSE']._serialized_start=1049
+  _globals['_DELETEPROJECTRESPONSE']._serialized_end=1072
+  _globals['_PROJECTSERVICE']._serialized_start=1075
+  _globals['_PROJECTSERVICE']._serialized_end=1579
 # @@protoc_insertion_point(module_scope)

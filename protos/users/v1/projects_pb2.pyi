@@ -32,11 +32,14 @@ class Project(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     TRACK_COUNT_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     title: _builtins.str
     description: _builtins.str
     track_count: _builtins.int
     """How many tracks it holds, without those in the trash."""
+    revision: _builtins.int
+    """Counts the changes of what its owner edits; see `expected_revisions` of the call that changes it."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -47,10 +50,11 @@ class Project(_message.Message):
         description: _builtins.str = ...,
         track_count: _builtins.int = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "id", b"id", "title", b"title", "track_count", b"track_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "id", b"id", "revision", b"revision", "title", b"title", "track_count", b"track_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -196,19 +200,25 @@ class UpdateProjectRequest(_message.Message):
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISIONS_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     title: _builtins.str
     description: _builtins.str
+    @_builtins.property
+    def expected_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Change it only while its revision is one of these, else PRECONDITION_FAILED; empty: whatever it is."""
+
     def __init__(
         self,
         *,
         project_id: _builtins.str = ...,
         title: _builtins.str | None = ...,
         description: _builtins.str | None = ...,
+        expected_revisions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_title", b"_title", "description", b"description", "title", b"title"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_title", b"_title", "description", b"description", "project_id", b"project_id", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_title", b"_title", "description", b"description", "expected_revisions", b"expected_revisions", "project_id", b"project_id", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
@@ -246,15 +256,21 @@ class DeleteProjectRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROJECT_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISIONS_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
+    @_builtins.property
+    def expected_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Change it only while its revision is one of these, else PRECONDITION_FAILED; empty: whatever it is."""
+
     def __init__(
         self,
         *,
         project_id: _builtins.str = ...,
+        expected_revisions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["project_id", b"project_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_revisions", b"expected_revisions", "project_id", b"project_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

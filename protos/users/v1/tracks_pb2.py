@@ -26,15 +26,15 @@ from protos.common.v1 import common_pb2 as protos_dot_common_dot_v1_dot_common__
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/users/v1/tracks.proto\x12\x11musicgen.users.v1\x1a\x1dprotos/common/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"(\n\x04Stem\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nobject_key\x18\x02 \x01(\t\"E\n\x07Licence\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\x02 \x01(\x08\x12\x14\n\x0c\x61ttributions\x18\x03 \x03(\t\"\xaa\x04\n\x0cTrackContent\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0c\n\x04seed\x18\x04 \x01(\x03\x12\x18\n\x10\x64uration_seconds\x18\x05 \x01(\x01\x12\x16\n\x0esample_rate_hz\x18\x06 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x07 \x01(\x05\x12\x15\n\rloudness_lufs\x18\x08 \x01(\x01\x12\x16\n\x0etrue_peak_dbtp\x18\t \x01(\x01\x12\x0b\n\x03\x62pm\x18\n \x01(\x01\x12\x0b\n\x03key\x18\x0b \x01(\t\x12\x0c\n\x04tags\x18\x0c \x03(\t\x12\x19\n\x11master_object_key\x18\r \x01(\t\x12&\n\x05stems\x18\x0e \x03(\x0b\x32\x17.musicgen.users.v1.Stem\x12\x17\n\x0fmidi_object_key\x18\x0f \x01(\t\x12+\n\x07licence\x18\x10 \x01(\x0b\x32\x1a.musicgen.users.v1.Licence\x12\x16\n\x0emodel_revision\x18\x11 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x12 \x01(\t\x12\x0f\n\x07runtime\x18\x13 \x01(\t\x12\x11\n\tprecision\x18\x14 \x01(\t\x12\x11\n\tspec_json\x18\x15 \x01(\t\x12\x19\n\x11mastering_gain_db\x18\x16 \x01(\x01\x12\x15\n\rmaster_sha256\x18\x17 \x01(\t\x12\x0e\n\x06public\x18\x18 \x01(\x08\x12\x11\n\tparent_id\x18\x19 \x01(\t\"\x8e\x03\n\x05Track\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\x12\x16\n\x0eowner_username\x18\x03 \x01(\t\x12\x30\n\x07\x63ontent\x18\x04 \x01(\x0b\x32\x1f.musicgen.users.v1.TrackContent\x12\x0e\n\x06job_id\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndeleted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\thidden_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05likes\x18\t \x01(\x03\x12\x10\n\x08\x63omments\x18\n \x01(\x03\x12\r\n\x05liked\x18\x0b \x01(\x08\x12\x10\n\x08relation\x18\x0c \x01(\t\x12\x12\n\nproject_id\x18\r \x01(\t\x12\x0e\n\x06\x63redit\x18\x0e \x01(\t\x12\x18\n\x10\x63over_object_key\x18\x0f \x01(\t\"#\n\x0fGetTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\";\n\x10GetTrackResponse\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.musicgen.users.v1.Track\"\x8d\x02\n\x11ListTracksRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\r\n\x05query\x18\x02 \x01(\t\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x13\n\x06public\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\tparent_id\x18\x06 \x01(\t\x12\x0f\n\x07trashed\x18\x07 \x01(\x08\x12,\n\x05order\x18\x08 \x01(\x0e\x32\x1d.musicgen.users.v1.TrackOrder\x12\x12\n\nproject_id\x18\t \x01(\t\x12\x17\n\x0fwithout_project\x18\n \x01(\x08\x42\t\n\x07_public\"S\n\x12ListTracksResponse\x12(\n\x06tracks\x18\x01 \x03(\x0b\x32\x18.musicgen.users.v1.Track\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\xac\x01\n\x12UpdateTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x12\n\x05title\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06public\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x10\n\x08set_tags\x18\x05 \x01(\x08\x12\x17\n\nproject_id\x18\x06 \x01(\tH\x02\x88\x01\x01\x42\x08\n\x06_titleB\t\n\x07_publicB\r\n\x0b_project_id\">\n\x13UpdateTrackResponse\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.musicgen.users.v1.Track\"7\n\x12\x44\x65leteTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66orever\x18\x02 \x01(\x08\"\x15\n\x13\x44\x65leteTrackResponse\"\'\n\x13RestoreTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\"?\n\x14RestoreTrackResponse\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.musicgen.users.v1.Track\"7\n\x0fSetCoverRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x12\n\nobject_key\x18\x02 \x01(\t\";\n\x10SetCoverResponse\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.musicgen.users.v1.Track\"\'\n\x13ListVersionsRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\"@\n\x14ListVersionsResponse\x12(\n\x06tracks\x18\x01 \x03(\x0b\x32\x18.musicgen.users.v1.Track\"\xb9\x01\n\x13\x43hangeTracksRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\x12\x10\n\x08\x61\x64\x64_tags\x18\x02 \x03(\t\x12\x13\n\x0bremove_tags\x18\x03 \x03(\t\x12\x17\n\nproject_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06public\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12\x14\n\x07trashed\x18\x06 \x01(\x08H\x02\x88\x01\x01\x42\r\n\x0b_project_idB\t\n\x07_publicB\n\n\x08_trashed\"L\n\x0c\x43hangedTrack\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"G\n\x14\x43hangeTracksResponse\x12/\n\x06tracks\x18\x01 \x03(\x0b\x32\x1f.musicgen.users.v1.ChangedTrack*s\n\nTrackOrder\x12\x1b\n\x17TRACK_ORDER_UNSPECIFIED\x10\x00\x12\x16\n\x12TRACK_ORDER_OLDEST\x10\x01\x12\x15\n\x11TRACK_ORDER_TITLE\x10\x02\x12\x19\n\x15TRACK_ORDER_RELEVANCE\x10\x03\x32\xf2\x05\n\x0cTrackService\x12S\n\x08GetTrack\x12\".musicgen.users.v1.GetTrackRequest\x1a#.musicgen.users.v1.GetTrackResponse\x12Y\n\nListTracks\x12$.musicgen.users.v1.ListTracksRequest\x1a%.musicgen.users.v1.ListTracksResponse\x12\\\n\x0bUpdateTrack\x12%.musicgen.users.v1.UpdateTrackRequest\x1a&.musicgen.users.v1.UpdateTrackResponse\x12\\\n\x0b\x44\x65leteTrack\x12%.musicgen.users.v1.DeleteTrackRequest\x1a&.musicgen.users.v1.DeleteTrackResponse\x12_\n\x0cRestoreTrack\x12&.musicgen.users.v1.RestoreTrackRequest\x1a\'.musicgen.users.v1.RestoreTrackResponse\x12_\n\x0c\x43hangeTracks\x12&.musicgen.users.v1.ChangeTracksRequest\x1a\'.musicgen.users.v1.ChangeTracksResponse\x12_\n\x0cListVersions\x12&.musicgen.users.v1.ListVersionsRequest\x1a\'.musicgen.users.v1.ListVersionsResponse\x12S\n\x08SetCover\x12\".musicgen.users.v1.SetCoverRequest\x1a#.musicgen.users.v1.SetCoverResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/users/v1/tracks.proto\x12\x11musicgen.users.v1\x1a\x1dprotos/common/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"(\n\x04Stem\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nobject_key\x18\x02 \x01(\t\"E\n\x07Licence\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\x02 \x01(\x08\x12\x14\n\x0c\x61ttributions\x18\x03 \x03(\t\"\xaa\x04\n\x0cTrackContent\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0c\n\x04seed\x18\x04 \x01(\x03\x12\x18\n\x10\x64uration_seconds\x18\x05 \x01(\x01\x12\x16\n\x0esample_rate_hz\x18\x06 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x07 \x01(\x05\x12\x15\n\rloudness_lufs\x18\x08 \x01(\x01\x12\x16\n\x0etrue_peak_dbtp\x18\t \x01(\x01\x12\x0b\n\x03\x62pm\x18\n \x01(\x01\x12\x0b\n\x03key\x18\x0b \x01(\t\x12\x0c\n\x04tags\x18\x0c \x03(\t\x12\x19\n\x11master_object_key\x18\r \x01(\t\x12&\n\x05stems\x18\x0e \x03(\x0b\x32\x17.musicgen.users.v1.Stem\x12\x17\n\x0fmidi_object_key\x18\x0f \x01(\t\x12+\n\x07licence\x18\x10 \x01(\x0b\x32\x1a.musicgen.users.v1.Licence\x12\x16\n\x0emodel_revision\x18\x11 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x12 \x01(\t\x12\x0f\n\x07runtime\x18\x13 \x01(\t\x12\x11\n\tprecision\x18\x14 \x01(\t\x12\x11\n\tspec_json\x18\x15 \x01(\t\x12\x19\n\x11mastering_gain_db\x18\x16 \x01(\x01\x12\x15\n\rmaster_sha256\x18\x17 \x01(\t\x12\x0e\n\x06public\x18\x18 \x01(\x08\x12\x11\n\tparent_id\x18\x19 \x01(\t\"\xa0\x03\n\x05Track\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\x12\x16\n\x0eowner_username\x18\x03 \x01(\t\x12\x30\n\x07\x63ontent\x18\x04 \x01(\x0b\x32\x1f.musicgen.users.v1.TrackContent\x12\x0e\n\x06job_id\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndeleted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\thidden_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05likes\x18\t \x01(\x03\x12\x10\n\x08\x63omments\x18\n \x01(\x03\x12\r\n\x05liked\x18\x0b \x01(\x08\x12\x10\n\x08relation\x18\x0c \x01(\t\x12\x12\n\nproject_id\x18\r \x01(\t\x12\x0e\n\x06\x63redit\x18\x0e \x01(\t\x12\x18\n\x10\x63over_object_key\x18\x0f \x01(\t\x12\x10\n\x08revision\x18\x10 \x01(\x03\"#\n\x0fGetTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\";\n\x10GetTrackResponse\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.musicgen.users.v1.Track\"\x8d\x02\n\x11ListTracksRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.musicgen.common.v1.PageRequest\x12\r\n\x05query\x18\x02 \x01(\t\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x13\n\x06public\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\tparent_id\x18\x06 \x01(\t\x12\x0f\n\x07trashed\x18\x07 \x01(\x08\x12,\n\x05order\x18\x08 \x01(\x0e\x32\x1d.musicgen.users.v1.TrackOrder\x12\x12\n\nproject_id\x18\t \x01(\t\x12\x17\n\x0fwithout_project\x18\n \x01(\x08\x42\t\n\x07_public\"S\n\x12ListTracksResponse\x12(\n\x06tracks\x18\x01 \x03(\x0b\x32\x18.musicgen.users.v1.Track\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\xc8\x01\n\x12UpdateTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x12\n\x05title\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06public\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x10\n\x08set_tags\x18\x05 \x01(\x08\x12\x17\n\nproject_id\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x1a\n\x12\x65xpected_revisions\x18\x07 \x03(\x03\x42\x08\n\x06_titleB\t\n\x07_publicB\r\n\x0b_project_id\">\n\x13UpdateTrackResponse\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.musicgen.users.v1.Track\"S\n\x12\x44\x65leteTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66orever\x18\x02 \x01(\x08\x12\x1a\n\x12\x65xpected_revisions\x18\x03 \x03(\x03\"\x15\n\x13\x44\x65leteTrackResponse\"\'\n\x13RestoreTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\"?\n\x14RestoreTrackResponse\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.musicgen.users.v1.Track\"7\n\x0fSetCoverRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x12\n\nobject_key\x18\x02 \x01(\t\";\n\x10SetCoverResponse\x12\'\n\x05track\x18\x01 \x01(\x0b\x32\x18.musicgen.users.v1.Track\"\'\n\x13ListVersionsRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\"@\n\x14ListVersionsResponse\x12(\n\x06tracks\x18\x01 \x03(\x0b\x32\x18.musicgen.users.v1.Track\"\xb9\x01\n\x13\x43hangeTracksRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\x12\x10\n\x08\x61\x64\x64_tags\x18\x02 \x03(\t\x12\x13\n\x0bremove_tags\x18\x03 \x03(\t\x12\x17\n\nproject_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06public\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12\x14\n\x07trashed\x18\x06 \x01(\x08H\x02\x88\x01\x01\x42\r\n\x0b_project_idB\t\n\x07_publicB\n\n\x08_trashed\"L\n\x0c\x43hangedTrack\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"G\n\x14\x43hangeTracksResponse\x12/\n\x06tracks\x18\x01 \x03(\x0b\x32\x1f.musicgen.users.v1.ChangedTrack*s\n\nTrackOrder\x12\x1b\n\x17TRACK_ORDER_UNSPECIFIED\x10\x00\x12\x16\n\x12TRACK_ORDER_OLDEST\x10\x01\x12\x15\n\x11TRACK_ORDER_TITLE\x10\x02\x12\x19\n\x15TRACK_ORDER_RELEVANCE\x10\x03\x32\xf2\x05\n\x0cTrackService\x12S\n\x08GetTrack\x12\".musicgen.users.v1.GetTrackRequest\x1a#.musicgen.users.v1.GetTrackResponse\x12Y\n\nListTracks\x12$.musicgen.users.v1.ListTracksRequest\x1a%.musicgen.users.v1.ListTracksResponse\x12\\\n\x0bUpdateTrack\x12%.musicgen.users.v1.UpdateTrackRequest\x1a&.musicgen.users.v1.UpdateTrackResponse\x12\\\n\x0b\x44\x65leteTrack\x12%.musicgen.users.v1.DeleteTrackRequest\x1a&.musicgen.users.v1.DeleteTrackResponse\x12_\n\x0cRestoreTrack\x12&.musicgen.users.v1.RestoreTrackRequest\x1a\'.musicgen.users.v1.RestoreTrackResponse\x12_\n\x0c\x43hangeTracks\x12&.musicgen.users.v1.ChangeTracksRequest\x1a\'.musicgen.users.v1.ChangeTracksResponse\x12_\n\x0cListVersions\x12&.musicgen.users.v1.ListVersionsRequest\x1a\'.musicgen.users.v1.ListVersionsResponse\x12S\n\x08SetCover\x12\".musicgen.users.v1.SetCoverRequest\x1a#.musicgen.users.v1.SetCoverResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.users.v1.tracks_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRACKORDER']._serialized_start=2630
-  _globals['_TRACKORDER']._serialized_end=2745
+  _globals['_TRACKORDER']._serialized_start=2704
+  _globals['_TRACKORDER']._serialized_end=2819
   _globals['_STEM']._serialized_start=115
   _globals['_STEM']._serialized_end=155
   _globals['_LICENCE']._serialized_start=157
@@ -42,41 +42,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRACKCONTENT']._serialized_start=229
   _globals['_TRACKCONTENT']._serialized_end=783
   _globals['_TRACK']._serialized_start=786
-  _globals['_TRACK']._serialized_end=1184
-  _globals['_GETTRACKREQUEST']._serialized_start=1186
-  _globals['_GETTRACKREQUEST']._serialized_end=1221
-  _globals['_GETTRACKRESPONSE']._serialized_start=1223
-  _globals['_GETTRACKRESPONSE']._serialized_end=1282
-  _globals['_LISTTRACKSREQUEST']._serialized_start=1285
-  _globals['_LISTTRACKSREQUEST']._serialized_end=1554
-  _globals['_LISTTRACKSRESPONSE']._serialized_start=1556
-  _globals['_LISTTRACKSRESPONSE']._serialized_end=1639
-  _globals['_UPDATETRACKREQUEST']._serialized_start=1642
-  _globals['_UPDATETRACKREQUEST']._serialized_end=1814
-  _globals['_UPDATETRACKRESPONSE']._serialized_start=1816
-  _globals['_UPDATETRACKRESPONSE']._serialized_end=1878
-  _globals['_DELETETRACKREQUEST']._serialized_start=1880
-  _globals['_DELETETRACKREQUEST']._serialized_end=1935
-  _globals['_DELETETRACKRESPONSE']._serialized_start=1937
-  _globals['_DELETETRACKRESPONSE']._serialized_end=1958
-  _globals['_RESTORETRACKREQUEST']._serialized_start=1960
-  _globals['_RESTORETRACKREQUEST']._serialized_end=1999
-  _globals['_RESTORETRACKRESPONSE']._serialized_start=2001
-  _globals['_RESTORETRACKRESPONSE']._serialized_end=2064
-  _globals['_SETCOVERREQUEST']._serialized_start=2066
-  _globals['_SETCOVERREQUEST']._serialized_end=2121
-  _globals['_SETCOVERRESPONSE']._serialized_start=2123
-  _globals['_SETCOVERRESPONSE']._serialized_end=2182
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=2184
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=2223
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=2225
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=2289
-  _globals['_CHANGETRACKSREQUEST']._serialized_start=2292
-  _globals['_CHANGETRACKSREQUEST']._serialized_end=2477
-  _globals['_CHANGEDTRACK']._serialized_start=2479
-  _globals['_CHANGEDTRACK']._serialized_end=2555
-  _globals['_CHANGETRACKSRESPONSE']._serialized_start=2557
-  _globals['_CHANGETRACKSRESPONSE']._serialized_end=2628
-  _globals['_TRACKSERVICE']._serialized_start=2748
-  _globals['_TRACKSERVICE']._serialized_end=3502
+  _globals['_TRACK']._serialized_end=1202
+  _globals['_GETTRACKREQUEST']._serialized_start=1204
+  _globals['_GETTRACKREQUEST']._serialized_end=1239
+  _globals['_GETTRACKRESPONSE']._serialized_start=1241
+  _globals['_GETTRACKRESPONSE']._serialized_end=1300
+  _globals['_LISTTRACKSREQUEST']._serialized_start=1303
+  _globals['_LISTTRACKSREQUEST']._serialized_end=1572
+  _globals['_LISTTRACKSRESPONSE']._serialized_start=1574
+  _globals['_LISTTRACKSRESPONSE']._serialized_end=1657
+  _globals['_UPDATETRACKREQUEST']._serialized_start=1660
+  _globals['_UPDATETRACKREQUEST']._serialized_end=1860
+  _globals['_UPDATETRACKRESPONSE']._serialized_start=1862
+  _globals['_UPDATETRACKRESPONSE']._serialized_end=1924
+  _globals['_DELETETRACKREQUEST']._serialized_start=1926
+  _globals['_DELETETRACKREQUEST']._serialized_end=2009
+  _globals['_DELETETRACKRESPONSE']._serialized_start=2011
+  _globals['_DELETETRACKRESPONSE']._serialized_end=2032
+  _globals['_RESTORETRACKREQUEST']._serialized_start=2034
+  _globals['_RESTORETRACKREQUEST']._serialized_end=2073
+  _globals['_RESTORETRACKRESPONSE']._serialized_start=2075
+  _globals['_RESTORETRACKRESPONSE']._serialized_end=2138
+  _globals['_SETCOVERREQUEST']._serialized_start=2140
+  _globals['_SETCOVERREQUEST']._serialized_end=2195
+  _globals['_SETCOVERRESPONSE']._serialized_start=2197
+  _globals['_SETCOVERRESPONSE']._serialized_end=2256
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=2258
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=2297
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=2299
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=2363
+  _globals['_CHANGETRACKSREQUEST']._serialized_start=2366
+  _globals['_CHANGETRACKSREQUEST']._serialized_end=2551
+  _globals['_CHANGEDTRACK']._serialized_start=2553
+  _globals['_CHANGEDTRACK']._serialized_end=2629
+  _globals['_CHANGETRACKSRESPONSE']._serialized_start=2631
+  _globals['_CHANGETRACKSRESPONSE']._serialized_end=2702
+  _globals['_TRACKSERVICE']._serialized_start=2822
+  _globals['_TRACKSERVICE']._serialized_end=3576
 # @@protoc_insertion_point(module_scope)

@@ -236,6 +236,7 @@ class Track(_message.Message):
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     CREDIT_FIELD_NUMBER: _builtins.int
     COVER_OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     owner_id: _builtins.str
     """The owner's id."""
@@ -259,6 +260,8 @@ class Track(_message.Message):
     """The name that has to be given with what the caller makes of it, when it is somebody else's; empty: none."""
     cover_object_key: _builtins.str
     """The picture that its owner gave it (JPEG), in object storage; empty: one is drawn from its sound."""
+    revision: _builtins.int
+    """Counts the changes of what its owner edits; see `expected_revisions` of the call that changes it."""
     @_builtins.property
     def content(self) -> Global___TrackContent: ...
     @_builtins.property
@@ -289,10 +292,11 @@ class Track(_message.Message):
         project_id: _builtins.str = ...,
         credit: _builtins.str = ...,
         cover_object_key: _builtins.str = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments", "content", b"content", "cover_object_key", b"cover_object_key", "created_at", b"created_at", "credit", b"credit", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at", "id", b"id", "job_id", b"job_id", "liked", b"liked", "likes", b"likes", "owner_id", b"owner_id", "owner_username", b"owner_username", "project_id", b"project_id", "relation", b"relation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments", "content", b"content", "cover_object_key", b"cover_object_key", "created_at", b"created_at", "credit", b"credit", "deleted_at", b"deleted_at", "hidden_at", b"hidden_at", "id", b"id", "job_id", b"job_id", "liked", b"liked", "likes", b"likes", "owner_id", b"owner_id", "owner_username", b"owner_username", "project_id", b"project_id", "relation", b"relation", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -429,6 +433,7 @@ class UpdateTrackRequest(_message.Message):
     TAGS_FIELD_NUMBER: _builtins.int
     SET_TAGS_FIELD_NUMBER: _builtins.int
     PROJECT_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISIONS_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     title: _builtins.str
     public: _builtins.bool
@@ -439,6 +444,10 @@ class UpdateTrackRequest(_message.Message):
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Replaces all tags when set_tags is true."""
 
+    @_builtins.property
+    def expected_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Change it only while its revision is one of these, else PRECONDITION_FAILED; empty: whatever it is."""
+
     def __init__(
         self,
         *,
@@ -448,10 +457,11 @@ class UpdateTrackRequest(_message.Message):
         tags: _abc.Iterable[_builtins.str] | None = ...,
         set_tags: _builtins.bool = ...,
         project_id: _builtins.str | None = ...,
+        expected_revisions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "_public", b"_public", "_title", b"_title", "project_id", b"project_id", "public", b"public", "title", b"title"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "_public", b"_public", "_title", b"_title", "project_id", b"project_id", "public", b"public", "set_tags", b"set_tags", "tags", b"tags", "title", b"title", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "_public", b"_public", "_title", b"_title", "expected_revisions", b"expected_revisions", "project_id", b"project_id", "public", b"public", "set_tags", b"set_tags", "tags", b"tags", "title", b"title", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__project_id: _TypeAlias = _typing.Literal["project_id"]  # noqa: Y015
     _WhichOneofArgType__project_id: _TypeAlias = _typing.Literal["_project_id", b"_project_id"]  # noqa: Y015
@@ -494,18 +504,24 @@ class DeleteTrackRequest(_message.Message):
 
     TRACK_ID_FIELD_NUMBER: _builtins.int
     FOREVER_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISIONS_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     forever: _builtins.bool
     """Not into the trash, but for good."""
+    @_builtins.property
+    def expected_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Change it only while its revision is one of these, else PRECONDITION_FAILED; empty: whatever it is."""
+
     def __init__(
         self,
         *,
         track_id: _builtins.str = ...,
         forever: _builtins.bool = ...,
+        expected_revisions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["forever", b"forever", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_revisions", b"expected_revisions", "forever", b"forever", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

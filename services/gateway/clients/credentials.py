@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import grpc
 
 from protos.users.v1 import accounts_pb2, credentials_pb2, credentials_pb2_grpc
-from services.gateway.clients.retries import RETRIES
+from services.gateway.clients.retries import RETRIES, retries_unless
 from services.gateway.tokens.internal import InternalTokens
 from services.shared.grpc_client import call
 from services.shared.identity import Principal
@@ -78,13 +78,19 @@ class CredentialsClient:
         display_name: str | None,
         bio: str | None,
         links: Sequence[str] | None,
+        revisions: Sequence[int] = (),
     ) -> accounts_pb2.User:
         """Change what is not None."""
         request = credentials_pb2.UpdateProfileRequest(
-            full_name=full_name, display_name=display_name, bio=bio, links=links or (), set_links=links is not None
+            full_name=full_name,
+            display_name=display_name,
+            bio=bio,
+            links=links or (),
+            set_links=links is not None,
+            expected_revisions=revisions,
         )
         response: credentials_pb2.UpdateProfileResponse = await call(
-            self._stub.UpdateProfile, request, token=self._tokens.token(caller), retries=RETRIES
+            self._stub.UpdateProfile, request, token=self._tokens.token(caller), retries=retries_unless(revisions)
         )
         return response.user
 

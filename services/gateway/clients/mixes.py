@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import grpc
 
 from protos.common.v1 import common_pb2
@@ -52,16 +54,28 @@ class MixesClient:
         )
         return response.mix
 
-    async def delete(self, caller: Principal, mix_id: str) -> None:
+    async def delete(self, caller: Principal, mix_id: str, versions: Sequence[int] = ()) -> None:
         """Remove a mix with its versions."""
-        await call(self._stub.DeleteMix, mixes_pb2.DeleteMixRequest(mix_id=mix_id), token=self._tokens.token(caller))
+        request = mixes_pb2.DeleteMixRequest(mix_id=mix_id, expected_versions=versions)
+        await call(self._stub.DeleteMix, request, token=self._tokens.token(caller))
 
     async def save(
-        self, caller: Principal, mix_id: str, *, session_json: str, note: str, base_version: int
+        self,
+        caller: Principal,
+        mix_id: str,
+        *,
+        session_json: str,
+        note: str,
+        base_version: int,
+        versions: Sequence[int] = (),
     ) -> mixes_pb2.MixVersion:
         """A new version; what is the newest already makes no other, so it may be repeated."""
         request = mixes_pb2.SaveMixVersionRequest(
-            mix_id=mix_id, session_json=session_json, note=note, base_version=base_version
+            mix_id=mix_id,
+            session_json=session_json,
+            note=note,
+            base_version=base_version,
+            expected_versions=versions,
         )
         response: mixes_pb2.SaveMixVersionResponse = await call(
             self._stub.SaveMixVersion, request, token=self._tokens.token(caller), retries=RETRIES

@@ -10,7 +10,7 @@ import grpc
 
 from protos.common.v1 import common_pb2
 from protos.users.v1 import notifications_pb2, notifications_pb2_grpc
-from services.gateway.clients.retries import RETRIES
+from services.gateway.clients.retries import RETRIES, retries_unless
 from services.gateway.tokens.internal import InternalTokens
 from services.shared.grpc_client import call
 from services.shared.identity import Principal
@@ -80,12 +80,18 @@ class NotificationsClient:
         comment: bool | None,
         invitation: bool | None,
         digest: str | None,
+        revisions: Sequence[int] = (),
     ) -> notifications_pb2.NotificationPreferences:
         """Change what is not None."""
         request = notifications_pb2.UpdatePreferencesRequest(
-            follow=follow, like=like, comment=comment, invitation=invitation, digest=digest
+            follow=follow,
+            like=like,
+            comment=comment,
+            invitation=invitation,
+            digest=digest,
+            expected_revisions=revisions,
         )
         response: notifications_pb2.UpdatePreferencesResponse = await call(
-            self._stub.UpdatePreferences, request, token=self._tokens.token(caller), retries=RETRIES
+            self._stub.UpdatePreferences, request, token=self._tokens.token(caller), retries=retries_unless(revisions)
         )
         return response.preferences

@@ -8,7 +8,7 @@ import grpc
 
 from protos.common.v1 import common_pb2
 from protos.users.v1 import jobs_pb2, playlists_pb2, playlists_pb2_grpc
-from services.gateway.clients.retries import RETRIES
+from services.gateway.clients.retries import RETRIES, retries_unless
 from services.gateway.tokens.internal import InternalTokens
 from services.shared.grpc_client import call
 from services.shared.identity import Principal
@@ -69,13 +69,16 @@ class PlaylistsClient:
     async def update(self, caller: Principal, request: playlists_pb2.UpdatePlaylistRequest) -> playlists_pb2.Playlist:
         """Change what is set."""
         response: playlists_pb2.UpdatePlaylistResponse = await call(
-            self._stub.UpdatePlaylist, request, token=self._tokens.token(caller), retries=RETRIES
+            self._stub.UpdatePlaylist,
+            request,
+            token=self._tokens.token(caller),
+            retries=retries_unless(request.expected_revisions),
         )
         return response.playlist
 
-    async def delete(self, caller: Principal, playlist_id: str) -> None:
+    async def delete(self, caller: Principal, playlist_id: str, revisions: Sequence[int] = ()) -> None:
         """Remove a playlist."""
-        request = playlists_pb2.DeletePlaylistRequest(playlist_id=playlist_id)
+        request = playlists_pb2.DeletePlaylistRequest(playlist_id=playlist_id, expected_revisions=revisions)
         await call(self._stub.DeletePlaylist, request, token=self._tokens.token(caller))
 
     async def tracks(

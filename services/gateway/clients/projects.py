@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import grpc
 
 from protos.common.v1 import common_pb2
 from protos.users.v1 import jobs_pb2, projects_pb2, projects_pb2_grpc
-from services.gateway.clients.retries import RETRIES
+from services.gateway.clients.retries import RETRIES, retries_unless
 from services.gateway.tokens.internal import InternalTokens
 from services.shared.grpc_client import call
 from services.shared.identity import Principal
@@ -54,16 +56,24 @@ class ProjectsClient:
         return response.project
 
     async def update(
-        self, caller: Principal, project_id: str, *, title: str | None, description: str | None
+        self,
+        caller: Principal,
+        project_id: str,
+        *,
+        title: str | None,
+        description: str | None,
+        revisions: Sequence[int] = (),
     ) -> projects_pb2.Project:
         """Change what is not None."""
-        request = projects_pb2.UpdateProjectRequest(project_id=project_id, title=title, description=description)
+        request = projects_pb2.UpdateProjectRequest(
+            project_id=project_id, title=title, description=description, expected_revisions=revisions
+        )
         response: projects_pb2.UpdateProjectResponse = await call(
-            self._stub.UpdateProject, request, token=self._tokens.token(caller), retries=RETRIES
+            self._stub.UpdateProject, request, token=self._tokens.token(caller), retries=retries_unless(revisions)
         )
         return response.project
 
-    async def delete(self, caller: Principal, project_id: str) -> None:
+    async def delete(self, caller: Principal, project_id: str, revisions: Sequence[int] = ()) -> None:
         """Remove a project; its tracks stay."""
-        request = projects_pb2.DeleteProjectRequest(project_id=project_id)
+        request = projects_pb2.DeleteProjectRequest(project_id=project_id, expected_revisions=revisions)
         await call(self._stub.DeleteProject, request, token=self._tokens.token(caller))

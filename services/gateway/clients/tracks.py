@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import grpc
 
 from protos.users.v1 import tracks_pb2, tracks_pb2_grpc
-from services.gateway.clients.retries import RETRIES
+from services.gateway.clients.retries import RETRIES, retries_unless
 from services.gateway.tokens.internal import InternalTokens
 from services.shared.grpc_client import call
 from services.shared.identity import Principal
@@ -50,7 +50,10 @@ class TracksClient:
     async def update(self, caller: Principal, request: tracks_pb2.UpdateTrackRequest) -> tracks_pb2.Track:
         """Change what is set."""
         response: tracks_pb2.UpdateTrackResponse = await call(
-            self._stub.UpdateTrack, request, token=self._tokens.token(caller), retries=RETRIES
+            self._stub.UpdateTrack,
+            request,
+            token=self._tokens.token(caller),
+            retries=retries_unless(request.expected_revisions),
         )
         return response.track
 
@@ -63,11 +66,11 @@ class TracksClient:
         )
         return response
 
-    async def delete(self, caller: Principal, track_id: str, *, forever: bool) -> None:
+    async def delete(self, caller: Principal, track_id: str, *, forever: bool, revisions: Sequence[int] = ()) -> None:
         """Put a track into the trash, or remove it."""
         await call(
             self._stub.DeleteTrack,
-            tracks_pb2.DeleteTrackRequest(track_id=track_id, forever=forever),
+            tracks_pb2.DeleteTrackRequest(track_id=track_id, forever=forever, expected_revisions=revisions),
             token=self._tokens.token(caller),
         )
 

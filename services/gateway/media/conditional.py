@@ -6,7 +6,10 @@ import re
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
-_ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+
+# What the tag of a packed answer ends with: another representation of the same state.
+GZIP_SUFFIX = "-gzip"
 
 
 def http_date(moment: datetime) -> str:
@@ -23,12 +26,28 @@ def is_unchanged(
     where nobody may rely on it.
     """
     if if_none_match is not None:
-        if if_none_match.strip() == "*":
-            return True
-        opaque = etag.removeprefix("W/")
-        return any(match[2] == opaque for match in _ENTITY_TAG.finditer(if_none_match))
+        return unchanged_tag(if_none_match, etag) is not None
     since = _parse_date(if_modified_since)
     return since is not None and modified is not None and modified.replace(microsecond=0) <= since
+
+
+def entity_tags(header: str) -> list[str]:
+    """The entity tags that a header lists, as they stand there."""
+    return [match[0] for match in _ENTITY_TAG.finditer(header)]
+
+
+def unchanged_tag(if_none_match: str | None, etag: str) -> str | None:
+    """The tag by which a client has what `etag` stands for (§13.1.2), packed or not; None: it has not."""
+    if if_none_match is None:
+        return None
+    if if_none_match.strip() == "*":
+        return etag
+    state = _state(etag)
+    return next((tag for tag in entity_tags(if_none_match) if _state(tag) == state), None)
+
+
+def _state(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"').removesuffix(GZIP_SUFFIX)
 
 
 def range_applies(if_range: str | None, etag: str, modified: datetime | None) -> bool:

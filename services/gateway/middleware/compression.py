@@ -13,6 +13,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.encodings import takes
+from services.gateway.media.conditional import GZIP_SUFFIX
 
 # Below that, what is saved is less than a packet; above, packing would hold up everybody else's answers.
 _LEAST_BYTES: Final = 2_048
@@ -70,14 +71,14 @@ def _packed(body: bytes) -> bytes:
 
 
 def _described(headers: Iterable[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
-    """The headers of the packed body: another representation, so a validator of the plain one is a weak one of it."""
+    """The headers of the packed body: another representation, so a strong validator is another one, too."""
     described, vary = [], [b"Accept-Encoding"]
     for name, value in headers:
         lower = name.lower()
         if lower == b"vary":
             vary.append(value)
         elif lower == b"etag" and not value.startswith(b"W/"):
-            described.append((name, b"W/" + value))
+            described.append((name, value.removesuffix(b'"') + GZIP_SUFFIX.encode() + b'"'))
         elif lower != b"content-length":
             described.append((name, value))
     return [

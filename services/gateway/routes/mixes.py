@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.dependencies import Caller, Cursor, Gateway, IdempotencyKey, Limit, idempotency_of, known_id
+from services.gateway.entity_tags import IfMatch, revised, revisions_of
 from services.gateway.responses import also
 from services.gateway.routes.processing import Submission
 from services.gateway.schemas.jobs import Job
@@ -58,15 +59,17 @@ async def create_mix(
 
 
 @router.get("/{mix_id}", dependencies=_READ)
-async def get_mix(mix_id: str, caller: Caller, gateway: Gateway) -> Mix:
+async def get_mix(mix_id: str, request: Request, caller: Caller, gateway: Gateway) -> Mix:
     """One mix; its sessions are its versions."""
-    return Mix.from_message(await gateway.mixes.get(caller, known_id(mix_id, "mix")))
+    mix = await gateway.mixes.get(caller, known_id(mix_id, "mix"))
+    revised(request, mix.version)
+    return Mix.from_message(mix)
 
 
 @router.delete("/{mix_id}", status_code=204, response_class=Response, dependencies=_WRITE)
-async def delete_mix(mix_id: str, caller: Caller, gateway: Gateway) -> None:
+async def delete_mix(mix_id: str, caller: Caller, gateway: Gateway, if_match: IfMatch = None) -> None:
     """Remove a mix with all its versions. Tracks that were rendered of it stay."""
-    await gateway.mixes.delete(caller, known_id(mix_id, "mix"))
+    await gateway.mixes.delete(caller, known_id(mix_id, "mix"), revisions_of(if_match))
 
 
 @router.get("/{mix_id}/versions", dependencies=_READ)
@@ -80,9 +83,11 @@ async def list_mix_versions(
 
 
 @router.post("/{mix_id}/versions", status_code=201, dependencies=_WRITE, responses=also(409))
-async def save_mix_version(mix_id: str, body: NewMixVersion, caller: Caller, gateway: Gateway) -> MixVersion:
+async def save_mix_version(
+    mix_id: str, body: NewMixVersion, caller: Caller, gateway: Gateway, if_match: IfMatch = None
+) -> MixVersion:
     """Keep a changed session as the newest version. One that is the newest already makes no other: saving is
-    harmless to repeat.
+    harmless to repeat. `If-Match` takes the mix's `ETag`, and says what `base_version` says.
     """
     made = await gateway.mixes.save(
         caller,
@@ -90,6 +95,7 @@ async def save_mix_version(mix_id: str, body: NewMixVersion, caller: Caller, gat
         session_json=session_text(body.session),
         note=body.note,
         base_version=body.base_version or 0,
+        versions=revisions_of(if_match),
     )
     return MixVersion.from_message(made)
 

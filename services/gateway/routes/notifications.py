@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.dependencies import Caller, Cursor, Gateway, Limit
+from services.gateway.entity_tags import IfMatch, revised, revisions_of
 from services.gateway.responses import Responses, also
 from services.gateway.schemas.notifications import (
     NotificationList,
@@ -65,14 +67,16 @@ async def mark_read(body: NotificationsRead, caller: Caller, gateway: Gateway) -
 
 
 @router.get("/preferences", dependencies=_READ)
-async def get_notification_preferences(caller: Caller, gateway: Gateway) -> NotificationPreferences:
+async def get_notification_preferences(request: Request, caller: Caller, gateway: Gateway) -> NotificationPreferences:
     """What you want to be told of."""
-    return NotificationPreferences.from_message(await gateway.notifications.preferences(caller))
+    preferences = await gateway.notifications.preferences(caller)
+    revised(request, preferences.revision)
+    return NotificationPreferences.from_message(preferences)
 
 
 @router.patch("/preferences", dependencies=_WRITE)
 async def change_notification_preferences(
-    body: PreferencesChange, caller: Caller, gateway: Gateway
+    body: PreferencesChange, request: Request, caller: Caller, gateway: Gateway, if_match: IfMatch = None
 ) -> NotificationPreferences:
     """Change what you want to be told of, and how often by mail."""
     changed = await gateway.notifications.change_preferences(
@@ -82,7 +86,9 @@ async def change_notification_preferences(
         comment=body.comment,
         invitation=body.invitation,
         digest=body.digest,
+        revisions=revisions_of(if_match),
     )
+    revised(request, changed.revision)
     return NotificationPreferences.from_message(changed)
 
 

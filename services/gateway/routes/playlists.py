@@ -19,6 +19,7 @@ from services.gateway.dependencies import (
     known_id,
     known_username,
 )
+from services.gateway.entity_tags import IfMatch, revised, revisions_of
 from services.gateway.responses import also
 from services.gateway.schemas.playlists import (
     NewPlaylist,
@@ -87,22 +88,29 @@ async def list_playlist_invitations(
 
 
 @router.get("/{playlist_id}", dependencies=_READ)
-async def get_playlist(playlist_id: str, caller: Caller, gateway: Gateway) -> Playlist:
+async def get_playlist(playlist_id: str, request: Request, caller: Caller, gateway: Gateway) -> Playlist:
     """One playlist; its tracks are a list of their own."""
-    return Playlist.from_message(await gateway.playlists.get(caller, known_id(playlist_id, "playlist")))
+    playlist = await gateway.playlists.get(caller, known_id(playlist_id, "playlist"))
+    revised(request, playlist.revision)
+    return Playlist.from_message(playlist)
 
 
 @router.patch("/{playlist_id}", dependencies=_WRITE)
-async def update_playlist(playlist_id: str, body: PlaylistPatch, caller: Caller, gateway: Gateway) -> Playlist:
+async def update_playlist(
+    playlist_id: str, body: PlaylistPatch, request: Request, caller: Caller, gateway: Gateway, if_match: IfMatch = None
+) -> Playlist:
     """Change what your playlist is called, who reads it, and whether its members add to it."""
-    request = body.to_message(known_id(playlist_id, "playlist"))
-    return Playlist.from_message(await gateway.playlists.update(caller, request))
+    change = body.to_message(known_id(playlist_id, "playlist"))
+    change.expected_revisions.extend(revisions_of(if_match))
+    playlist = await gateway.playlists.update(caller, change)
+    revised(request, playlist.revision)
+    return Playlist.from_message(playlist)
 
 
 @router.delete("/{playlist_id}", status_code=204, response_class=Response, dependencies=_WRITE)
-async def delete_playlist(playlist_id: str, caller: Caller, gateway: Gateway) -> None:
+async def delete_playlist(playlist_id: str, caller: Caller, gateway: Gateway, if_match: IfMatch = None) -> None:
     """Remove your playlist. Its tracks stay."""
-    await gateway.playlists.delete(caller, known_id(playlist_id, "playlist"))
+    await gateway.playlists.delete(caller, known_id(playlist_id, "playlist"), revisions_of(if_match))
 
 
 @router.get("/{playlist_id}/tracks", dependencies=_READ)

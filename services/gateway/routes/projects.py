@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.dependencies import Caller, Cursor, Gateway, IdempotencyKey, Limit, idempotency_of, known_id
+from services.gateway.entity_tags import IfMatch, revised, revisions_of
 from services.gateway.responses import also
 from services.gateway.schemas.projects import NewProject, Project, ProjectList, ProjectPatch
 
@@ -47,21 +48,30 @@ async def create_project(
 
 
 @router.get("/{project_id}", dependencies=_READ)
-async def get_project(project_id: str, caller: Caller, gateway: Gateway) -> Project:
+async def get_project(project_id: str, request: Request, caller: Caller, gateway: Gateway) -> Project:
     """One project; its tracks are `GET /api/v1/tracks?project_id=…`."""
-    return Project.from_message(await gateway.projects.get(caller, known_id(project_id, "project")))
+    project = await gateway.projects.get(caller, known_id(project_id, "project"))
+    revised(request, project.revision)
+    return Project.from_message(project)
 
 
 @router.patch("/{project_id}", dependencies=_WRITE)
-async def update_project(project_id: str, body: ProjectPatch, caller: Caller, gateway: Gateway) -> Project:
+async def update_project(
+    project_id: str, body: ProjectPatch, request: Request, caller: Caller, gateway: Gateway, if_match: IfMatch = None
+) -> Project:
     """Change what a project is called."""
     changed = await gateway.projects.update(
-        caller, known_id(project_id, "project"), title=body.title, description=body.description
+        caller,
+        known_id(project_id, "project"),
+        title=body.title,
+        description=body.description,
+        revisions=revisions_of(if_match),
     )
+    revised(request, changed.revision)
     return Project.from_message(changed)
 
 
 @router.delete("/{project_id}", status_code=204, response_class=Response, dependencies=_WRITE)
-async def delete_project(project_id: str, caller: Caller, gateway: Gateway) -> None:
+async def delete_project(project_id: str, caller: Caller, gateway: Gateway, if_match: IfMatch = None) -> None:
     """Remove a project. Its tracks stay, in none."""
-    await gateway.projects.delete(caller, known_id(project_id, "project"))
+    await gateway.projects.delete(caller, known_id(project_id, "project"), revisions_of(if_match))

@@ -38,7 +38,7 @@ _ON_ITS_WAY = Accepted(message="If this address has an account, a mail is on its
 
 @router.post("/email/verify", status_code=204, response_class=Response, dependencies=_BY_MAIL, responses=also(409))
 async def verify_email(body: EmailToken, request: Request, gateway: Gateway) -> None:
-    """Prove an address by the token of the mail that was sent to it."""
+    """Prove an address by the token of the mail that was sent to it. Once more changes nothing while it is yours."""
     await gateway.credentials.verify_email(body.token, device_of(request))
 
 

@@ -15,6 +15,7 @@ from protos.users.v1 import tracks_pb2
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.collaborators import Collaborators
 from services.gateway.dependencies import Caller, Cursor, Gateway, Limit, known_id
+from services.gateway.entity_tags import IfMatch, revised, revisions_of
 from services.gateway.media.conditional import is_unchanged
 from services.gateway.media.formats import WIRE_FORMATS, TrackFormat, WireFormat
 from services.gateway.media.objects import Representation, object_response
@@ -79,15 +80,22 @@ async def change_tracks(body: TrackChanges, caller: Caller, gateway: Gateway) ->
 
 
 @router.get("/{track_id}", dependencies=_READ)
-async def get_track(track_id: str, caller: Caller, gateway: Gateway) -> Track:
+async def get_track(track_id: str, request: Request, caller: Caller, gateway: Gateway) -> Track:
     """One track of yours, or a public one."""
-    return Track.from_message(await _track(gateway, caller, track_id), gateway.links.of(caller))
+    track = await _track(gateway, caller, track_id)
+    revised(request, track.revision)
+    return Track.from_message(track, gateway.links.of(caller))
 
 
 @router.patch("/{track_id}", dependencies=_OWN)
-async def update_track(track_id: str, body: TrackPatch, caller: Caller, gateway: Gateway) -> Track:
+async def update_track(
+    track_id: str, body: TrackPatch, request: Request, caller: Caller, gateway: Gateway, if_match: IfMatch = None
+) -> Track:
     """Change a track's title, tags, publicity or project."""
-    track = await gateway.tracks.update(caller, body.to_message(known_id(track_id, "track")))
+    change = body.to_message(known_id(track_id, "track"))
+    change.expected_revisions.extend(revisions_of(if_match))
+    track = await gateway.tracks.update(caller, change)
+    revised(request, track.revision)
     return Track.from_message(track, gateway.links.of(caller))
 
 
@@ -97,9 +105,11 @@ async def delete_track(
     caller: Caller,
     gateway: Gateway,
     forever: Annotated[bool, Query(description="Not into the trash, but at once and with its files.")] = False,
+    if_match: IfMatch = None,
 ) -> None:
     """Put a track into the trash; after 30 days it goes for good, with its files."""
-    await gateway.tracks.delete(caller, known_id(track_id, "track"), forever=forever)
+    revisions = revisions_of(if_match)
+    await gateway.tracks.delete(caller, known_id(track_id, "track"), forever=forever, revisions=revisions)
 
 
 @router.post("/{track_id}/restore", dependencies=_OWN)

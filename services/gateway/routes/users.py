@@ -11,6 +11,7 @@ from starlette.responses import Response
 from services.gateway.admission import Admission, GatewayRoute
 from services.gateway.dependencies import Caller, Gateway
 from services.gateway.device import device_of
+from services.gateway.entity_tags import IfMatch, revised, revisions_of
 from services.gateway.media.objects import Representation, object_response
 from services.gateway.responses import also, binary
 from services.gateway.routes.auth import needs_sign_in
@@ -26,17 +27,27 @@ _READ = [Depends(Admission("read"))]
 
 
 @router.get("/me", dependencies=_READ)
-async def get_me(caller: Caller, gateway: Gateway) -> User:
+async def get_me(request: Request, caller: Caller, gateway: Gateway) -> User:
     """Who is signed in."""
-    return User.from_message(await gateway.accounts.me(caller))
+    user = await gateway.accounts.me(caller)
+    revised(request, user.revision)
+    return User.from_message(user)
 
 
 @router.patch("/me", dependencies=[Depends(Admission("write", scope="account"))])
-async def change_me(body: ProfileChange, caller: Caller, gateway: Gateway) -> User:
+async def change_me(
+    body: ProfileChange, request: Request, caller: Caller, gateway: Gateway, if_match: IfMatch = None
+) -> User:
     """Change your name, and what others see of you."""
     changed = await gateway.credentials.update_profile(
-        caller, full_name=body.full_name, display_name=body.display_name, bio=body.bio, links=body.links
+        caller,
+        full_name=body.full_name,
+        display_name=body.display_name,
+        bio=body.bio,
+        links=body.links,
+        revisions=revisions_of(if_match),
     )
+    revised(request, changed.revision)
     return User.from_message(changed)
 
 

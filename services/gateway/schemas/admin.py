@@ -119,8 +119,9 @@ class ManagedJobList(BaseModel):
 class Stats(BaseModel):
     """How much there is of everything."""
 
-    users: int
+    users: Annotated[int, Field(description="Accounts; guests are not among them.", examples=[120])]
     suspended_users: int
+    guests: Annotated[int, Field(description="Who try the platform without an account.", examples=[8])] = 0
     tracks: int
     jobs: Annotated[dict[str, int], Field(description="By status.", examples=[{"queued": 2, "succeeded": 310}])]
     made_seconds: Annotated[float, Field(description="Of audio in the library.")]
@@ -131,6 +132,7 @@ class Stats(BaseModel):
         return cls(
             users=message.users,
             suspended_users=message.suspended_users,
+            guests=message.guests,
             tracks=message.tracks,
             jobs=dict(message.jobs),
             made_seconds=message.made_seconds,

@@ -90,6 +90,7 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         return admin_pb2.GetStatsResponse(
             users=stats.users,
             suspended_users=stats.suspended_users,
+            guests=stats.guests,
             tracks=stats.tracks,
             jobs=dict(stats.jobs_by_status),
             made_seconds=stats.made_seconds,

@@ -49,6 +49,7 @@ class Stats:
 
     users: int
     suspended_users: int
+    guests: int
     tracks: int
     jobs_by_status: Mapping[str, int]
     made_seconds: float
@@ -166,7 +167,13 @@ class Administration:
         """How much there is of everything, counted now."""
 
         async def query(connection: AsyncConnection) -> Stats:
-            people = (await connection.execute(select(func.count(), func.count(users.c.suspended_at)))).one()
+            is_guest = users.c.role == GUEST
+            counts = (
+                func.count().filter(~is_guest),
+                func.count(users.c.suspended_at).filter(~is_guest),
+                func.count().filter(is_guest),
+            )
+            people = (await connection.execute(select(*counts).select_from(users))).one()
             songs = await connection.execute(
                 select(func.count(), func.coalesce(func.sum(tracks.c.duration_seconds), 0.0)).select_from(tracks)
             )
@@ -174,7 +181,7 @@ class Administration:
             by_status = await connection.execute(
                 select(jobs.c.status, func.count().label("number")).group_by(jobs.c.status)
             )
-            return Stats(people[0], people[1], counted, {row.status: row.number for row in by_status}, seconds)
+            return Stats(*people, counted, {row.status: row.number for row in by_status}, seconds)
 
         return await self._database.read(query)
 

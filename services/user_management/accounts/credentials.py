@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +30,10 @@ from services.user_management.guests.repository import GuestRepository
 from services.user_management.guests.rules import GUEST
 from services.user_management.mail.message import reset_password, security_notice, verify_address
 from services.user_management.mail.repository import Kind, MailRepository, Purpose
+from services.user_management.revisions import changed_meanwhile
+
+# What a link proves that may be opened twice.
+_PROVING: Final = (Purpose.VERIFY, Purpose.CHANGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +64,17 @@ class AccountCredentials:
         self._policy = policy
 
     async def verify_email(self, token: str, device: Device) -> None:
-        """Take the token of a mail: the address is the account's. VALIDATION when it is worth nothing."""
+        """Take the token of a mail: the address is the account's. VALIDATION when it is worth nothing.
+
+        Once more is well while the address is still the account's: mail programs open links, and people press twice.
+        """
 
         ended: list[UUID] = []
 
         async def work(connection: AsyncConnection) -> bool:
-            used = await MailRepository(connection).use_token(token, (Purpose.VERIFY, Purpose.CHANGE))
+            used = await MailRepository(connection).use_token(token, _PROVING)
             if used is None:
-                return False
+                return await _proved_before(connection, token)
             user_id, purpose, address = used
             users = UserRepository(connection)
             user = await users.lock(user_id)
@@ -260,14 +268,23 @@ class AccountCredentials:
             await self._gate.code_was_wrong(user, device)
             raise AppError.field("/code", "The code is wrong, or was used before. Wait for the next one.")
 
-    async def change_profile(self, user_id: UUID, changes: Mapping[str, object]) -> User:
-        """Change the owner's names, bio or links; every value is checked."""
+    async def change_profile(
+        self, user_id: UUID, changes: Mapping[str, object], revisions: Collection[int] = ()
+    ) -> User:
+        """Change the owner's names, bio or links; every value is checked.
 
-        async def work(connection: AsyncConnection) -> None:
-            await UserRepository(connection).set_profile(user_id, changes)
+        Raises `AppError` (PRECONDITION_FAILED) when the account has none of the revisions, if any are named.
+        """
 
-        await self._database.write(work, repeatable=True)
-        return await self._user(user_id)
+        async def work(connection: AsyncConnection) -> User | None:
+            accounts = UserRepository(connection)
+            changed, user = await accounts.set_profile(user_id, changes, revisions), await accounts.get(user_id)
+            if user is not None and not changed:
+                raise changed_meanwhile()
+            return user
+
+        # Done once, it finds another revision.
+        return _there(await self._database.write(work, repeatable=not revisions))
 
     async def ask_deletion(self, user_id: UUID, password: str, device: Device) -> User:
         """Let the account go when the grace is over; signing in before withdraws it. Ends every session and key."""
@@ -306,16 +323,28 @@ class AccountCredentials:
         return user
 
     async def _user(self, user_id: UUID) -> User:
-        user = await self._database.read(lambda connection: UserRepository(connection).get(user_id))
-        if user is None:
-            raise AppError(ErrorCode.UNAUTHENTICATED, "This account does not exist any more.")
-        return user
+        return _there(await self._database.read(lambda connection: UserRepository(connection).get(user_id)))
 
 
 async def _by_address(connection: AsyncConnection, address: str) -> User | None:
     if "@" not in address or "\0" in address or len(address) > 320:
         return None
     return await UserRepository(connection).by_identifier(address)
+
+
+async def _proved_before(connection: AsyncConnection, token: str) -> bool:
+    """Whether the token was used up already, and what it proved is still so."""
+    before = await MailRepository(connection).used_before(token, _PROVING)
+    if before is None:
+        return False
+    user_id, address = before
+    user = await UserRepository(connection).get(user_id)
+    return (
+        user is not None
+        and user.role != GUEST
+        and user.email_verified_at is not None
+        and rules.folded(user.email) == rules.folded(address)
+    )
 
 
 def _check_length(password: str) -> None:
@@ -327,3 +356,9 @@ def _check_length(password: str) -> None:
 
 def _worthless() -> AppError:
     return AppError.field("/token", "The link was used before, or has expired. Ask for another one.")
+
+
+def _there(user: User | None) -> User:
+    if user is None:
+        raise AppError(ErrorCode.UNAUTHENTICATED, "This account does not exist any more.")
+    return user

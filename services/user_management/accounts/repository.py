@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -21,6 +21,7 @@ from services.user_management.jobs.tables import job_counters
 from services.user_management.prepared import PERSON, Prepared
 from services.user_management.quotas.tables import quota_accounts
 from services.user_management.quotas.tiers import DEFAULT_TIER
+from services.user_management.revisions import is_one_of
 
 _COLUMNS: Final = (
     users.c.id,
@@ -38,6 +39,7 @@ _COLUMNS: Final = (
     users.c.bio,
     users.c.links,
     users.c.owned_since,
+    users.c.revision,
 )
 # Accounts are made without one, which is the default's.
 _TIER: Final = func.coalesce(
@@ -151,10 +153,12 @@ class UserRepository:
         """Let no password open the account until its owner chooses one by mail."""
         await self._connection.execute(update(users).where(users.c.id == user_id).values(password_hash=None))
 
-    async def set_profile(self, user_id: UUID, changes: Mapping[str, object]) -> None:
-        """Change names, bio or links."""
-        if changes:
-            await self._connection.execute(update(users).where(users.c.id == user_id).values(changes))
+    async def set_profile(self, user_id: UUID, changes: Mapping[str, object], revisions: Collection[int] = ()) -> bool:
+        """Change names, bio or links of an account of one of the revisions; False when there is none."""
+        this = (users.c.id == user_id) & is_one_of(users.c.revision, revisions)
+        if not changes:
+            return (await self._connection.execute(select(users.c.id).where(this))).first() is not None
+        return (await self._connection.execute(update(users).where(this).values(changes))).rowcount == 1
 
     async def set_role(self, user_id: UUID, role: str) -> None:
         """Replace the role."""

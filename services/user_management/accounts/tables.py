@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Computed, Index, Lar
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
 from services.user_management.metadata import ID, INSTANT, metadata
+from services.user_management.revisions import revision_column
 
 # `email_folded` is what makes addresses unique without regard to case; `email` is as it was typed. Without a
 # `password_hash` nobody can sign in (the local owner of a single-user install).
@@ -42,6 +43,8 @@ users: Final = Table(
         TSVECTOR,
         Computed("to_tsvector('simple', translate(username || ' ' || display_name, '-', ' '))", persisted=True),
     ),
+    # Of what its owner says about themselves, not of what opens the account.
+    revision_column(),
     Index(None, "names", postgresql_using="gin"),
     CheckConstraint("username = lower(username)", name="username_lower"),
     CheckConstraint("role IN ('guest', 'user', 'moderator', 'admin')", name="role"),

@@ -17,7 +17,7 @@ class User:
     `deletion_due_at`: when it is gone, unless its owner signs in before. `totp_confirmed_at`: since when a second
     factor is asked for. `owned_since`: since when whoever reads the address's mails has set all that opens it; None
     where a stranger may have, before the owner confirmed the address. `display_name`, `bio` and `links` are what others
-    see. `tier` is a name of `configs/tiers.yaml`.
+    see. `revision` counts the edits of these and of the name. `tier` is a name of `configs/tiers.yaml`.
     """
 
     id: UUID
@@ -35,6 +35,7 @@ class User:
     bio: str = ""
     links: Sequence[str] = ()
     owned_since: datetime | None = None
+    revision: int = 1
     tier: str = DEFAULT_TIER
 
 

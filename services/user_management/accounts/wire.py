@@ -37,6 +37,7 @@ def user_message(user: User) -> accounts_pb2.User:
         bio=user.bio,
         links=user.links,
         tier=user.tier,
+        revision=user.revision,
     )
 
 

@@ -102,9 +102,13 @@ class SignInGate:
     async def confirm(self, user: User, password: str, device: Device) -> None:
         """Whether somebody who is signed in knows the password, before what matters. Raises `AppError`."""
         attempt = Attempt(user.username, device.address, known=True)
+        # Also one count for all networks together: whoever stole a session may come from many.
+        anywhere = Attempt(f"password of {user.id}", device.address, known=False)
         await self._throttle.admit(attempt)
+        await self._throttle.admit(anywhere)
         if not await self._passwords.verify(user.password_hash, password[: account_rules.LONGEST_PASSWORD + 1]):
             await self._throttle.failed(attempt)
+            await self._throttle.failed(anywhere)
             raise AppError.field("/password", "This is not your present password.")
         await self._throttle.succeeded(attempt)
 

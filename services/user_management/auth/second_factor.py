@@ -35,10 +35,13 @@ class SecondFactors:
     async def enrol(self, connection: AsyncConnection, user: User) -> Enrolment:
         """A new secret, which counts once a code of it was seen. CONFLICT while a second factor is on."""
         if user.totp_confirmed_at is not None:
-            raise AppError(ErrorCode.CONFLICT, "A second factor is on. Turn it off before another one is set up.")
+            raise _is_on()
         secret = totp.new_secret()
         values = {"totp_sealed": self._sealer.seal(user.id, secret), "totp_last_step": 0}
-        await connection.execute(update(users).where(users.c.id == user.id).values(values))
+        # As it is now: one that was turned on since the password was checked is not to be replaced by another.
+        off = update(users).where(users.c.id == user.id, users.c.totp_confirmed_at.is_(None))
+        if (await connection.execute(off.values(values))).rowcount == 0:
+            raise _is_on()
         return Enrolment(totp.text_of(secret), totp.provisioning_uri(secret, user.username))
 
     async def confirm(self, connection: AsyncConnection, user: User, code: str) -> list[str]:
@@ -51,7 +54,10 @@ class SecondFactors:
         await connection.execute(delete(recovery_codes).where(recovery_codes.c.user_id == user.id))
         rows = [{"user_id": user.id, "code_sha256": token_sha256(code)} for code in codes]
         await connection.execute(insert(recovery_codes), rows)
-        await connection.execute(update(users).where(users.c.id == user.id).values(totp_confirmed_at=func.now()))
+        off = update(users).where(users.c.id == user.id, users.c.totp_confirmed_at.is_(None))
+        if (await connection.execute(off.values(totp_confirmed_at=func.now()))).rowcount == 0:
+            # Another request was first: its recovery codes are those that count.
+            raise AppError(ErrorCode.CONFLICT, "The second factor is on already.")
         return codes
 
     async def turn_off(self, connection: AsyncConnection, user_id: UUID) -> None:
@@ -90,3 +96,7 @@ class SecondFactors:
             return False
         await connection.execute(update(users).where(users.c.id == user_id).values(totp_last_step=step))
         return True
+
+
+def _is_on() -> AppError:
+    return AppError(ErrorCode.CONFLICT, "A second factor is on. Turn it off before another one is set up.")

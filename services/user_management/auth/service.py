@@ -20,6 +20,7 @@ from services.user_management.accounts.wire import actor_of, device_of, profile_
 from services.user_management.auth.api_keys import ApiKey, ApiKeys
 from services.user_management.callers import user_id
 from services.user_management.database import Database
+from services.user_management.revisions import expected
 from services.user_management.wire import parse_id, timestamp
 
 _log = structlog.get_logger(__name__)
@@ -115,7 +116,9 @@ class CredentialServicer(credentials_pb2_grpc.CredentialServiceServicer):
         self, request: credentials_pb2.UpdateProfileRequest, context: Context
     ) -> credentials_pb2.UpdateProfileResponse:
         """Change the owner's names, bio or links."""
-        user = await self._credentials.change_profile(_owner(), profile_changes(request))
+        user = await self._credentials.change_profile(
+            _owner(), profile_changes(request), expected(request.expected_revisions)
+        )
         return credentials_pb2.UpdateProfileResponse(user=user_message(user))
 
     async def DeleteAccount(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -17,9 +18,14 @@ TRASH_KEPT: Final = timedelta(days=30)
 REMOVED_PER_SWEEP: Final = 100
 
 
-async def removed(connection: AsyncConnection, track_id: UUID, owner_id: UUID) -> Track | None:
-    """Remove one of the owner's tracks, in the trash or not, within the caller's transaction; what it was."""
-    track = await TrackRepository(connection).delete(track_id, owner_id)
+async def removed(
+    connection: AsyncConnection, track_id: UUID, owner_id: UUID, revisions: Collection[int] = ()
+) -> Track | None:
+    """Remove one of the owner's tracks, in the trash or not, within the caller's transaction; what it was.
+
+    Raises `AppError` (PRECONDITION_FAILED) when it has none of the revisions, if any are named.
+    """
+    track = await TrackRepository(connection).delete(track_id, owner_id, revisions)
     if track is not None:
         jobs = JobRepository(connection)
         # Files that jobs made of the track go with it.

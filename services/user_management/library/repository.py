@@ -37,6 +37,7 @@ from services.user_management.library.tables import stems, tracks
 from services.user_management.library.track import Stem, Track, TrackContent
 from services.user_management.library.visibility import heard_by
 from services.user_management.prepared import ITEM, ITEMS, LIMIT, PERSON, Found, Prepared, person
+from services.user_management.revisions import check, is_one_of
 from services.user_management.social.tables import likes, track_standings
 
 _CONTENT: Final = tuple(field.name for field in fields(TrackContent) if field.name != "stems")
@@ -155,13 +156,14 @@ class TrackRepository:
             rows = [{"track": track_id, "tagged": list(texts)} for track_id, texts in tags.items()]
             await self._connection.execute(changed, rows)
 
-    async def set_deleted(self, track_id: UUID, owner_id: UUID, deleted: bool) -> bool:
-        """Put one of the owner's tracks into the trash or take it out; False when there is none to move."""
+    async def set_deleted(self, track_id: UUID, owner_id: UUID, deleted: bool, revisions: Collection[int] = ()) -> bool:
+        """Put an own track, of one of the revisions, into the trash or take it out; False: there is none to move."""
         columns = tracks.c
         there = columns.deleted_at.is_(None) if deleted else columns.deleted_at.is_not(None)
         moved = (
             update(tracks)
             .where(columns.id == track_id, columns.owner_id == owner_id, there)
+            .where(is_one_of(columns.revision, revisions))
             .values(deleted_at=func.now() if deleted else None)
             .returning(columns.id)
         )
@@ -173,9 +175,12 @@ class TrackRepository:
         query = select(columns.id, columns.owner_id).where(columns.deleted_at < func.now() - kept).limit(limit)
         return [(row.id, row.owner_id) for row in await self._connection.execute(query)]
 
-    async def update(self, track_id: UUID, owner_id: UUID, changes: dict[str, Any]) -> bool:
-        """Change columns of one of the owner's tracks; False when there is none."""
+    async def update(
+        self, track_id: UUID, owner_id: UUID, changes: dict[str, Any], revisions: Collection[int] = ()
+    ) -> bool:
+        """Change columns of one of the owner's tracks, of one of the revisions; False when there is none."""
         mine = (tracks.c.id == track_id) & (tracks.c.owner_id == owner_id) & tracks.c.deleted_at.is_(None)
+        mine &= is_one_of(tracks.c.revision, revisions)
         if not changes:
             return (await self._connection.execute(select(tracks.c.id).where(mine))).first() is not None
         values = {name: _stored(name, value) for name, value in changes.items()}
@@ -194,13 +199,14 @@ class TrackRepository:
             update(tracks).where(tracks.c.id == track_id).values(cover_object_key=object_key)
         )
 
-    async def delete(self, track_id: UUID, owner_id: UUID) -> Track | None:
-        """Remove one of the owner's tracks; what it was."""
+    async def delete(self, track_id: UUID, owner_id: UUID, revisions: Collection[int] = ()) -> Track | None:
+        """Remove one of the owner's tracks; what it was. Raises `AppError` (PRECONDITION_FAILED)."""
         found = await self._found(
             select_tracks().where(tracks.c.id == track_id, tracks.c.owner_id == owner_id).with_for_update(of=tracks)
         )
         if not found:
             return None
+        check(found[0].revision, revisions)
         await self._connection.execute(delete(tracks).where(tracks.c.id == track_id))
         return found[0]
 
@@ -263,6 +269,7 @@ def _track(row: Row[Any] | Found, parts: Sequence[Stem]) -> Track:
         relation=row.relation,
         project_id=row.project_id,
         cover_object_key=row.cover_object_key,
+        revision=row.revision,
     )
 
 

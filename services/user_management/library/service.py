@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -34,6 +34,7 @@ from services.user_management.library.wire import (
     wanted,
 )
 from services.user_management.projects.repository import ProjectRepository
+from services.user_management.revisions import changed_meanwhile, expected
 from services.user_management.wire import fitting, page_limit, parse_id, storable
 
 Context = Any
@@ -106,6 +107,7 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
             changes["public"] = request.public
         if request.set_tags:
             changes["tags"] = tags(request.tags)
+        revisions = expected(request.expected_revisions)
         project_id = project_reference(request.project_id) if request.HasField("project_id") else None
         if request.HasField("project_id"):
             changes["project_id"] = project_id
@@ -113,10 +115,13 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
         async def work(connection: AsyncConnection) -> Track | None:
             library = TrackRepository(connection)
             await _require_project(connection, project_id, owner_id)
-            changed = await library.update(track_id, owner_id, changes)
+            changed = await library.update(track_id, owner_id, changes, revisions)
+            if not changed and revisions and await library.update(track_id, owner_id, {}):
+                raise changed_meanwhile()
             return await library.visible(track_id, owner_id) if changed else None
 
-        track = _existing(await self._database.write(work, repeatable=True))
+        # Done once, it finds another revision.
+        track = _existing(await self._database.write(work, repeatable=not revisions))
         return tracks_pb2.UpdateTrackResponse(track=track_message(track, owner_id))
 
     async def ChangeTracks(
@@ -161,20 +166,25 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
     ) -> tracks_pb2.DeleteTrackResponse:
         """Put the caller's own track into the trash, or remove it."""
         owner_id, track_id = user_id(), _track_id(request.track_id)
+        revisions = expected(request.expected_revisions)
         if request.forever:
-            await self._remove(track_id, owner_id)
+            await self._remove(track_id, owner_id, revisions)
             return tracks_pb2.DeleteTrackResponse()
 
         async def work(connection: AsyncConnection) -> bool:
-            return await TrackRepository(connection).set_deleted(track_id, owner_id, True)
+            library = TrackRepository(connection)
+            moved = await library.set_deleted(track_id, owner_id, True, revisions)
+            if not moved and revisions and await library.update(track_id, owner_id, {}):
+                raise changed_meanwhile()
+            return moved
 
-        if not await self._database.write(work, repeatable=True):
+        if not await self._database.write(work, repeatable=not revisions):
             raise _no_such_track()
         return tracks_pb2.DeleteTrackResponse()
 
-    async def _remove(self, track_id: UUID, owner_id: UUID) -> None:
+    async def _remove(self, track_id: UUID, owner_id: UUID, revisions: Collection[int]) -> None:
         async def work(connection: AsyncConnection) -> Track | None:
-            return await removed(connection, track_id, owner_id)
+            return await removed(connection, track_id, owner_id, revisions)
 
         track = _existing(await self._database.write(work))
         # Should this message be lost, the sweep finds the objects.

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from services.user_management.metadata import ID, INSTANT, metadata
+from services.user_management.revisions import revision_column
 
 # The words of a track, by weight; `tags_text` is made by the migration.
 _WORDS: Final = (
@@ -74,6 +75,7 @@ tracks: Final = Table(
     # The picture that its owner gave it; below its job's folder, so that it is swept, counted and deleted with it.
     Column("cover_object_key", Text, nullable=False, server_default=""),
     Column("words", TSVECTOR, Computed(_WORDS, persisted=True)),
+    revision_column(),
     Index(None, "owner_id", "id"),
     Index(None, "job_id"),
     Index(None, "words", postgresql_using="gin"),

@@ -92,6 +92,8 @@ class Track:
     project_id: UUID | None = None
     # The picture that its owner gave it; empty: none.
     cover_object_key: str = ""
+    # Counts the edits.
+    revision: int = 1
 
     @property
     def object_keys(self) -> Iterator[str]:

@@ -101,6 +101,7 @@ def track_message(track: Track, viewer_id: UUID | None = None) -> tracks_pb2.Tra
         relation=track.relation,
         project_id=str(track.project_id or "") if viewer_id == track.owner_id else "",
         cover_object_key=track.cover_object_key,
+        revision=track.revision,
         credit="" if viewer_id == track.owner_id else credit_of(track),
         content=tracks_pb2.TrackContent(
             title=content.title,

@@ -96,6 +96,7 @@ class MailRepository:
             mail_tokens.c.user_id == user_id,
             mail_tokens.c.purpose == purpose.value,
             mail_tokens.c.expires_at > func.now(),
+            mail_tokens.c.used_at.is_(None),
         )
         if (await self._connection.execute(live)).scalar_one() >= MOST_TOKENS:
             return None
@@ -114,22 +115,39 @@ class MailRepository:
     async def use_token(self, token: str, purposes: tuple[Purpose, ...]) -> tuple[UUID, Purpose, str] | None:
         """Use a token up: the account, the purpose and the address that it proves; None when it is worth nothing.
 
-        The account's other tokens of the purpose go with it.
+        The account's other tokens of the purpose are used up with it.
         """
+        # One click at a time: of two at once the second finds it used.
         used = (
-            delete(mail_tokens)
+            update(mail_tokens)
             .where(
                 mail_tokens.c.token_sha256 == token_sha256(token),
                 mail_tokens.c.purpose.in_([purpose.value for purpose in purposes]),
                 mail_tokens.c.expires_at > func.now(),
+                mail_tokens.c.used_at.is_(None),
             )
+            .values(used_at=func.now())
             .returning(mail_tokens.c.user_id, mail_tokens.c.purpose, mail_tokens.c.email)
         )
         row = (await self._connection.execute(used)).first()
         if row is None:
             return None
-        await self.forget_tokens(row.user_id, Purpose(row.purpose))
+        others = update(mail_tokens).where(
+            mail_tokens.c.user_id == row.user_id, mail_tokens.c.purpose == row.purpose, mail_tokens.c.used_at.is_(None)
+        )
+        await self._connection.execute(others.values(used_at=func.now()))
         return row.user_id, Purpose(row.purpose), row.email
+
+    async def used_before(self, token: str, purposes: tuple[Purpose, ...]) -> tuple[UUID, str] | None:
+        """The account and the address of a token that was used up and would still last; None for any other."""
+        query = select(mail_tokens.c.user_id, mail_tokens.c.email).where(
+            mail_tokens.c.token_sha256 == token_sha256(token),
+            mail_tokens.c.purpose.in_([purpose.value for purpose in purposes]),
+            mail_tokens.c.expires_at > func.now(),
+            mail_tokens.c.used_at.is_not(None),
+        )
+        row = (await self._connection.execute(query)).first()
+        return (row.user_id, row.email) if row is not None else None
 
     async def owner_of_token(self, token: str, purpose: Purpose) -> UUID | None:
         """Whose token it is, without using it up; None when it is worth nothing."""
@@ -137,6 +155,7 @@ class MailRepository:
             mail_tokens.c.token_sha256 == token_sha256(token),
             mail_tokens.c.purpose == purpose.value,
             mail_tokens.c.expires_at > func.now(),
+            mail_tokens.c.used_at.is_(None),
         )
         return (await self._connection.execute(query)).scalar_one_or_none()
 

@@ -33,6 +33,8 @@ mail_tokens: Final = Table(
     Column("email", Text, nullable=False),
     Column("created_at", INSTANT, nullable=False, server_default=func.now()),
     Column("expires_at", INSTANT, nullable=False),
+    # Since when it proves nothing more; kept while it lasts, for whoever opens the link once more.
+    Column("used_at", INSTANT),
     CheckConstraint("purpose IN ('verify', 'reset', 'change')", name="purpose"),
     Index(None, "user_id", "purpose"),
     Index(None, "expires_at"),

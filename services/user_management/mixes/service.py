@@ -18,6 +18,7 @@ from services.user_management.jobs.idempotency import IdempotencyRepository
 from services.user_management.jobs.wire import idempotency_key
 from services.user_management.library.rules import description, title
 from services.user_management.mixes.repository import Mix, MixRepository, MixVersion
+from services.user_management.revisions import check, expected
 from services.user_management.wire import cursor_id, cursor_of, json_object, json_text, page_limit, parse_id, timestamp
 
 Context = Any
@@ -82,9 +83,15 @@ class MixServicer(mixes_pb2_grpc.MixServiceServicer):
 
     async def DeleteMix(self, request: mixes_pb2.DeleteMixRequest, context: Context) -> mixes_pb2.DeleteMixResponse:
         """Remove a mix with all its versions."""
-        owner_id, mix_id = user_id(), _mix_id(request.mix_id)
-        if not await self._database.write(lambda connection: MixRepository(connection).delete(mix_id, owner_id)):
-            raise _no_such_mix()
+        owner_id, mix_id, versions = user_id(), _mix_id(request.mix_id), expected(request.expected_versions)
+
+        async def work(connection: AsyncConnection) -> None:
+            repository = MixRepository(connection)
+            mix = _existing(await repository.get(mix_id, owner_id, lock=True))
+            check(mix.version, versions)
+            await repository.delete(mix.id)
+
+        await self._database.write(work)
         return mixes_pb2.DeleteMixResponse()
 
     async def SaveMixVersion(
@@ -93,6 +100,7 @@ class MixServicer(mixes_pb2_grpc.MixServiceServicer):
         """Keep a session as the newest version."""
         owner_id, mix_id, note = user_id(), _mix_id(request.mix_id), _note(request.note)
         session, size_bytes = _session(request.session_json), len(request.session_json.encode())
+        versions = expected(request.expected_versions)
 
         async def work(connection: AsyncConnection) -> MixVersion:
             repository = MixRepository(connection)
@@ -102,6 +110,7 @@ class MixServicer(mixes_pb2_grpc.MixServiceServicer):
             # Sent twice, or saved without a change: there is such a version, and no reason for another.
             if newest.session == session and (not note or note == newest.note):
                 return newest
+            check(mix.version, versions)
             if request.base_version not in (0, mix.version):
                 raise AppError(
                     ErrorCode.CONFLICT,

@@ -79,3 +79,5 @@ class Preferences:
     comment: bool = True
     invitation: bool = True
     digest: Digest = Digest.OFF
+    # Counts the changes; 0 before the first.
+    revision: int = 0

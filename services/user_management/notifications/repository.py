@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.shared.ids import new_id
+from services.user_management.accounts.holding import hold
 from services.user_management.accounts.tables import users
 from services.user_management.library.tables import tracks
 from services.user_management.metadata import ID
@@ -26,6 +27,7 @@ from services.user_management.notifications.notification import (
 )
 from services.user_management.notifications.tables import notification_preferences, notifications
 from services.user_management.playlists.tables import playlists
+from services.user_management.revisions import check
 from services.user_management.social.tables import comments, person_standings
 from services.user_management.social.visibility import apart, muted_by, seen_by
 
@@ -116,14 +118,27 @@ class NotificationRepository:
     async def preferences(self, person_id: UUID) -> Preferences:
         """What a person wants to be told of."""
         columns = notification_preferences.c
-        query = select(columns.follow, columns.like, columns.comment, columns.invitation, columns.digest)
+        asked = (columns.follow, columns.like, columns.comment, columns.invitation, columns.digest, columns.revision)
+        query = select(*asked)
         row = (await self._connection.execute(query.where(columns.person_id == person_id))).first()
         if row is None:
             return Preferences()
-        return Preferences(row.follow, row.like, row.comment, row.invitation, Digest(row.digest))
+        return Preferences(row.follow, row.like, row.comment, row.invitation, Digest(row.digest), row.revision)
 
-    async def set_preferences(self, person_id: UUID, changes: Mapping[str, Any]) -> None:
-        """Change them. Another rhythm of mails begins now: nothing older is told."""
+    async def set_preferences(
+        self, person_id: UUID, changes: Mapping[str, Any], revisions: Collection[int] = ()
+    ) -> None:
+        """Change them. Another rhythm of mails begins now: nothing older is told.
+
+        Raises `AppError` (PRECONDITION_FAILED) when they have none of the revisions, if any are named.
+        """
+        # Without a row there is nothing to lock but the person.
+        await hold(self._connection, person_id)
+        if revisions:
+            columns = notification_preferences.c
+            query = select(columns.revision).where(columns.person_id == person_id).with_for_update()
+            present = (await self._connection.execute(query)).scalar_one_or_none()
+            check(present or 0, revisions)
         if not changes:
             return
         values = dict(changes)

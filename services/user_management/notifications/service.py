@@ -16,6 +16,7 @@ from services.user_management.notifications.notification import Notification, Pr
 from services.user_management.notifications.repository import NotificationRepository
 from services.user_management.notifications.unsubscribing import Unsubscribing
 from services.user_management.notifications.wire import notification_message, preference_changes, preferences_message
+from services.user_management.revisions import expected
 from services.user_management.wire import cursor_id, cursor_of, page_limit, parse_id
 
 Context = Any
@@ -92,13 +93,15 @@ class NotificationServicer(notifications_pb2_grpc.NotificationServiceServicer):
     ) -> notifications_pb2.UpdatePreferencesResponse:
         """Change what is set."""
         person_id, changes = user_id(), preference_changes(request)
+        revisions = expected(request.expected_revisions)
 
         async def work(connection: AsyncConnection) -> Preferences:
             told = NotificationRepository(connection)
-            await told.set_preferences(person_id, changes)
+            await told.set_preferences(person_id, changes, revisions)
             return await told.preferences(person_id)
 
-        found = await self._database.write(work, repeatable=True)
+        # Done once, they have another revision.
+        found = await self._database.write(work, repeatable=not revisions)
         return notifications_pb2.UpdatePreferencesResponse(preferences=preferences_message(found))
 
     async def Unsubscribe(

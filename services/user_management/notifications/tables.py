@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Table, Text, func, text
 
 from services.user_management.metadata import ID, INSTANT, metadata
+from services.user_management.revisions import revision_column
 
 # A follow or like is told once, however often it is taken back and done again.
 notifications: Final = Table(
@@ -61,6 +62,7 @@ notification_preferences: Final = Table(
     # When the next mail is due, and up to when the last one told; NULL: none is wanted.
     Column("digest_due_at", INSTANT),
     Column("digested_at", INSTANT),
+    revision_column(),
     CheckConstraint("digest IN ('off', 'daily', 'weekly')", name="digest"),
     Index(None, "digest_due_at", postgresql_where=text("digest_due_at IS NOT NULL")),
 )

@@ -37,6 +37,7 @@ def preferences_message(preferences: Preferences) -> notifications_pb2.Notificat
         comment=preferences.comment,
         invitation=preferences.invitation,
         digest=preferences.digest.value,
+        revision=preferences.revision,
     )
 
 

@@ -35,6 +35,8 @@ class Playlist:
     created_at: datetime
     updated_at: datetime
     role: Role
+    # Counts the edits of what it is called, who reads it and who adds to it.
+    revision: int
 
     def require_owner(self) -> None:
         """Raises `AppError` (FORBIDDEN) for anybody else who may read it."""

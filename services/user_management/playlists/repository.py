@@ -368,4 +368,5 @@ def _playlist(row: Row[Any]) -> Playlist:
         created_at=row.created_at,
         updated_at=row.updated_at,
         role=_ROLES[row.role],
+        revision=row.revision,
     )

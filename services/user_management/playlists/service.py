@@ -33,6 +33,7 @@ from services.user_management.playlists.wire import (
     placed_message,
     playlist_message,
 )
+from services.user_management.revisions import check, expected
 from services.user_management.wire import cursor_id, cursor_of, fitting, page_limit, parse_id, storable
 
 Context = Any
@@ -107,15 +108,19 @@ class PlaylistServicer(playlists_pb2_grpc.PlaylistServiceServicer):
     ) -> playlists_pb2.UpdatePlaylistResponse:
         """Change what the caller's own playlist is called, who reads it, and who adds to it."""
         caller_id, playlist_id, asked = user_id(), _playlist_id(request.playlist_id), changes(request)
+        revisions = expected(request.expected_revisions)
 
         async def work(connection: AsyncConnection) -> Playlist:
             repository = PlaylistRepository(connection)
-            _existing(await repository.readable(playlist_id, caller_id, lock=True)).require_owner()
+            there = _existing(await repository.readable(playlist_id, caller_id, lock=True))
+            there.require_owner()
+            check(there.revision, revisions)
             if asked:
                 await repository.update(playlist_id, asked)
             return _existing(await repository.readable(playlist_id, caller_id))
 
-        changed = await self._database.write(work, repeatable=True)
+        # Done once, it finds another revision.
+        changed = await self._database.write(work, repeatable=not revisions)
         return playlists_pb2.UpdatePlaylistResponse(playlist=playlist_message(changed))
 
     async def DeletePlaylist(
@@ -123,10 +128,13 @@ class PlaylistServicer(playlists_pb2_grpc.PlaylistServiceServicer):
     ) -> playlists_pb2.DeletePlaylistResponse:
         """Remove the caller's own playlist."""
         caller_id, playlist_id = user_id(), _playlist_id(request.playlist_id)
+        revisions = expected(request.expected_revisions)
 
         async def work(connection: AsyncConnection) -> None:
             repository = PlaylistRepository(connection)
-            _existing(await repository.readable(playlist_id, caller_id, lock=True)).require_owner()
+            there = _existing(await repository.readable(playlist_id, caller_id, lock=True))
+            there.require_owner()
+            check(there.revision, revisions)
             await repository.delete(playlist_id)
 
         await self._database.write(work)

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, func, text
 
 from services.user_management.metadata import ID, INSTANT, metadata
+from services.user_management.revisions import revision_column
 
 playlists: Final = Table(
     "playlists",
@@ -23,6 +24,7 @@ playlists: Final = Table(
     Column("track_count", Integer, nullable=False, server_default="0"),
     Column("created_at", INSTANT, nullable=False, server_default=func.now()),
     Column("updated_at", INSTANT, nullable=False, server_default=func.now()),
+    revision_column(),
     Index(None, "owner_id", "id"),
 )
 

@@ -66,6 +66,7 @@ def playlist_message(playlist: Playlist) -> playlists_pb2.Playlist:
         role=_ROLES[playlist.role],
         created_at=timestamp(playlist.created_at),
         updated_at=timestamp(playlist.updated_at),
+        revision=playlist.revision,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.user_management.accounts.holding import hold
 from services.user_management.library.tables import tracks
 from services.user_management.projects.tables import projects
+from services.user_management.revisions import check
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Project:
     description: str
     created_at: datetime
     track_count: int
+    revision: int
 
 
 class ProjectRepository:
@@ -53,15 +56,25 @@ class ProjectRepository:
         query = _own(owner_id).order_by(projects.c.id.desc()).limit(limit)
         return await self._found(query.where(projects.c.id < before_id) if before_id is not None else query)
 
-    async def update(self, project_id: UUID, owner_id: UUID, changes: dict[str, Any]) -> None:
-        """Change columns of one of the owner's projects, if there is one."""
-        changed = update(projects).where(projects.c.id == project_id, projects.c.owner_id == owner_id)
-        await self._connection.execute(changed.values(**changes))
+    async def lock(self, project_id: UUID, owner_id: UUID, revisions: Collection[int] = ()) -> bool:
+        """Whether it is one of the owner's, whom nobody changes until the transaction ends.
 
-    async def delete(self, project_id: UUID, owner_id: UUID) -> bool:
-        """Remove one of the owner's projects; False when there is none."""
-        gone = delete(projects).where(projects.c.id == project_id, projects.c.owner_id == owner_id)
-        return (await self._connection.execute(gone)).rowcount > 0
+        Raises `AppError` (PRECONDITION_FAILED) when it has none of the revisions, if any are named.
+        """
+        query = select(projects.c.revision).where(projects.c.id == project_id, projects.c.owner_id == owner_id)
+        revision = (await self._connection.execute(query.with_for_update(key_share=True))).scalar_one_or_none()
+        if revision is not None:
+            check(revision, revisions)
+        return revision is not None
+
+    async def update(self, project_id: UUID, changes: dict[str, Any]) -> None:
+        """Change columns of a project that is locked."""
+        if changes:
+            await self._connection.execute(update(projects).where(projects.c.id == project_id).values(**changes))
+
+    async def delete(self, project_id: UUID) -> None:
+        """Remove a project that is locked."""
+        await self._connection.execute(delete(projects).where(projects.c.id == project_id))
 
     async def keep(self, project_id: UUID, owner_id: UUID) -> bool:
         """Whether it is one of the owner's, which it then is until the transaction ends."""
@@ -71,7 +84,10 @@ class ProjectRepository:
     async def _found(self, query: Select[Any]) -> list[Project]:
         rows = (await self._connection.execute(query)).all()
         counts = await self._counts(rows)
-        return [Project(row.id, row.title, row.description, row.created_at, counts.get(row.id, 0)) for row in rows]
+        return [
+            Project(row.id, row.title, row.description, row.created_at, counts.get(row.id, 0), row.revision)
+            for row in rows
+        ]
 
     async def _counts(self, rows: list[Row[Any]] | Any) -> dict[UUID, int]:
         ids = [row.id for row in rows]

@@ -17,6 +17,7 @@ from services.user_management.jobs.idempotency import IdempotencyRepository
 from services.user_management.jobs.wire import idempotency_key
 from services.user_management.library.rules import description, title
 from services.user_management.projects.repository import Project, ProjectRepository
+from services.user_management.revisions import expected
 from services.user_management.wire import cursor_id, cursor_of, page_limit, parse_id, timestamp
 
 Context = Any
@@ -84,13 +85,17 @@ class ProjectServicer(projects_pb2_grpc.ProjectServiceServicer):
         if request.HasField("description"):
             changes["description"] = description(request.description)
 
+        revisions = expected(request.expected_revisions)
+
         async def work(connection: AsyncConnection) -> Project | None:
             repository = ProjectRepository(connection)
-            if changes:
-                await repository.update(project_id, owner_id, changes)
+            if not await repository.lock(project_id, owner_id, revisions):
+                return None
+            await repository.update(project_id, changes)
             return await repository.get(project_id, owner_id)
 
-        changed = _existing(await self._database.write(work, repeatable=True))
+        # Done once, it finds another revision.
+        changed = _existing(await self._database.write(work, repeatable=not revisions))
         return projects_pb2.UpdateProjectResponse(project=_message(changed))
 
     async def DeleteProject(
@@ -98,9 +103,16 @@ class ProjectServicer(projects_pb2_grpc.ProjectServiceServicer):
     ) -> projects_pb2.DeleteProjectResponse:
         """Remove a project; its tracks stay."""
         owner_id, project_id = user_id(), _project_id(request.project_id)
-        if not await self._database.write(
-            lambda connection: ProjectRepository(connection).delete(project_id, owner_id)
-        ):
+        revisions = expected(request.expected_revisions)
+
+        async def work(connection: AsyncConnection) -> bool:
+            repository = ProjectRepository(connection)
+            there = await repository.lock(project_id, owner_id, revisions)
+            if there:
+                await repository.delete(project_id)
+            return there
+
+        if not await self._database.write(work):
             raise no_such_project()
         return projects_pb2.DeleteProjectResponse()
 
@@ -130,4 +142,5 @@ def _message(project: Project) -> projects_pb2.Project:
         description=project.description,
         track_count=project.track_count,
         created_at=timestamp(project.created_at),
+        revision=project.revision,
     )

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, func
 
 from services.user_management.metadata import ID, INSTANT, metadata
+from services.user_management.revisions import revision_column
 
 projects: Final = Table(
     "projects",
@@ -16,5 +17,6 @@ projects: Final = Table(
     Column("title", Text, nullable=False),
     Column("description", Text, nullable=False, server_default=""),
     Column("created_at", INSTANT, nullable=False, server_default=func.now()),
+    revision_column(),
     Index(None, "owner_id", "id"),
 )

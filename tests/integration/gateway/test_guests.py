@@ -269,7 +269,7 @@ async def test_signing_up_keeps_everything(open_house: AccountServer, sql: async
     guest.take_cookies(answer)
     assert (await guest.http.get(f"/api/v1/tracks/{track}")).status_code == 200
     usage = (await guest.http.get("/api/v1/users/me/usage")).json()
-    assert (usage["tier"], usage["used_seconds"], usage["jobs_limit"]) == ("standard", 20, None)
+    assert (usage["tier"], usage["used_seconds"], usage["jobs_limit"]) == ("standard", 20, 100)
     assert (await guest.http.patch(f"/api/v1/tracks/{track}", json={"public": True})).status_code == 200
     assert (await login(open_house, name)).status_code == 200
     assert (await guest.sign_up(f"{name}x")).status_code == 409

@@ -9,6 +9,7 @@ import pytest
 from musicgen_client import (
     ApiError,
     AsyncClient,
+    ChangedMeanwhileError,
     Client,
     ConflictError,
     ForbiddenError,
@@ -40,6 +41,7 @@ CLASSES = [
     ("sign-up-required", SignUpRequiredError, ExitCode.REFUSED),
     ("not-found", NotFoundError, ExitCode.NOT_FOUND),
     ("conflict", ConflictError, ExitCode.REFUSED),
+    ("precondition-failed", ChangedMeanwhileError, ExitCode.REFUSED),
     ("model-not-installed", ModelNotInstalledError, ExitCode.REFUSED),
     ("idempotency-in-progress", IdempotencyError, ExitCode.REFUSED),
     ("idempotency-mismatch", IdempotencyError, ExitCode.REFUSED),
@@ -83,6 +85,7 @@ def test_every_type_of_problem_was_thought_of() -> None:
         (SecondFactorRequiredError, UnauthenticatedError),
         (SignUpRequiredError, ForbiddenError),
         (ModelNotInstalledError, ConflictError),
+        (ChangedMeanwhileError, ConflictError),
         (QuotaExceededError, LimitError),
         (RateLimitedError, LimitError),
         (OverloadedError, UnavailableError),

@@ -70,7 +70,8 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Asked]]
 
 def methods() -> list[str]:
     """The methods of the client that ask for something that their names say."""
-    general = {"send", "iterate", "close"}
+    # The hub is a WebSocket, which the document has no words for.
+    general = {"send", "iterate", "close", "hub"}
     return sorted(name for name in dir(Client) if not name.startswith("_") and name not in general)
 
 

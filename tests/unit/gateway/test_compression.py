@@ -89,10 +89,12 @@ async def test_what_is_packed_already_is_not_packed_again() -> None:
     assert body == ITEMS
 
 
-async def test_the_packed_form_has_a_weak_validator_and_keeps_what_else_it_varies_by() -> None:
+async def test_the_packed_form_has_a_validator_of_its_own_and_keeps_what_else_it_varies_by() -> None:
     response, _ = await ask(etag='"abc"', vary="Origin")
-    assert response.headers["etag"] == 'W/"abc"'
+    assert response.headers["etag"] == '"abc-gzip"'
     assert response.headers["vary"] == "Accept-Encoding, Origin"
+    weak, _ = await ask(etag='W/"abc"')
+    assert weak.headers["etag"] == 'W/"abc"'
     plain, _ = await ask(accept=None, etag='"abc"')
     assert plain.headers["etag"] == '"abc"'
 

@@ -27,6 +27,9 @@ def test_dates_are_written_as_http_wants_them() -> None:
         ("xyzzy", False),
         ("", False),
         ('"xyz"zy"', False),
+        # Packed by our own hand.
+        ('"xyzzy-gzip"', True),
+        ('"xyzzy-gzip-gzip"', False),
     ],
 )
 def test_an_entity_tag_tells_whether_it_is_the_same(header: str, unchanged: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from musicgen_client.calls.call import Call, given, once, path_to, read_nothing, reader_of
+from musicgen_client.calls.call import Call, given, once, path_to, read_nothing, reader_of, unless_edited
 from musicgen_client.errors import VerificationPendingError
 from musicgen_client.models import (
     ApiKey,
@@ -158,12 +158,16 @@ def update_me(
     display_name: str | None = None,
     bio: str | None = None,
     links: Sequence[str] | None = None,
+    if_match: str | None = None,
 ) -> Call[User]:
-    """Change your name, which nobody else sees, or what others see of you."""
+    """Change your name, which nobody else sees, or what others see of you.
+
+    With `if_match` only while the `etag` of `me` still holds.
+    """
     body: dict[str, Any] = given(full_name=full_name, display_name=display_name, bio=bio)
     if links is not None:
         body["links"] = list(links)
-    return Call("PATCH", path_to("users", "me"), reader_of(User), body=body)
+    return Call("PATCH", path_to("users", "me"), reader_of(User), body=body, headers=unless_edited(if_match))
 
 
 def delete_me(password: str) -> Call[User]:

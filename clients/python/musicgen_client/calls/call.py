@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from musicgen_client.answer import Edited
 from musicgen_client.errors import UnexpectedAnswerError
 from musicgen_client.models import (
     Job,
@@ -60,7 +61,10 @@ class Call(Generic[T_co]):
 
 def reader_of(model: type[ModelT]) -> Callable[[httpx.Response], ModelT]:
     """Reads answers as a model. The reader raises `UnexpectedAnswerError` for what does not fit."""
-    return reader_by(TypeAdapter(model))
+    read = reader_by(TypeAdapter(model))
+    if not issubclass(model, Edited):
+        return read
+    return lambda response: read(response).model_copy(update={"etag": response.headers.get("etag", "")})
 
 
 def reader_by(adapter: TypeAdapter[T]) -> Callable[[httpx.Response], T]:
@@ -99,3 +103,8 @@ def given(**values: T | None) -> dict[str, T]:
 def once(key: str | None) -> dict[str, str]:
     """Makes a POST safe to repeat."""
     return {"Idempotency-Key": key or secrets.token_hex(16)}
+
+
+def unless_edited(if_match: str | None) -> dict[str, str]:
+    """Binds a change to the state that was read, by its `etag`; None: to none."""
+    return {"If-Match": if_match} if if_match is not None else {}

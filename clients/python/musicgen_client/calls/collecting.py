@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from musicgen_client.calls.call import Call, given, once, path_to, read_nothing, reader_of
+from musicgen_client.calls.call import Call, given, once, path_to, read_nothing, reader_of, unless_edited
 from musicgen_client.collections import Playlist, PlaylistMember, PlaylistTrack, Project
 from musicgen_client.models import Page
 
@@ -45,15 +45,20 @@ def update_playlist(
     description: str | None = None,
     public: bool | None = None,
     collaborative: bool | None = None,
+    if_match: str | None = None,
 ) -> Call[Playlist]:
-    """Change what your playlist is called, who reads it, and whether its members add to it."""
+    """Change what your playlist is called, who reads it, and whether its members add to it.
+
+    With `if_match` only while its `etag` still holds.
+    """
     body: dict[str, Any] = given(title=title, description=description, public=public, collaborative=collaborative)
-    return Call("PATCH", path_to("playlists", playlist_id), READ_PLAYLIST, body=body)
+    path = path_to("playlists", playlist_id)
+    return Call("PATCH", path, READ_PLAYLIST, body=body, headers=unless_edited(if_match))
 
 
-def delete_playlist(playlist_id: str) -> Call[None]:
-    """Remove a playlist; its tracks stay."""
-    return Call("DELETE", path_to("playlists", playlist_id), read_nothing)
+def delete_playlist(playlist_id: str, *, if_match: str | None = None) -> Call[None]:
+    """Remove a playlist; its tracks stay. With `if_match` only while its `etag` still holds."""
+    return Call("DELETE", path_to("playlists", playlist_id), read_nothing, headers=unless_edited(if_match))
 
 
 def playlist_tracks(playlist_id: str, *, limit: int = 20, cursor: str | None = None) -> Call[Page[PlaylistTrack]]:
@@ -123,12 +128,15 @@ def project(project_id: str) -> Call[Project]:
     return Call("GET", path_to("projects", project_id), READ_PROJECT)
 
 
-def update_project(project_id: str, *, title: str | None = None, description: str | None = None) -> Call[Project]:
-    """Change what a project is called."""
+def update_project(
+    project_id: str, *, title: str | None = None, description: str | None = None, if_match: str | None = None
+) -> Call[Project]:
+    """Change what a project is called; with `if_match` only while its `etag` still holds."""
     body: dict[str, Any] = given(title=title, description=description)
-    return Call("PATCH", path_to("projects", project_id), READ_PROJECT, body=body)
+    path = path_to("projects", project_id)
+    return Call("PATCH", path, READ_PROJECT, body=body, headers=unless_edited(if_match))
 
 
-def delete_project(project_id: str) -> Call[None]:
-    """Remove a project; its tracks stay, in none."""
-    return Call("DELETE", path_to("projects", project_id), read_nothing)
+def delete_project(project_id: str, *, if_match: str | None = None) -> Call[None]:
+    """Remove a project; its tracks stay, in none. With `if_match` only while its `etag` still holds."""
+    return Call("DELETE", path_to("projects", project_id), read_nothing, headers=unless_edited(if_match))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from musicgen_client.calls.call import Call, given, path_to, read_nothing, reader_of
+from musicgen_client.calls.call import Call, given, path_to, read_nothing, reader_of, unless_edited
 from musicgen_client.collections import ChangedTracks
 from musicgen_client.models import (
     Page,
@@ -71,16 +71,22 @@ def track(track_id: str) -> Call[Track]:
 
 
 def update_track(
-    track_id: str, *, title: str | None = None, tags: Sequence[str] | None = None, public: bool | None = None
+    track_id: str,
+    *,
+    title: str | None = None,
+    tags: Sequence[str] | None = None,
+    public: bool | None = None,
+    if_match: str | None = None,
 ) -> Call[Track]:
-    """Change a track's title, tags or publicity."""
+    """Change a track's title, tags or publicity; with `if_match` only while its `etag` still holds."""
     body: dict[str, Any] = given(title=title, tags=tags, public=public)
-    return Call("PATCH", path_to("tracks", track_id), READ_TRACK, body=body)
+    return Call("PATCH", path_to("tracks", track_id), READ_TRACK, body=body, headers=unless_edited(if_match))
 
 
-def move_track(track_id: str, project_id: str | None) -> Call[Track]:
-    """Put a track into a project, or (None) into none."""
-    return Call("PATCH", path_to("tracks", track_id), READ_TRACK, body={"project_id": project_id})
+def move_track(track_id: str, project_id: str | None, *, if_match: str | None = None) -> Call[Track]:
+    """Put a track into a project, or (None) into none; with `if_match` only while its `etag` still holds."""
+    body = {"project_id": project_id}
+    return Call("PATCH", path_to("tracks", track_id), READ_TRACK, body=body, headers=unless_edited(if_match))
 
 
 def change_tracks(
@@ -107,10 +113,14 @@ def change_tracks(
     return Call("POST", path_to("tracks", "bulk"), reader_of(ChangedTracks), body=body)
 
 
-def delete_track(track_id: str, *, forever: bool = False) -> Call[None]:
-    """Put a track into the trash, from which it goes after 30 days; with `forever`, remove it at once."""
+def delete_track(track_id: str, *, forever: bool = False, if_match: str | None = None) -> Call[None]:
+    """Put a track into the trash, from which it goes after 30 days; with `forever`, remove it at once.
+
+    With `if_match` only while its `etag` still holds.
+    """
     params = {"forever": "true"} if forever else {}
-    return Call("DELETE", path_to("tracks", track_id), read_nothing, params=params)
+    path = path_to("tracks", track_id)
+    return Call("DELETE", path, read_nothing, params=params, headers=unless_edited(if_match))
 
 
 def waveform(track_id: str, *, points: int = 1000) -> Call[Waveform]:

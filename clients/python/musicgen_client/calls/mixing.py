@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from musicgen_client.calls.call import READ_JOB, Call, given, once, path_to, read_nothing, reader_of
+from musicgen_client.calls.call import READ_JOB, Call, given, once, path_to, read_nothing, reader_of, unless_edited
 from musicgen_client.collections import Mix, MixVersion
 from musicgen_client.models import Job, Page
 
@@ -32,17 +32,29 @@ def saved_mix(mix_id: str) -> Call[Mix]:
     return Call("GET", path_to("mixes", mix_id), READ_MIX)
 
 
-def delete_mix(mix_id: str) -> Call[None]:
-    """Remove a mix with all its versions; tracks that were rendered of it stay."""
-    return Call("DELETE", path_to("mixes", mix_id), read_nothing)
+def delete_mix(mix_id: str, *, if_match: str | None = None) -> Call[None]:
+    """Remove a mix with all its versions; tracks that were rendered of it stay.
+
+    With `if_match` only while its `etag` still holds.
+    """
+    return Call("DELETE", path_to("mixes", mix_id), read_nothing, headers=unless_edited(if_match))
 
 
 def save_mix_version(
-    mix_id: str, session: Mapping[str, Any], *, note: str | None = None, base_version: int | None = None
+    mix_id: str,
+    session: Mapping[str, Any],
+    *,
+    note: str | None = None,
+    base_version: int | None = None,
+    if_match: str | None = None,
 ) -> Call[MixVersion]:
-    """Keep a changed session as the newest version; 409 when `base_version` is not the newest any more."""
+    """Keep a changed session as the newest version; 409 when `base_version` is not the newest any more.
+
+    With `if_match` only while the mix's `etag` still holds.
+    """
     body: dict[str, Any] = {"session": dict(session), **given(note=note), **given(base_version=base_version)}
-    return Call("POST", path_to("mixes", mix_id, "versions"), READ_VERSION, body=body)
+    path = path_to("mixes", mix_id, "versions")
+    return Call("POST", path, READ_VERSION, body=body, headers=unless_edited(if_match))
 
 
 def mix_versions(mix_id: str, *, limit: int = 20, cursor: str | None = None) -> Call[Page[MixVersion]]:

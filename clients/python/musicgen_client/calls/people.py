@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from musicgen_client.calls.call import Call, given, once, path_to, read_nothing, reader_of
+from musicgen_client.calls.call import Call, given, once, path_to, read_nothing, reader_of, unless_edited
 from musicgen_client.calls.library import READ_TRACKS
 from musicgen_client.models import (
     Comment,
@@ -203,11 +203,16 @@ def update_notification_preferences(
     comment: bool | None = None,
     invitation: bool | None = None,
     digest: Digest | None = None,
+    if_match: str | None = None,
 ) -> Call[NotificationPreferences]:
-    """Change what you want to be told of, and how often by mail."""
+    """Change what you want to be told of, and how often by mail.
+
+    With `if_match` only while the `etag` of these still holds.
+    """
     body: dict[str, Any] = given(follow=follow, like=like, comment=comment, invitation=invitation)
     body |= given(digest=digest)
-    return Call("PATCH", path_to("notifications", "preferences"), reader_of(NotificationPreferences), body=body)
+    path, read = path_to("notifications", "preferences"), reader_of(NotificationPreferences)
+    return Call("PATCH", path, read, body=body, headers=unless_edited(if_match))
 
 
 def unsubscribe(token: str) -> Call[None]:
