@@ -36,13 +36,13 @@ def child(seconds: float, seeds: Sequence[int]) -> None:
     # Numba looks for it, and only developers have it.
     sys.modules["coverage"] = None  # type: ignore[assignment]
     wall, processor = time.perf_counter(), time.process_time()
-    from services.generation.backends.composer import SOUNDFONT
-    from services.generation.composer.compose import compose
-    from services.generation.composer.render.progress import Progress
-    from services.generation.composer.render.studio import Studio
+    from services.generation.backends.composer import SOUNDFONT, open_studio
     from services.shared.assets.store import AssetStore
 
-    studio = Studio(AssetStore(ROOT / "var" / "assets").path(SOUNDFONT), CORES)
+    studio = open_studio(AssetStore(ROOT / "var" / "assets").path(SOUNDFONT), CORES)
+    from services.generation.composer.compose import compose
+    from services.generation.composer.render.progress import Progress
+
     for state, seed in zip(("cold", "warm"), seeds, strict=True):
         score = compose(_request(seconds, seed))
         with tempfile.TemporaryDirectory() as folder:

