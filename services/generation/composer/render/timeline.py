@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.automation import GainLine, ducking_line, stepped_line
-from services.generation.composer.sampler.controls import EXPRESSION, MODULATION, SUSTAIN, ControlEvent, Controls
+from services.generation.composer.sampler.controls import (
+    EXPRESSION,
+    MODULATION,
+    PAN,
+    SUSTAIN,
+    VOLUME,
+    ControlEvent,
+    Controls,
+)
 from services.generation.composer.sampler.player import NoteEvent
 from services.generation.composer.score import Part, Score
 
@@ -108,6 +116,8 @@ class Timeline:
             self.rate_hz,
             bends=[ControlEvent(self.frame(bend.start_beats) - start, bend.semitones) for bend in part.bends],
             modulation=controller(MODULATION),
+            volume=controller(VOLUME),
+            pan=controller(PAN),
             expression=controller(EXPRESSION),
             pedal=controller(SUSTAIN),
             wow_cents=0.0 if part.drums else self.score.mix.wow_cents,

@@ -1,4 +1,4 @@
-"""What moves while notes sound: pitch bend, modulation wheel, expression, sustain pedal and tape drift.
+"""What moves while notes sound: pitch bend, modulation wheel, volume, pan, expression, sustain pedal and tape drift.
 
 Every curve is a function of the song's time alone, so it does not matter where a block begins.
 """
@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 from services.generation.composer.sampler.kernel import MAX_BEND_CENTS, TICK
 
 Vector = NDArray[np.float64]
+Float32 = NDArray[np.float32]
 
 MODULATION = 1
+VOLUME = 7
+PAN = 10
 EXPRESSION = 11
 SUSTAIN = 64
 _PEDAL_DOWN = 64
+_PAN_MIDDLE, _PAN_REACH = 64.0, 63.0
 # A controller moves to its next value within this time, so that no step is heard.
 _GLIDE_SECONDS = 0.01
 # Slow wow and faster flutter of a worn tape, and their shares.
@@ -61,7 +65,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Automation:
-    """The channel's controls at each tick of a block, both ends included (see `kernel.render_voice`)."""
+    """The channel's controls at each tick of a block, both ends included (see `kernel.render_voice`).
+
+    `expression` is the amplitude that volume and expression leave.
+    """
 
     bend_cents: Vector
     wheel: Vector
@@ -77,6 +84,8 @@ class Controls:
         *,
         bends: Sequence[ControlEvent] = (),
         modulation: Sequence[ControlEvent] = (),
+        volume: Sequence[ControlEvent] = (),
+        pan: Sequence[ControlEvent] = (),
         expression: Sequence[ControlEvent] = (),
         pedal: Sequence[ControlEvent] = (),
         wow_cents: float = 0.0,
@@ -85,6 +94,9 @@ class Controls:
         self._rate = rate_hz
         self._bends = Curve(bends, 0.0, glide) if bends else None
         self._modulation = Curve(modulation, 0.0, glide) if modulation else None
+        # Without an event a channel plays at its full level, in its middle.
+        self._volume = Curve(volume, 127.0, glide) if volume else None
+        self._pan = Curve(pan, _PAN_MIDDLE, glide) if pan else None
         self._expression = Curve(expression, 127.0, glide) if expression else None
         self._wow = wow_cents
         ordered = sorted(pedal, key=lambda event: event.frame)
@@ -104,7 +116,7 @@ class Controls:
 
     def block(self, start: int, frames: int) -> Automation:
         """The controls of the block `[start, start + frames)`."""
-        if not (self._bends or self._modulation or self._expression or self._wow):
+        if not (self._bends or self._modulation or self._volume or self._expression or self._wow):
             return self._at_rest(frames)
         times = start + TICK * np.arange(frames // TICK + 1, dtype=np.float64)
         cents = self._bends.at(times) * 100.0 if self._bends else np.zeros(len(times))
@@ -113,9 +125,21 @@ class Controls:
             swing = np.sin(seconds * _WOW_HZ) * (1.0 - _FLUTTER_SHARE) + np.sin(seconds * _FLUTTER_HZ) * _FLUTTER_SHARE
             cents = cents + self._wow * swing
         wheel = self._modulation.at(times) / 127.0 if self._modulation else np.zeros(len(times))
-        # Section 8.4.6: expression is a concave attenuation, the square of its value.
-        expression = (self._expression.at(times) / 127.0) ** 2 if self._expression else np.ones(len(times))
+        # Sections 8.4.4 and 8.4.6: volume and expression are concave attenuations, the squares of their values.
+        expression = np.ones(len(times))
+        for curve in (self._volume, self._expression):
+            if curve:
+                expression *= (curve.at(times) / 127.0) ** 2
         return Automation(np.clip(cents, -MAX_BEND_CENTS, MAX_BEND_CENTS), wheel, expression)
+
+    def balance(self, start: int, frames: int) -> Float32 | None:
+        """The gains of both channels `[2, frames]` where the channel is panned, with equal power and unity in the
+        middle; None where it never is."""
+        if not self._pan:
+            return None
+        place = (self._pan.at(np.arange(start, start + frames, dtype=np.float64)) - _PAN_MIDDLE) / _PAN_REACH
+        angle = (np.clip(place, -1.0, 1.0) + 1.0) * (math.pi / 4.0)
+        return (math.sqrt(2.0) * np.stack([np.cos(angle), np.sin(angle)])).astype(np.float32)
 
     def _at_rest(self, frames: int) -> Automation:
         still = self._still.get(frames)

@@ -105,6 +105,9 @@ class Player:
         if self._voices:
             automation = self._controls.block(self._frame, frames)
             self._voices = [voice for voice in self._voices if self._sound(voice, automation, out)]
+            balance = self._controls.balance(self._frame, frames)
+            if balance is not None:
+                out *= balance
         self._frame = end
         return out
 

@@ -68,6 +68,14 @@ def test_controllers_reach_the_player(timeline):
     assert timeline.controls(controlled, RATE).block(RATE, 32).bend_cents[0] == pytest.approx(100.0)
 
 
+def test_volume_and_pan_reach_the_player(timeline):
+    changes = (ControlChange(0.0, 7, 64), ControlChange(0.0, 10, 127))
+    controls = timeline.controls(part(Note(0.0, 1.0, 60, 90), controls=changes))
+    assert controls.block(0, 32).expression == pytest.approx((64 / 127) ** 2)
+    assert controls.balance(0, 32)[:, 0] == pytest.approx([0.0, 2**0.5], abs=1e-6)
+    assert timeline.controls(part(Note(0.0, 1.0, 60, 90))).balance(0, 32) is None
+
+
 def test_tape_drift_leaves_drums_alone(make_score):
     timeline = Timeline(make_score(9.0, mix=MixHints(wow_cents=10.0)), RATE)
     assert timeline.controls(part()).block(RATE, 3_200).bend_cents.any()

@@ -247,6 +247,31 @@ def test_expression_moves_the_level_as_a_square(open_bank, play):
     assert level_db(audio, 0.8) - level_db(audio, 0.3) == pytest.approx(40 * np.log10(64 / 127), abs=0.05)
 
 
+def test_volume_and_expression_multiply(open_bank, play):
+    events = {"volume": [ControlEvent(0, 127), ControlEvent(RATE // 2, 80)], "expression": [ControlEvent(0, 100)]}
+    audio = play(open_bank(looped_font()), [LONG], 1.0, controls=Controls(RATE, **events))
+    full = play(open_bank(looped_font()), [LONG], 1.0)
+    assert level_db(audio, 0.3) - level_db(full, 0.3) == pytest.approx(40 * np.log10(100 / 127), abs=0.05)
+    assert level_db(audio, 0.8) - level_db(audio, 0.3) == pytest.approx(40 * np.log10(80 / 127), abs=0.05)
+
+
+@pytest.mark.parametrize(("value", "left", "right"), [(1, 2**0.5, 0.0), (64, 1.0, 1.0), (127, 0.0, 2**0.5)])
+def test_a_panned_channel_keeps_its_power(open_bank, play, value, left, right):
+    bank = open_bank(looped_font())
+    still = play(bank, [LONG], 0.5)
+    moved = play(bank, [LONG], 0.5, controls=Controls(RATE, pan=[ControlEvent(0, value)]))
+    np.testing.assert_allclose(moved, still * np.array([[left], [right]]), atol=1e-6)
+
+
+def test_a_pan_that_moves_glides_and_does_not_depend_on_blocks(open_bank, play):
+    bank = open_bank(looped_font())
+    controls = Controls(RATE, pan=[ControlEvent(0, 1), ControlEvent(RATE // 4, 127)])
+    large, small = (play(bank, [LONG], 0.5, controls=controls, block=block) for block in (4_096, 512))
+    np.testing.assert_array_equal(large, small)
+    assert np.abs(large[1, : RATE // 5]).max() < 1e-6 < np.abs(large[1, RATE // 3 :]).max()
+    assert np.abs(np.diff(large, n=2)).max() < 1.5 * np.abs(np.diff(play(bank, [LONG], 0.5), n=2)).max()
+
+
 def test_the_modulation_wheel_brings_vibrato(open_bank, play):
     controls = Controls(RATE, modulation=[ControlEvent(0, 127)])
     still = play(open_bank(looped_font(g24=0)), [LONG], 1.0)
