@@ -42,6 +42,7 @@ FIELDS = (
     "key",
     "meter",
     "instruments",
+    "only",
     "without",
     "curve",
     "structure",
@@ -136,6 +137,10 @@ def apply_overrides(spec: MusicSpec, overrides: Mapping[str, Any]) -> MusicSpec:
             raise AppError.field(f"/spec/{name}", f"is not a field of spec; the fields are {', '.join(_OVERRIDES)}")
         if name in _OVERRIDES and value is not None:
             spec = _OVERRIDES[name](spec, value)
+    if spec.only and not spec.instruments:
+        if overrides.get("only") and "instruments" not in overrides:
+            raise AppError.field("/spec/only", "needs instruments: nobody was named to play alone")
+        spec = replace(spec, only=False)
     return spec
 
 
@@ -195,6 +200,12 @@ def _instruments(spec: MusicSpec, value: object) -> MusicSpec:
     return spec.asked("instruments", instruments=tuple(dict.fromkeys(names)))
 
 
+def _only(spec: MusicSpec, value: object) -> MusicSpec:
+    if not isinstance(value, bool):
+        raise AppError.field("/spec/only", "must be true (nobody but instruments plays) or false")
+    return spec.asked("only", only=value)
+
+
 def _without(spec: MusicSpec, value: object) -> MusicSpec:
     names = []
     for index, name in enumerate(_names(value, "/spec/without")):
@@ -250,6 +261,7 @@ _OVERRIDES = {
     "key": _key,
     "meter": _meter,
     "instruments": _instruments,
+    "only": _only,
     "without": _without,
     "curve": _curve,
     "structure": _structure,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from services.generation.composer.form import Section
 from services.generation.composer.genres.profile import Genre
 from services.generation.composer.plan import Plan
 from services.generation.composer.score import Part
@@ -19,11 +20,12 @@ _LEADING = frozenset(
 def describe_spec(plan: Plan, parts: Sequence[Part]) -> dict[str, Any]:
     """The job's `spec`: its fields can be sent back in a request; `understood` says what was asked and what assumed."""
     spec = plan.spec
-    fields = ("genre", "mood", "energy", "bpm", "key", "meter", "instruments", "without", "curve", "structure")
+    fields = ("genre", "mood", "energy", "bpm", "key", "meter", "instruments", "only", "without", "curve", "structure")
     asked = {
         *spec.explicit,
         *({"bpm"} if "tempo" in spec.explicit else ()),
         *({"key"} if "mode" in spec.explicit else ()),
+        *({"only"} if spec.only else ()),
     }
     return {
         "genre": plan.genre.id,
@@ -33,9 +35,10 @@ def describe_spec(plan: Plan, parts: Sequence[Part]) -> dict[str, Any]:
         "key": plan.key.name,
         "meter": spec.meter,
         "instruments": list(spec.instruments),
+        "only": spec.only,
         "without": list(spec.without),
         "curve": spec.curve,
-        "structure": [{"section": section.name, "bars": section.bars} for section in plan.sections],
+        "structure": [_shown(section) for section in plan.sections],
         "understood": {
             "explicit": [name for name in fields if name in asked],
             "assumed": [name for name in fields if name not in asked],
@@ -43,6 +46,13 @@ def describe_spec(plan: Plan, parts: Sequence[Part]) -> dict[str, Any]:
             "parts": [{"name": part.name, "stem": part.stem, "program": part.program} for part in parts],
         },
     }
+
+
+def _shown(section: Section) -> dict[str, Any]:
+    shown: dict[str, Any] = {"section": section.name, "bars": section.bars}
+    if section.asked is not None and section.asked.prompt:
+        shown["prompt"] = section.asked.prompt
+    return shown
 
 
 def make_title(prompt: str, genre: Genre) -> str:

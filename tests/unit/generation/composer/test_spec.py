@@ -36,6 +36,8 @@ from services.shared.errors import AppError, ErrorCode
         ({"structure": [{"section": "verse", "bars": 1}] * 65}, "/spec/structure"),
         ({"structure": [{"section": "v" * 61, "bars": 1}]}, "/spec/structure/0/section"),
         ({"without": ["voices of doom"]}, "/spec/without/0"),
+        ({"only": "piano"}, "/spec/only"),
+        ({"only": True}, "/spec/only"),
         ({"curve": "zigzag"}, "/spec/curve"),
         ({"structure": "verse"}, "/spec/structure"),
         ({"structure": [{"bars": 4}]}, "/spec/structure/0"),
@@ -93,6 +95,28 @@ def test_a_returned_spec_can_be_sent_back(song: Callable[..., Score]) -> None:
     again = song("", 40.0, spec=dict(first.spec))
     assert (again.genre, again.bpm, again.key) == (first.genre, first.bpm, first.key)
     assert [(s.name, s.bars) for s in again.sections] == [(s.name, s.bars) for s in first.sections]
+
+
+def test_a_line_up_that_is_all_there_is_can_be_sent_back(song: Callable[..., Score]) -> None:
+    first = song("just a violin and a cello, folk")
+    assert first.spec["only"] is True
+    again = song("", spec=dict(first.spec))
+    assert {part.program for part in again.parts} == {part.program for part in first.parts}
+    band = song("", spec={**first.spec, "only": False})
+    assert {part.program for part in band.parts} > {part.program for part in first.parts}
+    # Nobody was named any more: the style's own players come back.
+    assert len(song("", spec={**first.spec, "instruments": []}).parts) > 2
+
+
+def test_the_wishes_of_a_section_are_shown_and_can_be_sent_back(song: Callable[..., Score]) -> None:
+    form = [{"section": "verse", "bars": 8}, {"section": "bridge", "bars": 8, "prompt": "calm, no drums"}]
+    first = song("pop", 40.0, spec={"structure": form})
+    structure = first.spec["structure"]
+    assert isinstance(structure, list)
+    assert [section.get("prompt") for section in structure] == [None, "calm, no drums"]
+    again = song("", 40.0, spec=dict(first.spec))
+    assert again.spec["structure"] == structure
+    assert [section.energy for section in again.sections] == [section.energy for section in first.sections]
 
 
 def test_mood_and_energy_can_be_set(song: Callable[..., Score]) -> None:
