@@ -1,8 +1,9 @@
 """Whether tunes are copied: runs of twelve notes that a song of the training corpus has too.
 
-A run is told by its eleven intervals alone, in whatever key and rhythm, which finds more copies than there are. How
-much is too much say the songs that were kept back from training: what they share with the others is what songs share
-that never heard each other (and the few tunes that were set twice).
+A run is told by its eleven intervals alone, in whatever key and rhythm, which finds more copies than there are. A note
+that is struck again counts once: how often is rhythm, which a run knows nothing of, and a run on one note alone would
+be a copy of every song that holds one. How much is too much say the songs that were kept back from training: what they
+share with the others is what songs share that never heard each other (and the few tunes that were set twice).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ Run = tuple[int, ...]
 
 
 def runs(pitches: Sequence[int]) -> Iterator[Run]:
-    """Every run of a tune, as intervals."""
-    steps = [after - before for before, after in pairwise(pitches)]
+    """Every run of a tune, as intervals; none of them is 0."""
+    steps = [after - before for before, after in pairwise(pitches) if after != before]
     for at in range(len(steps) - NOTES + 2):
         yield tuple(steps[at : at + NOTES - 1])
 

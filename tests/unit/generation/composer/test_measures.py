@@ -157,6 +157,13 @@ def test_a_copy_is_found_in_whatever_key_and_a_shorter_one_is_none() -> None:
     assert copied.copied([[*tune, 40]], known) == pytest.approx(2 / 3)
 
 
+def test_a_note_that_is_struck_again_neither_makes_a_copy_nor_hides_one() -> None:
+    tune = [60, 62, 64, 65, 67, 65, 64, 62, 60, 59, 60, 67]
+    known = copied.known_runs([[60] * 40, tune])
+    assert copied.copied([[72] * 40], known) == 0.0
+    assert copied.copied([[*tune[:4], *[tune[4]] * 9, *tune[5:]]], known) == 1.0
+
+
 def drummed(fills: set[int]) -> Song:
     """Rock of 16 bars in two sections: the same bar, but for a tom at the end of some."""
     plan, score = song("rock", 1, 60.0)
