@@ -30,16 +30,13 @@ from services.generation.composer.plan import Plan
 from services.generation.composer.prompt import read_request
 from services.generation.composer.recipe import recipe_of
 from services.generation.composer.retakes import spliced
-from services.generation.composer.score import DRUM_BANK, TICKS_PER_BEAT, Note, Part, Score, SectionSpan
+from services.generation.composer.score import DRUM_BANK, TICKS_PER_BEAT, Note, Part, Score
+from services.generation.composer.section_levels import section_levels
 from services.generation.composer.spec import METERS, MusicSpec
 from services.generation.composer.streams import Stream
 from services.generation.composer.summary import describe_spec, make_title
 
 _MONOPHONIC = frozenset({"bass", "melody", "double", "counter"})
-_CONTRAST_SLOPE = 1.3
-"""Mix level between no energy and full energy, in units of the genre's section contrast."""
-
-_SAME_ENERGY = 0.02
 _SHORTEST_SECONDS = 0.5
 _TEMPO_DRAWS = 3
 
@@ -77,7 +74,7 @@ def compose(request: GenerationRequest) -> Score:
         beats_per_bar=plan.meter.beats,
         key=plan.key.name,
         bars=plan.bars + 1,
-        sections=_section_spans(plan),
+        sections=section_levels(plan, parts),
         parts=parts,
         duration_seconds=max(_SHORTEST_SECONDS, request.duration_seconds),
         vinyl_noise_db=genre.vinyl_noise_db,
@@ -167,31 +164,6 @@ def _draw_bpm(genre: Genre, spec: MusicSpec, stream: Stream) -> float:
     low = tempo.low * (0.86 if hint < -1.0 else 1.0)
     high = tempo.high * (1.14 if hint > 1.0 else 1.0)
     return float(round(min(max(bpm, low), high)))
-
-
-def _section_spans(plan: Plan) -> tuple[SectionSpan, ...]:
-    means = [(section.energy_from + section.energy_to) / 2.0 for section in plan.sections]
-    swells = [section.energy_to - section.energy_from for section in plan.sections]
-    contrast = plan.genre.section_contrast_db
-    apart = max(means) - min(means)
-    # Forms whose sections hardly differ (a head, a solo) would come out flat: the ear wants some difference.
-    steepness = contrast * max(_CONTRAST_SLOPE, 1.0 / apart) if apart > _SAME_ENERGY else 0.0
-    rise = contrast * _CONTRAST_SLOPE
-    if not steepness and max(swells) > _SAME_ENERGY:
-        rise = contrast * max(_CONTRAST_SLOPE, 1.0 / max(swells))
-    ends = [
-        ((mean - max(means)) * steepness - swell * rise / 2.0, (mean - max(means)) * steepness + swell * rise / 2.0)
-        for mean, swell in zip(means, swells, strict=True)
-    ]
-    loudest = max(max(pair) for pair in ends)
-    spans = []
-    for index, (section, mean, pair) in enumerate(zip(plan.sections, means, ends, strict=True)):
-        extra = 1 if index == len(plan.sections) - 1 and plan.bars else 0
-        first, last = (round(max(-contrast, level - loudest), 2) for level in pair)
-        swell_db = round(last - first, 2)
-        bars = section.bars + extra
-        spans.append(SectionSpan(section.name, section.start_bar, bars, round(mean, 3), first, swell_db))
-    return tuple(spans)
 
 
 def _write_parts(plan: Plan, cast: Cast, arrangement: Arrangement) -> tuple[Part, ...]:

@@ -36,7 +36,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ControlChange:
-    """A MIDI controller's new value (0–127) at a time: 1 modulation, 11 expression, 64 sustain pedal."""
+    """A MIDI controller's new value (0–127) at a time: 1 modulation, 7 volume, 10 pan, 11 expression, 64 pedal."""
 
     start_beats: float
     controller: int
@@ -120,6 +120,10 @@ class MixHints:
     master_low_cut_hz: float = 25.0
     weight_db: float = 0.0
     """What a shelf below 110 Hz adds to the whole (negative: takes away)."""
+    body_db: float = 0.0
+    """What a broad bell around 300 Hz adds to the whole."""
+    width_db: float = 0.0
+    """How much louder the difference of both channels is than it would be (negative: softer)."""
     master_high_cut_hz: float = 20_000.0
     wow_cents: float = 0.0
     """Slow tape-like pitch drift (0: none)."""

@@ -70,7 +70,7 @@ GENRE = Genre(
             style="power",
             enters=0.2,
             velocity=62,
-            gain_db=-8.0,
+            gain_db=-2.5,
             high_cut_hz=3_000.0,
         ),
         chords(
@@ -92,6 +92,7 @@ GENRE = Genre(
             pan=0.2,
             reverb_db=-5.0,
             delay_db=-10.0,
+            high_cut_hz=5_000.0,
         ),
         melody(
             (73, 0, 52, 71, 79),
@@ -111,7 +112,8 @@ GENRE = Genre(
             high=43,
             enters=0.3,
             velocity=72,
-            gain_db=-7.0,
+            # The octave above it is what small speakers and the room carry.
+            gain_db=-12.0,
             gate=1.0,
             reverb_db=-14.0,
         ),
@@ -131,6 +133,7 @@ GENRE = Genre(
             pan=-0.4,
             reverb_db=-4.0,
             delay_db=-8.0,
+            high_cut_hz=5_000.0,
             timing_ms=14.0,
         ),
     ),
@@ -147,7 +150,12 @@ GENRE = Genre(
     ring_seconds=(2.5, 5.0, 9.0),
     # Some of the bells and glass of its shimmer are brighter than any distance lets through.
     mix=MixHints(
-        reverb_seconds=4.8, reverb_dark_hz=5_500.0, delay_beats=1.5, delay_feedback=0.5, master_high_cut_hz=8_000.0
+        reverb_seconds=4.8,
+        reverb_dark_hz=5_500.0,
+        delay_beats=1.5,
+        delay_feedback=0.5,
+        master_high_cut_hz=8_000.0,
+        width_db=-2.6,
     ),
     tags=("ambient", "atmospheric", "calm"),
 )

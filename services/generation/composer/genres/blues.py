@@ -132,6 +132,6 @@ GENRE = Genre(
     ),
     ring_seconds=(1.4, 2.2, 4.0),
     ritardando=0.1,
-    mix=MixHints(reverb_seconds=1.2, drive_db=3.0),
+    mix=MixHints(reverb_seconds=1.2, drive_db=3.0, width_db=0.5),
     tags=("blues",),
 )

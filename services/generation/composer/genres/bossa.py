@@ -140,7 +140,7 @@ GENRE = Genre(
         cells="syncopated", pentatonic=10, leaps=40, breath=22, ornament=8, solo_cells="bebop", legato=0.92
     ),
     ring_seconds=(1.6, 2.6, 4.4),
-    mix=MixHints(reverb_seconds=1.4, reverb_dark_hz=7_000.0),
+    mix=MixHints(reverb_seconds=1.4, reverb_dark_hz=7_000.0, width_db=0.5),
     section_contrast_db=6.5,
     tags=("bossa nova", "latin", "acoustic"),
 )

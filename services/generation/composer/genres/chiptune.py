@@ -125,6 +125,6 @@ GENRE = Genre(
     ),
     melody=MelodyStyle(cells="running", pentatonic=15, leaps=55, breath=8, ornament=8, legato=0.82),
     ring_seconds=(0.8, 1.4, 3.0),
-    mix=MixHints(reverb_seconds=0.6, delay_beats=0.5, delay_feedback=0.25, bit_depth=8),
+    mix=MixHints(reverb_seconds=0.6, delay_beats=0.5, delay_feedback=0.25, bit_depth=8, width_db=0.5),
     tags=("chiptune", "8-bit", "video game"),
 )

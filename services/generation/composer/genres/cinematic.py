@@ -96,7 +96,8 @@ GENRE = Genre(
         ),
         gain_db=-1.0,
         reverb_db=-10.0,
-        high_cut_hz=14_000.0,
+        # Cymbals stand behind an orchestra.
+        high_cut_hz=8_500.0,
     ),
     layers=(
         chords(
@@ -186,7 +187,7 @@ GENRE = Genre(
     ),
     ring_seconds=(1.8, 3.2, 5.5),
     ritardando=0.12,
-    mix=MixHints(reverb_seconds=3.0, reverb_dark_hz=6_500.0, drive_db=1.5, weight_db=-3.5),
+    mix=MixHints(reverb_seconds=3.0, reverb_dark_hz=6_500.0, drive_db=1.5, weight_db=-3.5, body_db=2.0, width_db=-1.6),
     section_contrast_db=2.0,
     tags=("cinematic", "orchestral", "epic"),
 )

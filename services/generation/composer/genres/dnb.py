@@ -150,6 +150,13 @@ GENRE = Genre(
         ornament=3,
     ),
     ring_seconds=(1.2, 2.0, 3.8),
-    mix=MixHints(reverb_seconds=2.2, delay_beats=0.75, sidechain_db=5.0, sidechain_release_beats=0.5, drive_db=4.0),
+    mix=MixHints(
+        reverb_seconds=2.2,
+        delay_beats=0.75,
+        sidechain_db=5.0,
+        sidechain_release_beats=0.5,
+        drive_db=4.0,
+        weight_db=4.5,
+    ),
     tags=("drum and bass", "electronic"),
 )

@@ -134,6 +134,6 @@ GENRE = Genre(
         legato=0.8,
     ),
     ring_seconds=(1.2, 2.0, 4.0),
-    mix=MixHints(reverb_seconds=2.0, delay_beats=0.75, sidechain_db=7.0, drive_db=6.0),
+    mix=MixHints(reverb_seconds=2.0, delay_beats=0.75, sidechain_db=7.0, drive_db=6.0, weight_db=1.5, width_db=1.5),
     tags=("dubstep", "electronic", "bass music"),
 )

@@ -169,6 +169,7 @@ GENRE = Genre(
         sidechain_release_beats=0.6,
         drive_db=3.0,
         weight_db=5.0,
+        width_db=0.5,
     ),
     tags=("house", "electronic", "dance"),
 )

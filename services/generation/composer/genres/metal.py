@@ -160,6 +160,6 @@ GENRE = Genre(
         legato=0.9,
     ),
     ring_seconds=(1.4, 2.2, 4.0),
-    mix=MixHints(reverb_seconds=1.3, drive_db=6.0),
+    mix=MixHints(reverb_seconds=1.3, drive_db=6.0, body_db=2.5),
     tags=("metal", "heavy", "guitar"),
 )

@@ -123,7 +123,7 @@ GENRE = Genre(
     melody=MelodyStyle(sections=TUNEFUL, cells="lyrical", pentatonic=0, leaps=45, breath=6, ornament=12, legato=0.96),
     ring_seconds=(1.6, 2.8, 5.0),
     ritardando=0.22,
-    mix=MixHints(reverb_seconds=2.4, reverb_dark_hz=7_000.0),
+    mix=MixHints(reverb_seconds=2.4, reverb_dark_hz=7_000.0, weight_db=4.0),
     section_contrast_db=6.5,
     tags=("orchestral", "classical"),
 )

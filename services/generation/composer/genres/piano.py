@@ -113,7 +113,7 @@ GENRE = Genre(
     melody=MelodyStyle(sections=TUNEFUL, cells="lyrical", pentatonic=10, leaps=45, breath=10, ornament=10, legato=0.99),
     ring_seconds=(2.0, 3.4, 6.0),
     ritardando=0.28,
-    mix=MixHints(reverb_seconds=2.0, reverb_dark_hz=7_000.0),
+    mix=MixHints(reverb_seconds=2.0, reverb_dark_hz=7_000.0, width_db=-1.2),
     section_contrast_db=8.0,
     tags=("piano", "solo", "classical"),
 )

@@ -167,7 +167,7 @@ GENRE = Genre(
     ),
     melody=MelodyStyle(cells="syncopated", pentatonic=55, leaps=35, breath=28, ornament=6, legato=0.88),
     ring_seconds=(1.4, 2.2, 4.0),
-    mix=MixHints(reverb_seconds=1.8, delay_beats=0.75, delay_feedback=0.45, drive_db=2.5),
+    mix=MixHints(reverb_seconds=1.8, delay_beats=0.75, delay_feedback=0.45, drive_db=2.5, width_db=0.5),
     section_contrast_db=7.0,
     tags=("reggae",),
 )

@@ -177,6 +177,8 @@ GENRE = Genre(
         sidechain_db=9.0,
         sidechain_release_beats=0.45,
         drive_db=5.0,
+        weight_db=3.0,
+        width_db=2.2,
     ),
     tags=("techno", "electronic", "club"),
 )

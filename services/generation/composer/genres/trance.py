@@ -132,6 +132,7 @@ GENRE = Genre(
         sidechain_db=9.0,
         sidechain_release_beats=0.5,
         drive_db=3.0,
+        weight_db=3.0,
     ),
     tags=("trance", "electronic", "dance"),
 )

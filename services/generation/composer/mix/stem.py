@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from services.generation.composer.mix.biquad import FilterChain, high_cut, low_cut, low_shelf
+from services.generation.composer.mix.biquad import FilterChain, bell, high_cut, low_cut, low_shelf
 from services.generation.composer.mix.echo import Echo
 from services.generation.composer.mix.reverb import Reverb
 from services.generation.composer.mix.saturation import Saturator
@@ -27,6 +27,7 @@ _OPEN_HIGH_CUT_HZ = 19_000.0
 _OPEN_LOW_CUT_HZ = 15.0
 _BUS_LEVEL = 0.5
 _WEIGHT_HZ = 110.0
+_BODY_HZ, _BODY_Q = 300.0, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ class BusSettings:
     drive_db: float = 0.0
     low_cut_hz: float = 0.0
     weight_db: float = 0.0
+    body_db: float = 0.0
     high_cut_hz: float = 20_000.0
+    width_db: float = 0.0
 
 
 class Stem:
@@ -77,8 +80,12 @@ class Stem:
             sections.append(low_cut(settings.low_cut_hz, rate_hz))
         if settings.weight_db:
             sections.append(low_shelf(_WEIGHT_HZ, settings.weight_db, rate_hz))
+        if settings.body_db:
+            sections.append(bell(_BODY_HZ, settings.body_db, _BODY_Q, rate_hz))
         if settings.high_cut_hz < _OPEN_HIGH_CUT_HZ:
             sections.append(high_cut(settings.high_cut_hz, rate_hz))
+        # Half of what is added to the side, as each channel gets it.
+        self._side = np.float32((math.pow(10.0, settings.width_db / 20.0) - 1.0) / 2.0)
         self._filters = FilterChain(sections)
         self._drive = Saturator(settings.drive_db, _BUS_LEVEL) if settings.drive_db > 0.0 else None
         self._moved = False
@@ -109,6 +116,10 @@ class Stem:
         if self._drive:
             self._drive.process(out)
         self._filters.process(out)
+        if self._side:
+            side = (out[0] - out[1]) * self._side
+            out[0] += side
+            out[1] -= side
         return out
 
     @staticmethod

@@ -54,7 +54,9 @@ def bus_settings(score: Score) -> BusSettings:
         drive_db=mix.drive_db,
         low_cut_hz=mix.master_low_cut_hz,
         weight_db=mix.weight_db,
+        body_db=mix.body_db,
         high_cut_hz=mix.master_high_cut_hz,
+        width_db=mix.width_db,
     )
 
 

@@ -39,6 +39,8 @@ _SECONDS_PER_WINDOW = 3.0
 _MATCH_RANGE_DB = (-24.0, 30.0)
 _LIVE_GAIN_RANGE_DB = (-24.0, 24.0)
 _RELATIVE_GATE_LU = 10.0
+# A part whose notes fill less of the song than this is too seldom heard for windows that are laid without it.
+_RARE_SHARE = 0.1
 # The glue works on what stands out of the mix by this much, and gently.
 _GLUE_ABOVE_DB = 2.0
 _GLUE_RATIO = 1.6
@@ -128,24 +130,32 @@ def _play(timeline: Timeline, part: Part, bank: SoundBank, starts: Sequence[int]
         check()
         windows.append(_perform(timeline, part, bank, start))
     sounding = [window for window in windows if window.any()]
-    elsewhere = not sounding and bool(part.notes)
-    if elsewhere:
-        # It rests in every window: listen where it begins to play.
-        sounding = [_perform(timeline, part, bank, timeline.frame(min(note.start_beats for note in part.notes)))]
-    silence = tuple(np.zeros((2, frames), np.float32) for _ in windows)
-    loudness = loudness_lufs(sounding, rate)
+    aside = [_perform(timeline, part, bank, start) for start in _listening_places(timeline, part, bool(sounding))]
+    heard = aside or sounding
+    loudness = loudness_lufs(heard, rate)
     if loudness <= SILENCE_LUFS:
-        return _Take(silence, Match())
+        return _Take(tuple(np.zeros((2, frames), np.float32) for _ in windows), Match())
     before_db = _within(REFERENCE_LUFS - loudness, _MATCH_RANGE_DB)
-    presence_db = 0.0 if part.drums else _presence_db(sounding, rate)
+    presence_db = 0.0 if part.drums else _presence_db(heard, rate)
     settings = strip_settings(timeline.score, part)
-    for window in sounding:
+    for window in (*aside, *sounding):
         Strip(settings, Match(before_db, presence_db), rate).process(window)
-    behind_db = _within(REFERENCE_LUFS + part.gain_db - loudness_lufs(sounding, rate), _MATCH_RANGE_DB)
+    behind_db = _within(REFERENCE_LUFS + part.gain_db - loudness_lufs(heard, rate), _MATCH_RANGE_DB)
     gain = np.float32(10.0 ** (behind_db / 20.0))
-    return _Take(
-        silence if elsewhere else tuple(window * gain for window in windows), Match(before_db, presence_db, behind_db)
-    )
+    return _Take(tuple(window * gain for window in windows), Match(before_db, presence_db, behind_db))
+
+
+def _listening_places(timeline: Timeline, part: Part, sounds: bool) -> list[int]:
+    """Where a part is heard beside the windows: one that rests in all of them, or hardly ever plays, at the end of its
+    longest note, where a swell is at its height; a short note from its beginning.
+    """
+    if not part.notes:
+        return []
+    longest = max(part.notes, key=lambda note: (note.duration_beats, -note.start_beats))
+    played = sum(note.duration_beats for note in part.notes) * timeline.score.seconds_per_beat
+    if sounds and (part.drums or played > _RARE_SHARE * timeline.score.duration_seconds):
+        return []
+    return [max(timeline.frame(longest.start_beats), timeline.frame(longest.end_beats) - _window_frames(timeline))]
 
 
 def _presence_db(windows: Sequence[Float32], rate_hz: int) -> float:

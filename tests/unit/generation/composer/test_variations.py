@@ -17,6 +17,11 @@ from services.generation.composer.score import Score
 REQUEST = GenerationRequest("pop song with a bridge", 120.0, "composer", 5)
 
 
+def form_of(score: Score) -> list[tuple[str, int, int, float]]:
+    """The sections without their levels, which hang on who plays."""
+    return [(section.name, section.start_bar, section.bars, section.energy) for section in score.sections]
+
+
 @pytest.mark.parametrize("genre", sorted(GENRES))
 def test_the_recipe_makes_the_same_song_again(genre: str, song: Callable[..., Score]) -> None:
     first = song(
@@ -27,7 +32,7 @@ def test_the_recipe_makes_the_same_song_again(genre: str, song: Callable[..., Sc
 
 def test_a_variation_keeps_form_and_harmony_and_sings_another_tune() -> None:
     first, second = compose(REQUEST), compose(replace(REQUEST, seed=6, frame_seed=5))
-    assert (second.bpm, second.key, second.sections) == (first.bpm, first.key, first.sections)
+    assert (second.bpm, second.key, form_of(second)) == (first.bpm, first.key, form_of(first))
     plan = make_plan(GENRES[first.genre], read_request(REQUEST), 120.0, 5)
     other = make_plan(GENRES[first.genre], read_request(REQUEST), 120.0, 6)
     assert plan.harmony != other.harmony

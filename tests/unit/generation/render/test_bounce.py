@@ -19,7 +19,7 @@ from services.generation.composer.render.progress import Progress
 from services.generation.composer.render.sound_check import sound_check
 from services.generation.composer.render.studio import Studio
 from services.generation.composer.render.timeline import Timeline
-from services.generation.composer.score import MixHints, Note, Part
+from services.generation.composer.score import ControlChange, MixHints, Note, Part
 from services.generation.mastering import measure
 from services.shared.errors import AppError
 
@@ -259,6 +259,17 @@ def test_a_part_that_enters_between_the_windows_is_matched_too(make_score, bank,
     timeline = Timeline(replace(score, parts=(*score.parts, rare)), RATE)
     match = sound_check(timeline, bank, executor, no_check).matches[-1]
     assert match.before_db != 0.0
+
+
+@pytest.mark.parametrize("beat", [7.0, 56.0])
+def test_a_swell_is_matched_at_its_height_wherever_the_windows_lie(make_score, bank, executor, beat):
+    score = make_score(60.0)
+    grows = tuple(ControlChange(beat + place / 4, 11, 8 * (place + 1) - 1) for place in range(16))
+    held = Part("held", "other", 0, 0, False, (Note(beat, 4.0, 60, 90),))
+    timeline = Timeline(replace(score, parts=(held, replace(held, name="swell", controls=grows))), RATE)
+    plain, swelling = sound_check(timeline, bank, executor, no_check).matches
+    # Softer on its way up, but by no means to be lifted from its first breath.
+    assert 0.0 < swelling.before_db - plain.before_db < 6.0
 
 
 def test_a_song_without_notes_is_silence_and_no_error(made, make_score):

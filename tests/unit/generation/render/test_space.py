@@ -10,6 +10,7 @@ from services.generation.composer.mix.echo import Echo
 from services.generation.composer.mix.panorama import Widener, pan_gains
 from services.generation.composer.mix.reverb import Reverb
 from services.generation.composer.mix.saturation import BitCrusher, Saturator
+from services.generation.composer.mix.stem import BusSettings, Sends, Stem
 from services.generation.composer.mix.vinyl import Vinyl
 
 RATE = 44_100
@@ -46,6 +47,32 @@ def test_widening_spreads_and_mono_listeners_hear_no_difference():
     assert np.abs(wide.sum(axis=0) - audio.sum(axis=0)).max() < 1e-5
     side, middle = np.mean((wide[0] - wide[1]) ** 2), np.mean((wide[0] + wide[1]) ** 2)
     assert -10 < 10 * np.log10(side / middle) < -4
+
+
+@pytest.mark.parametrize("width_db", [-3.0, 2.0])
+def test_the_width_of_a_mix_moves_its_side_and_mono_listeners_hear_no_difference(width_db):
+    audio = np.random.default_rng(3).standard_normal((2, RATE)).astype(np.float32) * np.float32(0.1)
+    plain, moved = (
+        Stem([Sends(-20.0, -120.0)], BusSettings(width_db=width), RATE).process([audio]) for width in (0.0, width_db)
+    )
+    np.testing.assert_allclose(moved.sum(axis=0), plain.sum(axis=0), atol=1e-6)
+    side, before = np.mean((moved[0] - moved[1]) ** 2), np.mean((plain[0] - plain[1]) ** 2)
+    assert 10 * np.log10(side / before) == pytest.approx(width_db, abs=1e-3)
+
+
+def test_the_body_of_a_mix_is_lifted_around_300_hz():
+    audio = noise(4 * RATE)
+    stems = [Stem([Sends(-120.0, -120.0)], BusSettings(body_db=body), RATE).process([audio])[0] for body in (0.0, 3.0)]
+    before, after = (np.abs(np.fft.rfft(stem)) ** 2 for stem in stems)
+    hertz = np.fft.rfftfreq(len(stems[0]), 1 / RATE)
+
+    def lift(low, high):
+        inside = (hertz >= low) & (hertz < high)
+        return 10 * np.log10(after[inside].sum() / before[inside].sum())
+
+    assert lift(270, 330) == pytest.approx(3.0, abs=0.2)
+    assert lift(20, 40) < 0.3
+    assert lift(4_000, 8_000) < 0.1
 
 
 @pytest.mark.parametrize("seconds", [0.6, 1.4, 3.0])
