@@ -27,7 +27,7 @@ const kinds: EffectKind[] = [
     parameters: [number("threshold_db", -18), number("lookahead_ms", 0), number("mix", 1)],
   },
   { id: "reverb", title: "Reverb", group: "space", description: "", parameters: [number("mix", 0.3)] },
-  { id: "pitch_shift", title: "Pitch", group: "pitch", description: "", parameters: [number("mix", 1)] },
+  { id: "limiter", title: "Limiter", group: "dynamics", description: "", parameters: [number("mix", 1)] },
 ];
 const effect = (type: string, more: Partial<EffectSetting> = {}): EffectSetting => ({
   id: `${type}-1`,
@@ -44,7 +44,7 @@ describe("the inserts that sound in the preview", () => {
     const chain = [
       effect("compressor", { parameters: { threshold_db: -30 } }),
       effect("reverb", { bypass: true }),
-      effect("pitch_shift"),
+      effect("limiter"),
       effect("tomorrow"),
     ];
     expect(heardInserts(chain, kinds)).toEqual([
@@ -57,7 +57,7 @@ describe("the inserts that sound in the preview", () => {
     ]);
     expect(isRenderedAlone(chain, kinds)).toBe(true);
     expect(isRenderedAlone(chain.slice(0, 2), kinds)).toBe(false);
-    expect(isRenderedAlone([effect("pitch_shift", { bypass: true })], kinds)).toBe(false);
+    expect(isRenderedAlone([effect("limiter", { bypass: true })], kinds)).toBe(false);
     expect(isRenderedAlone([effect("reverb")], [])).toBe(true);
   });
   test("are as late as their look-ahead", () => {

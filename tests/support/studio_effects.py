@@ -90,6 +90,9 @@ CASES: Final[tuple[Case, ...]] = (
     ("delay", {"time_ms": 33.37, "feedback": 0.7, "low_cut_hz": 300.0, "high_cut_hz": 5_000.0}, {}, False),
     ("delay", {"sync": "1/32", "ping_pong": True, "mix": 0.5}, {}, False),
     ("delay", {"feedback": 0.5}, {"time_ms": [[0.0, 20.0], [0.2, 60.0]]}, False),
+    ("pitch_shift", {"semitones": 5.0}, {}, False),
+    ("pitch_shift", {"semitones": -7.0, "keep_attacks": False, "mix": 0.7}, {}, False),
+    ("pitch_shift", {}, {"semitones": [[0.0, -12.0], [0.2, 24.0]]}, False),
 )  # fmt: skip
 
 

@@ -50,3 +50,38 @@ function shuffle(re: Float64Array, im: Float64Array): void {
     [im[at], im[mirrored]] = [im[mirrored]!, im[at]!];
   }
 }
+
+/** The transform of complex signals of one size, in place: what it turns by is worked out once. */
+export class Fourier {
+  private readonly cosines: Float64Array;
+  private readonly sines: Float64Array;
+
+  /** `size` is a power of two. */
+  constructor(private readonly size: number) {
+    this.cosines = Float64Array.from({ length: size / 2 }, (_, at) => Math.cos((2 * Math.PI * at) / size));
+    this.sines = Float64Array.from({ length: size / 2 }, (_, at) => -Math.sin((2 * Math.PI * at) / size));
+  }
+
+  /** The spectrum of `re + i·im`. With both in each other's place it is the way back, times the size. */
+  forward(re: Float64Array, im: Float64Array): void {
+    const { size, cosines, sines } = this;
+    shuffle(re, im);
+    for (let width = 2; width <= size; width *= 2) {
+      const step = width / 2;
+      const stride = size / width;
+      for (let turn = 0; turn < step; turn += 1) {
+        const cosine = cosines[turn * stride]!;
+        const sine = sines[turn * stride]!;
+        for (let low = turn; low < size; low += width) {
+          const high = low + step;
+          const x = re[high]! * cosine - im[high]! * sine;
+          const y = re[high]! * sine + im[high]! * cosine;
+          re[high] = re[low]! - x;
+          im[high] = im[low]! - y;
+          re[low]! += x;
+          im[low]! += y;
+        }
+      }
+    }
+  }
+}

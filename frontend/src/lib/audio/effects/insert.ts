@@ -3,6 +3,7 @@ import { Compressor, DeEsser, Expander, Gate, MultibandCompressor, TransientShap
 import { cut, equalizer } from "./filters.js";
 import { latencyOf, MATCHED, MIX } from "./kinds.js";
 import { ModulatedDelay, Phaser, Tremolo } from "./modulation.js";
+import { PitchShift } from "./pitch.js";
 import { Delay, type Processor, type Rows, type Setting, type Sides } from "./processor.js";
 import { Convolved, Echo, Reverb } from "./space.js";
 
@@ -25,6 +26,7 @@ const MAKERS: Readonly<Record<string, (setting: Setting) => Processor>> = {
   reverb: (setting) => new Reverb(setting),
   convolution_reverb: (setting) => new Convolved(setting),
   delay: (setting) => new Echo(setting),
+  pitch_shift: (setting) => new PitchShift(setting),
 };
 
 /** An effect in its place: what it makes, beside the dry sound that waited for it. */

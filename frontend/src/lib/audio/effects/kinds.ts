@@ -5,9 +5,11 @@ const BANDS = [1, 2, 3, 4, 5, 6];
 const PARTS = ["low", "mid", "high"];
 const MODULATED = ["rate_hz", "delay_ms", "depth_ms", "feedback", "stereo_degrees"];
 
+export const PITCH_SHIFT = "pitch_shift";
+
 /**
- * The effects that sound here as in the server's render, with the parameters that may move. What is missing (pitch
- * shift, the look-ahead limiter) is heard in the render alone.
+ * The effects that sound here as in the server's render, with the parameters that may move. What is missing (the look-ahead
+ * limiter) is heard in the render alone.
  */
 export const MATCHED: Readonly<Record<string, readonly string[]>> = {
   equalizer: BANDS.flatMap((band) => ["frequency_hz", "gain_db", "q"].map((what) => `band${band}_${what}`)),
@@ -34,6 +36,7 @@ export const MATCHED: Readonly<Record<string, readonly string[]>> = {
   reverb: ["decay_seconds", "damping_hz", "low_cut_hz", "modulation", "width"],
   convolution_reverb: ["low_cut_hz", "high_cut_hz"],
   delay: ["time_ms", "feedback", "low_cut_hz", "high_cut_hz"],
+  [PITCH_SHIFT]: ["semitones"],
 };
 
 /** The effect whose wet sound the browser convolves before it reaches the effect's second input. */
@@ -45,6 +48,9 @@ export const MIX = "mix";
 /** The saturation's two filters at four times the rate, 97 taps each. */
 export const SATURATION_LATENCY = 24;
 
+/** What a grain of the pitch shift needs after its centre, two octaves up, and half of a grain. */
+export const PITCH_LATENCY = 5632;
+
 /** Whether an effect sounds here as on the server. */
 export function isMatched(type: string): boolean {
   return Object.hasOwn(MATCHED, type);
@@ -53,12 +59,15 @@ export function isMatched(type: string): boolean {
 /** Whole samples that what leaves an effect is behind. */
 export function latencyOf(type: string, values: Values, rate: number): number {
   if (type === "saturation") return SATURATION_LATENCY;
+  if (type === PITCH_SHIFT) return PITCH_LATENCY;
   return type === "compressor" ? evenly((Number(values.lookahead_ms ?? 0) * rate) / 1000) : 0;
 }
 
 /** Whole samples that the sound is behind where a parameter of an effect acts on it. */
 export function lagOf(type: string, name: string, values: Values, rate: number): number {
   const latency = latencyOf(type, values, rate);
+  // A grain takes the pitch with it that held when its centre came in.
+  if (type === PITCH_SHIFT && name === "semitones") return 0;
   // The saturation's curve lies between its two filters, everything else behind both.
   return type === "saturation" && name === "drive_db" ? latency / 2 : latency;
 }
