@@ -22,6 +22,7 @@ from services.generation.pulls.puller import ModelPuller
 from services.generation.scratch import scratch_folder
 from services.generation.server import SERVICE_NAME, GenerationServicer
 from services.generation.sources import TrackSources
+from services.generation.speeds import ModelSpeeds
 from services.generation.submission import RequestChecker
 from services.generation.worker_registry import ResidentModels
 from services.shared.errors import AppError, ErrorCode
@@ -66,6 +67,7 @@ async def serve(settings: GenerationSettings, backends: Sequence[Backend], stop:
             catalogue=catalogue,
             broadcasts=broadcasts,
             resident=ResidentModels(redis),
+            speeds=ModelSpeeds(redis),
             sources=TrackSources(TrackServiceStub(users)),
             puller=puller,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ from services.generation.live.encoders import check_format
 from services.generation.pulls import job as pull_job
 from services.generation.pulls.puller import ModelPuller
 from services.generation.sources import TrackSources
+from services.generation.speeds import ModelSpeeds
 from services.generation.submission import RequestChecker
 from services.generation.variations import Variations
 from services.generation.worker_registry import ResidentModels
@@ -52,6 +53,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         catalogue: ModelCatalogue,
         broadcasts: Broadcasts,
         resident: ResidentModels,
+        speeds: ModelSpeeds,
         sources: TrackSources,
         puller: ModelPuller,
     ) -> None:
@@ -60,6 +62,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         self._catalogue = catalogue
         self._broadcasts = broadcasts
         self._resident = resident
+        self._speeds = speeds
         self._sources = sources
         self._puller = puller
         self._variations = Variations(catalogue, sources)
@@ -159,15 +162,14 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         self, request: generation_pb2.ListModelsRequest, context: Any
     ) -> generation_pb2.ListModelsResponse:
         """Every model of the catalogue."""
-        loaded = await self._resident.get()
-        return generation_pb2.ListModelsResponse(models=[self._wire(model, loaded) for model in self._catalogue])
+        return generation_pb2.ListModelsResponse(models=await self._wires(list(self._catalogue)))
 
     async def GetModel(  # noqa: N802 — the wire's name
         self, request: generation_pb2.GetModelRequest, context: Any
     ) -> generation_pb2.GetModelResponse:
         """One model of the catalogue."""
-        model = self._catalogue.get(request.model_id)
-        return generation_pb2.GetModelResponse(model=self._wire(model, await self._resident.get()))
+        [model] = await self._wires([self._catalogue.get(request.model_id)])
+        return generation_pb2.GetModelResponse(model=model)
 
     async def PullModel(  # noqa: N802 — the wire's name
         self, request: generation_pb2.PullModelRequest, context: Any
@@ -204,7 +206,12 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         _log.info("model_removed", model=model.id, user_id=caller.subject)
         return generation_pb2.RemoveModelResponse()
 
-    def _wire(self, model: ModelDescription, loaded: frozenset[str]) -> generation_pb2.Model:
+    async def _wires(self, models: Sequence[ModelDescription]) -> list[generation_pb2.Model]:
+        loaded = await self._resident.get()
+        speeds = await self._speeds.of(model.id for model in models)
+        return [self._wire(model, loaded, speeds.get(model.id, 0.0)) for model in models]
+
+    def _wire(self, model: ModelDescription, loaded: frozenset[str], speed: float) -> generation_pb2.Model:
         return generation_pb2.Model(
             id=model.id,
             family=model.family,
@@ -225,6 +232,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             continues_from=model.continues_from,
             can_pull=not model.installed and self._puller.can_pull(model.id),
             can_remove=model.installed and self._puller.can_remove(model.id),
+            real_time_factor=speed,
         )
 
 

@@ -159,7 +159,7 @@ class SignInProvider(Answer):
 
 
 class Model(Answer):
-    """A model of the catalogue. `max_duration` is in seconds."""
+    """A model of the catalogue. `max_duration` is in seconds; `real_time_factor` is how fast it is on the server."""
 
     id: str
     family: str = ""
@@ -180,6 +180,7 @@ class Model(Answer):
     default: bool = False
     can_pull: bool = False
     can_remove: bool = False
+    real_time_factor: float | None = None
 
 
 class JobFile(Answer):

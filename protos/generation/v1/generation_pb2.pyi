@@ -415,6 +415,7 @@ class Model(_message.Message):
     CONTINUES_FROM_FIELD_NUMBER: _builtins.int
     CAN_PULL_FIELD_NUMBER: _builtins.int
     CAN_REMOVE_FIELD_NUMBER: _builtins.int
+    REAL_TIME_FACTOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     family: _builtins.str
     """"composer", "musicgen", …"""
@@ -441,6 +442,8 @@ class Model(_message.Message):
     """Whether PullModel knows where to get it, and it is not here."""
     can_remove: _builtins.bool
     """Whether RemoveModel can take it away."""
+    real_time_factor: _builtins.float
+    """Seconds of audio for each second of work, the median of its latest songs here; 0 before the first."""
     @_builtins.property
     def conditioning(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """"text", "melody", "audio_prompt", "lyrics", "structure", …"""
@@ -475,10 +478,11 @@ class Model(_message.Message):
         continues_from: _builtins.str = ...,
         can_pull: _builtins.bool = ...,
         can_remove: _builtins.bool = ...,
+        real_time_factor: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_pull", b"can_pull", "can_remove", b"can_remove", "channels", b"channels", "commercial_use", b"commercial_use", "conditioning", b"conditioning", "continues_from", b"continues_from", "default", b"default", "description", b"description", "family", b"family", "id", b"id", "installed", b"installed", "licence", b"licence", "loaded", b"loaded", "max_duration_seconds", b"max_duration_seconds", "outputs", b"outputs", "parameters", b"parameters", "sample_rate_hz", b"sample_rate_hz", "size_bytes", b"size_bytes", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_pull", b"can_pull", "can_remove", b"can_remove", "channels", b"channels", "commercial_use", b"commercial_use", "conditioning", b"conditioning", "continues_from", b"continues_from", "default", b"default", "description", b"description", "family", b"family", "id", b"id", "installed", b"installed", "licence", b"licence", "loaded", b"loaded", "max_duration_seconds", b"max_duration_seconds", "outputs", b"outputs", "parameters", b"parameters", "real_time_factor", b"real_time_factor", "sample_rate_hz", b"sample_rate_hz", "size_bytes", b"size_bytes", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

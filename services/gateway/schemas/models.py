@@ -47,6 +47,14 @@ class Model(BaseModel):
     default: Annotated[bool, Field(description="Whether it is used when a request names none.")]
     can_pull: Annotated[bool, Field(description="Whether an administrator can have it fetched.")] = False
     can_remove: Annotated[bool, Field(description="Whether an administrator can have it removed.")] = False
+    real_time_factor: Annotated[
+        float | None,
+        Field(
+            description="Seconds of audio for each second of work here: the median of its latest songs, from the moment "
+            "a worker took them up. Null before the first.",
+            examples=[9.4],
+        ),
+    ] = None
 
     @classmethod
     def from_message(cls, message: generation_pb2.Model) -> Self:
@@ -71,6 +79,7 @@ class Model(BaseModel):
             default=message.default,
             can_pull=message.can_pull,
             can_remove=message.can_remove,
+            real_time_factor=round(message.real_time_factor, 3) or None,
         )
 
 

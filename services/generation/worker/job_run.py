@@ -28,6 +28,7 @@ from services.generation.backends.protocol import (
     ModelDescription,
 )
 from services.generation.job_ending import JobEnding
+from services.generation.speeds import note_speed
 from services.generation.worker import metrics
 from services.generation.worker.context import JobContext
 from services.generation.worker.live_feed import LiveFeed
@@ -280,6 +281,7 @@ class JobRun:
         await self._ending.complete(content, stored_bytes, measurements)
         metrics.AUDIO_SECONDS.labels(self.model_id).inc(track.duration_seconds)
         metrics.REAL_TIME_FACTOR.labels(self.model_id).observe(factor)
+        await note_speed(self._shared.redis, self.model_id, factor)
 
     @contextlib.asynccontextmanager
     async def _scratch(self) -> AsyncIterator[Path]:

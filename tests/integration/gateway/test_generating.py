@@ -137,6 +137,7 @@ async def test_models_are_listed_with_licence_and_limits(ada: Person) -> None:
     model = (await ada.http.get("/api/v1/models/composer")).json()
     assert model == listed["items"][0]
     assert (model["licence"], model["commercial_use"], model["max_duration"]) == ("MIT", True, 600.0)
+    assert model["real_time_factor"] == 9.4
     assert model["default"]
     assert model["parameters"] == ["bpm", "key"]
 

@@ -55,6 +55,13 @@ async def test_metrics_of_the_run_are_kept(generation: Any, worker: asyncio.Even
     ended = await generation.ended(await generation.submit())
     metrics = orjson.loads(ended.metrics_json)
     assert metrics["real_time_factor"] > 0
+
+    async def speed() -> float:
+        return (await generation.models())["tone"].real_time_factor
+
+    await eventually(speed, what="the speed is known")
+    assert await speed() > 0
+    assert (await generation.models())["musicgen-small"].real_time_factor == 0
     assert 0 <= metrics["first_audio_seconds"] < 10
     assert metrics["run_seconds"] > 0
 

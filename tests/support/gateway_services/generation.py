@@ -114,6 +114,7 @@ _MODEL = generation_pb2.Model(
     sample_rate_hz=44_100,
     channels=2,
     max_duration_seconds=600,
+    real_time_factor=9.4004,
     conditioning=["text"],
     outputs=["audio", "stems", "midi"],
     parameters=["bpm", "key"],

@@ -39,10 +39,11 @@ def list_models(context: typer.Context, url: Url = DEFAULT_URL, json: Json = Fal
             "yes" if model.installed else "no",
             f"{model.size_bytes / 1e6:.0f} MB",
             output.clock(model.max_duration),
+            f"{model.real_time_factor:.1f} ×" if model.real_time_factor else "",
         )
         for model in found
     ]
-    columns = ("id", "title", "licence", "may be sold", "installed", "size", "longest")
+    columns = ("id", "title", "licence", "may be sold", "installed", "size", "longest", "speed")
     output.table(columns, rows, "the server offers no models")
 
 
