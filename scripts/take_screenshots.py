@@ -66,6 +66,13 @@ REPORTS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+COMMENTS = (
+    (3.2, "That first chord: like somebody turning on a lamp."),
+    (14.0, "The brushes come in a hair late, and it is just right."),
+    (14.3, "Who plays this piano? The left hand alone would carry the song."),
+    (26.5, "Let this ring a little longer?"),
+    (None, "On every walk home this week."),
+)
 MEMBERS: list[dict[str, Any]] = [
     {"id": "1", "username": "jonas", "added_at": "2026-11-20T09:00:00Z", "accepted_at": "2026-11-20T10:00:00Z"},
     {"id": "2", "username": "mira", "added_at": "2026-11-21T09:00:00Z", "accepted_at": None},
@@ -348,6 +355,9 @@ def keep(url: str, track: dict[str, Any]) -> Kept:
                     job = client.get(f"/jobs/{job['id']}", params={"wait": 60}).raise_for_status().json()
                 if "prompt" in body:
                     made("/tracks/bulk", {"track_ids": job["result"]["track_ids"], "trashed": True})
+        if not client.get(f"/tracks/{track['id']}/comments").raise_for_status().json()["items"]:
+            for second, body in COMMENTS:
+                made(f"/tracks/{track['id']}/comments", {"body": body, "position": second})
         for share in client.get(f"/tracks/{track['id']}/shares").raise_for_status().json()["items"]:
             client.delete(f"/tracks/{track['id']}/shares/{share['id']}").raise_for_status()
         link = made(f"/tracks/{track['id']}/share", {})["token"]

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Track } from "@/lib/api/client";
 import { MOST_AT_ONCE, sameChanges } from "@/lib/change-tracks";
+import { partsArrangement } from "@/lib/audio/edits";
+import { passedAt, PIN_PIXELS, pinsAlong } from "@/lib/comment-pins";
 import { lineage, type Branch } from "@/lib/lineage";
+import { MOST_PARTS, partName, partsHref, partsOf, readParts } from "@/lib/parts";
 import { sharedHref, shareIdOf, withValue } from "@/lib/sharing";
 import { tokenOf } from "@/components/account/mail-token";
 
@@ -38,6 +41,84 @@ describe("the tree of versions", () => {
     expect(names(lineage([made("b", "hidden", "2"), made("a", null, "1")]))).toEqual(["a", "b"]));
   test("shows each once, even in a ring", () =>
     expect(names(lineage([made("a", "b", "1"), made("b", "a", "2")]))).toEqual([["a", ["b"]]]));
+});
+
+describe("comments along a waveform", () => {
+  const said = (id: string, position: number | null) => ({ id, position });
+  const ids = (pins: { comments: { id: string }[] }[]) => pins.map(({ comments }) => comments.map(({ id }) => id));
+  test("stand where they belong, those that would touch as one", () => {
+    const comments = [said("late", 99), said("all", null), said("b", 50.5), said("a", 50), said("first", 0)];
+    const pins = pinsAlong(comments, 100, 1000);
+    expect(ids(pins)).toEqual([["first"], ["a", "b"], ["late"]]);
+    expect(pins.map(({ at }) => at)).toEqual([0.014, 0.5, 0.986]);
+    expect(ids(pinsAlong(comments, 100, 10_000))).toEqual([["first"], ["a"], ["b"], ["late"]]);
+  });
+  test("never lie closer than a finger is wide", () => {
+    const many = Array.from({ length: 400 }, (_, at) => said(`${at}`, at / 4));
+    const pins = pinsAlong(many, 100, 360);
+    for (const [at, pin] of pins.slice(1).entries())
+      expect((pin.at - pins[at]!.at) * 360).toBeGreaterThanOrEqual(PIN_PIXELS - 1);
+    expect(pins.flatMap(({ comments }) => comments)).toHaveLength(400);
+  });
+  test.each([
+    [100, 0],
+    [0, 100],
+    [NaN, 100],
+  ])("are none without a length or room (%s s, %s px)", (duration, width) => {
+    expect(pinsAlong([said("a", 1)], duration, width)).toEqual([]);
+  });
+  test("are read out while the music passes them", () => {
+    const comments = [said("a", 1), said("all", null), said("b", 3)];
+    expect([0, 1, 2, 3, 6, 8, -1].map((time) => passedAt(comments, time)?.id)).toEqual([
+      undefined,
+      "a",
+      "a",
+      "b",
+      "b",
+      undefined,
+      undefined,
+    ]);
+  });
+});
+
+describe("the parts of a track", () => {
+  const part = (id: string, job_id: string, more: object = {}) =>
+    track(id, { parent_id: "t", relation: "stem", job_id, ...more } as never);
+  test("are those of its last separation", () => {
+    const versions = [
+      track("t"),
+      part("old", "j1"),
+      part("voice", "j2"),
+      part("mix", "j3", { relation: "mix" }),
+      part("band", "j2"),
+      part("of another", "j4", { parent_id: "u" }),
+    ];
+    expect(partsOf(track("t"), versions).map(({ id }) => id)).toEqual(["voice", "band"]);
+    expect(partsOf(track("t"), [track("t")])).toEqual([]);
+  });
+  test("are named in an address, each once and not too many", () => {
+    expect(partsHref("t", ["a", "b"])).toBe("/studio/?track=t&parts=a,b");
+    expect(readParts("a,b,,a")).toEqual(["a", "b"]);
+    expect(readParts(undefined)).toEqual([]);
+    expect(readParts(Array.from({ length: 99 }, (_, at) => at).join(","))).toHaveLength(MOST_PARTS);
+  });
+  test("are each a channel of one mix, from the rhythm up", () => {
+    const parts = [
+      {
+        id: "v",
+        duration: 9,
+        name: partName(track("v", { spec: { stem: "vocals" }, title: "Song (vocals)" } as never)),
+      },
+      { id: "d", duration: 8, name: partName(track("d", { spec: null, title: "drums" } as never)) },
+    ];
+    const { channels } = partsArrangement("Song", parts);
+    expect(
+      channels.map(({ id, name, trackId, stem, sourceLength }) => [id, name, trackId, stem, sourceLength]),
+    ).toEqual([
+      ["part-1", "drums", "d", "", 8],
+      ["part-2", "vocals", "v", "", 9],
+    ]);
+  });
 });
 
 describe("a link to a track", () => {

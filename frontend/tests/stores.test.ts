@@ -270,6 +270,21 @@ describe("the live connection", () => {
     expect(sockets).toHaveLength(2);
     expect(seen.polls).toBe(0);
   });
+  test("does not wait for its turn when the connection is back, and never has two", () => {
+    const { live, sockets } = feed();
+    live.wake();
+    expect(sockets).toHaveLength(1);
+    sockets[0]!.onclose!();
+    live.wake();
+    live.wake();
+    expect(sockets).toHaveLength(2);
+    vi.advanceTimersByTime(60_000);
+    expect(sockets).toHaveLength(2);
+    sockets[1]!.onclose!();
+    live.stop();
+    live.wake();
+    expect(sockets).toHaveLength(2);
+  });
   test("waits longer each time, within bounds", () => {
     expect(reconnectDelay(0, 0)).toBe(250);
     expect(reconnectDelay(3, 1)).toBe(4000);

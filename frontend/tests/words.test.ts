@@ -11,9 +11,9 @@ import { coverOf } from "@/lib/cover";
 import { tokenOf } from "@/components/account/mail-token";
 import { inMixerOrder, stemColour, STEM_NAMES } from "@/lib/stems";
 import { deviceName } from "@/lib/device";
-import { clock, fileSize, loudness, musicalKey, signed, timecode } from "@/lib/format";
+import { clock, fileSize, loudness, musicalKey, signed, timecode, times } from "@/lib/format";
 import { preferredLocale } from "@/lib/i18n";
-import { filterTracks, frequentTags, readTags } from "@/lib/library";
+import { askedOf, frequentTags, readTags } from "@/lib/library";
 import { parameterText, toSlider, toValue } from "@/lib/parameters";
 import { surprise } from "@/lib/surprise";
 import { readUnderstood, specWith } from "@/lib/understood";
@@ -69,6 +69,7 @@ describe("numbers with units", () => {
     expect(signed(2.54)).toBe("+2.5");
     expect(signed(-0.04)).toBe("0.0");
     expect(signed(-Infinity)).toBe("−∞");
+    expect([0.0341, 0.4, 9.44, 37.6].map(times)).toEqual(["0.034", "0.4", "9.4", "38"]);
     expect(musicalKey("Eb dorian")).toBe("E♭ dorian");
     expect(musicalKey("F# minor")).toBe("F♯ minor");
     expect(musicalKey("B minor")).toBe("B minor");
@@ -149,10 +150,19 @@ describe("tracks", () => {
   const track = (title: string, tags: string[]) =>
     ({ title, tags, prompt: "", model: "composer", key: "A minor" }) as never;
   const tracks = [track("Rain", ["lofi", "calm"]), track("Sun", ["bossa", "calm"])];
-  test("are found by every word, in any field", () => {
-    expect(filterTracks(tracks, "rain lofi", null)).toHaveLength(1);
-    expect(filterTracks(tracks, "minor", "bossa")).toHaveLength(1);
-    expect(filterTracks(tracks, "rain bossa", null)).toHaveLength(0);
+  test("are asked for as they are wanted, the whole library with nothing", () => {
+    expect(askedOf({})).toEqual({});
+    expect(askedOf({ text: " ?! ", tag: null, sort: "newest", visibility: "all" })).toEqual({});
+    expect(askedOf({ project: "p", text: " späte Nacht ", tag: "lofi", sort: "title", visibility: "private" })).toEqual(
+      {
+        project_id: "p",
+        q: "späte Nacht",
+        tag: ["lofi"],
+        sort: "title",
+        public: false,
+      },
+    );
+    expect(askedOf({ text: "a".repeat(300) }).q).toHaveLength(200);
   });
   test("tags are counted and read", () => {
     expect(frequentTags(tracks, 2)).toEqual(["calm", "bossa"]);

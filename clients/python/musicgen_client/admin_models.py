@@ -26,6 +26,7 @@ class ManagedJob(Answer):
 
     id: str
     owner_id: str = ""
+    owner: str = ""
     kind: str = ""
     status: JobStatus
     progress: float = 0.0

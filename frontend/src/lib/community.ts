@@ -33,6 +33,7 @@ export const social = {
   profile: (name: string) => ["profile", name] as const,
   people: (kind: PeopleKind, name: string) => ["people", kind, name] as const,
   comments: (track: string) => ["comments", track] as const,
+  pins: (track: string) => ["comments", track, "pins"] as const,
   notifications: ["notifications"] as const,
   unread: ["unread"] as const,
   playlists: (owner: string) => ["playlists", owner] as const,
@@ -202,15 +203,30 @@ export function useTie(name: string) {
   });
 }
 
-/** What people say of a track, in the order of its seconds. */
+/** What people say of a track, of a second of it or of all of it, newest first. */
 export function useComments(track: string) {
   return usePages<Comment>(social.comments(track), (cursor) =>
     answer(
       api.GET("/api/v1/tracks/{track_id}/comments", {
-        params: { path: { track_id: track }, query: { sort: "position", cursor, limit: 50 } },
+        params: { path: { track_id: track }, query: { cursor, limit: 50 } },
       }),
     ),
   );
+}
+
+/** The first of what people say of seconds of a track, along its waveform. */
+export function usePins(track: string) {
+  return useQuery({
+    queryKey: social.pins(track),
+    queryFn: async () =>
+      (
+        await answer(
+          api.GET("/api/v1/tracks/{track_id}/comments", {
+            params: { path: { track_id: track }, query: { sort: "position", limit: 100 } },
+          }),
+        )
+      ).items,
+  });
 }
 
 /** Say something of a track, at a second of it or of all of it; or take it back. */

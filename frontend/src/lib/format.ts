@@ -40,6 +40,11 @@ export function fileSize(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
+/** How many times as fast as it plays: 0.4, 9, 38. */
+export function times(factor: number): string {
+  return String(factor >= 10 ? Math.round(factor) : Number(factor.toPrecision(2)));
+}
+
 /** A tempo without needless decimals: 80, 117.5. */
 export function tempo(bpm: number): string {
   return String(Math.round(bpm * 10) / 10);

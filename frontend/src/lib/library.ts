@@ -1,13 +1,26 @@
 import type { Track } from "./api/client";
 
-/** Tracks that hold every word of `text` in their title, prompt, tags, model or key, and wear `tag` if there is one. */
-export function filterTracks(tracks: readonly Track[], text: string, tag: string | null): Track[] {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  return tracks.filter((track) => {
-    if (tag && !track.tags.includes(tag)) return false;
-    const about = [track.title, track.prompt, track.model, track.key ?? "", ...track.tags].join(" ").toLowerCase();
-    return words.every((word) => about.includes(word));
-  });
+export const SORTS = ["newest", "oldest", "title"] as const;
+export type Sort = (typeof SORTS)[number];
+export const VISIBILITIES = ["all", "public", "private"] as const;
+export type Visibility = (typeof VISIBILITIES)[number];
+
+/** Which part of the library, and in which order; what is left out is everything, newest first. */
+export type Shelf = { project?: string; text?: string; tag?: string | null; sort?: Sort; visibility?: Visibility };
+
+/** The longest text that the server searches for. */
+const LONGEST_SEARCH = 200;
+
+/** A shelf as the server is asked for it; nothing for the whole library. A text without words asks for nothing. */
+export function askedOf({ project, text = "", tag, sort, visibility }: Shelf) {
+  const words = text.trim().slice(0, LONGEST_SEARCH);
+  return {
+    ...(project ? { project_id: project } : {}),
+    ...(/[\p{L}\p{N}]/u.test(words) ? { q: words } : {}),
+    ...(tag ? { tag: [tag] } : {}),
+    ...(sort && sort !== "newest" ? { sort } : {}),
+    ...(visibility && visibility !== "all" ? { public: visibility === "public" } : {}),
+  };
 }
 
 /** The tags that most tracks wear, most frequent first. */

@@ -1,6 +1,7 @@
 "use client";
 
 import {
+  keepPreviousData,
   useInfiniteQuery,
   useMutation,
   useQuery,
@@ -9,8 +10,10 @@ import {
   type QueryClient,
 } from "@tanstack/react-query";
 import { answer, api, idempotencyKey, type GenerateRequest, type Job, type Track } from "./api/client";
+import { ProblemError } from "./api/problem";
 import { peaksOfWaveform } from "./audio/peaks";
 import { coverUrl } from "./cover-url";
+import { askedOf, type Shelf } from "./library";
 import type { Playable } from "@/stores/player";
 
 /** Keys of what is kept of the server's answers. */
@@ -18,7 +21,7 @@ export const keys = {
   jobs: ["jobs"] as const,
   /** The whole library; what begins with it are parts of the library. */
   tracks: ["tracks"] as const,
-  tracksIn: (project: string) => ["tracks", "in", project] as const,
+  shelf: (asked: ReturnType<typeof askedOf>) => ["tracks", "shelf", asked] as const,
   trash: ["trash"] as const,
   track: (id: string) => ["track", id] as const,
   versions: (id: string) => ["track", id, "versions"] as const,
@@ -52,14 +55,36 @@ export function useTrack(id: string | undefined) {
   });
 }
 
-/** The library, a page at a time; with `project` what lies in one. */
-export function useTracks(enabled = true, project?: string) {
+/** Several tracks by their ids, all or none; nothing is asked for where there are none. */
+export function useTracksOf(ids: readonly string[]) {
+  const queries = useQueryClient();
+  return useQuery({
+    queryKey: ["track", "several", ids],
+    enabled: ids.length > 0,
+    staleTime: 5 * 60_000,
+    queryFn: () =>
+      Promise.all(
+        ids.map((id) =>
+          queries.fetchQuery({
+            queryKey: keys.track(id),
+            staleTime: 5 * 60_000,
+            queryFn: () => answer(api.GET("/api/v1/tracks/{track_id}", { params: { path: { track_id: id } } })),
+          }),
+        ),
+      ),
+  });
+}
+
+/** The library, or a part of it, a page at a time. Until another part is there, the one before it is shown. */
+export function useTracks(shelf: Shelf = {}, enabled = true) {
+  const asked = askedOf(shelf);
   return useInfiniteQuery({
-    queryKey: project ? keys.tracksIn(project) : keys.tracks,
+    queryKey: Object.keys(asked).length ? keys.shelf(asked) : keys.tracks,
     enabled,
+    placeholderData: keepPreviousData,
     initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam }) =>
-      answer(api.GET("/api/v1/tracks", { params: { query: { limit: 50, cursor: pageParam, project_id: project } } })),
+    queryFn: ({ pageParam, signal }) =>
+      answer(api.GET("/api/v1/tracks", { signal, params: { query: { limit: 50, cursor: pageParam, ...asked } } })),
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
 }
@@ -86,6 +111,30 @@ export function useWaveform(id: string | undefined, points: number) {
         ),
       ),
   });
+}
+
+/** As many parts of a waveform as the server tells apart at once. */
+export const MOST_POINTS = 8192;
+
+/** Peaks of a track, or of a stem of it; waits while the server is still measuring it. */
+export async function fetchWaveform(id: string, stem: string, points: number, signal: AbortSignal) {
+  const query = { points };
+  for (;;) {
+    try {
+      const waveform = stem
+        ? api.GET("/api/v1/tracks/{track_id}/stems/{name}/waveform", {
+            signal,
+            params: { path: { track_id: id, name: stem }, query },
+          })
+        : api.GET("/api/v1/tracks/{track_id}/waveform", { signal, params: { path: { track_id: id }, query } });
+      return peaksOfWaveform(await answer(waveform));
+    } catch (failure) {
+      const seconds = failure instanceof ProblemError && failure.status === 503 ? failure.retryAfterSeconds : null;
+      if (seconds === null) throw failure;
+      await new Promise((go) => setTimeout(go, Math.min(10, seconds) * 1000));
+      signal.throwIfAborted();
+    }
+  }
 }
 
 export function useModels(enabled = true) {

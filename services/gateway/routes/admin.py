@@ -92,7 +92,9 @@ async def list_all_jobs(
     owner = known_id(user_id, "account") if user_id else ""
     wanted = TO_WIRE[status] if status is not None else jobs_pb2.JOB_STATUS_UNSPECIFIED
     page = await gateway.admin.jobs(caller, user_id=owner, status=wanted, limit=limit, cursor=cursor)
-    items = [ManagedJob.from_message(job) for job in page.jobs]
+    # A server of the version before names nobody.
+    owners = list(page.owners) or [""] * len(page.jobs)
+    items = [ManagedJob.from_message(job, owner) for job, owner in zip(page.jobs, owners, strict=True)]
     return ManagedJobList(items=items, next_cursor=page.next_cursor or None)
 
 

@@ -164,12 +164,23 @@ async def get_stem_audio(
 ) -> Response:
     """One part's audio, as long as the track."""
     track = await _track(gateway, caller, track_id)
-    keys = {stem.name: stem.object_key for stem in track.content.stems}
-    if name not in keys:
-        known = ", ".join(keys) or "none"
-        raise AppError(ErrorCode.NOT_FOUND, f"The track has no stem of this name. It has: {known}.")
+    key = _stem_key(track, name)
     wire = WIRE_FORMATS[audio_format]
-    return await audio_response(request, gateway, caller, track, keys[name], wire, attachment=download, part=name)
+    return await audio_response(request, gateway, caller, track, key, wire, attachment=download, part=name)
+
+
+@router.get("/{track_id}/stems/{name}/waveform", dependencies=_AUDIO, response_model=Waveform, responses=also(304))
+async def get_stem_waveform(
+    track_id: str,
+    name: str,
+    request: Request,
+    caller: Caller,
+    gateway: Gateway,
+    points: Points = 1_000,
+) -> Response:
+    """Peaks to draw one part with."""
+    track = await _track(gateway, caller, track_id)
+    return await waveform_response(request, gateway, caller, track, points, _stem_key(track, name))
 
 
 @router.get(
@@ -208,10 +219,15 @@ async def get_waveform(
 
 
 async def waveform_response(
-    request: Request, gateway: Collaborators, caller: Principal | None, track: tracks_pb2.Track, points: int
+    request: Request,
+    gateway: Collaborators,
+    caller: Principal | None,
+    track: tracks_pb2.Track,
+    points: int,
+    object_key: str = "",
 ) -> Response:
-    """Peaks of `track`; without a caller for whoever holds a link to it."""
-    key = track.content.master_object_key
+    """Peaks of `track`, or of a part of it; without a caller for whoever holds a link to it."""
+    key = object_key or track.content.master_object_key
     etag = _etag_of_key(f"{key}?{points}")
     headers = {"etag": etag, "cache-control": "private, max-age=3600"}
     asked = request.headers
@@ -294,6 +310,15 @@ def _tags(track: tracks_pb2.Track, title: str) -> processing_pb2.FileTags:
         master_object_key=content.master_object_key,
         cover_object_key=track.cover_object_key,
     )
+
+
+def _stem_key(track: tracks_pb2.Track, name: str) -> str:
+    """Where a part of a track lies. Raises NOT_FOUND that names the parts that there are."""
+    keys = {stem.name: stem.object_key for stem in track.content.stems}
+    if name not in keys:
+        known = ", ".join(keys) or "none"
+        raise AppError(ErrorCode.NOT_FOUND, f"The track has no stem of this name. It has: {known}.")
+    return keys[name]
 
 
 async def _track(gateway: Collaborators, caller: Principal, track_id: str) -> tracks_pb2.Track:

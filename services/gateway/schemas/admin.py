@@ -81,6 +81,9 @@ class ManagedJob(BaseModel):
 
     id: str
     owner_id: str
+    owner: Annotated[
+        str, Field(description="The owner's username; empty for an account that is gone.", examples=["ada"])
+    ]
     kind: Annotated[str, Field(examples=["generate"])]
     status: JobStatus
     progress: Annotated[float, Field(ge=0, le=1, examples=[0.4])]
@@ -92,11 +95,12 @@ class ManagedJob(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def from_message(cls, message: jobs_pb2.Job) -> Self:
+    def from_message(cls, message: jobs_pb2.Job, owner: str) -> Self:
         """From the wire."""
         return cls(
             id=message.id,
             owner_id=message.owner_id,
+            owner=owner,
             kind=message.kind,
             status=status_of(message),
             progress=min(1.0, max(0.0, message.progress)),

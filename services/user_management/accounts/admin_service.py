@@ -74,14 +74,19 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         """Everybody's jobs."""
         await self._admit()
         limit = page_limit(request.page.limit)
-        jobs = await self._administration.jobs(
+        found = await self._administration.jobs(
             user_id=_account(request.user_id) if request.user_id else None,
             status=status_filter(request.status),
             before_id=cursor_id(request.page.cursor),
             limit=limit + 1,
         )
-        cursor = cursor_of(jobs[limit - 1].id) if len(jobs) > limit else ""
-        return admin_pb2.ListJobsResponse(jobs=[job_message(job) for job in jobs[:limit]], next_cursor=cursor)
+        cursor = cursor_of(found[limit - 1].job.id) if len(found) > limit else ""
+        listed = found[:limit]
+        return admin_pb2.ListJobsResponse(
+            jobs=[job_message(owned.job) for owned in listed],
+            owners=[owned.owner for owned in listed],
+            next_cursor=cursor,
+        )
 
     async def GetStats(self, request: admin_pb2.GetStatsRequest, context: Context) -> admin_pb2.GetStatsResponse:
         """How much there is of everything."""

@@ -55,6 +55,14 @@ class Stats:
     made_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class OwnedJob:
+    """A job, and the username of whose it is; empty when the account is gone."""
+
+    job: Job
+    owner: str
+
+
 class Administration:
     """Every method raises `AppError`; NOT_FOUND for an account that does not exist."""
 
@@ -146,11 +154,12 @@ class Administration:
 
     async def jobs(
         self, *, user_id: UUID | None, status: Status | None, before_id: UUID | None, limit: int
-    ) -> list[Job]:
+    ) -> list[OwnedJob]:
         """Everybody's jobs, newest first, without what they are about."""
 
-        async def query(connection: AsyncConnection) -> list[Job]:
-            found = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
+        async def query(connection: AsyncConnection) -> list[OwnedJob]:
+            owners = jobs.outerjoin(users, users.c.id == jobs.c.owner_id)
+            found = select(jobs, users.c.username).select_from(owners).order_by(jobs.c.id.desc()).limit(limit)
             for condition in (
                 jobs.c.owner_id == user_id if user_id is not None else None,
                 jobs.c.status == status.value if status is not None else None,
@@ -159,7 +168,10 @@ class Administration:
                 if condition is not None:
                     found = found.where(condition)
             rows = await connection.execute(found)
-            return [replace(job_from_row(row), request={}, result=None, metrics=None) for row in rows]
+            return [
+                OwnedJob(replace(job_from_row(row), request={}, result=None, metrics=None), row.username or "")
+                for row in rows
+            ]
 
         return await self._database.read(query)
 

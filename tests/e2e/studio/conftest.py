@@ -1,5 +1,6 @@
 """A browser at the studio, and what a person does there."""
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -37,6 +38,14 @@ MAKE = """([prompt, duration]) => fetch("/api/v1/generate", {
     "X-CSRF-Token": decodeURIComponent(document.cookie.match(/musicgen_csrf=([^;]+)/)[1]),
   },
 }).then((answer) => answer.json())"""
+SEND = """([method, path, body]) => fetch(`/api/v1${path}`, {
+  method,
+  body: JSON.stringify(body),
+  headers: {
+    "Content-Type": "application/json",
+    "X-CSRF-Token": decodeURIComponent(document.cookie.match(/musicgen_csrf=([^;]+)/)[1]),
+  },
+}).then((answer) => answer.status === 204 ? null : answer.json())"""
 AUDIBLE_RMS = 0.003  # −50 dBFS
 
 
@@ -79,6 +88,18 @@ class Visitor:
     def api(self, path: str) -> Any:
         """What the server answers to this browser."""
         return self.page.evaluate("(path) => fetch('/api/v1' + path).then((answer) => answer.json())", path)
+
+    def send(self, method: str, path: str, body: dict[str, Any]) -> Any:
+        """What the server answers to a change by this browser."""
+        return self.page.evaluate(SEND, [method, path, body])
+
+    def sign_in(self, name: str, password: str) -> None:
+        """Come in by the front door; ends on the create page."""
+        self.go("/sign-in/")
+        self.page.get_by_label("Username or e-mail").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        self.page.wait_for_url("**/create/")
 
     def hears_something(self) -> bool:
         """Whether samples other than silence pass through the page's audio now."""
@@ -136,6 +157,17 @@ def arrive(browser: Browser, platform: Platform) -> Iterator[Callable[..., Visit
     yield come
     for visitor in visitors:
         visitor.context.close()
+
+
+@pytest.fixture(scope="module")
+def administrator(arrive: Callable[..., Visitor], platform: Platform) -> Visitor:
+    """Who runs the platform, signed in by the password that it told at its start."""
+    shown = re.search(r"user admin, password (\S+)$", platform.log, re.MULTILINE)
+    assert shown, platform.log[-2000:]
+    visitor = arrive()
+    visitor.username = "admin"
+    visitor.sign_in("admin", shown[1])
+    return visitor
 
 
 @pytest.fixture(scope="module")

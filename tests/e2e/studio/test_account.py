@@ -218,14 +218,29 @@ def test_guest_makes_a_song_and_keeps_it_by_signing_up(arrive: Callable[..., Vis
     page.get_by_role("button", name="Publish", exact=True).click()
     expect(page.get_by_text("That takes an account.")).to_be_visible()
 
+    # So do a version and a bounce of a mix; the mix itself is kept.
+    visitor.go(f"/studio/?track={track}")
+    fader = page.get_by_role("list", name="Channels").get_by_role("slider").first
+    fader.fill("-7")
+    page.keyboard.press("Control+s")
+    versions = page.get_by_role("region", name="Versions")
+    versions.get_by_role("button", name="Save the first version").click()
+    expect(versions.get_by_text("That takes an account.")).to_be_visible()
+    page.get_by_role("button", name="Bounce").click()
+    expect(page.get_by_role("status").filter(has_text="That takes an account.")).to_be_visible()
+
     page.get_by_role("link", name="Keep what you made").click()
     expect(page.get_by_text("everything you made as a guest stays yours")).to_be_visible()
     page.get_by_label("Username").fill(visitor.username)
     page.get_by_label("E-mail").fill(f"{visitor.username}@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
-    page.wait_for_url(f"**/track/?id={track}")
+    page.wait_for_url(f"**/studio/?track={track}")
     expect(banner).to_have_count(0)
+    expect(fader).to_have_value("-7")
+    page.keyboard.press("Control+s")
+    versions.get_by_role("button", name="Save the first version").click()
+    expect(versions.get_by_text("As saved in version 1")).to_be_visible()
     person = visitor.api("/users/me")
     assert (person["id"], person["username"], person["role"]) == (guest["id"], visitor.username, "user")
     assert visitor.api(f"/tracks/{track}")["id"] == track

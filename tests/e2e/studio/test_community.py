@@ -71,12 +71,20 @@ def test_published_song_is_found_heard_liked_and_talked_about(member: Visitor, l
     expect(comments.get_by_role("listitem")).to_have_count(1)
     expect(comments).to_contain_text("<b>hangs</b>")
     expect(comments.get_by_role("button", name="Listen at 0:0")).to_be_visible()
+    # What is said of all of it stands in the list, too; along the track stands what is said of a second.
+    comments.get_by_role("checkbox").uncheck()
+    page.get_by_role("textbox", name="Your comment").fill("I hum it all day")
+    page.get_by_role("button", name="Say it").click()
+    expect(comments.get_by_role("list").last.get_by_role("listitem")).to_have_count(2)
+    expect(comments).to_contain_text("I hum it all day")
+    pin = page.get_by_role("list", name="Comments along the track").get_by_role("button")
+    expect(pin).to_have_accessible_name(re.compile(r"at 0:0\d: That last chord"))
     picture(listener, "track-of-another")
 
     # Told at once, without a reload, on whatever page.
-    bell = member.page.get_by_role("button", name="Notifications, 2 new")
+    bell = member.page.get_by_role("button", name="Notifications, 3 new")
     bell.click()
-    news = member.page.get_by_role("group", name="Notifications, 2 new")
+    news = member.page.get_by_role("group", name="Notifications, 3 new")
     expect(news).to_contain_text(f"{listener.username} likes")
     expect(news).to_contain_text("That last chord")
     picture(member, "notifications")
@@ -163,7 +171,7 @@ def test_followed_person_s_song_comes_into_the_feed_and_leaves_it_with_a_block(
 
 @pytest.mark.slow
 def test_reported_song_is_taken_down_and_shown_again(
-    member: Visitor, listener: Visitor, arrive: Callable[..., Visitor], song: str
+    member: Visitor, listener: Visitor, administrator: Visitor, song: str
 ) -> None:
     assert member.page.evaluate(PUBLISH, song) == 200
     page = listener.page
@@ -178,13 +186,7 @@ def test_reported_song_is_taken_down_and_shown_again(
     listener.go("/moderation/")
     expect(page.get_by_role("heading", name="Only moderators get in here")).to_be_visible()
 
-    moderator = arrive()
-    found = re.search(r"user admin, password (\S+)$", member.platform.log, re.MULTILINE)
-    assert found, member.platform.log[-2000:]
-    moderator.go("/sign-in/")
-    moderator.page.get_by_label("Username or e-mail").fill("admin")
-    moderator.page.get_by_label("Password").fill(found[1])
-    moderator.page.get_by_role("button", name="Sign in", exact=True).click()
+    moderator = administrator
     moderator.page.get_by_role("button", name="Account of").click()
     moderator.page.get_by_role("link", name="Moderation").click()
     report = moderator.page.get_by_role("listitem").filter(has_text=f"Calm piano for {member.username}")

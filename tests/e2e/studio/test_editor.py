@@ -4,6 +4,7 @@ import base64
 import io
 import math
 import re
+from collections.abc import Callable
 
 import httpx
 import numpy as np
@@ -86,6 +87,9 @@ def test_stems_open_as_channels_and_the_bounce_follows_the_faders(member: Visito
     eventually(member.hears_something, within=60, what="the preview")
     page.get_by_role("button", name="Bounce").click()
     expect(page.get_by_role("link", name="Open the bounce")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Download the bounce").click()
+    files = page.get_by_role("group", name="Download the bounce").get_by_role("link")
+    assert [name.split()[0] for name in files.all_inner_texts()] == ["WAV", "FLAC", "MP3", "OGG", "OPUS"]
     made = page.get_by_role("link", name="Open the bounce").get_attribute("href") or ""
     stem = level_db(member, f"/tracks/{track}/stems/bass/audio?format=flac")
     bounced = level_db(member, f"/tracks/{made.split('id=')[1]}/audio?format=flac")
@@ -360,6 +364,39 @@ def test_points_are_drawn_pulled_and_taken_away_with_the_pointer(member: Visitor
     assert points.count() > 4
     page.get_by_role("button", name="Remove all points").click()
     expect(points).to_have_count(0)
+
+    # A clip is pulled along the grid, then its edge and its fade.
+    clip = page.locator("[data-clip]").first
+
+    def span() -> tuple[float, float]:
+        told = re.search(r"from (\d+):([\d.]+), (\d+):([\d.]+) long", clip.get_attribute("aria-label") or "")
+        assert told is not None
+        return 60 * int(told[1]) + float(told[2]), 60 * int(told[3]) + float(told[4])
+
+    def pull(where: Callable[[float], float], y: float, by: float) -> None:
+        now = clip.bounding_box()
+        assert now is not None
+        x = now["x"] + where(now["width"])
+        page.mouse.move(x, now["y"] + y)
+        page.mouse.down()
+        page.mouse.move(x + by * now["width"], now["y"] + y, steps=6)
+        page.mouse.up()
+
+    start, length = span()
+    page.get_by_label("Snap").select_option("bar")
+    pull(lambda width: width / 2, 50, 0.6)
+    bars = (span()[0] - start) / (240 / member.api(f"/tracks/{track}")["bpm"])
+    assert bars == pytest.approx(round(bars), abs=0.01)
+    assert round(bars) >= 1
+    page.get_by_label("Snap").select_option("free")
+    pull(lambda width: width - 3, 20, -1 / 3)
+    assert span()[1] == pytest.approx(length * 2 / 3, rel=0.05)
+    pull(lambda _: 8, 8, 0.1)
+    fade = clip.get_by_role("slider", name="Fade in")
+    assert float(fade.get_attribute("aria-valuenow") or 0) == pytest.approx(length * 2 / 30, rel=0.25)
+    for _ in range(3):
+        page.get_by_role("button", name="Undo").click()
+    assert span() == (start, length)
 
 
 @pytest.mark.slow

@@ -1,8 +1,11 @@
 """From a mix to a release: mastering with its report, and what is kept of it."""
 
+import io
 import re
 
+import numpy as np
 import pytest
+import soundfile
 from playwright.sync_api import expect
 
 from tests.e2e.studio.conftest import Visitor
@@ -36,6 +39,43 @@ def test_master_meets_the_loudness_that_was_asked_for_and_says_what_changed(memb
     kept = page.get_by_role("region", name="This is a master")
     expect(kept.get_by_role("row", name=re.compile("^True peak"))).to_be_visible()
     eventually(lambda: page.get_by_role("region", name="Master", exact=True).count() == 0, within=60, what="one card")
+
+
+@pytest.mark.slow
+def test_recording_is_taken_apart_and_its_parts_are_mixed_beside_each_other(member: Visitor) -> None:
+    page = member.page
+    rate = 44_100
+    seconds = np.arange(4 * rate) / rate
+    tune = 0.2 * np.sin(2 * np.pi * 330 * seconds) + 0.2 * np.sin(2 * np.pi * 82 * seconds) * (seconds % 0.5 < 0.1)
+    sound = io.BytesIO()
+    soundfile.write(sound, np.stack([tune, tune], axis=1), rate, format="WAV", subtype="PCM_16")
+    member.go("/library/")
+    field = page.get_by_label("Upload", exact=True).first
+    field.set_input_files({"name": "two hands.wav", "mimeType": "audio/wav", "buffer": sound.getvalue()})
+    page.locator("main").get_by_role("link", name="two hands").first.click()
+    card = page.get_by_role("region", name="Take it apart")
+    card.get_by_role("button", name="Separate").click()
+    parts = card.get_by_role("link", name="Open the parts in the studio")
+    expect(parts).to_be_visible(timeout=120_000)
+    page.reload()
+    expect(card.get_by_role("button", name="Separate again")).to_be_visible()
+    parts.click()
+    channels = page.get_by_role("list", name="Channels")
+    expect(channels.get_by_role("button", name="Solo vocals")).to_be_visible()
+    expect(page.locator("[data-clip]")).to_have_count(2)
+    expect(page.get_by_text("Loading stems")).to_have_count(0)
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    eventually(member.hears_something, within=60, what="the parts together")
+    channels.get_by_role("button", name="Mute vocals").click()
+    page.get_by_role("button", name="Bounce").click()
+    link = page.get_by_role("link", name="Open the bounce")
+    expect(link).to_be_visible(timeout=60_000)
+    link.click()
+    with page.expect_download() as download:
+        page.get_by_role("region", name="Download").get_by_role("link", name="FLAC").click()
+    audio, _ = soundfile.read(download.value.path())
+    assert np.abs(audio).max() > 0.01
+    assert len(audio) >= len(tune)
 
 
 @pytest.mark.slow

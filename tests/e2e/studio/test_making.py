@@ -214,6 +214,18 @@ def test_cut_connection_loses_nothing(member: Visitor) -> None:
     expect(page.get_by_text("You are offline.")).to_have_count(0)
     expect(member.card("slow ambient").get_by_role("link", name="Track page")).to_be_visible(timeout=60_000)
 
+    # Where no socket comes up at all, the page asks instead.
+    page = member.context.new_page()
+    page.set_default_timeout(30_000)
+    refused: list[str] = []
+    page.route_web_socket("**/api/v1/ws", lambda socket: (refused.append(socket.url), socket.close()))
+    asking = Visitor(member.platform, member.context, page)
+    asking.go("/create/")
+    card = asking.make("short ambient without a socket", 15)
+    expect(card.get_by_role("link", name="Track page")).to_be_visible(timeout=60_000)
+    assert refused
+    page.close()
+
 
 @pytest.mark.slow
 def test_correction_of_what_was_understood_makes_a_take_with_it(member: Visitor) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.e2e.studio.conftest import Visitor
 from tests.support.checkpoints import build_reference, write_checkpoint
-from tests.support.platform import Platform
+from tests.support.platform import Platform, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -26,11 +26,7 @@ def test_administrator_installs_a_model_and_it_plays(
     context = browser.new_context(locale="en-GB", reduced_motion="reduce")
     page = context.new_page()
     admin = Visitor(platform, context, page, username="admin")
-    admin.go("/sign-in/")
-    page.get_by_label("Username or e-mail").fill("admin")
-    page.get_by_label("Password").fill(shown[1])
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url("**/create/")
+    admin.sign_in("admin", shown[1])
     admin.go("/admin/")
     page.get_by_role("button", name="Install MusicGen small", exact=True).click()
     dialog = page.get_by_role("dialog", name="Install MusicGen small")
@@ -45,6 +41,16 @@ def test_administrator_installs_a_model_and_it_plays(
     assert ended["status"] == "succeeded", ended
     [track] = caller.tracks_of(ended["id"])
     made = caller.call("GET", f"/tracks/{track}").json()
+    model = "/models/musicgen-small"
+    eventually(lambda: caller.call("GET", model).json()["real_time_factor"], within=60, what="the model's speed")
+    page.reload()
+    work = page.get_by_role("list", name="Work").get_by_role("listitem").filter(has_text=caller.username)
+    expect(work).to_contain_text("Take")
+    expect(work).to_contain_text("done")
+    page.get_by_label("Which work").select_option("queued")
+    expect(page.get_by_text("Nothing of that kind.")).to_be_visible()
+    installed = page.get_by_role("listitem").filter(has_text="MusicGen small").first
+    expect(installed).to_contain_text(re.compile(r"[\d.]+ × as fast as it plays, here"))
     assert (made["model"], made["licence"]["commercial_use"]) == ("musicgen-small", False)
 
     remove.click()

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.studio.busy import WATCH, print_busy
 from tests.e2e.studio.conftest import PASSWORD, Visitor
-from tests.support.platform import ROOT
+from tests.support.platform import ROOT, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -28,7 +28,9 @@ PAGES = (
     "/community/",
     "/person/?name={name}",
     "/playlists/",
+    "/playlist/?id={playlist}",
     "/playlist/?id=gone",
+    "/shared/#token={link}",
     "/library/?project=none",
     "/trash/",
     "/moderation/",
@@ -50,6 +52,18 @@ OPEN_PAGES = (
 @pytest.fixture(scope="module")
 def track(member: Visitor) -> str:
     return member.finished_track("late-night swing jazz trio", 4)
+
+
+@pytest.fixture(scope="module")
+def pages(member: Visitor, track: str) -> list[str]:
+    """The pages with something on them: a playlist, comments, a link."""
+    playlist = member.send("POST", "/playlists", {"title": "For the night bus"})["id"]
+    member.send("PUT", f"/playlists/{playlist}/tracks/{track}", {})
+    member.send("PATCH", f"/tracks/{track}", {"public": True})
+    for body, second in (("That brush", 1), ("and again", 1.1), ("All of it", None)):
+        member.send("POST", f"/tracks/{track}/comments", {"body": body, "position": second})
+    link = member.send("POST", f"/tracks/{track}/share", {})["token"]
+    return [path.format(track=track, name=member.username, playlist=playlist, link=link) for path in PAGES]
 
 
 def settle(visitor: Visitor, path: str) -> None:
@@ -74,22 +88,51 @@ def violations(visitor: Visitor) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_the_pages_of_a_member(member: Visitor, track: str, theme: str) -> None:
+def test_axe_finds_nothing_serious_on_the_pages_of_a_member(member: Visitor, pages: list[str], theme: str) -> None:
     member.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     found = {}
-    for path in PAGES:
-        settle(member, path.format(track=track, name=member.username))
+    for path in pages:
+        settle(member, path)
         found[path] = violations(member)
-    assert found == {path: [] for path in PAGES}
+    assert found == {path: [] for path in pages}
 
 
-def test_axe_finds_nothing_serious_before_signing_in(arrive: Callable[..., Visitor]) -> None:
-    stranger = arrive()
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_where_one_administers(
+    member: Visitor, administrator: Visitor, track: str, pages: list[str], theme: str
+) -> None:
+    report = {"kind": "track", "id": track, "reason": "spam", "details": "Look at <b>this</b>"}
+    administrator.send("POST", "/reports", report)
+    page = administrator.page
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    found = {}
+    settle(administrator, "/admin/")
+    page.get_by_role("button", name=re.compile(f"^{member.username}")).click()
+    expect(page.get_by_label(f"Role of {member.username}")).to_be_visible()
+    expect(page.get_by_role("list", name="Work").get_by_role("listitem").first).to_be_visible()
+    found["admin"] = violations(administrator)
+    settle(administrator, "/moderation/")
+    expect(page.get_by_role("tabpanel").get_by_role("listitem").first).to_be_visible()
+    found["moderation"] = violations(administrator)
+    page.get_by_role("button", name="Take it down").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    found["decision"] = violations(administrator)
+    assert found == {place: [] for place in found}
+    assert administrator.complaints == []
+
+
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+def test_axe_finds_nothing_serious_before_signing_in(arrive: Callable[..., Visitor], theme: str) -> None:
+    stranger = arrive(color_scheme=theme)
     found = {}
     for path in OPEN_PAGES:
         settle(stranger, path)
         found[path] = violations(stranger)
     assert found == {path: [] for path in OPEN_PAGES}
+    settle(stranger, "/")
+    stranger.page.get_by_role("button", name=re.compile("^Play: ")).first.click()
+    eventually(stranger.hears_something, within=60, what="the landing page's example")
     assert stranger.complaints == []
 
 
@@ -109,15 +152,15 @@ def test_first_visit_loads_at_most_250_kilobytes_of_scripts(arrive: Callable[...
 
 
 @pytest.mark.slow
-def test_nothing_is_wider_than_a_phone(member: Visitor, track: str) -> None:
+def test_nothing_is_wider_than_a_phone(member: Visitor, pages: list[str]) -> None:
     size = member.page.viewport_size
     member.page.set_viewport_size({"width": 360, "height": 740})
     wide = {}
-    for path in PAGES:
-        settle(member, path.format(track=track, name=member.username))
+    for path in pages:
+        settle(member, path)
         wide[path] = member.page.evaluate("document.documentElement.scrollWidth")
     member.page.set_viewport_size(size or {"width": 1280, "height": 720})
-    assert wide == dict.fromkeys(PAGES, 360)
+    assert wide == dict.fromkeys(pages, 360)
 
 
 @pytest.mark.slow
@@ -146,7 +189,14 @@ def test_keyboard_alone_makes_a_take_and_stops_it(member: Visitor) -> None:
     expect(stop).to_be_visible()
     stop.focus()
     page.keyboard.press("Enter")
-    expect(member.card("keyboard blues").get_by_role("button", name="Make it again")).to_be_visible()
+    again = member.card("keyboard blues").get_by_role("button", name="Make it again")
+    again.focus()
+    page.keyboard.press("Enter")
+    anew = page.locator("main section li").filter(has_text="eyboard blues").get_by_role("button", name="Stop making")
+    anew.first.focus()
+    page.keyboard.press("Enter")
+    expect(anew).to_have_count(0)
+    assert [job["status"] for job in member.api("/jobs?limit=2")["items"]] == ["cancelled", "cancelled"]
 
 
 @pytest.mark.slow
@@ -189,7 +239,18 @@ def test_axe_finds_nothing_serious_in_what_opens_on_a_page(member: Visitor, trac
     page.get_by_role("button", name="Move", exact=True).click()
     expect(page.get_by_role("dialog").get_by_role("textbox", name="New project")).to_be_visible()
     found["move"] = violations(member)
+    settle(member, "/library/")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox").fill("swing")
+    expect(page.get_by_role("option", name="Late-night swing")).to_be_visible()
+    found["palette"] = violations(member)
+    page.get_by_role("combobox").fill("nothing is called that")
+    expect(page.get_by_role("option", name="Nothing")).to_be_visible()
+    found["palette, empty"] = violations(member)
     settle(member, "/create/")
+    page.get_by_role("button", name="choose another model").click()
+    found["models"] = violations(member)
+    page.keyboard.press("Escape")
     more = page.get_by_role("button", name="More", exact=True)
     if more.get_attribute("aria-expanded") == "false":
         more.click()

@@ -101,6 +101,7 @@ async def test_administrators_see_how_jobs_stand_and_not_what_they_are_about(
         rest = (await admin.get("/api/v1/admin/jobs", params={"limit": 2, "cursor": page["next_cursor"]})).json()
         listed = [*page["items"], *rest["items"]]
         assert [item["id"] for item in listed] == [job.id for job in reversed(made)]
+        assert [item["owner"] for item in listed] == [person.username for person in (ann, ben, ann)]
         assert "tone" not in str(listed)
         hers = (await admin.get("/api/v1/admin/jobs", params={"user_id": ann.id, "status": "queued"})).json()["items"]
         assert [item["owner_id"] for item in hers] == [ann.id, ann.id]

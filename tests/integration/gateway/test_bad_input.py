@@ -187,6 +187,7 @@ async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(gateway: Gat
         ("GET", "/api/v1/tracks/{id}/audio"),
         ("GET", "/api/v1/tracks/{id}/stems"),
         ("GET", "/api/v1/tracks/{id}/stems/drums/audio"),
+        ("GET", "/api/v1/tracks/{id}/stems/drums/waveform"),
         ("GET", "/api/v1/tracks/{id}/midi"),
         ("GET", "/api/v1/tracks/{id}/waveform"),
         ("DELETE", "/api/v1/auth/sessions/{id}"),

@@ -229,6 +229,17 @@ async def test_a_waveform_has_as_many_points_as_asked_for(gateway: Gateway, ada:
     assert (await ada.http.get(path, params={"points": 15})).status_code == 422
 
 
+async def test_a_stem_has_a_waveform_of_its_own(gateway: Gateway, ada: Person, bob: Person) -> None:
+    track = f"/api/v1/tracks/{add_track(gateway, ada).id}"
+    answer = await ada.http.get(f"{track}/stems/drums/waveform", params={"points": 16})
+    assert answer.json()["points"] == 16
+    whole = await ada.http.get(f"{track}/waveform", params={"points": 16})
+    assert answer.headers["etag"] != whole.headers["etag"]
+    missing = await ada.http.get(f"{track}/stems/vocals/waveform")
+    assert (missing.status_code, "drums" in missing.json()["detail"]) == (404, True)
+    assert (await bob.http.get(f"{track}/stems/drums/waveform")).status_code == 404
+
+
 async def test_a_link_is_the_same_for_a_while_so_that_caches_work(gateway: Gateway, ada: Person) -> None:
     track = add_track(gateway, ada)
     links = [(await ada.http.get(f"/api/v1/tracks/{track.id}")).json()["links"]["audio"] for _ in range(2)]

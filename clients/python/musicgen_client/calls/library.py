@@ -123,9 +123,11 @@ def delete_track(track_id: str, *, forever: bool = False, if_match: str | None =
     return Call("DELETE", path, read_nothing, params=params, headers=unless_edited(if_match))
 
 
-def waveform(track_id: str, *, points: int = 1000) -> Call[Waveform]:
-    """The outline of a track, for drawing; 16 to 8,192 points."""
-    return Call("GET", path_to("tracks", track_id, "waveform"), reader_of(Waveform), params={"points": points})
+def waveform(track_id: str, *, stem: str = "", points: int = 1000) -> Call[Waveform]:
+    """The outline of a track, or of one stem of it, for drawing; 16 to 8,192 points."""
+    part = ("stems", stem) if stem else ()
+    path = path_to("tracks", track_id, *part, "waveform")
+    return Call("GET", path, reader_of(Waveform), params={"points": points})
 
 
 def stems(track_id: str) -> Call[Page[Stem]]:

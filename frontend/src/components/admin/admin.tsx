@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { CircleAlert, CircleCheck, Gavel } from "lucide-react";
 import type { ReactNode } from "react";
 import { useTranslations } from "use-intl";
+import { Jobs } from "./jobs";
 import { Models } from "./models";
 import { People } from "./people";
 import { MembersOnly } from "@/components/frame/members-only";
@@ -43,6 +44,8 @@ function Overview() {
         {t("models.title")}
       </h2>
       <Models />
+      <h2 className="mt-12 text-xl">{t("work.title")}</h2>
+      <Jobs />
       <h2 className="mt-12 text-xl">{t("users")}</h2>
       <People />
     </div>

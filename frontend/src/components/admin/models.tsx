@@ -9,7 +9,7 @@ import { Button } from "@/components/ui/button";
 import { Modal } from "@/components/ui/modal";
 import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api, idempotencyKey, type Job, type Model } from "@/lib/api/client";
-import { clock, fileSize } from "@/lib/format";
+import { clock, fileSize, times } from "@/lib/format";
 import { isActive, keys, useCancel, useModels } from "@/lib/music";
 import { useJob } from "@/lib/processing";
 import { useProblemText } from "@/lib/use-problem-text";
@@ -108,6 +108,7 @@ function Row({ model, running }: { model: Model; running: Job | undefined }) {
         {model.loaded && <span>{t("loaded")}</span>}
         {model.size_bytes > 0 && <span>{fileSize(model.size_bytes)}</span>}
         <span>{words("upTo", { length: clock(model.max_duration) })}</span>
+        {model.real_time_factor ? <span>{words("speed", { times: times(model.real_time_factor) })}</span> : null}
         <span className={`flex items-center gap-1.5 ${model.commercial_use ? "" : "text-bad"}`}>
           <Sign size={14} aria-hidden />
           {model.licence}

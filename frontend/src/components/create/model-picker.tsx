@@ -6,7 +6,7 @@ import { useTranslations } from "use-intl";
 import { selectClass } from "@/components/ui/field";
 import { Pop } from "@/components/ui/pop";
 import type { Model } from "@/lib/api/client";
-import { clock, fileSize } from "@/lib/format";
+import { clock, fileSize, times } from "@/lib/format";
 import { useSession } from "@/lib/session";
 
 /** Which model plays, with what a musician has to know of it: may I sell it, is it here, how long, how large. */
@@ -64,6 +64,7 @@ export function ModelPicker({
                 </span>
                 <span>{model.installed ? t("here") : t("notHere")}</span>
                 <span>{t("upTo", { length: clock(model.max_duration) })}</span>
+                {model.real_time_factor ? <span>{t("speed", { times: times(model.real_time_factor) })}</span> : null}
                 {model.size_bytes > 0 && <span>{fileSize(model.size_bytes)}</span>}
               </span>
               <span className="mt-1 block text-[13px] text-faint">{model.licence}</span>

@@ -46,7 +46,12 @@ export function LiveJobs() {
     });
     feeds.current = feed;
     feed.start();
-    return () => feed.stop();
+    const wake = () => feed.wake();
+    addEventListener("online", wake);
+    return () => {
+      removeEventListener("online", wake);
+      feed.stop();
+    };
   }, [userId, queries]);
 
   useEffect(() => {

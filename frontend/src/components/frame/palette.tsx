@@ -16,6 +16,8 @@ import { useId, useMemo, useState, type KeyboardEvent } from "react";
 import { useTranslations } from "use-intl";
 import { Modal } from "@/components/ui/modal";
 import { trackHref, useTracks } from "@/lib/music";
+import { useProblemText } from "@/lib/use-problem-text";
+import { useSettled } from "@/lib/use-settled";
 import { useFrame } from "@/stores/frame";
 
 type Entry = { id: string; name: string; note?: string; href: string; sign: LucideIcon };
@@ -30,7 +32,10 @@ export default function Palette() {
   const list = useId();
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState(0);
-  const tracks = useTracks();
+  const problem = useProblemText();
+  const asked = useSettled(text.trim());
+  const tracks = useTracks({ text: asked });
+  const answered = asked === text.trim() && !tracks.isPlaceholderData;
   const entries = useMemo<Entry[]>(() => {
     const pages: Entry[] = [
       { id: "create", name: t("create"), href: "/create/", sign: AudioLines },
@@ -42,9 +47,9 @@ export default function Palette() {
     ];
     const wanted = text.trim().toLowerCase();
     const fits = (...words: string[]) => !wanted || words.some((word) => word.toLowerCase().includes(wanted));
-    const found = (tracks.data?.pages.flatMap((page) => page.items) ?? []).filter((track) =>
-      fits(track.title, track.prompt, ...track.tags),
-    );
+    // The server looks through the whole library; until it has answered, what is here is looked through.
+    const here = tracks.data?.pages.flatMap((page) => page.items) ?? [];
+    const found = answered ? here : here.filter((track) => fits(track.title, track.prompt, ...track.tags));
     return [
       ...pages.filter((page) => fits(page.name)),
       ...found.slice(0, MOST_TRACKS).map((track) => ({
@@ -55,7 +60,7 @@ export default function Palette() {
         sign: Music,
       })),
     ];
-  }, [t, text, tracks.data]);
+  }, [t, text, tracks.data, answered]);
   const go = (entry: Entry | undefined) => {
     if (!entry) return;
     closePalette();
@@ -108,7 +113,17 @@ export default function Palette() {
             <span className="text-[13px] text-faint">{entry.note}</span>
           </li>
         ))}
-        {entries.length === 0 && <li className="px-3 py-6 text-center text-muted">{t("nothingFound")}</li>}
+        {tracks.error && !tracks.data ? (
+          <li role="option" aria-selected={false} aria-disabled className="px-3 py-3 text-center text-bad">
+            {problem(tracks.error)}
+          </li>
+        ) : (
+          entries.length === 0 && (
+            <li role="option" aria-selected={false} aria-disabled className="px-3 py-6 text-center text-muted">
+              {t("nothingFound")}
+            </li>
+          )
+        )}
       </ul>
     </Modal>
   );

@@ -10,17 +10,18 @@ import { TrackTile } from "./track-tile";
 import { Upload } from "./upload";
 import { MembersOnly } from "@/components/frame/members-only";
 import { Button, ButtonLink, IconButton } from "@/components/ui/button";
-import { inputClass } from "@/components/ui/field";
+import { inputClass, selectClass } from "@/components/ui/field";
 import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { TagFilter } from "@/components/ui/tag-filter";
 import type { Track } from "@/lib/api/client";
 import { ProblemError } from "@/lib/api/problem";
 import { useDeleteTracks } from "@/lib/change-tracks";
-import { filterTracks, frequentTags } from "@/lib/library";
+import { frequentTags, SORTS, VISIBILITIES, type Sort, type Visibility } from "@/lib/library";
 import { playableTrack, useTracks } from "@/lib/music";
 import { useProject } from "@/lib/projects";
 import { useQueryValue } from "@/lib/query-value";
+import { useSettled } from "@/lib/use-settled";
 import { usePlayer } from "@/stores/player";
 
 type View = "grid" | "list";
@@ -35,17 +36,25 @@ export function Library() {
 function Shelves({ shelf }: { shelf: string | undefined }) {
   const t = useTranslations("library");
   const projects = useTranslations("projects");
-  const tracks = useTracks(true, shelf);
   const project = useProject(shelf);
   const remove = useDeleteTracks();
   const [view, setView] = useState<View>("list");
   const [text, setText] = useState("");
   const [tag, setTag] = useState<string | null>(null);
-  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
+  const [sort, setSort] = useState<Sort>("newest");
+  const [visibility, setVisibility] = useState<Visibility>("all");
+  const [marked, setMarked] = useState<ReadonlyMap<string, Track>>(new Map());
   const [choosing, setChoosing] = useState(false);
-  const all = useMemo(() => tracks.data?.pages.flatMap((page) => page.items) ?? [], [tracks.data]);
-  const shown = useMemo(() => filterTracks(all, text, tag), [all, text, tag]);
-  const tags = useMemo(() => frequentTags(all, 8), [all]);
+  const whole = useTracks({ project: shelf });
+  const wanted = { project: shelf, text: useSettled(text.trim()), tag, sort, visibility };
+  const tracks = useTracks(wanted);
+  const all = useMemo(() => whole.data?.pages.flatMap((page) => page.items) ?? [], [whole.data]);
+  const shown = useMemo(() => tracks.data?.pages.flatMap((page) => page.items) ?? [], [tracks.data]);
+  const tags = useMemo(() => {
+    const frequent = frequentTags(all, 8);
+    return tag && !frequent.includes(tag) ? [tag, ...frequent] : frequent;
+  }, [all, tag]);
+  const narrowed = Boolean(text.trim() || tag || visibility !== "all");
 
   useEffect(() => {
     if (localStorage.getItem(VIEW_KEY) === "grid") setView("grid");
@@ -59,17 +68,25 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
     if (player.current()?.id === track.id) player.toggle();
     else player.play(shown.map(playableTrack), shown.indexOf(track));
   };
-  const mark = (id: string) => {
-    const next = new Set(marked);
-    if (!next.delete(id)) next.add(id);
+  const mark = (track: Track) => {
+    const next = new Map(marked);
+    if (!next.delete(track.id)) next.set(track.id, track);
     setMarked(next);
   };
-  const chosen = useMemo(() => all.filter((track) => marked.has(track.id)), [all, marked]);
+  // What was chosen stays so while one searches for more; as it is now, where it is in view.
+  const chosen = useMemo(() => {
+    const now = new Map([...all, ...shown].map((track) => [track.id, track]));
+    return [...marked.values()].map((track) => now.get(track.id) ?? track);
+  }, [all, shown, marked]);
   const stopChoosing = () => {
-    setMarked(new Set());
+    setMarked(new Map());
     setChoosing(false);
   };
-  const missing = [project.error, tracks.error].some(
+  const drop = (track: Track) => {
+    if (marked.has(track.id)) mark(track);
+    remove([track]);
+  };
+  const missing = [project.error, whole.error].some(
     (failure) => failure instanceof ProblemError && (failure.status === 404 || failure.status === 422),
   );
 
@@ -92,6 +109,7 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
             <input
               type="search"
               value={text}
+              maxLength={200}
               onChange={(event) => setText(event.target.value)}
               placeholder={t("search")}
               className={`${inputClass} pl-10`}
@@ -129,14 +147,50 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
       </div>
       <ProjectBar chosen={shelf} />
       {project.data && <ProjectHead project={project.data} />}
-      <TagFilter label={t("tags")} tags={tags} chosen={tag} onChoose={setTag} className="mt-5" />
+      {(all.length > 1 || narrowed) && (
+        <div className="mt-5 flex flex-wrap items-center gap-x-6 gap-y-3">
+          <TagFilter
+            label={t("tags")}
+            tags={tags}
+            chosen={tag}
+            onChoose={setTag}
+            className="max-md:basis-[calc(100%+2rem)]"
+          />
+          <div className="flex gap-2 md:ml-auto">
+            <select
+              aria-label={t("visibility")}
+              className={`${selectClass} h-8 px-2 text-sm`}
+              value={visibility}
+              onChange={(event) => setVisibility(event.target.value as Visibility)}
+            >
+              {VISIBILITIES.map((name) => (
+                <option key={name} value={name}>
+                  {t(`visibilities.${name}`)}
+                </option>
+              ))}
+            </select>
+            <select
+              aria-label={t("sort")}
+              className={`${selectClass} h-8 px-2 text-sm`}
+              value={sort}
+              onChange={(event) => setSort(event.target.value as Sort)}
+            >
+              {SORTS.map((name) => (
+                <option key={name} value={name}>
+                  {t(`sorts.${name}`)}
+                </option>
+              ))}
+            </select>
+          </div>
+        </div>
+      )}
       {(choosing || chosen.length > 0) && (
         <BulkBar
           tracks={chosen}
           onAll={
             shown.every((track) => marked.has(track.id))
               ? undefined
-              : () => setMarked(new Set(shown.map((track) => track.id)))
+              : () => setMarked(new Map([...marked, ...shown.map((track) => [track.id, track] as const)]))
           }
           onDone={stopChoosing}
         />
@@ -153,14 +207,14 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
           <Waiting />
         ) : tracks.error && !tracks.data ? (
           <Failed failure={tracks.error} retry={() => void tracks.refetch()} />
-        ) : all.length === 0 && shelf ? (
+        ) : shown.length === 0 && !narrowed && shelf ? (
           <Empty
             title={projects("emptyTitle")}
             action={<ButtonLink href={projectHref()}>{projects("emptyAction")}</ButtonLink>}
           >
             {projects("emptyText")}
           </Empty>
-        ) : all.length === 0 ? (
+        ) : shown.length === 0 && !narrowed ? (
           <Empty
             title={t("emptyTitle")}
             action={
@@ -179,6 +233,7 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
                 onClick={() => {
                   setText("");
                   setTag(null);
+                  setVisibility("all");
                 }}
               >
                 {t("showAll")}
@@ -195,7 +250,7 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
                 track={track}
                 onPlay={() => play(track)}
                 marked={marked.has(track.id)}
-                onMark={choosing || marked.size > 0 ? () => mark(track.id) : undefined}
+                onMark={choosing || marked.size > 0 ? () => mark(track) : undefined}
               />
             ))}
           </ul>
@@ -207,9 +262,9 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
                 track={track}
                 onPlay={() => play(track)}
                 marked={marked.has(track.id)}
-                onMark={() => mark(track.id)}
+                onMark={() => mark(track)}
                 choosing={choosing}
-                onDelete={() => remove([track])}
+                onDelete={() => drop(track)}
               />
             ))}
           </ul>

@@ -10,14 +10,13 @@ import { heardChannels, useMultitrack } from "./use-multitrack";
 import { VersionsPanel } from "./versions-panel";
 import { Button } from "@/components/ui/button";
 import type { Track } from "@/lib/api/client";
-import { freshArrangement } from "@/lib/audio/edits";
-import { songLength } from "@/lib/audio/session";
+import { songLength, type Arrangement } from "@/lib/audio/session";
 import { isTyping, isWriting } from "@/lib/keyboard";
 import { usePlayer } from "@/stores/player";
 import { splitAt, useStudio } from "@/stores/studio";
 
-/** A track's stems on a timeline, with a mixer. */
-export function Editor({ track }: { track: Track }) {
+/** Stems on a timeline, with a mixer: `fresh` is how the project of that id begins, `track` what its music is. */
+export function Editor({ track, projectId, fresh }: { track: Track; projectId: string; fresh: Arrangement }) {
   const t = useTranslations("studio");
   const studio = useStudio();
   const { engine, peaks, loaded, total, failed } = useMultitrack();
@@ -31,9 +30,11 @@ export function Editor({ track }: { track: Track }) {
   const beat = 60 / (track.bpm ?? 120);
   const step = GRIDS[grid]!.beats * beat;
 
+  const first = useRef({ bpm: track.bpm ?? null, fresh });
   useEffect(() => {
-    useStudio.getState().open(track.id, track.bpm ?? null, freshArrangement(track));
-  }, [track]);
+    // Once for each project: when more becomes known of the track, such as a like, what was done here stays.
+    useStudio.getState().open(projectId, first.current.bpm, first.current.fresh);
+  }, [projectId]);
 
   const toggle = useCallback(() => {
     if (!engine) return;
@@ -113,7 +114,7 @@ export function Editor({ track }: { track: Track }) {
         onZoom={setZoom}
         grid={grid}
         onGrid={setGrid}
-        onReset={() => studio.reset(freshArrangement(track))}
+        onReset={() => studio.reset(fresh)}
         versions={versions}
         versionsButton={versionsButton}
         onVersions={() => setVersions(!versions)}

@@ -4,7 +4,7 @@ import { ChevronDown, Power, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useTranslations } from "use-intl";
 import { Dial } from "./dial";
-import { IconButton } from "@/components/ui/button";
+import { Button, IconButton } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
 import { CONVOLVED, isMatched } from "@/lib/audio/effects/kinds";
 import { openKeys } from "@/lib/audio/routing";
@@ -13,12 +13,15 @@ import type { Strip } from "@/lib/audio/session";
 import { spaceOf } from "@/lib/audio/spaces";
 import { parameterText, toSlider, toValue } from "@/lib/parameters";
 import { useEffectKinds, type EffectKind, type EffectParameter } from "@/lib/processing";
+import { useProblemText } from "@/lib/use-problem-text";
 import { useStripName } from "./strip";
 import { editStrip, removeEffect, useStudio } from "@/stores/studio";
 
 /** A strip's inserts, with controls as the server describes them. */
 export function EffectChain({ strip }: { strip: Channel | Bus | Master }) {
   const t = useTranslations("studio");
+  const states = useTranslations("states");
+  const text = useProblemText();
   const kinds = useEffectKinds();
   const effectsHeard = useStudio((studio) => studio.effectsHeard);
   const set = (kind: string, change: (effects: EffectSetting[]) => EffectSetting[]) =>
@@ -53,6 +56,14 @@ export function EffectChain({ strip }: { strip: Channel | Bus | Master }) {
           ))}
         </select>
       </div>
+      {kinds.error && !kinds.data && (
+        <div role="alert" className="mt-2 flex items-center gap-3 text-[13px] text-bad">
+          <span className="min-w-0 flex-1">{text(kinds.error)}</span>
+          <Button size="small" onClick={() => void kinds.refetch()}>
+            {states("again")}
+          </Button>
+        </div>
+      )}
       <p className="mt-2 text-[13px] text-faint">{t(effectsHeard === false ? "effectsUnheard" : "effectsNote")}</p>
       <ul className="mt-3 flex flex-col gap-2">
         {strip.effects.map((effect) => (

@@ -23,7 +23,8 @@ import { editRoute, editStrip, useStudio } from "@/stores/studio";
 
 /** Which colour a strip has everywhere; buses and the master share the one of "other". */
 export function stripColour(strip: AnyStrip | Channel): string {
-  return stemVariable("stem" in strip && strip.stem ? strip.stem : "other");
+  // A part that was separated is a whole track, called what it is.
+  return stemVariable("stem" in strip ? strip.stem || strip.name : "other");
 }
 
 /** What a strip is called: stems in the language of the page, everything else as it was named. */
@@ -32,7 +33,7 @@ export function useStripName(): (strip: AnyStrip | Channel) => string {
   const nameOf = useStemName();
   return (strip) => {
     if ("ceilingDbtp" in strip) return t("master");
-    return "stem" in strip && strip.stem ? nameOf(strip.stem) : strip.name;
+    return "stem" in strip ? nameOf(strip.stem || strip.name) : strip.name;
   };
 }
 

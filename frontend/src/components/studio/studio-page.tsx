@@ -1,5 +1,6 @@
 "use client";
 
+import { useMemo } from "react";
 import { useTranslations } from "use-intl";
 import { Editor } from "./editor";
 import { MembersOnly } from "@/components/frame/members-only";
@@ -8,28 +9,52 @@ import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { TrackCover } from "@/components/ui/track-cover";
 import { ProblemError } from "@/lib/api/problem";
 import { coverUrl } from "@/lib/cover-url";
+import { freshArrangement, partsArrangement } from "@/lib/audio/edits";
 import { clock, tempo } from "@/lib/format";
-import { useTrack, useTracks } from "@/lib/music";
+import { useTrack, useTracks, useTracksOf } from "@/lib/music";
+import { partName, readParts } from "@/lib/parts";
 import { useQueryValue } from "@/lib/query-value";
 
-/** The studio: with a track in the address it opens it, without it asks which. */
+/** The studio: with a track in the address it opens it, or the parts of it that are named; without it asks which. */
 export function StudioPage() {
   const id = useQueryValue("track");
-  return <MembersOnly>{() => (id ? <Opened id={id} /> : <Choose />)}</MembersOnly>;
+  const parts = useQueryValue("parts");
+  return <MembersOnly>{() => (id ? <Opened key={`${id} ${parts}`} id={id} parts={parts} /> : <Choose />)}</MembersOnly>;
 }
 
-function Opened({ id }: { id: string }) {
+function Opened({ id, parts }: { id: string; parts: string | undefined }) {
   const t = useTranslations("studio");
   const track = useTrack(id);
-  if (track.error instanceof ProblemError && track.error.status === 404)
+  const ids = useMemo(() => readParts(parts), [parts]);
+  const found = useTracksOf(ids);
+  const fresh = useMemo(() => {
+    if (!track.data) return null;
+    if (!ids.length) return freshArrangement(track.data);
+    if (!found.data) return null;
+    return partsArrangement(
+      track.data.title,
+      found.data.map((part) => ({ ...part, name: partName(part) })),
+    );
+  }, [track.data, found.data, ids]);
+  const error = track.error ?? found.error;
+  if (error instanceof ProblemError && error.status === 404)
     return (
       <Empty title={t("missingTitle")} action={<ButtonLink href="/studio/">{t("chooseTitle")}</ButtonLink>}>
         {t("missingText")}
       </Empty>
     );
-  if (track.error) return <Failed failure={track.error} retry={() => void track.refetch()} />;
-  if (!track.data) return <Skeleton className="m-6 h-96" />;
-  return <Editor key={track.data.id} track={track.data} />;
+  if (error)
+    return (
+      <Failed
+        failure={error}
+        retry={() => {
+          if (track.error) void track.refetch();
+          if (found.error) void found.refetch();
+        }}
+      />
+    );
+  if (!track.data || !fresh) return <Skeleton className="m-6 h-96" />;
+  return <Editor track={track.data} projectId={[id, ...ids].join("+")} fresh={fresh} />;
 }
 
 function Choose() {

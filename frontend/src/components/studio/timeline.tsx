@@ -20,9 +20,9 @@ import { Ruler } from "./ruler";
 import { Strip, stripColour } from "./strip";
 import { Slider } from "@/components/ui/slider";
 import { crossfaded } from "@/lib/audio/edits";
-import { sourceKey, type Multitrack } from "@/lib/audio/multitrack";
+import type { Multitrack } from "@/lib/audio/multitrack";
 import { audibleWires, isHeard } from "@/lib/audio/routing";
-import { isChannel, MASTER, snapped, type Channel, type Strip as AnyStrip } from "@/lib/audio/session";
+import { isChannel, MASTER, snapped, sourceKey, type Channel, type Strip as AnyStrip } from "@/lib/audio/session";
 import { addBus, useStudio } from "@/stores/studio";
 
 const CLOSEST_PIXELS_PER_SECOND = 240;
@@ -30,6 +30,8 @@ const FREE_STEP_SECONDS = 1;
 const ZOOM_STEP = 0.05;
 /** Room before the first second, so that what stands there can be seen and taken hold of. */
 const GUTTER_PIXELS = 12;
+/** So much of a song in view, pages around it included, is a close look. */
+const CLOSELY_SECONDS = 90;
 /** As many as the server's mixer takes. */
 const MOST_BUSES = 32;
 
@@ -84,6 +86,13 @@ export function Timeline({
       element.removeEventListener("scroll", look);
     };
   }, []);
+
+  // What is looked at closely is drawn finely, also where it has not been heard.
+  useEffect(() => {
+    const [from, to] = [view.from / scale, view.to / scale];
+    if (to - from <= CLOSELY_SECONDS) engine?.streams.look(from, to);
+    else engine?.streams.look(0, 0);
+  }, [engine, view, scale]);
 
   // Closer or farther, one goes on to look at the same place: the playhead where it is in view, else the middle.
   const drawn = useRef(scale);

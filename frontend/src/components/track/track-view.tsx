@@ -5,6 +5,7 @@ import { useRouter } from "next/navigation";
 import { Pause, Play } from "lucide-react";
 import { lazy, Suspense } from "react";
 import { useTranslations } from "use-intl";
+import { CommentPins } from "./comment-pins";
 import { CoverEditor } from "./cover-editor";
 import { Downloads } from "./downloads";
 import { Facts } from "./facts";
@@ -134,6 +135,7 @@ export function TrackView({ track, me }: { track: Track; me: string }) {
         }}
         className="mt-10 h-24 md:h-32"
       />
+      <CommentPins track={track} />
       <div className="mt-12 grid grid-cols-1 gap-x-12 gap-y-12 lg:grid-cols-[1fr_360px]">
         <div className="flex min-w-0 flex-col gap-12">
           {track.stems.length > 0 && <Stems track={track} />}

@@ -44,6 +44,19 @@ export function channelsOf(track: Pick<Track, "id" | "stems" | "duration" | "tit
   }));
 }
 
+/** Parts of a track that are tracks of their own as a mix that nobody has touched: each is one channel. */
+export function partsArrangement(
+  title: string,
+  parts: readonly (Pick<Track, "id" | "duration"> & { name: string })[],
+): Arrangement {
+  const order = inMixerOrder(parts.map(({ name }) => name));
+  const sorted = [...parts].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  const channels = sorted.flatMap(({ id, duration, name }, at) =>
+    channelsOf({ id, title: name, duration, stems: [] }).map((channel) => ({ ...channel, id: `part-${at + 1}` })),
+  );
+  return { title, channels, buses: [], master: PLAIN_MASTER };
+}
+
 /** A track as a mix that nobody has touched. */
 export function freshArrangement(track: Pick<Track, "id" | "stems" | "duration" | "title">): Arrangement {
   return { title: track.title, channels: channelsOf(track), buses: [], master: PLAIN_MASTER };

@@ -21,6 +21,7 @@ import {
   laneOf,
   MASTER,
   PLAIN_MASTER,
+  sourceKey,
   type Arrangement,
   type Bus,
   type Channel,
@@ -28,6 +29,7 @@ import {
   type Strip,
 } from "./session";
 import { Spaces } from "./spaces";
+import { Streams } from "./streams";
 import type { EffectKind } from "@/lib/processing";
 
 /** A strip's nodes: what comes in, inserts, fader, balance, and what leaves it (which the meter reads). */
@@ -41,6 +43,8 @@ type StripNodes = {
   right: GainNode;
   output: AnalyserNode;
   sources: AudioBufferSourceNode[];
+  /** What clips go through whose sound comes in pieces. */
+  fades: GainNode[];
 };
 type WireNodes = { from: AudioNode; gain: GainNode; wait: DelayNode };
 
@@ -50,7 +54,7 @@ export type Mix = Omit<Arrangement, "title"> & { kinds: readonly EffectKind[]; t
 const GLIDE_SECONDS = 0.012;
 const START_DELAY_SECONDS = 0.06;
 /** More than all latencies of a mix together. */
-const LONGEST_WAIT_SECONDS = 1;
+const LONGEST_WAIT_SECONDS = 2;
 const FADE_POINTS = 64;
 
 /** The loudest sample that an analyser holds, in dBFS. */
@@ -92,6 +96,8 @@ export class Multitrack {
   private startedAt = 0;
   private from = 0;
   private running = false;
+  /** What is too long to be held as a whole. */
+  readonly streams: Streams;
   /** Whether the effects sound here; known once the audio thread has them, or is known to lack them. */
   readonly effects: Promise<boolean>;
   private readonly spaces: Spaces;
@@ -99,6 +105,7 @@ export class Multitrack {
   /** `onSpaces` hears which spaces have been made; null: none can be made here. */
   constructor(onSpaces: (ready: string[] | null) => void = () => undefined) {
     this.context = new AudioContext();
+    this.streams = new Streams(this.context, () => ({ position: this.position, channels: this.mix.channels }));
     this.spaces = new Spaces(this.context, () => {
       for (const { inserts } of this.strips.values()) inserts.fill();
       // Without its space an effect would only swallow the sound: it is passed by.
@@ -124,8 +131,11 @@ export class Multitrack {
     return buffer;
   }
 
-  buffer(key: string): AudioBuffer | undefined {
-    return this.buffers.get(key);
+  /** Take a source up whose sound comes piece by piece. */
+  async loadInPieces(key: string, url: string, signal?: AbortSignal): Promise<void> {
+    await this.streams.open(key, url, signal);
+    if (this.running) this.seek(this.position);
+    else this.streams.fill();
   }
 
   get playing(): boolean {
@@ -167,6 +177,7 @@ export class Multitrack {
       return old?.clips !== channel.clips || old.crossfade !== channel.crossfade;
     });
     if (this.running && (moved || shifted)) this.seek(this.position);
+    else this.streams.fill();
   }
 
   play(): void {
@@ -182,11 +193,13 @@ export class Multitrack {
     if (filled.length) this.setKeys();
     for (const channel of channels) this.schedule(channel);
     this.followAutomation();
+    this.streams.start();
   }
 
   pause(): void {
     this.from = this.position;
     this.running = false;
+    this.streams.stop();
     for (const nodes of this.strips.values()) this.silence(nodes);
     this.followAutomation();
   }
@@ -196,11 +209,15 @@ export class Multitrack {
     if (wasRunning) this.pause();
     this.from = Math.max(0, seconds);
     if (wasRunning) this.play();
-    else this.followAutomation();
+    else {
+      this.followAutomation();
+      this.streams.fill();
+    }
   }
 
   close(): void {
     this.pause();
+    this.streams.close();
     this.spaces.close();
     void this.context.close();
   }
@@ -224,7 +241,7 @@ export class Multitrack {
     splitter.connect(left, 0).connect(merger, 0, 0);
     splitter.connect(right, 1).connect(merger, 0, 1);
     merger.connect(output);
-    const nodes = { input, inserts, inserted, fader, left, right, output, sources: [] };
+    const nodes = { input, inserts, inserted, fader, left, right, output, sources: [], fades: [] };
     this.strips.set(id, nodes);
     return nodes;
   }
@@ -405,20 +422,19 @@ export class Multitrack {
 
   private schedule(channel: Channel): void {
     const nodes = this.strip(channel.id);
-    const buffer = this.buffers.get(sourceKey(channel));
-    if (!buffer) return;
+    const key = sourceKey(channel);
+    const buffer = this.buffers.get(key);
+    const duration = buffer?.duration ?? this.streams.seconds(key);
     for (const clip of crossfaded(channel.clips, channel.crossfade)) {
       const skipped = Math.max(0, this.from - clip.start);
       // What repeats ends with the source at the latest, as on the server.
-      const round = clip.loop ? Math.min(clip.loop, buffer.duration - clip.offset) : 0;
+      const round = clip.loop ? Math.min(clip.loop, duration - clip.offset) : 0;
       if (clip.loop && round <= 0) continue;
-      const length = round ? clip.length : Math.min(clip.length, buffer.duration - clip.offset);
+      const length = round ? clip.length : Math.min(clip.length, duration - clip.offset);
       if (skipped >= length) continue;
       const begin = this.startedAt + this.late("entry", channel.id) + Math.max(0, clip.start - this.from);
-      const source = this.context.createBufferSource();
       const [rising, falling] = [this.context.createGain(), this.context.createGain()];
-      source.buffer = buffer;
-      source.connect(rising).connect(falling).connect(nodes.input);
+      rising.connect(falling).connect(nodes.input);
       const { fadeIn, fadeOut } = clip;
       if (fadeIn.seconds > skipped) {
         const part = skipped / fadeIn.seconds;
@@ -430,6 +446,14 @@ export class Multitrack {
         const part = Math.max(0, (from - (length - fadeOut.seconds)) / fadeOut.seconds);
         falling.gain.setValueCurveAtTime(fadeCurve(clip, "fadeOut", part), begin + from - skipped, length - from);
       }
+      if (!buffer) {
+        this.streams.add(clip, key, rising, nodes.sources, begin, skipped);
+        nodes.fades.push(falling);
+        continue;
+      }
+      const source = this.context.createBufferSource();
+      source.buffer = buffer;
+      source.connect(rising);
       if (round) {
         // Rounds are whole samples, as on the server: else they would drift apart.
         const whole = (seconds: number) => Math.round(seconds * buffer.sampleRate) / buffer.sampleRate;
@@ -443,15 +467,10 @@ export class Multitrack {
   }
 
   private silence(nodes: StripNodes): void {
-    for (const source of nodes.sources) {
+    for (const source of nodes.sources.splice(0)) {
       source.stop();
       source.disconnect();
     }
-    nodes.sources = [];
+    for (const fade of nodes.fades.splice(0)) fade.disconnect();
   }
-}
-
-/** Under which key a channel's audio is kept. */
-export function sourceKey(channel: Pick<Channel, "trackId" | "stem">): string {
-  return `${channel.trackId}/${channel.stem}`;
 }

@@ -114,6 +114,11 @@ export function fadeGain(x: number, curve: FadeCurve): number {
   return curve === "linear" ? inside : Math.sin((Math.PI / 2) * inside);
 }
 
+/** Under which key a channel's audio is kept. */
+export function sourceKey(channel: Pick<Channel, "trackId" | "stem">): string {
+  return `${channel.trackId}/${channel.stem}`;
+}
+
 /** Where the last clip ends, in seconds. */
 export function songLength(channels: readonly Channel[]): number {
   return channels.reduce(

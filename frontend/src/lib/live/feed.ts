@@ -100,7 +100,16 @@ export class LiveFeed {
     this.open = false;
   }
 
+  /** The connection may be back: do not wait for the next attempt's turn. */
+  wake(): void {
+    if (this.stopped || this.reconnectTimer === null) return;
+    clearTimeout(this.reconnectTimer);
+    this.attempt = 0;
+    this.connect();
+  }
+
   private connect(): void {
+    this.reconnectTimer = null;
     const open = this.options.openSocket ?? ((url: string) => new WebSocket(url));
     const socket = open(this.options.url);
     this.socket = socket;
