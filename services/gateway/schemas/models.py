@@ -50,8 +50,8 @@ class Model(BaseModel):
     real_time_factor: Annotated[
         float | None,
         Field(
-            description="Seconds of audio for each second of work here: the median of its latest songs, from the moment "
-            "a worker took them up. Null before the first.",
+            description="Seconds of audio for each second of work here: the median of its latest songs, from when a "
+            "worker took them up. Null before the first.",
             examples=[9.4],
         ),
     ] = None
