@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from services.processing.jobs.kind import Check, Report
 from services.processing.mixing.block import Audio
+from services.processing.mixing.edges import Edges
 from services.processing.mixing.graph import Renderer
 from services.shared.errors import AppError, ErrorCode
 
@@ -40,16 +41,21 @@ def bounce(
     end: int,
     longest_tail: int,
     wait_for_silence: bool,
+    ceiling_dbtp: float | None = None,
     check: Check,
     report: Report,
 ) -> Bounced:
     """Write samples `start` to `end`, and then the tail: `longest_tail` samples, or until nothing is heard any more.
+
+    A `ceiling_dbtp` that the song holds is held where the file cuts into it as well.
 
     Raises STORAGE_FULL, and INTERNAL should the mixer ever make something that is not finite.
     """
     step = round(_TAIL_SECONDS * rate_hz)
     frames, peak, clipped, quiet = 0, 0.0, 0, False
     total = end - start + (0 if wait_for_silence else longest_tail)
+    ceiling = np.inf if ceiling_dbtp is None else 10.0 ** (ceiling_dbtp / 20.0)
+    edges = Edges(rate_hz, ceiling, cut_before=start > 0)
     while renderer.place < start:
         check()
         renderer.read(min(step, start - renderer.place))
@@ -58,22 +64,28 @@ def bounce(
         soundfile.SoundFile(path, "w", samplerate=rate_hz, channels=2, subtype="PCM_24", format="FLAC") as file,
     ):
 
-        def write(count: int) -> float:
-            nonlocal frames, clipped
+        def write(audio: Audio) -> None:
+            nonlocal peak, clipped
+            loudest = _peak_of(audio)
+            clipped += int(np.count_nonzero(np.abs(audio) > 1.0)) if loudest > 1.0 else 0
+            peak = max(peak, loudest)
+            file.write(_steps(audio))
+
+        def render(count: int) -> float:
+            nonlocal frames
             check()
             audio = renderer.read(count)
             loudest = _peak_of(audio)
-            clipped += int(np.count_nonzero(np.abs(audio) > 1.0)) if loudest > 1.0 else 0
-            file.write(_steps(audio))
+            write(edges.pass_on(audio))
             frames += count
             return loudest
 
         while frames < total:
-            peak = max(peak, write(min(step, total - frames)))
+            render(min(step, total - frames))
             report(frames / total, f"mixing, {_clock(frames / rate_hz)} of {_clock(total / rate_hz)}")
         while wait_for_silence and not quiet and frames - total < longest_tail:
-            loudest = write(step)
-            peak, quiet = max(peak, loudest), loudest < _SILENT
+            quiet = render(step) < _SILENT
+        write(edges.finish())
     return Bounced(frames, peak, clipped)
 
 
@@ -87,7 +99,7 @@ def _disk_errors() -> Iterator[None]:
 
 
 def _peak_of(audio: Audio) -> float:
-    loudest = float(np.max(np.abs(audio)))
+    loudest = float(np.max(np.abs(audio), initial=0.0))
     if not np.isfinite(loudest):
         raise AppError(ErrorCode.INTERNAL, "The mix came out broken; please report this session.")
     return loudest

@@ -87,6 +87,7 @@ def render_session(
             end=end,
             longest_tail=tail,
             wait_for_silence=waits,
+            ceiling_dbtp=request.master.ceiling_dbtp,
             check=check,
             report=lambda done, what: report(share + (1.0 - share) * done, what),
         )
