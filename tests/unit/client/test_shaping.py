@@ -181,6 +181,29 @@ def test_session_file_is_rendered_and_its_files_are_sent_once(
     assert len(server.to("/api/v1/uploads")) == 1
 
 
+_LAUGHTER = "a0: &a0 [ha, ha]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("laughs.yaml", _LAUGHTER),
+        ("circle.yaml", "tracks: &a [*a]"),
+        ("deep.yaml", "tracks: " + "[" * 200 + "]" * 200),
+        ("deeper.yaml", "tracks: " + "[" * 20_000),
+        ("deep.json", '{"tracks": ' + "[" * 200 + "]" * 200 + "}"),
+        ("deeper.json", '{"tracks": ' + "[" * 200_000),
+    ],
+)
+def test_session_file_that_swells_is_refused_before_anything_is_sent(
+    server: Any, studio: Any, capsys: Captured, name: str, text: str
+) -> None:
+    Path(name).write_text(text)
+    assert run(["mix", name]) == 2
+    assert name.rpartition(".")[0] in capsys.readouterr().err
+    assert server.to("/api/v1/processing/mix") == []
+
+
 SESSION = {"version": 1, "title": "Täglich", "tracks": [{"track_id": "t9", "gain_db": -3.0}], "tempo": 84.0}
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json as json_format
 import os
 from collections.abc import Mapping
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import typer
 
@@ -15,6 +16,10 @@ from musicgen_client.exit_codes import ExitCode
 if TYPE_CHECKING:
     from musicgen_client.client import Client
     from musicgen_client.models import Job, Track
+
+# Values in a session file, and how deep they lie: far more than a request of 1 MiB can hold.
+_LARGEST_SESSION: Final = 500_000
+_DEEPEST_SESSION: Final = 64
 
 
 def track_of(client: Client, source: str, *, quiet: bool) -> str:
@@ -131,13 +136,33 @@ def read_session(path: Path) -> dict[str, Any]:
             import yaml
 
             found = yaml.safe_load(text)
+    except RecursionError:
+        raise typer.BadParameter(f"{path} is no session: it is nested far too deep") from None
     except ValueError as error:
         raise typer.BadParameter(f"{path} is not valid JSON: {error}") from None
     except Exception as error:
         raise typer.BadParameter(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(found, dict):
         raise typer.BadParameter(f"{path} has to hold one object, with a list of tracks")
+    if not _fits(found):
+        raise typer.BadParameter(f"{path} is no session: it holds far too much, or the same within itself")
     return found
+
+
+def _fits(document: object) -> bool:
+    """Whether a document, with all that its aliases repeat, is of a size and depth that a session may have."""
+    level: list[Any] = [document]
+    values = 0
+    for _ in range(_DEEPEST_SESSION):
+        values += len(level)
+        if values > _LARGEST_SESSION:
+            return False
+        inner = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
+        # No more of it than decides: what one line of YAML repeats can be without end.
+        level = list(islice(chain.from_iterable(inner), _LARGEST_SESSION + 1))
+        if not level:
+            return True
+    return False
 
 
 def session_of(client: Client, track_id: str) -> dict[str, Any]:
