@@ -66,8 +66,11 @@ class HeavyWork:
             return await asyncio.shield(waiting)
         except asyncio.CancelledError:
             cancellation.cancel()
-            # Its files are about to be removed: it has to have stopped first. A block takes milliseconds.
-            await asyncio.wait([waiting])
+            # Its files are about to be removed: it has to have stopped first, whoever cancels once more meanwhile. A
+            # block takes milliseconds.
+            while not waiting.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([waiting])
             if not waiting.cancelled():
                 waiting.exception()
             raise

@@ -7,14 +7,18 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from services.processing.config import ProcessingSettings
+from services.processing.heavy_work import HeavyWork
 from services.processing.scratch import Scratch, full_disk_named
 from services.processing.single_flight import SingleFlight
 from services.shared.errors import AppError, ErrorCode
+from tests.support.timing import PATIENCE_SECONDS
 
 
 async def test_callers_of_one_key_share_the_work() -> None:
@@ -115,6 +119,31 @@ async def test_closing_ends_everything() -> None:
     await flights.aclose()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_work_that_is_cancelled_twice_has_ended_before_its_files_go() -> None:
+    heavy = HeavyWork(1)
+    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work(check: Callable[[], None]) -> None:
+        begun.set()
+        may_end.wait(PATIENCE_SECONDS)
+        ended.set()
+        check()
+
+    task = asyncio.create_task(heavy.run(work))
+    assert await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+    # A cancel by its owner, and while it is obeyed a worker that is told to end.
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not task.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
+    heavy.close()
 
 
 def test_scratch_folders_vanish(tmp_path: Path) -> None:
