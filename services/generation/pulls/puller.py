@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.generation.models.shelf import ModelShelf
-from services.generation.pulls.source import Listing, ModelFile, ModelSource
-from services.shared.assets.transfer import download
+from services.generation.pulls.source import ModelSource
+from services.shared.assets.hub import Listing, fetch_file
 from services.shared.errors import AppError, ErrorCode
 
 _FOLDER = ".pulling"
@@ -125,31 +125,14 @@ class ModelPuller:
                 stray.unlink()
         before = 0
         for file in listing.files:
-            _fetch_file(file, gathering, listing, before, progress)
+
+            def tell(done: int, name: str = file.name, before: int = before) -> None:
+                share = min(1.0, (before + done) / max(1, listing.size_bytes))
+                progress(_FETCHED * share, f"fetching {name}")
+
+            # What an earlier try brought was checked before it got its name, and gets the same check again here.
+            fetch_file(file, gathering, listing.headers, tell)
             before += file.size_bytes
-
-
-def _fetch_file(file: ModelFile, gathering: Path, listing: Listing, before: int, progress: Progress) -> None:
-    """One file, unless it is there from an earlier try. A damaged one is thrown away."""
-    target, part = gathering / file.name, gathering / f"{file.name}.part"
-
-    def tell(done: int, _total: int | None) -> None:
-        progress(_FETCHED * min(1.0, (before + done) / max(1, listing.size_bytes)), f"fetching {file.name}")
-
-    tell(0, None)
-    if target.exists():
-        # It was checked before it got its name, and gets the same check as a whole at the end of each pull.
-        if file.is_whole(target):
-            return
-        target.unlink()
-    download(file.url, part, limit_bytes=max(1, file.size_bytes), headers=listing.headers, on_bytes=tell)
-    if not file.is_whole(part):
-        part.unlink(missing_ok=True)
-        raise AppError(
-            ErrorCode.UNAVAILABLE,
-            f"{file.name} was damaged on its way and has been thrown away. Start the pull again.",
-        )
-    part.replace(target)
 
 
 def _check(gathering: Path, models_dir: Path, progress: Progress) -> None:

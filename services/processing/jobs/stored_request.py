@@ -119,11 +119,7 @@ def source_record(
         bpm=content.bpm,
         key=content.key,
         tags=tuple(content.tags),
-        licence=LicenceTerms(
-            content.licence.name,
-            content.licence.commercial_use,
-            (*content.licence.attributions, *filter(None, [track.credit])),
-        ),
+        licence=_licence(track),
         master=content.master_object_key if with_master else "",
         stems=names,
         midi=content.midi_object_key if with_master else "",

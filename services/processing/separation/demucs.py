@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
 
 import numpy as np
 import torch
 import yaml
 from demucs_infer.htdemucs import HTDemucs
 from demucs_infer.safetensors import load_safetensors_model
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.processing.separation.hub import LARGEST_RECIPE_BYTES
+from services.processing.separation.interruption import Interruptible
 from services.processing.separation.separator import RATE_HZ, Check, MixSource, Stems
 from services.processing.separation.source import Rechunk
 from services.shared.errors import AppError, ErrorCode
@@ -45,7 +48,7 @@ class Demucs:
         self.stems: tuple[str, ...] = tuple(first.sources)
         self.revision = revision
         self._device = torch.device(device)
-        self._networks = tuple(network.eval().to(self._device) for network in bag.networks)
+        self._networks = tuple(Interruptible(network.eval().to(self._device)) for network in bag.networks)
         self._shares = torch.tensor(bag.weights) / torch.tensor(bag.weights).sum(dim=0)
         self._segment = int(RATE_HZ * first.segment)
         self._stride = int((1 - OVERLAP) * self._segment)
@@ -79,12 +82,11 @@ class Demucs:
 
     @torch.inference_mode()
     def _apply(self, window: Stems, check: Check) -> Stems:
-        """One segment `[S, 2]` → `[stems, S, 2]`."""
+        """One segment `[S, 2]` → `[stems, S, 2]`; `check` runs before each module of each network."""
         segment = torch.from_numpy(np.ascontiguousarray(window.T, np.float32))[None].to(self._device)
         joined = torch.zeros(len(self.stems), 2, self._segment)
         for network, share in zip(self._networks, self._shares, strict=True):
-            check()
-            joined += network(segment)[0].cpu() * share[:, None, None]
+            joined += network(segment, check)[0].cpu() * share[:, None, None]
         made: Stems = joined.numpy().transpose(0, 2, 1)
         return made
 
@@ -99,7 +101,8 @@ def load_bag(files: Sequence[Path], weights: Sequence[Sequence[float]] | None = 
         if network.segment != first.segment:
             raise AppError(ErrorCode.INTERNAL, f"{path.name} has another segment length than its fellows.")
     rows = weights if weights is not None else [[1.0] * len(first.sources)] * len(networks)
-    if len(rows) != len(networks) or any(len(row) != len(first.sources) for row in rows):
+    counts = len(rows) == len(networks) and all(len(row) == len(first.sources) for row in rows)
+    if not counts or min(map(sum, zip(*rows, strict=True))) <= 0:
         raise AppError(ErrorCode.INTERNAL, "The bag's weights do not fit its networks.")
     return Bag(networks, tuple(tuple(float(value) for value in row) for row in rows))
 
@@ -111,16 +114,39 @@ def find_bag(folder: Path, name: str) -> tuple[list[Path], list[list[float]] | N
     without ending) and `weights`, or a single safetensors file.
     """
     single = folder / f"{name}{_SUFFIX}"
-    if single.is_file():
-        return [single], None
-    home = folder / name
+    return ([single], None) if single.is_file() else bag_in(folder / name, name)
+
+
+def bag_in(home: Path, name: str) -> tuple[list[Path], list[list[float]] | None] | None:
+    """The networks of a published folder, and the bag's weights; None when it holds none, or not all that it names."""
     recipe = home / f"{name}.yaml"
     if recipe.is_file():
-        document: dict[str, Any] = yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}
-        files = [home / f"{Path(str(signature)).name}{_SUFFIX}" for signature in document.get("models", [])]
-        return (files, document.get("weights")) if files and all(file.is_file() for file in files) else None
+        said = _recipe(recipe)
+        files = [home / f"{Path(signature).name}{_SUFFIX}" for signature in said.models]
+        return (files, said.weights) if all(file.is_file() for file in files) else None
     found = sorted(home.glob(f"*{_SUFFIX}")) if home.is_dir() else []
     return (found, None) if len(found) == 1 else None
+
+
+class _Recipe(BaseModel):
+    """Which networks make a bag, and how much each counts for each stem."""
+
+    # Published ones say more, for programs that cut songs in other ways.
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+    models: Annotated[list[str], Field(min_length=1, max_length=16)]
+    weights: Annotated[list[list[Annotated[float, Field(ge=0)]]] | None, Field(max_length=16)] = None
+
+
+def _recipe(path: Path) -> _Recipe:
+    """Raises INTERNAL, naming the file, for one that says nothing of the kind."""
+    reason = "it is too large"
+    try:
+        if path.stat().st_size <= LARGEST_RECIPE_BYTES:
+            return _Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
+        reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+    raise AppError(ErrorCode.INTERNAL, f"{path.name} is no recipe of a bag: {reason}.")
 
 
 def _network(path: Path) -> HTDemucs:

@@ -11,8 +11,9 @@ import torch
 
 from services.processing.jobs.kind import Equipment
 from services.processing.networks import fetch_files
+from services.processing.separation import hub
 from services.processing.separation.catalogue import DEFAULT_MODEL, HYBRID, ROFORMERS, SEPARATORS, ensemble
-from services.processing.separation.demucs import Demucs, find_bag, load_bag
+from services.processing.separation.demucs import Demucs, bag_in, find_bag, load_bag
 from services.processing.separation.hybrid import Hybrid
 from services.processing.separation.roformer import SUFFIXES, RoFormerSeparator, find_checkpoint, load_checkpoint
 from services.processing.separation.separator import Check, Separator
@@ -66,7 +67,8 @@ def load_separator(
 def _bag_files(
     model: str, equipment: Equipment, check: Check, progress: Progress
 ) -> tuple[list[Path], list[list[float]] | None]:
-    """Where an operator put them, else what `configs/assets.yaml` says under `separator.<model>[.<number>]`."""
+    """Where an operator put them, else what `configs/assets.yaml` says under `separator.<model>[.<number>]`, else what
+    is published where `configs/separators.yaml` says."""
     folder = equipment.models_dir / FOLDER
     found = find_bag(folder, model)
     if found is not None:
@@ -79,9 +81,32 @@ def _bag_files(
         # One network for each stem, as demucs tunes them: each counts for its own stem alone.
         one_each = [[float(row == column) for column in range(len(files))] for row in range(len(files))]
         return files, one_each if len(files) > 1 else None
+    fetched = equipment.assets_dir / FOLDER
+    reason = "is not installed"
+    if (found := find_bag(fetched, model)) is None and (source := hub.source_of(model)) is not None:
+        try:
+            hub.fetch(model, source, fetched, _judge(model), check, progress)
+        except AppError as error:
+            if error.code not in (ErrorCode.UNAVAILABLE, ErrorCode.MODEL_NOT_INSTALLED):
+                raise
+            reason = f"is not installed and could not be fetched ({error.message.rstrip('.')})"
+        found = find_bag(fetched, model)
+    if found is not None:
+        return found
     where = f"{FOLDER}/{model}.safetensors, or the whole published folder as {FOLDER}/{model}"
-    message = f"{SEPARATORS[model].title} is not installed: put its safetensors into the models folder as {where}."
+    message = f"{SEPARATORS[model].title} {reason}: put its safetensors into the models folder as {where}."
     raise AppError(ErrorCode.MODEL_NOT_INSTALLED, f"{message} {_GUIDE}", folder=str(folder))
+
+
+def _judge(model: str) -> Callable[[Path], None]:
+    """Whether a folder holds the networks of `model`, by loading them."""
+
+    def judge(folder: Path) -> None:
+        found = bag_in(folder, model)
+        if found is None or set(load_bag(*found).networks[0].sources) != set(SEPARATORS[model].stems):
+            raise AppError(ErrorCode.MODEL_NOT_INSTALLED, "What came is not the model that was asked for.")
+
+    return judge
 
 
 def _roformer_files(model: str, equipment: Equipment) -> tuple[Path, Path]:

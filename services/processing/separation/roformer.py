@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from services.processing.separation.catalogue import ACCOMPANIMENT
+from services.processing.separation.interruption import Interruptible
 from services.processing.separation.roformer_network import CHANNELS, RoFormer, normalized_names, shape_of
 from services.processing.separation.separator import RATE_HZ, Check, MixSource, Stems
 from services.processing.separation.source import Rechunk
@@ -88,7 +89,7 @@ class RoFormerSeparator:
         self._with_rest = len(self._found) == 1
         self.stems: tuple[str, ...] = (*self._found, ACCOMPANIMENT) if self._with_rest else self._found
         self._device = torch.device(device)
-        self._network = checkpoint.network.eval().to(self._device)
+        self._network = Interruptible(checkpoint.network.eval().to(self._device))
         self._size = 2 * (checkpoint.network.shape.bins - 1)
         self._hop = config.model.stft_hop_length
         self._normalized, self._zero_dc = config.model.stft_normalized, config.model.zero_dc
@@ -98,7 +99,7 @@ class RoFormerSeparator:
         self._segment = OVERLAP * self._step
 
     def separate(self, mix: MixSource, check: Check) -> Iterator[Stems]:
-        """See `Separator.separate`. `check` runs between segments."""
+        """See `Separator.separate`. `check` runs before each module of the network."""
         reader = Rechunk(mix.blocks(check).__next__, CHANNELS)
         weight = fading(self._segment)
         window = np.zeros((self._segment, CHANNELS), np.float32)
@@ -110,7 +111,7 @@ class RoFormerSeparator:
             check()
             fresh = reader.take(self._step)
             window = np.concatenate((window[self._step :], np.pad(fresh, ((0, self._step - len(fresh)), (0, 0)))))
-            made += weight[:, None] * self._estimates(window)
+            made += weight[:, None] * self._estimates(window, check)
             total += weight
             ready = made[:, : self._step] / total[None, : self._step, None]
             first, last = max(0, -begin), min(self._step, mix.frames - begin)
@@ -121,13 +122,13 @@ class RoFormerSeparator:
             begin += self._step
 
     @torch.inference_mode()
-    def _estimates(self, window: Stems) -> Stems:
+    def _estimates(self, window: Stems, check: Check) -> Stems:
         """One segment `[S, 2]` → `[stems, S, 2]`."""
         samples = torch.from_numpy(np.ascontiguousarray(window.T)).to(self._device)
         spectra = torch.stft(
             samples, self._size, self._hop, window=self._window, normalized=self._normalized, return_complex=True
         )
-        estimated = self._network(spectra[None])[0] * spectra
+        estimated = self._network(spectra[None], check)[0] * spectra
         if self._zero_dc:
             estimated[:, :, 0] = 0
         heard: Tensor = torch.istft(

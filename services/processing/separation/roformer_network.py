@@ -24,6 +24,9 @@ CHANNELS: Final = 2
 # Real and imaginary part of both channels.
 _VALUES: Final = 2 * CHANNELS
 _ROTARY_BASE: Final = 10_000.0
+# What a layer works on at once: positions, and pairs of them that attend to each other.
+_MOST_POSITIONS: Final = 1 << 14
+_MOST_PAIRS: Final = 1 << 24
 
 Bands = NDArray[np.bool_]
 
@@ -104,6 +107,13 @@ class _Transformer(nn.Module):
         self.norm = _Norm(shape.width) if shape.norm_each else nn.Identity()
 
     def forward(self, values: Tensor) -> Tensor:
+        """Rows `[B, N, D]` know nothing of each other: some at a time, so that neither memory nor the time that a
+        module takes grows with the length of a segment."""
+        positions = values.shape[1]
+        rows = max(1, min(_MOST_POSITIONS // positions, _MOST_PAIRS // positions**2))
+        return torch.cat([self._some(part) for part in torch.split(values, rows)])
+
+    def _some(self, values: Tensor) -> Tensor:
         for layer in self.layers:
             attention, feed_forward = layer.children()
             values = attention(values) + values

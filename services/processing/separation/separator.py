@@ -40,5 +40,5 @@ class Separator(Protocol):
     def separate(self, mix: MixSource, check: Check) -> Iterator[Stems]:
         """The stems, piece after piece from the first sample to the last, `mix.frames` in all.
 
-        Memory does not grow with the song. `check` runs between two pieces of work of about a second or less.
+        Memory does not grow with the song. `check` runs between two pieces of work of half a second or less.
         """

@@ -120,7 +120,11 @@ def _at_own_rate(pieces: Iterator[Stems], master: Master, count: int) -> Iterato
 def _write_flac(raw: Path, path: Path, master: Master, gain: float, check: Check) -> None:
     channels = master.info.channels
     samples = np.memmap(raw, np.float32, "r").reshape(-1, channels)
-    with soundfile.SoundFile(path, "w", master.info.sample_rate_hz, channels, "PCM_24", format="FLAC") as file:
-        for start in range(0, len(samples), BLOCK_FRAMES):
-            check()
-            file.write(to_int24(samples[start : start + BLOCK_FRAMES] * np.float32(gain)))
+    try:
+        with soundfile.SoundFile(path, "w", master.info.sample_rate_hz, channels, "PCM_24", format="FLAC") as file:
+            for start in range(0, len(samples), BLOCK_FRAMES):
+                check()
+                file.write(to_int24(samples[start : start + BLOCK_FRAMES] * np.float32(gain)))
+    except soundfile.LibsndfileError as error:
+        # What is written is valid, so the disk is what is left.
+        raise AppError(ErrorCode.STORAGE_FULL, "The scratch disk is full. Free some space and try again.") from error

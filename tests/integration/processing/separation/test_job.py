@@ -109,7 +109,8 @@ def test_more_than_two_channels_are_refused_in_words(track, work) -> None:  # ty
 
 
 @pytest.mark.parametrize("model", ["htdemucs", "htdemucs_6s", "hybrid"])
-def test_model_that_is_not_there_says_how_to_get_it(track, work, model: str) -> None:  # type: ignore[no-untyped-def]
+def test_model_that_is_not_there_says_how_to_get_it(track, work, model: str, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(AppError) as caught:
         KIND.run(work(track(song(0.2)), model=model))
     assert caught.value.code is ErrorCode.MODEL_NOT_INSTALLED

@@ -7,7 +7,8 @@ import pytest
 
 from services.generation.catalogue import CatalogueTexts
 from services.generation.models.shelf import KNOWN
-from services.generation.pulls.source import ModelFile, ModelSource, needed
+from services.generation.pulls.source import ModelSource, needed
+from services.shared.assets.hub import ModelFile
 from services.shared.errors import AppError, ErrorCode
 
 ROOT = Path(__file__).parents[4]

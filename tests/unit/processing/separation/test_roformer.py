@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from services.processing.jobs.kind import Equipment
+from services.processing.separation import roformer_network
 from services.processing.separation.catalogue import ensemble
 from services.processing.separation.loading import load_separator
 from services.processing.separation.roformer import (
@@ -161,15 +162,54 @@ def test_begin_of_a_song_is_estimated_as_the_same_sound_within_it() -> None:
     assert np.abs(alone - later[:, 44_100:]).max() < 1e-4
 
 
-def test_cancel_is_seen_within_a_segment() -> None:
+def test_cancel_stops_the_network_before_its_next_module() -> None:
     class StopNowError(Exception):
         pass
 
-    def check() -> None:
-        raise StopNowError
+    begun, stop_in = 0, -1
+    model = network()
 
-    with pytest.raises(StopNowError):
-        next(RoFormerSeparator(Checkpoint(network(), config()), "r").separate(ArrayMix(np.zeros((9, 2))), check))
+    def begin(_module: object, _given: object) -> None:
+        nonlocal begun
+        begun += 1
+
+    def check() -> None:
+        if begun == stop_in:
+            raise StopNowError
+
+    for module in model.modules():
+        module.register_forward_pre_hook(begin)
+    separator = RoFormerSeparator(Checkpoint(model, config()), "r")
+    mix = music(30_000).numpy().T.copy()
+    wanted = separated(separator, mix)
+    all_of_them, begun = begun, 0
+    assert all_of_them > 3 * 100
+    for stop_in in (1, all_of_them // 3, all_of_them - 1):
+        begun = 0
+        with pytest.raises(StopNowError):
+            for _ in separator.separate(ArrayMix(mix), check):
+                pass
+        assert begun == stop_in
+    stop_in = -1
+    assert np.array_equal(separated(separator, mix), wanted)
+
+
+@torch.inference_mode()
+def test_layers_work_on_some_rows_at_a_time_and_make_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    spectra = torch.stft(music(HOP * 32), 2_048, HOP, window=torch.hann_window(2_048), return_complex=True)[None]
+    whole = network()(spectra)
+    heights: list[int] = []
+    model = network()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_pre_hook(lambda _module, given: heights.append(given[0].shape[:-1].numel()))
+    # 33 frames of 62 bands: fewer rows than there are, and in the end a single one.
+    for most_positions, most_pairs in ((200, 1 << 24), (1 << 14, 5_000), (1, 1)):
+        monkeypatch.setattr(roformer_network, "_MOST_POSITIONS", most_positions)
+        monkeypatch.setattr(roformer_network, "_MOST_PAIRS", most_pairs)
+        heights.clear()
+        assert (model(spectra) - whole).abs().max() < 1e-5
+        assert max(heights) <= max(200, 62)
 
 
 @pytest.mark.parametrize("mel", [False, True])
