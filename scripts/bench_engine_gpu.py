@@ -5,17 +5,24 @@
 
 Random weights; windows of steps at several positions of 30 s songs, integrated over the whole (guidance on, sampling
 and codec included); under eight minutes in all: what does not fit into `--minutes` is left out and said so.
+
+"first s" is the last of all songs' first audio when they are admitted together; transformers, which does not stream,
+sounds when its songs are whole. "GiB" is the most that was taken: of the device by a runtime of so many slots, on a
+processor of the whole process. "roofline" is the share of the steps at which memory, as fast as it was read in the same
+run, gives them weights and caches.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 from services.generation.engine.engine import RowStep  # noqa: E402
 from services.generation.engine.request import SamplingParameters  # noqa: E402
 from services.generation.engine.runtime import Runtime  # noqa: E402
-from services.generation.engine.streamer import CHUNK_FRAMES, FIRST_CHUNK_FRAMES  # noqa: E402
+from services.generation.engine.streamer import CHUNK_FRAMES  # noqa: E402
 from services.generation.musicgen.codec import Codec  # noqa: E402
 from services.generation.musicgen.conditioning import SongCondition  # noqa: E402
 from services.generation.musicgen.configuration import (  # noqa: E402
@@ -37,6 +44,7 @@ from services.generation.musicgen.configuration import (  # noqa: E402
     MusicGenConfiguration,
     TextConfiguration,
 )
+from services.generation.musicgen.decoder import sinusoidal_positions  # noqa: E402
 from services.generation.musicgen.model import MusicGen  # noqa: E402
 from services.generation.runtimes.cuda_runtime import cuda_runtime  # noqa: E402
 from services.generation.runtimes.precision import (  # noqa: E402
@@ -82,15 +90,15 @@ class Row:
         return self.songs * SECONDS / (self.step_seconds * steps + self.codec_seconds)
 
     def __str__(self) -> str:
-        first = f"{self.first_audio_seconds:>8.2f}" if self.first_audio_seconds else f"{'–':>8}"
         return (
             f"{self.size:<8}{self.songs:>6} {self.who:<14}{1 / self.step_seconds:>9.1f}{1e3 * self.step_seconds:>9.2f}"
-            f"{self.real_time:>9.1f}{first}{self.memory_bytes / 2**30:>9.1f}{self.roofline:>10.0%}"
+            f"{self.real_time:>9.1f}{self.first_audio_seconds:>9.2f}{self.memory_bytes / 2**30:>8.2f}"
+            f"{self.roofline:>10.0%}"
         )
 
 
 HEADER = (
-    f"{'model':<8}{'songs':>6} {'':<14}{'steps/s':>9}{'ms/step':>9}{'× RT':>9}{'first s':>8}{'GiB':>9}{'roofline':>10}"
+    f"{'model':<8}{'songs':>6} {'':<14}{'steps/s':>9}{'ms/step':>9}{'× RT':>9}{'first s':>9}{'GiB':>8}{'roofline':>10}"
 )
 
 
@@ -117,23 +125,19 @@ class Bench:
         needed += 2 * songs * cache_bytes(decoder, self.precision.cache, decoder.max_positions + 256)
         return needed < 0.85 * torch.cuda.get_device_properties(self._device).total_memory
 
-    def ours(self, size: str, model: MusicGen, batches: list[int], codec_seconds: float) -> list[Row]:
-        """Our engine, one runtime for all batches."""
-        runtime = cuda_runtime(model, self.precision, max(batches), self._device)
-        rows = []
-        for songs in batches:
-            places = self._places(model)
-            costs = [self._window(runtime, model, songs, place) for place in places]
-            rows.append(
-                self._row(size, model, songs, "ours", places, costs, codec_seconds, self._first(runtime, model))
-            )
+    def ours(self, size: str, model: MusicGen, songs: int, codec_seconds: float) -> Row:
+        """Our engine with so many slots."""
+        self.let_go()
+        runtime = cuda_runtime(model, self.precision, songs, self._device)
+        places = self._places(model)
+        costs = [self._window(runtime, model, songs, place) for place in places]
+        row = self._row(size, model, songs, "ours", places, costs, codec_seconds, self._first(runtime, model, songs))
         runtime.close()
         self.let_go()
-        return rows
+        return row
 
-    @torch.inference_mode()
-    def theirs(self, size: str, model: MusicGen, songs: int, codec_seconds: float) -> Row:
-        """transformers' decoder over a cache of each length, in the same precision; its loop around it is left out."""
+    def peer(self, model: MusicGen) -> Any:
+        """transformers' decoder on the device, with our weights in the same precision."""
         import transformers
 
         decoder = model.configuration.decoder
@@ -141,8 +145,24 @@ class Bench:
             vocab_size=decoder.vocabulary, hidden_size=decoder.hidden_size, num_hidden_layers=decoder.layers,
             num_attention_heads=decoder.heads, ffn_dim=decoder.feed_forward_size, num_codebooks=decoder.codebooks,
         )  # fmt: skip
-        peer: Any = transformers.MusicgenForCausalLM(configuration).eval().to(self._device, self.dtype)
+        usual = torch.get_default_dtype()
+        torch.set_default_dtype(self.dtype)
+        try:
+            with self._device:
+                peer: Any = transformers.MusicgenForCausalLM(configuration)
+        finally:
+            torch.set_default_dtype(usual)
+        peer.eval()
         peer.load_state_dict(model.decoder.state_dict(), strict=False)
+        return peer
+
+    @torch.inference_mode()
+    def theirs(self, size: str, model: MusicGen, peer: Any, songs: int, codec_seconds: float) -> Row:
+        """transformers' decoder over a cache of each length; its loop around it is left out."""
+        import transformers
+
+        self.let_go()
+        decoder = model.configuration.decoder
         rows = 2 * songs
         states = torch.randn(rows, PROMPT_TOKENS, decoder.hidden_size, device=self._device, dtype=self.dtype)
         tokens = torch.randint(decoder.vocabulary, (rows * decoder.codebooks, 1), device=self._device)
@@ -161,7 +181,7 @@ class Bench:
                 ).logits.float().cpu()
 
             costs.append(self._timed(step))
-        return self._row(size, model, songs, "transformers", places, costs, codec_seconds, 0.0)
+        return self._row(size, model, songs, "transformers", places, costs, codec_seconds, None)
 
     @torch.inference_mode()
     def codec_chunk(self, model: MusicGen) -> float:
@@ -181,21 +201,25 @@ class Bench:
         condition = self._condition(model)
         for slot in range(songs):
             runtime.runner.condition(slot, condition)
-        vocabulary = model.configuration.decoder.vocabulary
-        tokens = np.random.default_rng(1).integers(0, vocabulary, (songs, 4)).tolist()
-        rows = [RowStep(slot, place, tuple(tokens[slot]), SamplingParameters(slot), place) for slot in range(songs)]
-        return self._timed(lambda: runtime.runner.step(rows))
+        return self._timed(lambda: runtime.runner.step(self._rows(model, songs, place)))
 
-    def _first(self, runtime: Runtime, model: MusicGen) -> float:
-        """Condition, the first chunk's steps and its decoding, of one song; graphs recorded already."""
-        state = runtime.codec.initial_state()
-        codes = torch.zeros(4, FIRST_CHUNK_FRAMES, dtype=torch.long)
+    @staticmethod
+    def _rows(model: MusicGen, songs: int, place: int) -> list[RowStep]:
+        decoder = model.configuration.decoder
+        tokens = np.random.default_rng(place).integers(0, decoder.vocabulary, (songs, decoder.codebooks)).tolist()
+        return [RowStep(slot, place, tuple(tokens[slot]), SamplingParameters(slot), place) for slot in range(songs)]
+
+    def _first(self, runtime: Runtime, model: MusicGen, songs: int) -> float:
+        """Conditions, the first chunk's steps and its decoding, of all songs; graphs recorded already."""
+        codes = torch.zeros(model.configuration.decoder.codebooks, CHUNK_FRAMES, dtype=torch.long)
 
         def work() -> None:
-            runtime.runner.condition(0, self._condition(model))
-            for place in range(FIRST_CHUNK_FRAMES + 3):
-                runtime.runner.step([RowStep(0, place, (1, 2, 3, 4), SamplingParameters(1), place)])
-            runtime.codec.stream(codes, state, last=False)
+            for slot in range(songs):
+                runtime.runner.condition(slot, self._condition(model))
+            for place in range(CHUNK_FRAMES + 3):
+                runtime.runner.step(self._rows(model, songs, place))
+            for _ in range(songs):
+                runtime.codec.stream(codes, runtime.codec.initial_state(), last=False)
 
         return self._timed(work, 2)
 
@@ -206,15 +230,23 @@ class Bench:
 
     def _row(
         self, size: str, model: MusicGen, songs: int, who: str, places: list[int], costs: list[float],
-        codec_seconds: float, first: float,
+        codec_seconds: float, first: float | None,
     ) -> Row:  # fmt: skip
         steps = SECONDS * FRAME_RATE + 3
         mean = float(np.interp(np.arange(steps), places, costs).mean())
         decoder = model.configuration.decoder
         moved = weight_bytes(decoder, self.precision.weights)
         moved += 2 * songs * cache_bytes(decoder, self.precision.cache, steps // 2)
-        used = torch.cuda.max_memory_allocated() if self._device.type == "cuda" else 0
-        return Row(size, songs, who, mean, codec_seconds * SECONDS * songs, first, used, moved / self.bandwidth / mean)
+        codec = codec_seconds * SECONDS * songs
+        # Without a stream, the first audio is the whole.
+        heard = mean * steps + codec if first is None else first
+        return Row(size, songs, who, mean, codec, heard, self._used(), moved / self.bandwidth / mean)
+
+    def _used(self) -> int:
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated()
+        # Linux counts in KiB.
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def _timed(self, work: Callable[[], object], repeats: int = 0) -> float:
         for _ in range(2):
@@ -247,11 +279,42 @@ class Bench:
 
 
 def build(configuration: DecoderConfiguration, codec: CodecConfiguration) -> MusicGen:
-    """A model with random weights of a plausible spread, on the processor."""
-    model = MusicGen(MusicGenConfiguration(_TEXT, configuration, codec)).eval()
+    """A model with random weights of a plausible spread, on the processor; of one noise, so that it takes seconds."""
+    with torch.device("meta"):
+        model = MusicGen(MusicGenConfiguration(_TEXT, configuration, codec)).eval()
+    model.to_empty(device="cpu")
+    positions = sinusoidal_positions(configuration.cache_positions, configuration.hidden_size)
+    model.decoder.model.decoder.positions = positions
+    # A prime, so that rows of a weight differ.
+    noise = torch.randn(1_048_573, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            spread = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.02
+            flat = parameter.view(-1)
+            for start in range(0, len(flat), len(noise)):
+                part = flat[start : start + len(noise)]
+                torch.mul(noise[: len(part)], spread, out=part)
+            if parameter.ndim == 1 and name.endswith("norm.weight"):
+                parameter.add_(1.0)
     if not isinstance(model.audio_encoder, Codec):
         raise TypeError("The codec is EnCodec's.")
     return model
+
+
+def targets(ours: dict[tuple[str, int], Row], ratios: dict[tuple[str, int], float]) -> list[str]:
+    """What was asked of an H100-class card, where it was measured."""
+    lines = []
+    one, many = ours.get(("medium", 1)), ours.get(("medium", 32))
+    if one:
+        lines.append(f"medium, one song: {one.real_time:.1f} × real time (asked: 8), {one.roofline:.0%} (asked: 60 %)")
+    if many:
+        lines.append(f"medium, 32 songs: {many.real_time:.1f} × real time in total (asked: 60)")
+    lines += [
+        f"{size}, one song: {ratio:.1f} × transformers (asked: 15)"
+        for (size, songs), ratio in ratios.items()
+        if songs == 1
+    ]
+    return lines
 
 
 def main(given: list[str] | None = None) -> int:
@@ -261,7 +324,7 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--songs", type=int, nargs="+", default=[1, 4, 16, 32, 64])
     parser.add_argument("--steps", type=int, default=12, help="steps of a window")
-    parser.add_argument("--minutes", type=float, default=7.5, help="begin nothing after this")
+    parser.add_argument("--minutes", type=float, default=7.0, help="begin nothing after this")
     parser.add_argument("--tiny", action="store_true", help="toy dimensions, to try the script itself")
     parser.add_argument("--no-peer", action="store_true", help="leave transformers out")
     arguments = parser.parse_args(given)
@@ -271,30 +334,46 @@ def main(given: list[str] | None = None) -> int:
     name = torch.cuda.get_device_name() if device.type == "cuda" else "processor"
     print(f"{name}, torch {torch.__version__}, {bench.precision}, memory is read at {bench.bandwidth / 1e9:.0f} GB/s")
     print(HEADER, flush=True)
-    left_out = []
+    whos = ["ours"] if arguments.no_peer else ["ours", "transformers"]
+    left_out: list[str] = []
+    ours: dict[tuple[str, int], Row] = {}
+    ratios: dict[tuple[str, int], float] = {}
+
+    def late(what: str) -> bool:
+        if time.perf_counter() - began <= 60 * arguments.minutes:
+            return False
+        left_out.append(what)
+        return True
+
     for size in ["tiny"] if arguments.tiny else arguments.sizes:
-        if time.perf_counter() - began > 60 * arguments.minutes:
-            left_out.append(size)
+        if late(size):
             continue
         model = build(TINY, TINY_CODEC) if arguments.tiny else build(SIZES[size], _CODEC)
         codec_seconds = bench.codec_chunk(model)
-        batches = [songs for songs in arguments.songs if bench.fits(model, songs)]
-        left_out += [f"{size} × {songs} (memory)" for songs in arguments.songs if songs not in batches]
-        if not batches:
-            continue
-        ours = {row.songs: row for row in bench.ours(size, model, batches, codec_seconds)}
-        for songs in batches:
-            print(ours[songs], flush=True)
-        for songs in [] if arguments.no_peer else batches:
-            if time.perf_counter() - began > 60 * arguments.minutes:
-                left_out.append(f"transformers {size} × {songs}")
+        peer: Any = None
+        for who, songs in product(whos, arguments.songs):
+            what = f"{who} {size} × {songs}"
+            if not bench.fits(model, songs):
+                left_out.append(f"{what} (memory)")
                 continue
-            peer = bench.theirs(size, model, songs, codec_seconds)
-            ratio = ours[songs].real_time / peer.real_time
-            print(f"{peer}  ours is {ratio:.1f} × as fast", flush=True)
-            bench.let_go()
-        del model
+            if late(what):
+                continue
+            if who == "ours":
+                row = ours[size, songs] = bench.ours(size, model, songs, codec_seconds)
+                print(row, flush=True)
+                continue
+            peer = bench.peer(model) if peer is None else peer
+            row = bench.theirs(size, model, peer, songs, codec_seconds)
+            mine = ours.get((size, songs))
+            if mine is None:
+                print(row, flush=True)
+                continue
+            ratios[size, songs] = mine.real_time / row.real_time
+            print(f"{row}  ours is {ratios[size, songs]:.1f} × as fast", flush=True)
+        del model, peer
         bench.let_go()
+    if device.type == "cuda":
+        print("\n".join(targets(ours, ratios)))
     print(f"{time.perf_counter() - began:.0f} s in all" + (f"; left out: {', '.join(left_out)}" if left_out else ""))
     return 0
 

@@ -49,7 +49,7 @@ class GenerationSettings(ServiceSettings):
     precision: Literal["auto", "float32", "bfloat16", "int8", "int4"] = "auto"
     # Keys and values of neural models on a CPU: auto (int8 where four songs or more are made at once).
     cache_precision: Literal["auto", "float16", "int8"] = "auto"
-    # Threads of the neural engine; 0: half of the cores.
+    # Threads of the neural engine; 0: all cores, and half of them where its reference runs.
     threads: int = Field(default=0, ge=0, le=256)
 
     @field_validator("worker_id")

@@ -7,7 +7,6 @@ file) runs in a thread of the request's own, so that a slow disk or live channel
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from services.generation.backends.protocol import (
 from services.generation.models.residents import Plan, Residents
 from services.generation.models.shelf import CONDITIONING, PARAMETERS, ModelShelf
 from services.generation.musicgen.sections import passages
+from services.generation.runtimes.machine import usable_memory_bytes
 from services.shared.errors import AppError, ErrorCode
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class MusicGenBackend:
         # Here and not above: the gRPC server reads descriptions without loading torch.
         from services.generation.engine.runtime import torch_runtime
         from services.generation.models import debug
-        from services.generation.models.installation import checked, device_bytes, install, memory_bytes
+        from services.generation.models.installation import checked, device_bytes, install, least_bytes, memory_bytes
         from services.generation.musicgen.song import InstalledModel, SongMaker
         from services.generation.musicgen.text_conditioner import HashTokenizer
         from services.generation.runtimes.machine import Machine
@@ -142,7 +142,20 @@ class MusicGenBackend:
                 f"The model {model_id} is not here. Put its weights into {self._shelf.folder / model_id}.",
             )
         checkpoint = checked(folder, self._shelf.folder)
-        planned = plan_runtime(checkpoint.configuration.decoder, Machine.probe(), wish)
+        try:
+            planned = plan_runtime(checkpoint.configuration.decoder, Machine.probe(), wish)
+        except ValueError as error:
+            raise AppError(
+                ErrorCode.UNAVAILABLE,
+                f"This worker is set to what it cannot do. {error} Its operator mends MUSICGEN_GENERATION_DEVICE, "
+                "MUSICGEN_GENERATION_PRECISION or MUSICGEN_GENERATION_CACHE_PRECISION.",
+            ) from error
+        if (needed := least_bytes(checkpoint, planned)) > (there := usable_memory_bytes()):
+            raise AppError(
+                ErrorCode.MODEL_NOT_INSTALLED,
+                f"The model {model_id} takes {needed / 1e9:.1f} GB of memory at least; this worker has "
+                f"{there / 1e9:.1f} GB. Choose a smaller model, or give the worker more.",
+            )
         return Plan(
             memory_bytes(checkpoint, environment.slots or _SLOTS),
             lambda: build(install(description, checkpoint)),
@@ -151,8 +164,8 @@ class MusicGenBackend:
 
 
 def _capacity_bytes() -> int:
-    """What models may take of this machine's memory."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _MEMORY_SHARE)
+    """What models may take of this machine's memory, or of this container's."""
+    return int(usable_memory_bytes() * _MEMORY_SHARE)
 
 
 def _device_bytes() -> int:

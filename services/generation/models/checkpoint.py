@@ -84,6 +84,8 @@ def load_model(checkpoint: Checkpoint) -> MusicGen:
             # Salimans & Kingma, 2016: the direction's length is divided out and the gain is multiplied in.
             direction = pair[False]
             length = direction.flatten(1).norm(dim=1).view(-1, 1, 1)
+            if not torch.all(length > 0):
+                raise refuse(checkpoint.folder, f"{whole} has a direction of no length.")
             state[whole] = pair[True] * direction / length
             del halves[whole]
     decoder = checkpoint.configuration.decoder

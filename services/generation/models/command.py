@@ -101,9 +101,16 @@ def _check(shelf: ModelShelf, model: str, *, weights: bool, agreement: bool) -> 
     if not agreement:
         return
     from services.generation.runtimes.agreement import measure_agreement
+    from services.generation.runtimes.machine import Machine
     from services.generation.runtimes.precision import CachePrecision
     from services.generation.runtimes.verdicts import Verdicts
 
+    if not Machine.probe().openvino:
+        _say(
+            "Quantised weights run beside OpenVINO, which is not installed here (it is made for x86-64): "
+            "on this machine's processor the model runs as float32, and there is nothing to measure."
+        )
+        return
     conditions = Conditioner(installed.model, installed.tokenizer).conditions(_PROMPTS)
     _say("What quantised weights do to it (teacher-forced, against float32):")
     verdicts = Verdicts(shelf.quantised_folder)

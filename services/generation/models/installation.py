@@ -10,8 +10,8 @@ from services.generation.models.checkpoint import Checkpoint, load_model, open_c
 from services.generation.models.conversion import converted, is_audiocraft
 from services.generation.models.tokenizer import read_tokenizer
 from services.generation.musicgen.song import InstalledModel
-from services.generation.runtimes.plan import TORCH_CUDA, RuntimePlan
-from services.generation.runtimes.precision import WeightPrecision, cache_bytes
+from services.generation.runtimes.plan import OPENVINO, TORCH_CUDA, RuntimePlan
+from services.generation.runtimes.precision import WeightPrecision, cache_bytes, weight_bytes
 
 _FLOAT_BYTES = 4
 # What a model has on a GPU beside weights and caches: recorded graphs, keys and values of prompts, activations.
@@ -42,6 +42,19 @@ def memory_bytes(checkpoint: Checkpoint, slots: int) -> int:
     decoder = checkpoint.configuration.decoder
     cache = 2 * 2 * slots * decoder.layers * decoder.cache_positions * decoder.hidden_size
     return _FLOAT_BYTES * (numbers + cache)
+
+
+def least_bytes(checkpoint: Checkpoint, plan: RuntimePlan) -> int:
+    """Bytes of the machine's memory without which a plan cannot even make one song."""
+    decoder = checkpoint.configuration.decoder
+    beside = _FLOAT_BYTES * (_numbers(checkpoint) - _numbers(checkpoint, "decoder."))
+    if plan.runtime == TORCH_CUDA:
+        return beside
+    quantised = plan.runtime == OPENVINO
+    weights = (
+        weight_bytes(decoder, plan.precision.weights) if quantised else _FLOAT_BYTES * _numbers(checkpoint, "decoder.")
+    )
+    return round(beside + weights + 2 * cache_bytes(decoder, plan.precision.cache, decoder.cache_positions))
 
 
 def device_bytes(checkpoint: Checkpoint, plan: RuntimePlan) -> int:

@@ -23,6 +23,13 @@ MODEL_TYPES = ("musicgen", "musicgen_melody")
 _WINDOW_SECONDS = 30
 _TEXT_TOKENS = 512
 _MELODY_TEXT_TOKENS = 256
+# Positions are a cosine and a sine of at least two frequencies.
+_LEAST_WIDTH = 4
+_MOST_CHANNELS = 2
+# EnCodec has 50 (32 kHz), 75 (24 kHz) and 150 (48 kHz). The caches of a song grow with it.
+_LEAST_FRAME_RATE, _MOST_FRAME_RATE = 5.0, 200.0
+# EnCodec's residual layers reach 1, 2, 4 … samples; each output is computed from as many as they reach.
+_MOST_DILATION = 1_024
 
 # Tensors of the files that the engine computes itself or has no use for.
 _UNUSED = re.compile(
@@ -93,8 +100,10 @@ def model_configuration(path: Path, document: Mapping[str, Any]) -> MusicGenConf
     channels = decoder.size("audio_channels", 2, 1)
     if codebooks % channels:
         raise refuse(path, f"{codebooks} codebooks cannot be shared by {channels} channels.")
+    if codec.channels * channels > _MOST_CHANNELS:
+        raise refuse(path, f"a decoder of {channels} channels cannot have a codec of {codec.channels}.")
     hidden, heads = decoder.size("hidden_size", 8192, 1024), decoder.size("num_attention_heads", 128, 16)
-    if hidden % heads or hidden % 2:
+    if hidden % heads or hidden % 2 or hidden < _LEAST_WIDTH:
         raise refuse(path, f"decoder.hidden_size {hidden} cannot be shared by {heads} heads.")
     chroma = (
         ChromaConfiguration(bins=top.size("num_chroma", 64, 12), frames=top.size("chroma_length", 2000, 235))
@@ -133,6 +142,11 @@ def text_configuration(path: Path, values: object, max_tokens: int = _TEXT_TOKEN
     epsilon = text.get("layer_norm_epsilon", 1e-6)
     if not isinstance(epsilon, float) or not 0.0 < epsilon < 0.1:
         raise refuse(path, f"text_encoder.layer_norm_epsilon is {epsilon!r}.")
+    buckets = text.size("relative_attention_num_buckets", 1024, 32)
+    distance = text.size("relative_attention_max_distance", 65_536, 128)
+    # A quarter of the buckets are exact distances; what is farther shares the others up to the largest distance.
+    if buckets < 4 or distance <= buckets // 4:
+        raise refuse(path, f"text_encoder has {buckets} buckets for distances up to {distance}, which no T5 has.")
     return TextConfiguration(
         vocabulary=text.size("vocab_size", 1_000_000, 32_128),
         hidden_size=text.size("d_model", 8192, 768),
@@ -141,8 +155,8 @@ def text_configuration(path: Path, values: object, max_tokens: int = _TEXT_TOKEN
         feed_forward_size=text.size("d_ff", 65_536, 3072),
         layers=text.size("num_layers", 128, 12),
         max_tokens=max_tokens,
-        relative_buckets=text.size("relative_attention_num_buckets", 1024, 32),
-        relative_distance=text.size("relative_attention_max_distance", 65_536, 128),
+        relative_buckets=buckets,
+        relative_distance=distance,
         gated=activation == "gated-gelu",
         epsilon=epsilon,
     )
@@ -159,7 +173,7 @@ def codec_configuration(path: Path, values: object) -> CodecConfiguration:
     codec.expect("normalize", wanted=False, default=False)
     hidden = codec.size("hidden_size", 4096, 128)
     codec.expect("codebook_dim", hidden, hidden)
-    return CodecConfiguration(
+    configuration = CodecConfiguration(
         sample_rate=codec.size("sampling_rate", 192_000),
         channels=codec.size("audio_channels", 2, 1),
         codebook_size=codec.size("codebook_size", 65_535, 1024),
@@ -174,3 +188,10 @@ def codec_configuration(path: Path, values: object) -> CodecConfiguration:
         compress=codec.size("compress", 64, 2),
         lstm_layers=codec.size("num_lstm_layers", 16, 2),
     )
+    if not _LEAST_FRAME_RATE <= configuration.frame_rate <= _MOST_FRAME_RATE:
+        raise refuse(path, f"the codec has {configuration.frame_rate:g} frames a second, which no MusicGen has.")
+    if configuration.compress > configuration.filters:
+        raise refuse(path, "audio_encoder.compress leaves nothing of num_filters.")
+    if configuration.dilation_growth ** (configuration.residual_layers - 1) > _MOST_DILATION:
+        raise refuse(path, "audio_encoder.dilation_growth_rate and num_residual_layers reach further than any codec.")
+    return configuration

@@ -7,7 +7,7 @@ a melody model gets zeroed text states and the chroma of pitch class 0 throughou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,16 +45,23 @@ class Conditioner:
 
     @torch.inference_mode()
     def conditions(
-        self, prompts: Sequence[str], negative_prompt: str = "", melodies: Sequence[Tensor | None] | None = None
+        self,
+        prompts: Sequence[str],
+        negative_prompt: str = "",
+        melodies: Sequence[Tensor | None] | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> list[SongCondition]:
         """A condition for each prompt; all of one song at once, because their prefixes have one length.
 
-        `melodies` are pitch classes `[T]` (0–11) for each prompt; None: no melody. ValueError for a melody that the
-        model cannot follow.
+        `melodies` are pitch classes `[T]` (0–11) for each prompt; None: no melody. `check` is called before each prompt
+        is encoded, which takes a moment, and may raise. ValueError for a melody that the model cannot follow.
         """
         melodies = [None] * len(prompts) if melodies is None else melodies
         # A chorus comes back: the same words are encoded, and held, once.
-        words = {prompt: self.text(prompt) for prompt in dict.fromkeys(prompts)}
+        words: dict[str, Tensor] = {}
+        for prompt in dict.fromkeys(prompts):
+            check()
+            words[prompt] = self.text(prompt)
         texts = [words[prompt] for prompt in prompts]
         negative = self.text(negative_prompt) if negative_prompt else None
         if self._model.audio_enc_to_dec_proj is not None:

@@ -94,6 +94,12 @@ def panels_of(weight: Int8Weight | Int4Weight) -> Panels:
     return Panels(_flat(packed), _flat(scales), bits, outputs, inputs)
 
 
+def packed_sizes(weight: Int8Weight | Int4Weight) -> tuple[int, int]:
+    """How many `bytes` and `scales` `panels_of` makes of a weight."""
+    kept = weight.values if isinstance(weight, Int8Weight) else weight.packed
+    return kept.size, weight.scales.size
+
+
 def _flat(array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array).reshape(-1)
 

@@ -45,6 +45,10 @@ def _row(
     thresholds = np.partition(logits, vocabulary - keep, axis=-1)[:, vocabulary - keep]
     tokens = []
     for codebook, (scores, threshold) in enumerate(zip(logits, thresholds, strict=True)):
+        if np.isnan(threshold):
+            # A model that computes no numbers spoils its own song; the batch is everybody's.
+            tokens.append(int(scores.argmax()))
+            continue
         kept = np.flatnonzero(scores >= threshold)
         if len(kept) > keep:
             # Equal scores at the edge: the first ones stay, as in a stable sort.

@@ -6,6 +6,8 @@ import importlib.util
 import os
 from dataclasses import dataclass
 
+from services.generation.runtimes.container_limits import ContainerLimits
+
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
@@ -18,7 +20,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`cores` that this process may use, memory in bytes, and what is installed. `bfloat16` is the processor's own."""
+    """`cores` and bytes of memory that this process may use, and what is installed. `bfloat16` is the processor's."""
 
     cores: int
     memory_bytes: int
@@ -31,12 +33,18 @@ class Machine:
         """Look at the machine on which this runs."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return cls(
-            cores=cores,
-            memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+            cores=min(cores, ContainerLimits.read().cores or cores),
+            memory_bytes=usable_memory_bytes(),
             gpu=_gpu(),
             openvino=importlib.util.find_spec("openvino") is not None,
             bfloat16=_processor_has_bfloat16(),
         )
+
+
+def usable_memory_bytes() -> int:
+    """Memory that this process may use: the machine's, or what its container has of it."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(whole, ContainerLimits.read().memory_bytes or whole)
 
 
 def _gpu() -> Gpu | None:

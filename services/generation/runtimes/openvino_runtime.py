@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
 import torch
 
 from services.generation.engine.runtime import Runtime
 from services.generation.musicgen.decoder import Decoder
 from services.generation.musicgen.model import MusicGen
-from services.generation.runtimes.cpu_decoder import cpu_decoder
+from services.generation.runtimes.cpu_decoder import cpu_decoder, way_of
 from services.generation.runtimes.decoder_weights import decoder_weights
 from services.generation.runtimes.openvino_codec import OpenVinoCodec
 from services.generation.runtimes.openvino_runner import OpenVinoRunner
@@ -21,6 +22,8 @@ from services.generation.runtimes.turns import Turns
 _PREFILL_CHUNK = 16
 # What the conditioner still runs in torch, once for a song.
 _KEPT = ("encoder_attn.k_proj", "encoder_attn.v_proj")
+
+_log = structlog.get_logger(__name__)
 
 
 def openvino_runtime(
@@ -42,6 +45,8 @@ def openvino_runtime(
     weights = decoder_weights(model.decoder, precision.weights, cache)
     turns = Turns()
     decoder = cpu_decoder(configuration.decoder, weights, precision, 2 * slots, threads, turns)
+    way, reason = way_of(configuration.decoder, precision)
+    _log.info("decoder_selected", decoder=way, reason=reason)
     codec = OpenVinoCodec(
         model.audio_encoder, configuration.decoder.channels, half=half_codec, threads=threads, turns=turns
     )

@@ -20,7 +20,7 @@ from services.generation.runtimes.decoder_graph import BLOCK_POSITIONS, DecoderG
 from services.generation.runtimes.decoder_weights import DecoderWeights
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
 from services.generation.runtimes.row_caches import RowCaches, kernel_fits
-from services.generation.runtimes.row_decoder import CrossInputs, CrossRow, RowDecoder
+from services.generation.runtimes.row_decoder import CrossInputs, CrossRow, RecentCross, RowDecoder
 from services.generation.runtimes.turns import Turns
 
 # Masked scores; finite, because a row of −∞ alone would be no number after the softmax.
@@ -53,7 +53,8 @@ class PagedDecoder(RowDecoder):
         )
         if self._caches is None:
             _allocate_caches(self._graph, rows * self._row_blocks)
-        self._cross_inputs: CrossInputs | None = None
+        self._recent_cross = RecentCross(configuration)
+        self._brought: CrossInputs | None = None
         zeros = np.zeros((configuration.layers, configuration.heads, 1, configuration.head_size), np.float32)
         self._nothing = CrossRow(zeros, zeros)
 
@@ -86,7 +87,8 @@ class PagedDecoder(RowDecoder):
         if self._caches is not None:
             self._caches.close()
         self._cross.clear()
-        self._cross_inputs = None
+        self._recent_cross.clear()
+        self._brought = None
 
     def _page(self, rows: Sequence[int], past: NDArray[np.int32], length: int) -> None:
         blocks = -(-(past + length) // BLOCK_POSITIONS)
@@ -99,15 +101,15 @@ class PagedDecoder(RowDecoder):
 
     def _bring_cross(self, memories: Sequence[CrossRow]) -> None:
         """Set the cross-attention inputs, unless they are what they were in the last run."""
-        if self._cross_inputs is not None and self._cross_inputs.are(memories):
+        cross = self._recent_cross.of(memories)
+        if cross is self._brought:
             return
-        cross = CrossInputs.of(self._configuration, memories)
         beyond = np.arange(cross.keys.shape[4]) >= cross.lengths[:, None]
         self._graph.set("cross_mask", np.where(beyond, _MASKED, np.float32(0.0))[:, None, None])
         for layer in range(self._configuration.layers):
             self._graph.set(f"cross_key.{layer}", cross.keys[layer])
             self._graph.set(f"cross_value.{layer}", cross.values[layer])
-        self._cross_inputs = cross
+        self._brought = cross
 
 
 def _properties(configuration: DecoderConfiguration, precision: Precision, threads: int) -> dict[str, object]:

@@ -95,6 +95,23 @@ class RowDecoder(ABC):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadableCross:
+    """One row's cross-attention as the kernels read it: `keys` `[L, heads, head, S]`, scaled by 1 / √head, and `values`
+    `[L, heads, S, head]`, both in one piece."""
+
+    keys: NDArray[np.float32]
+    values: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, memory: CrossRow) -> ReadableCross:
+        """Lay a row's memory out."""
+        layers, heads, length, head = memory.keys.shape
+        keys = np.empty((layers, heads, head, length), np.float32)
+        np.multiply(memory.keys.swapaxes(2, 3), np.float32(head**-0.5), out=keys)
+        return cls(keys, np.ascontiguousarray(memory.values, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
 class CrossInputs:
     """Cross-attention of some rows as arrays, filled up with zeros to the longest: `keys` `[L, Rc, heads, head, S]`,
     scaled by 1 / √head, `values` `[L, Rc, heads, S, head]`, `lengths` `[Rc]`; made of `memories`.
@@ -123,3 +140,29 @@ class CrossInputs:
     def are(self, memories: Sequence[CrossRow]) -> bool:
         """Whether they were made of these very memories."""
         return len(memories) == len(self.memories) and all(a is b for a, b in zip(self.memories, memories, strict=True))
+
+
+class RecentCross:
+    """The cross-attention arrays of a decoder's last two sets of rows.
+
+    While somebody catches up, runs of that row alone and of all that draw take turns: making the arrays of either anew
+    each time, tens of megabytes, would hold everybody up.
+    """
+
+    _MOST = 2
+
+    def __init__(self, configuration: DecoderConfiguration) -> None:
+        self._configuration = configuration
+        self._recent: list[CrossInputs] = []
+
+    def of(self, memories: Sequence[CrossRow]) -> CrossInputs:
+        """The arrays of these memories, in this order."""
+        found = next((known for known in self._recent if known.are(memories)), None)
+        if found is None:
+            found = CrossInputs.of(self._configuration, memories)
+        self._recent = [found, *(known for known in self._recent if known is not found)][: self._MOST]
+        return found
+
+    def clear(self) -> None:
+        """Let them go."""
+        self._recent.clear()

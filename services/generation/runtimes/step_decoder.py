@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from services.generation.musicgen.configuration import DecoderConfiguration
 from services.generation.runtimes.decoder_weights import DecoderWeights
-from services.generation.runtimes.dense_kernel import GROUP, PANEL, Panels, fits, multiplies_bytes, panels_of
+from services.generation.runtimes.dense_kernel import GROUP, PANEL, fits, multiplies_bytes, packed_sizes, panels_of
 from services.generation.runtimes.phase_kernel import COUNTERS
 from services.generation.runtimes.precision import Precision, WeightPrecision
 from services.generation.runtimes.quantization import Int4Weight, Int8Weight
 from services.generation.runtimes.row_caches import RowCaches, kernel_fits
-from services.generation.runtimes.row_decoder import CrossInputs, CrossRow, RowDecoder
+from services.generation.runtimes.row_decoder import CrossRow, ReadableCross, RowDecoder
 from services.generation.runtimes.step_kernel import (
     ACTIVATE,
     ADD,
@@ -65,15 +65,20 @@ _HEADS = ((NORMALISE, "layer_norm", X, X, False), (STORE, "heads", X, LOGITS, Fa
 
 def steps_fit(configuration: DecoderConfiguration, precision: Precision) -> bool:
     """Whether the kernels can take a decoder: its weights, its caches, its sizes, on this processor."""
+    return not why_not(configuration, precision)
+
+
+def why_not(configuration: DecoderConfiguration, precision: Precision) -> str:
+    """What keeps the kernels from taking a decoder, for the log; empty when nothing does."""
     size, inner = configuration.hidden_size, configuration.feed_forward_size
     shapes = [(size, size), (inner, size), (size, inner), (configuration.codebooks * configuration.vocabulary, size)]
-    return (
-        precision.weights in (WeightPrecision.INT8, WeightPrecision.INT4)
-        and multiplies_bytes()
-        and kernel_fits(configuration, precision)
-        and PANEL % configuration.head_size == 0
-        and all(fits(*shape) for shape in shapes)
-    )
+    if precision.weights not in (WeightPrecision.INT8, WeightPrecision.INT4):
+        return f"its weights are {precision.weights.value}"
+    if not multiplies_bytes():
+        return "the processor has no AVX-512 VNNI"
+    if not kernel_fits(configuration, precision) or PANEL % configuration.head_size:
+        return f"its caches are {precision.cache.value}, with heads of {configuration.head_size}"
+    return "" if all(fits(*shape) for shape in shapes) else "its sizes are not whole panels"
 
 
 class StepDecoder(RowDecoder):
@@ -98,10 +103,18 @@ class StepDecoder(RowDecoder):
         self._threads = max(1, threads)
         self._pool = ThreadPoolExecutor(self._threads - 1, "decoder") if self._threads > 1 else None
         self._room = _room(configuration, 2, self._phases)
-        self._cross_inputs = CrossInputs.of(configuration, ())
+        self._readable: dict[int, ReadableCross] = {}
         self._lock = threading.Lock()
         # Kernels are made, and weights brought into memory, while a model is loaded and not in somebody's first step.
         self.run([0], np.zeros((1, 1, configuration.hidden_size), np.float32), [0])
+
+    def set_cross(self, row: int, memory: CrossRow | None) -> None:
+        """What a row's cross-attention reads from now on; it is laid out here, once."""
+        super().set_cross(row, memory)
+        if memory is None:
+            self._readable.pop(row, None)
+        else:
+            self._readable[row] = ReadableCross.of(memory)
 
     def _compute(
         self,
@@ -115,12 +128,18 @@ class StepDecoder(RowDecoder):
             if self._weights is None:
                 raise RuntimeError("The decoder is closed.")
             self._caches.begin(rows, past, length)
-            if not self._cross_inputs.are(reading):
-                self._cross_inputs = CrossInputs.of(self._configuration, reading)
-            cross = self._cross_inputs
+            # Held here: whoever lets go of a row meanwhile takes nothing from under the step.
+            cross = [self._readable[row] for row in rows[: len(reading)]]
             blocks, heads = self._caches.blocks, self._configuration.heads
-            called = np.asarray(rows, np.int64)
-            asked = StepRows(blocks, called, past.astype(np.int64), length, cross.keys, cross.values, cross.lengths)
+            asked = StepRows(
+                blocks,
+                np.asarray(rows, np.int64),
+                past.astype(np.int64),
+                length,
+                np.array([one.keys.ctypes.data for one in cross], np.int64),
+                np.array([one.values.ctypes.data for one in cross], np.int64),
+                np.array([one.keys.shape[3] for one in cross], np.int64),
+            )
             room = self._room_for(x, len(rows))
             self._run(self._weights, asked, room, heads)
             return room.arrays[LOGITS]
@@ -132,7 +151,7 @@ class StepDecoder(RowDecoder):
             self._caches.close()
             if self._pool is not None:
                 self._pool.shutdown()
-            self._cross_inputs = CrossInputs.of(self._configuration, ())
+            self._readable.clear()
         self._cross.clear()
 
     def _run(self, weights: StepWeights, asked: StepRows, room: StepRoom, heads: int) -> None:
@@ -185,7 +204,7 @@ class _Packing:
 
     def __init__(self, weights: DecoderWeights) -> None:
         self._weights = weights
-        self._panels: list[Panels] = []
+        self._kept: list[Int8Weight | Int4Weight] = []
         self._norms: list[NDArray[np.float32]] = []
         self._phases: list[tuple[int, ...]] = []
 
@@ -198,22 +217,28 @@ class _Packing:
                 plain = self._weights.plain
                 self._norms.append(np.stack([plain[f"{prefix}{name}.weight"], plain[f"{prefix}{name}.bias"]]))
             elif name:
-                at = len(self._panels)
+                at = len(self._kept)
                 weight = self._weights.dense[f"{prefix}{name}"]
                 if not isinstance(weight, Int8Weight | Int4Weight):
                     raise TypeError("These kernels are for int8 and int4 weights.")
-                self._panels.append(panels_of(weight))
+                self._kept.append(weight)
             self._phases.append((kind, at, layer, source, target, conditioned))
 
     def packed(self) -> StepWeights:
-        """What was added."""
+        """What was added, packed one after the other: of a large model nothing lies in memory three times."""
+        sizes = [packed_sizes(weight) for weight in self._kept]
+        numbers = np.empty(sum(size for size, _ in sizes), np.uint8)
+        scales = np.empty(sum(size for _, size in sizes), np.float32)
         places, start, scale_start = [], 0, 0
-        for one in self._panels:
+        for weight, (size, scale_size) in zip(self._kept, sizes, strict=True):
+            one = panels_of(weight)
             places.append((start, scale_start, one.inputs, one.bits, one.outputs // PANEL))
-            start, scale_start = start + len(one.bytes), scale_start + len(one.scales)
+            numbers[start : start + size] = one.bytes
+            scales[scale_start : scale_start + scale_size] = one.scales
+            start, scale_start = start + size, scale_start + scale_size
         return StepWeights(
-            np.concatenate([one.bytes for one in self._panels]),
-            np.concatenate([one.scales for one in self._panels]),
+            numbers,
+            scales,
             np.array(places, np.int64),
             np.stack(self._norms),
             np.array(self._phases, np.int64),

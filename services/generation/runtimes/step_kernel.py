@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, types
-from numba.extending import overload
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 from services.generation.runtimes.attention_kernel import LOG2_E, LOWEST, attend, power_of_two
@@ -52,16 +54,17 @@ class StepWeights(NamedTuple):
 class StepRows(NamedTuple):
     """Whose positions are run: `rows` and `past` `[R]` as for `attend`, `length` of each, in caches of `blocks` a row.
 
-    The first rows read cross-attention: `cross_keys` `[layers, Rc, heads, head, S]`, scaled by 1 / √head, and
-    `cross_values` `[layers, Rc, heads, S, head]`, of which each row has `cross_lengths` `[Rc]`.
+    The first rows read cross-attention, each what is its own: at the addresses `cross_keys` `[Rc]` lie `[layers, heads,
+    head, S]` float32, scaled by 1 / √head, at `cross_values` `[Rc]` `[layers, heads, S, head]`, of `cross_lengths`
+    `[Rc]` positions S. So a prompt is laid out once, and its length costs nobody else.
     """
 
     blocks: int
     rows: NDArray[np.int64]
     past: NDArray[np.int64]
     length: int
-    cross_keys: NDArray[np.float32]
-    cross_values: NDArray[np.float32]
+    cross_keys: NDArray[np.int64]
+    cross_values: NDArray[np.int64]
     cross_lengths: NDArray[np.int64]
 
 
@@ -147,11 +150,23 @@ def _put(kind: int, sums: Any, panel: int, tokens: int, out: Any) -> None:
                 target[lane] = _activated(source[lane])
 
 
+def _address(_: Any, number: Any) -> Any:
+    """The memory at an address."""
+    return types.voidptr(types.int64), lambda context, builder, signature, arguments: builder.inttoptr(
+        arguments[0], cgutils.voidptr_t
+    )
+
+
+_memory_at: Any = intrinsic(_address)
+
+
 @njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
-def _read_cross(rows: Any, layer: int, row: int, number: int, query: Any, scores: Any, out: Any) -> None:
+def _read_cross(rows: Any, layer: int, row: int, number: int, heads: int, query: Any, scores: Any, out: Any) -> None:
     """What one head of one position reads of its prompt."""
-    keys, values = rows.cross_keys[layer, row, number], rows.cross_values[layer, row, number]
     count, head = rows.cross_lengths[row], len(query)
+    place_of_head = layer * heads + number
+    keys = carray(_memory_at(rows.cross_keys[row]), ((layer + 1) * heads, head, count), np.float32)[place_of_head]
+    values = carray(_memory_at(rows.cross_values[row]), ((layer + 1) * heads, count, head), np.float32)[place_of_head]
     scores[:count] = np.float32(0.0)
     for index in range(head):
         for place in range(count):
@@ -171,13 +186,15 @@ def _read_cross(rows: Any, layer: int, row: int, number: int, query: Any, scores
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _read(sums: Any, rows: Any, layer: int, panel: int, tokens: int, head: int, scores: Any, out: Any) -> None:
+def _read(
+    sums: Any, rows: Any, layer: int, panel: int, tokens: int, heads: int, head: int, scores: Any, out: Any
+) -> None:
     """What the queries of a panel, which are whole heads, read."""
     for token in range(tokens):
         for first in range(0, PANEL, head):
             query, column = sums[token * PANEL + first : token * PANEL + first + head], panel * PANEL + first
             into = out[token, column : column + head]
-            _read_cross(rows, layer, token // rows.length, column // head, query, scores, into)
+            _read_cross(rows, layer, token // rows.length, column // head, heads, query, scores, into)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -187,7 +204,10 @@ def run_step(weights: Any, held: Any, rows: Any, room: Any, heads: int) -> None:
     size = room.arrays[X].shape[1]
     pairs = len(rows.rows) * heads
     sums, normed = np.empty(all_tokens * PANEL, np.float32), np.empty(size, np.float32)
-    scores = np.empty(rows.cross_keys.shape[4], np.float32)
+    longest = 0
+    for length in rows.cross_lengths:
+        longest = max(longest, length)
+    scores = np.empty(longest, np.float32)
     for phase in range(len(weights.phases)):
         kind, at, layer = weights.phases[phase, 0], weights.phases[phase, 1], weights.phases[phase, 2]
         source, target = room.arrays[weights.phases[phase, 3]], room.arrays[weights.phases[phase, 4]]
@@ -220,7 +240,7 @@ def run_step(weights: Any, held: Any, rows: Any, room: Any, heads: int) -> None:
                     sums,
                 )  # fmt: skip
                 if kind == READ:
-                    _read(sums, rows, layer, piece, tokens, size // heads, scores, target)
+                    _read(sums, rows, layer, piece, tokens, heads, size // heads, scores, target)
                 else:
                     _put(kind, sums, piece, tokens, target)
             finish(room.counters, phase)

@@ -173,6 +173,7 @@ class JobRun:
             context.progress(0.99, "saving")
             content, stored_bytes = await self._kept(track, request, model, live_task)
             await self._complete(track, content, stored_bytes)
+            await live.forget()
         return Outcome.SUCCEEDED
 
     async def _work(self, model_id: str, request: GenerationRequest, context: JobContext) -> GeneratedTrack:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -15,6 +17,9 @@ from services.shared.live_channel import LiveWriter, StaleToken
 from services.shared.live_tokens import TokenWriter
 from services.shared.storage import ObjectStore
 
+# The song is kept by then: nobody waits longer for a Valkey that is away.
+_FORGET_SECONDS = 2.0
+
 _log = structlog.get_logger(__name__)
 
 
@@ -23,8 +28,8 @@ class LiveOutput:
 
     Listeners are a comfort, the file is the product: when the channel is lost, the song goes on without it. A full
     disk is different (STORAGE_FULL), because the file would meet it too. `first_audio` is told the wall-clock time of
-    the first published samples. `saved_tokens` is the record that
-    earlier attempts left.
+    the first published samples. `saved_tokens` is the record that earlier attempts left; `forget` ends it once the song
+    is in the library: a worker that dies while it stores one leaves the next nothing to make anew.
     """
 
     def __init__(
@@ -72,7 +77,12 @@ class LiveOutput:
                 self._first_audio(time.time())
         self._refuse_if_lost()
         await self._writer.close()
-        await self._tokens.drop()
+
+    async def forget(self) -> None:
+        """Drop the record of tokens: nobody goes on from it any more. It runs out by itself where Valkey is away."""
+        with contextlib.suppress(AppError, TimeoutError):
+            async with asyncio.timeout(_FORGET_SECONDS):
+                await self._tokens.drop()
 
     async def _save_tokens(self) -> None:
         """Before the audio that they make: another attempt never makes anew what somebody may have heard."""

@@ -18,6 +18,7 @@ from services.shared.job_events import read_events
 from services.shared.job_progress import JobProgress
 from services.shared.leases import Lease, LeaseKeeper
 from services.shared.live_channel import LiveFormat, LiveReader, LiveWriter, StaleToken, raise_fence
+from services.shared.live_tokens import read_tokens
 from services.shared.storage import ObjectStore
 
 pytestmark = pytest.mark.integration
@@ -65,6 +66,23 @@ async def test_audio_is_published_and_the_channel_closed(redis: Redis, store: Ob
     assert await reader.format(0) == FORMAT
     assert b"".join([pcm async for pcm in reader.pcm()]) == (8192).to_bytes(2, "little") * 4_000
     assert reader.final_state == "closed"
+
+
+async def test_record_of_tokens_outlives_the_channel_until_the_song_is_kept(
+    redis: Redis, store: ObjectStore, lease: Lease
+) -> None:
+    feed = LiveFeed()
+    feed.start(FORMAT)
+    feed.put_tokens(b"head", True)
+    feed.put_tokens(b"tokens", False)
+    feed.put(BLOCK, lambda: None)
+    feed.finish()
+    live = output(redis, store, lease, feed)
+    await live.run()
+    # Its worker may still die while it stores the song.
+    assert await read_tokens(redis, lease.job_id) == b"headtokens"
+    await live.forget()
+    assert await read_tokens(redis, lease.job_id) == b""
 
 
 async def test_song_without_live_audio_opens_no_channel(redis: Redis, store: ObjectStore, lease: Lease) -> None:

@@ -11,7 +11,7 @@ from services.generation.backends.musicgen import MusicGenBackend
 from services.generation.backends.protocol import BackendEnvironment
 from services.generation.engine.runtime import Runtime, torch_runtime
 from services.generation.models.checkpoint import open_checkpoint
-from services.generation.models.installation import device_bytes
+from services.generation.models.installation import device_bytes, least_bytes, memory_bytes
 from services.generation.musicgen.model import MusicGen
 from services.generation.runtimes.machine import Gpu, Machine
 from services.generation.runtimes.plan import Wish, plan_runtime
@@ -62,3 +62,14 @@ def test_models_that_run_on_the_processor_take_nothing_of_a_gpu(folder: Callable
     checkpoint = open_checkpoint(folder("mono"))
     plan = plan_runtime(checkpoint.configuration.decoder, machine(80 * GIB), Wish(device="cpu"))
     assert device_bytes(checkpoint, plan) == 0
+
+
+def test_a_model_takes_no_more_than_planned_of_the_machine(folder: Callable[[str], Path]) -> None:
+    checkpoint = open_checkpoint(folder("mono"))
+    decoder = checkpoint.configuration.decoder
+    on_gpu, on_torch, as_bytes = (
+        least_bytes(checkpoint, plan_runtime(decoder, machine(80 * GIB), wish))
+        for wish in (Wish(), Wish(device="cpu"), Wish(device="cpu", weights="int8"))
+    )
+    # On a GPU only what conditions songs and encodes audio stays here; as bytes, a quarter and less of the decoder.
+    assert 0 < on_gpu < as_bytes < on_torch <= memory_bytes(checkpoint, 1)

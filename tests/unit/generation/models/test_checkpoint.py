@@ -395,6 +395,17 @@ def test_values_that_are_not_finite_are_refused(copy: Callable[[str], Path]) -> 
     assert "not finite" in refusal(path)
 
 
+def test_convolution_without_a_direction_is_refused(copy: Callable[[str], Path]) -> None:
+    path = copy("mono")
+
+    def empty(state: dict[str, Tensor]) -> None:
+        name = next(name for name in state if name.endswith("parametrizations.weight.original1"))
+        state[name][0] = 0.0
+
+    change(path, empty)
+    assert "no length" in refusal(path)
+
+
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
@@ -404,6 +415,8 @@ def test_values_that_are_not_finite_are_refused(copy: Callable[[str], Path]) -> 
         ({"decoder": {"hidden_size": -4}}, "hidden_size"),
         ({"decoder": {"hidden_size": True}}, "hidden_size"),
         ({"decoder": {"num_attention_heads": 7}}, "heads"),
+        ({"decoder": {"hidden_size": 2, "num_attention_heads": 1}}, "hidden_size 2"),
+        ({"decoder": {"audio_channels": 2}, "audio_encoder": {"audio_channels": 2}}, "a codec of 2"),
         ({"decoder": {"activation_function": "relu"}}, "activation_function"),
         ({"decoder": {"audio_channels": 3}}, "audio_channels"),
         ({"decoder": {"num_codebooks": 3, "audio_channels": 2}}, "codebooks"),
@@ -411,8 +424,14 @@ def test_values_that_are_not_finite_are_refused(copy: Callable[[str], Path]) -> 
         ({"audio_encoder": {"use_causal_conv": True}}, "use_causal_conv"),
         ({"audio_encoder": {"upsampling_ratios": "8"}}, "upsampling_ratios"),
         ({"audio_encoder": {"model_type": "dac"}}, "model_type"),
+        ({"audio_encoder": {"sampling_rate": 192_000, "upsampling_ratios": [1]}}, "192000 frames a second"),
+        ({"audio_encoder": {"upsampling_ratios": [64] * 8}}, "frames a second"),
+        ({"audio_encoder": {"compress": 8}}, "compress"),
+        ({"audio_encoder": {"dilation_growth_rate": 16, "num_residual_layers": 16}}, "reach further"),
         ({"text_encoder": {"feed_forward_proj": "swish"}}, "feed_forward_proj"),
         ({"text_encoder": {"layer_norm_epsilon": "x"}}, "layer_norm_epsilon"),
+        ({"text_encoder": {"relative_attention_num_buckets": 1}}, "1 buckets"),
+        ({"text_encoder": {"relative_attention_max_distance": 8}}, "distances up to 8"),
         ({"text_encoder": 5}, "text_encoder"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,3 +102,15 @@ def test_check_keeps_what_it_found_for_the_worker(
     (occupied / ".quantised").write_text("a file where the folder should be")
     assert main(["--models-dir", str(occupied), "check", str(folder("mono"))]) == 0
     assert "cannot be kept" in capsys.readouterr().out
+
+
+def test_check_where_openvino_is_not_made_for_says_so_and_measures_nothing(
+    folder: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if it were not installed: nothing may try to import it either.
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert main(["--models-dir", str(tmp_path), "check", str(folder("mono"))]) == 0
+    said = capsys.readouterr().out
+    assert "text model" in said
+    assert "nothing to measure" in said
+    assert not (tmp_path / ".quantised").exists()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from prometheus_client import REGISTRY
 
 from services.generation.backends.musicgen import MusicGenBackend
 from services.generation.backends.protocol import (
@@ -135,7 +137,38 @@ async def test_metrics_say_how_it_went(backend: MusicGenBackend, tmp_path: Path)
     assert metrics["times_real_time"] == pytest.approx(1.0 / metrics["engine_seconds"], rel=0.1)
     assert 0.0 < metrics["engine_first_audio_seconds"] < metrics["engine_seconds"]
     assert metrics["batch_size"] == pytest.approx(1.0, abs=0.1)
-    assert metrics["runtime"] == "torch-cpu"
+    assert (metrics["runtime"], metrics["precision"]) == ("torch-cpu", "float32")
+    assert (track.runtime, track.precision) == ("torch-cpu", "float32")
+
+
+async def test_operators_see_the_engine_of_each_model(backend: MusicGenBackend, tmp_path: Path) -> None:
+    def value(name: str) -> float:
+        return REGISTRY.get_sample_value(f"generation_engine_{name}", {"model": "musicgen-mono"}) or 0.0
+
+    backend.load("musicgen-mono")
+    tokens, steps = value("tokens_total"), value("step_seconds_count")
+    await backend.generate(request(), Stage(tmp_path))
+
+    def all_are_counted() -> None:
+        """A step is counted a moment after what it made is handed out."""
+        deadline = time.monotonic() + 60
+        while value("tokens_total") < tokens + 4 * 53 and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    await asyncio.to_thread(all_are_counted)
+    # Fifty frames and the delay of the last codebook, four tokens a step.
+    assert (value("tokens_total") - tokens, value("step_seconds_count") - steps) == (4 * 53, 53)
+    assert (value("slots"), value("slots_busy"), value("queue_depth")) == (4, 0, 0)
+
+
+async def test_resumed_song_is_as_quick_as_what_was_made_of_it(backend: MusicGenBackend, tmp_path: Path) -> None:
+    whole = Stage(tmp_path / "whole")
+    await backend.generate(request(), whole)
+    resumed = Stage(tmp_path / "resumed", saved=bytes(whole.record[: HEADER_BYTES + 8 * 40]))
+    metrics = (await backend.generate(request(), resumed)).metrics
+    assert metrics["engine_steps"] == 10
+    # Ten frames of 20 ms: the forty that were there already are nobody's speed.
+    assert metrics["times_real_time"] == pytest.approx(0.2 / metrics["engine_seconds"], rel=0.1)
 
 
 async def test_form_changes_the_song_where_its_section_begins(backend: MusicGenBackend, tmp_path: Path) -> None:
@@ -254,6 +287,19 @@ async def test_chorus_that_comes_back_is_held_once(backend: MusicGenBackend, tmp
     assert first.memories[0] is not other.memories[0]
 
 
+def test_cancelled_song_encodes_no_further_section(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            raise GenerationCancelled
+
+    with pytest.raises(GenerationCancelled):
+        Conditioner(debug.build(), HashTokenizer(512)).conditions([str(number) for number in range(64)], check=check)
+    assert len(asked) == 3
+
+
 async def test_song_that_waited_too_long_goes_back_instead_of_failing(
     backend: MusicGenBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,3 +385,30 @@ async def test_broken_model_says_what_is_wrong_with_it(folder: Callable[[str], P
 def test_form_without_a_tempo_is_refused_before_it_is_a_job(backend: MusicGenBackend) -> None:
     with pytest.raises(AppError, match="tempo"):
         backend.check(request(structure=(Section("a", bars=4),)))
+
+
+async def test_worker_that_is_set_to_what_it_has_not_says_what_to_mend(
+    folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.generation.runtimes.machine._gpu", lambda: None)
+    (tmp_path / "mono").symlink_to(folder("mono"))
+    backend = MusicGenBackend(BackendEnvironment(tmp_path, tmp_path, device="cuda"))
+    with pytest.raises(AppError, match=r"no CUDA device here.*MUSICGEN_GENERATION_DEVICE") as caught:
+        backend.load("musicgen-mono")
+    assert caught.value.code is ErrorCode.UNAVAILABLE
+    backend.close()
+
+
+async def test_model_that_no_memory_here_holds_is_refused_before_it_is_read(
+    folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mono").symlink_to(folder("mono"))
+    backend = MusicGenBackend(BackendEnvironment(tmp_path, tmp_path))
+    monkeypatch.setattr("services.generation.backends.musicgen.usable_memory_bytes", lambda: 10**5)
+    with pytest.raises(AppError, match=r"musicgen-mono takes 0\.0 GB of memory at least.*smaller model") as caught:
+        backend.load("musicgen-mono")
+    assert caught.value.code is ErrorCode.MODEL_NOT_INSTALLED
+    assert backend.resident_models == ()
+    monkeypatch.undo()
+    backend.load("musicgen-mono")
+    backend.close()

@@ -33,15 +33,23 @@ CODEC = CodecConfiguration(
 )
 
 
-def build(prefix: int = 0, channels: int = 1) -> MusicGen:
+def build(
+    prefix: int = 0,
+    channels: int = 1,
+    *,
+    hidden_size: int = 128,
+    heads: int = 2,
+    feed_forward_size: int = 256,
+    layers: int = 2,
+) -> MusicGen:
     """A model whose weights have a spread at which every layer matters."""
     decoder = DecoderConfiguration(
         codebooks=4 * channels,
         vocabulary=64,
-        hidden_size=128,
-        heads=2,
-        feed_forward_size=256,
-        layers=2,
+        hidden_size=hidden_size,
+        heads=heads,
+        feed_forward_size=feed_forward_size,
+        layers=layers,
         max_positions=120,
         prefix_positions=prefix,
         channels=channels,

@@ -76,15 +76,47 @@ def test_the_gpu_benchmark_runs_on_a_processor_at_toy_dimensions(capsys: pytest.
     pytest.importorskip("transformers")
     gpu = script("bench_engine_gpu")
     assert gpu.main(["--tiny", "--device", "cpu", "--songs", "1", "2", "--steps", "2"]) == 0
-    out = capsys.readouterr().out
-    lines = [line.split()[:3] for line in out.splitlines()]
-    assert [line for line in lines if line[:1] == ["tiny"]] == [
+    first, header, *lines = capsys.readouterr().out.splitlines()
+    assert "memory is read at" in first
+    assert header.split() == ["model", "songs", "steps/s", "ms/step", "×", "RT", "first", "s", "GiB", "roofline"]
+    rows = [line.split() for line in lines if line.startswith("tiny")]
+    assert [row[:3] for row in rows] == [
         ["tiny", "1", "ours"],
         ["tiny", "2", "ours"],
         ["tiny", "1", "transformers"],
         ["tiny", "2", "transformers"],
     ]
-    assert "left out" not in out
+    for row in rows:
+        steps, milliseconds, real_time, heard, memory = (float(number) for number in row[3:8])
+        assert steps == pytest.approx(1e3 / milliseconds, rel=0.1)
+        assert min(real_time, heard, memory) > 0
+        assert row[8].endswith("%")
+        # Who does not stream is heard when all steps of 30 s are over.
+        whole = 1_503 * milliseconds / 1e3
+        if row[2] == "transformers":
+            assert heard >= 0.98 * whole
+            assert " ".join(row[9:11]) == "ours is"
+        else:
+            assert heard < whole
+    assert "left out" not in lines[-1]
+
+
+@pytest.mark.slow
+def test_the_gpu_benchmark_says_what_it_had_no_time_for(capsys: pytest.CaptureFixture[str]) -> None:
+    gpu = script("bench_engine_gpu")
+    assert gpu.main(["--device", "cpu", "--steps", "1", "--minutes", "0"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("left out: small, medium, large")
+
+
+def test_the_gpu_benchmark_knows_what_was_asked() -> None:
+    gpu = script("bench_engine_gpu")
+    one, many = (gpu.Row("medium", songs, "ours", 0.002, 0.1, 0.1, 1, 0.7) for songs in (1, 32))
+    assert gpu.targets({("medium", 1): one, ("medium", 32): many}, {("medium", 1): 20.0, ("medium", 32): 3.0}) == [
+        f"medium, one song: {30 / 3.106:.1f} × real time (asked: 8), 70% (asked: 60 %)",
+        f"medium, 32 songs: {32 * 30 / 3.106:.1f} × real time in total (asked: 60)",
+        "medium, one song: 20.0 × transformers (asked: 15)",
+    ]
+    assert gpu.targets({}, {}) == []
 
 
 def test_the_gpu_benchmark_needs_nothing_but_torch() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,3 +42,16 @@ def test_fast_samplers_draw_the_references_tokens(rows: list[SamplingParameters]
     ).astype(np.float32)
     logits = torch.from_numpy(np.stack([conditional, unconditional], axis=1))
     assert draw_on_device(logits, rows, torch.from_numpy(noise)).tolist() == expected
+
+
+@pytest.mark.parametrize("spoilt", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("top_p", [0.0, 0.6])
+def test_logits_that_are_no_numbers_cost_their_own_row_and_no_other(spoilt: float, top_p: float) -> None:
+    conditional, unconditional = np.random.default_rng(1).standard_normal((2, 3, 4, VOCABULARY), dtype=np.float32)
+    rows = [SamplingParameters(seed, top_k=7, top_p=top_p) for seed in range(3)]
+    clean = draw(conditional, unconditional, rows, [5, 6, 7])
+    conditional[1], unconditional[1] = spoilt, spoilt
+    with np.errstate(invalid="ignore"):
+        drawn = draw(conditional, unconditional, rows, [5, 6, 7])
+    assert [drawn[0], drawn[2]] == [clean[0], clean[2]]
+    assert all(0 <= token < VOCABULARY for token in drawn[1])

@@ -5,16 +5,20 @@ The attention operation is an extension without promises: these tests hold the p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 
+from services.generation.musicgen.configuration import DecoderConfiguration
 from services.generation.musicgen.decoder import DecoderCache
 from services.generation.musicgen.model import MusicGen
 from services.generation.runtimes.decoder_weights import decoder_weights
 from services.generation.runtimes.paged_decoder import PagedDecoder
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
-from tests.unit.generation.runtimes.conftest import condition, give, worst_of_ragged_rows
+from services.generation.runtimes.row_decoder import CrossInputs, CrossRow
+from tests.unit.generation.runtimes.conftest import condition, conditioned, give, worst_of_ragged_rows
 
 FLOAT32 = Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT32)
 # Largest error of logits of about ±3, by precision; measured on these weights and doubled.
@@ -80,6 +84,31 @@ def test_a_row_is_bitwise_the_same_whatever_the_other_rows_of_a_shape_hold(model
             logits = decoder.run([0, 1, 2, 3], inputs, [place] * 4)
         answers.append(logits[:2])
     assert np.array_equal(*answers)
+
+
+def test_who_catches_up_between_the_steps_of_others_costs_them_no_copies_of_their_prompts(
+    model: MusicGen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    build_arrays = CrossInputs.of
+
+    def counted(configuration: DecoderConfiguration, memories: Sequence[CrossRow]) -> CrossInputs:
+        made.append(len(memories))
+        return build_arrays(configuration, memories)
+
+    monkeypatch.setattr(CrossInputs, "of", counted)
+    decoder = paged(model, FLOAT32)
+    cache = conditioned(model, decoder)
+    inputs = decoder.embed(np.random.default_rng(2).integers(0, 65, (40, 4)))
+    for step in range(10):
+        decoder.run([2, 3], np.stack([inputs[4 * step : 4 * step + 4]] * 2), [4 * step] * 2)
+        decoder.run([0, 1], np.stack([inputs[step : step + 1]] * 2), [step] * 2)
+    assert made == [2, 1]
+    # Another prompt in the same row is another set.
+    give(decoder, cache, 0, condition(model, "another one"))
+    decoder.run([0, 1], np.stack([inputs[10:11]] * 2), [10, 10])
+    assert made == [2, 1, 1]
+    decoder.close()
 
 
 def test_a_new_cache_holds_zeros_whatever_the_memory_held(model: MusicGen) -> None:

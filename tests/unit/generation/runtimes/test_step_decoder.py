@@ -18,6 +18,7 @@ from services.generation.runtimes.decoder_weights import decoder_weights
 from services.generation.runtimes.dense_kernel import multiplies_bytes
 from services.generation.runtimes.paged_decoder import PagedDecoder
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
+from services.generation.runtimes.row_decoder import CrossRow, ReadableCross
 from services.generation.runtimes.step_decoder import StepDecoder, steps_fit
 from services.generation.runtimes.turns import Turns
 from tests.unit.generation.runtimes.conftest import condition, conditioned, give, worst_of_ragged_rows
@@ -202,6 +203,47 @@ def test_a_decoder_closed_by_another_thread_ends_its_step_and_begins_none(model:
     assert failed.wait(30)
     thread.join(30)
     assert all(np.array_equal(answer, expected) for answer in answers)
+
+
+def test_a_prompt_is_laid_out_once_whoever_steps_or_catches_up_beside_it(
+    model: MusicGen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    lay_out = ReadableCross.of
+
+    def counted(memory: CrossRow) -> ReadableCross:
+        made.append(memory.keys.shape[2])
+        return lay_out(memory)
+
+    monkeypatch.setattr(ReadableCross, "of", counted)
+    decoder = stepping(model)
+    conditioned(model, decoder)
+    # Two prompts and a negative one, each as long as it is.
+    assert len(made) == 3
+    assert len(set(made)) > 1
+    inputs = some_inputs(decoder, 40)
+    for step in range(10):
+        decoder.run([2, 3], np.stack([inputs[4 * step : 4 * step + 4]] * 2), [4 * step] * 2)
+        decoder.run([0, 1], np.stack([inputs[step : step + 1]] * 2), [step] * 2)
+        decoder.run([3, 0, 2], np.stack([inputs[step : step + 1]] * 3), [40 + step, 40 + step, 40 + step])
+    assert len(made) == 3
+    decoder.close()
+
+
+def test_prompts_of_very_different_lengths_read_their_own(model: MusicGen) -> None:
+    words = ["a", "slow piano " * 60, "bells", "strings and choir " * 13]
+    decoder = stepping(model, rows=8, threads=2)
+    alone = stepping(model, rows=8)
+    cache = DecoderCache.empty(model.configuration.decoder, 8)
+    for slot, prompt in enumerate(words):
+        for one in (decoder, alone):
+            give(one, cache, slot, condition(model, prompt))
+    inputs = some_inputs(decoder, 8)[:, None]
+    together = decoder.run(list(range(8)), inputs, [0] * 8)
+    for row in range(8):
+        assert np.array_equal(alone.run([row], inputs[row : row + 1], [0])[0], together[row])
+    decoder.close()
+    alone.close()
 
 
 def test_steps_take_turns_with_what_else_computes(model: MusicGen) -> None:
