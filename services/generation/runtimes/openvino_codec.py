@@ -53,7 +53,9 @@ class OpenVinoCodec:
     def stream(self, codes: Tensor, state: StreamState, last: bool) -> Tensor:
         """The next frames `[K, n]` (n may be 0) to audio `[channels, m]`; `last` answers what was held back."""
         if last or codes.shape[1] != CHUNK_FRAMES or not all(self._steady(one) for one in state):
-            return self._whole.stream(codes, state, last)
+            # In torch, on the same cores.
+            with self._turns:
+                return self._whole.stream(codes, state, last)
         return torch.cat([self._chunk(codes[index :: self._passes], one) for index, one in enumerate(state)])
 
     @torch.inference_mode()

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.support.checkpoints import build_reference, write_checkpoint
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _torch_on_one_thread() -> Iterator[None]:
+    """These tensors are small: several threads would only wait for each other, minutes long where cores are busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def _torch_on_one_thread_again(_torch_on_one_thread: None) -> Iterator[None]:
+    """Runtimes set the number for their process: what one test chose is nothing to the next."""
+    yield
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import dataclasses
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -33,15 +33,6 @@ from tests.unit.generation.runtimes.conftest import build
 
 FLOAT32 = Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT32)
 MACHINE = Machine(cores=1, memory_bytes=2**34, gpu=None, openvino=True, bfloat16=False)
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """One of torch's: with tensors as small as these, several would only wait for each other, and for a busy core."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def tensor_bytes() -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -106,15 +104,6 @@ def worst_of_ragged_rows(model: MusicGen, decoder: RowDecoder, name: object) -> 
         worst = max(worst, float(np.abs(logits - expected[rows].numpy()).max()))
     print(f"\n{name}: worst error {worst:.2e} of logits up to {expected.abs().max():.1f}")
     return worst
-
-
-@pytest.fixture(autouse=True)
-def _reference_on_one_thread() -> Iterator[None]:
-    """These tensors are small: torch's threads would only wait for each other, and for cores that others use."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 
 from services.generation.musicgen.audio_codec import AudioCodec
 from services.generation.musicgen.model import MusicGen
 from services.generation.runtimes.openvino_codec import OpenVinoCodec
+from services.generation.runtimes.turns import Turns
 
 FRAMES = 117
 
@@ -56,3 +59,23 @@ def test_streams_do_not_hear_each_other(model: MusicGen) -> None:
         pieces.append(codec.stream(given[:, first : first + 20], one, last))
         codec.stream(other[:, first : first + 20], two, last)
     assert torch.equal(torch.cat(pieces, dim=1), alone)
+
+
+@pytest.mark.parametrize("chunk", [0, 2])
+def test_chunks_take_turns_with_steps_at_the_edges_too(chunk: int, model: MusicGen) -> None:
+    turns = Turns()
+    codec = OpenVinoCodec(model.audio_encoder, 1, half=False, threads=1, turns=turns)
+    state = codec.initial_state()
+    for _ in range(chunk):
+        codec.stream(codes(1)[:, :20], state, last=False)
+    made: list[torch.Tensor] = []
+    thread = threading.Thread(
+        target=lambda: made.append(codec.stream(codes(1)[:, :20], state, last=False)), daemon=True
+    )
+    with turns:
+        thread.start()
+        while turns.waiting < 2:
+            threading.Event().wait(0.001)
+        assert not made
+    thread.join(30)
+    assert len(made) == 1
