@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,9 @@ from services.processing.transcription.request import TranscribeRequest
 from services.shared.errors import AppError, ErrorCode
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from services.processing.transcription.basic_pitch import BasicPitch
     from services.processing.transcription.midi_file import Part
 
@@ -22,6 +25,8 @@ _FETCHED: Final = 0.05
 _HEARD: Final = 0.9
 _COUNTED: Final = 0.95
 _FETCHING: Final = "fetching the transcriber"
+# A step of 16 bits, −90 dB: below lies what separators leave of nothing.
+_QUIETEST: Final = 2.0**-15
 # What the network hears of an hour is about 550 MB, and some work on it holds as much again.
 LONGEST_SECONDS: Final = 3_600.0
 # General MIDI programs for the stems that composers and separators name; a piano for the rest.
@@ -104,6 +109,8 @@ class TranscribeKind:
 
     def _part(self, name: str, path: Path, request: TranscribeRequest, work: Work, share: tuple[float, float]) -> Part:
         """The notes of one voice."""
+        import numpy as np
+
         from services.processing.media.reading import inspect
         from services.processing.transcription.decoding import transcribe
         from services.processing.transcription.drums import DrumNetwork, transcribe_drums
@@ -118,12 +125,20 @@ class TranscribeKind:
             return Part(name, transcribe_drums(path, DrumNetwork.load(), work.check), drums=True)
         network = self._network(work)
         total = max(1.0, inspect(path).duration_seconds * RATE_HZ)
+        loudest = 0.0
+
+        def blocks() -> Iterator[NDArray[np.float32]]:
+            nonlocal loudest
+            for block in mono_blocks(path, RATE_HZ, work.check):
+                loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
+                yield block
+
         heard = network.listen(
-            mono_blocks(path, RATE_HZ, work.check),
-            work.check,
-            lambda frames: work.report(start + width * min(1.0, frames / total), stage),
+            blocks(), work.check, lambda frames: work.report(start + width * min(1.0, frames / total), stage)
         )
-        return Part(name, transcribe(heard, work.check), _PROGRAMS.get(name, 0))
+        # The network hears notes in the rounding of a stem that is empty: how loud a sound is means nothing to it.
+        notes = transcribe(heard, work.check) if loudest >= _QUIETEST else []
+        return Part(name, notes, _PROGRAMS.get(name, 0))
 
     def _network(self, work: Work) -> BasicPitch:
         from services.processing.networks import fetch_files

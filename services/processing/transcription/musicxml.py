@@ -6,6 +6,7 @@ not a recording; the MIDI file is the exact one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,8 @@ _DOCTYPE: Final = (
     '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
     '"http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
+
+_NO_XML: Final = re.compile("[\\x00-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 
 # A chord: its keys, where it begins and how long it is, in divisions. No keys: a rest.
 _Event = tuple[tuple[int, ...], int, int]
@@ -181,5 +184,5 @@ def _tempo(measure: Xml.Element, heading: Heading) -> None:
 
 
 def _clean(text: str) -> str:
-    """Without the control characters that XML 1.0 cannot hold."""
-    return "".join(sign for sign in text if sign >= " ")
+    """Without the characters that XML 1.0 cannot hold (§2.2)."""
+    return _NO_XML.sub("", text)

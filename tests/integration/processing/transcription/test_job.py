@@ -112,6 +112,12 @@ def test_silence_makes_an_empty_but_valid_file(run, seconds: float) -> None:  # 
     assert len(mido.MidiFile(made.files["transcription.mid"]).tracks) == 2
 
 
+def test_what_a_separator_leaves_of_nothing_has_no_notes(run) -> None:  # type: ignore[no-untyped-def]
+    steps = np.random.default_rng(2).integers(-2, 3, (4 * 44_100, 2)) * 2.0**-23
+    made = run({"master": steps})
+    assert made.result["parts"][0]["notes"] == 0
+
+
 def test_cancelled_transcription_ends_at_the_next_step(run, bank: SoundBank) -> None:  # type: ignore[no-untyped-def]
     class StopNowError(Exception):
         pass

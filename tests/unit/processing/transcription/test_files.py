@@ -109,6 +109,14 @@ def test_every_measure_of_the_score_is_exactly_full(
     assert score.findtext("part/measure/attributes/key/fifths") == str(FIFTHS[key])
 
 
+def test_title_that_no_xml_can_hold_is_written_without_those_signs(tmp_path: Path) -> None:
+    heading = Heading(BeatMap.steady(96), title="a\x00b\x1fc\ufffed\uffffe 🎵")
+    write_musicxml(tmp_path / "a.musicxml", [Part("\x07p", NOTES)], heading)
+    score = Xml.parse(tmp_path / "a.musicxml").getroot()
+    assert score.findtext("work/work-title") == "abcde 🎵"
+    assert score.findtext("part-list/score-part/part-name") == "p"
+
+
 def test_score_writes_pitches_chords_and_ties(tmp_path: Path) -> None:
     # Beats of half a second: a chord of C sharp and E on beat 1 for 6 quarters, over the bar line.
     notes = [Note(0.0, 3.0, 61, 80), Note(0.0, 3.0, 64, 80)]
