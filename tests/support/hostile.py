@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from services.processing.media import m4a
 from services.processing.media.ogg_serial import checksum
 
 RATE = 44_100
@@ -25,6 +26,8 @@ GOOD = {
     "vorbis.ogg": ("OGG", "VORBIS", RATE),
     "opus.opus": ("OGG", "OPUS", 48_000),
 }
+# With the optional extra `aac` files of that kind too.
+KINDS = (*GOOD, *(["aac.m4a"] if m4a.available() else []))
 
 
 def music(seconds: float, rate: int, channels: int = 2) -> np.ndarray:
@@ -46,6 +49,11 @@ def write_good(folder: Path, seconds: float = 1.0) -> dict[str, bytes]:
             for start in range(0, len(samples), 65_536):
                 file.write(samples[start : start + 65_536])
         found[name] = path.read_bytes()
+    if m4a.available():
+        samples, path = music(seconds, RATE), folder / "aac.m4a"
+        blocks = (np.clip(samples[start : start + 4_096], -1, 1) for start in range(0, len(samples), 4_096))
+        m4a.write_m4a(blocks, path, RATE, 2, 128_000, {"title": "A title"})
+        found[path.name] = path.read_bytes()
     return found
 
 

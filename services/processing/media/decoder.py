@@ -143,8 +143,8 @@ def _decode_mp4(path: Path, _found: Sniffed) -> None:
             # The edit list says what of the encoder's lead-in and padding is no part of the piece.
             length = round(stream.duration * stream.time_base * rate) if stream.duration else None
             _say(
-                container="MP4", codec=codec.name.upper(), bits=0, frames=-1, sample_rate=rate, channels=channels,
-                expected_frames=-1 if length is None else length, tags=tags,
+                container="MP4", codec=codec.name.upper(), bits=0, frames=-1 if length is None else length,
+                sample_rate=rate, channels=channels, expected_frames=-1 if length is None else length, tags=tags,
             )  # fmt: skip
             resampler = av.AudioResampler(format="flt", layout=codec.layout, rate=rate)
             for frame in container.decode(stream):

@@ -24,9 +24,10 @@ _LONGEST_HEAD: Final = 65_536
 _FLOAT_BYTES: Final = 4
 # FLAC's frame headers hold a rate in 16 bits, in Hz or tens of Hz (RFC 9639 §9.1.2): masters are FLAC.
 _HIGHEST_ANY_HZ: Final = 65_535
-# An Ogg file says where it ends and not how much is before it: encoders that count from within their first block leave
-# files that hold up to a block less (Vorbis I §4.2.2), and nothing of these is missing.
-_LONGEST_VORBIS_BLOCK: Final = 8_192
+# How many frames a whole file may lack of what it announces. An Ogg file says where it ends and not how much is before
+# it: encoders that count from within their first block leave files that hold up to a block less (Vorbis I §4.2.2). An
+# MP4's length counts what its encoder put before the sound, up to two frames of 2,048 (ISO/IEC 14496-3 §4.5.1.1).
+_MAY_LACK: Final = {"OGG": 8_192, "MP4": 4_096}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def _blocks(head: Head, rest: bytes, data: Iterator[bytes], bounds: Bounds) -> I
         raise _too_long(bounds)
     if done == 0:
         raise _refused("The file holds no sound.")
-    if head.frames > done + (_LONGEST_VORBIS_BLOCK if head.container == "OGG" else 0):
+    if head.frames > done + _MAY_LACK.get(head.container, 0):
         seconds = done / head.sample_rate
         raise _refused(f"The file ends early: {seconds:.1f} of {head.frames / head.sample_rate:.1f} s are there.")
 
