@@ -20,6 +20,17 @@ RATE_HZ = 44_100
 TRACKS = 100
 # The window and a page on each side of it, at two pixels of canvas for one of the page.
 MOST_DRAWN_PIXELS = 2 * 5_000
+# A piece of 20 s, and a second on each side of it.
+MOST_DECODED_SECONDS = 22
+KEEP_DECODED = """
+const decode = BaseAudioContext.prototype.decodeAudioData;
+window.decodedSeconds = [];
+BaseAudioContext.prototype.decodeAudioData = async function (...file) {
+  const sound = await decode.apply(this, file);
+  window.decodedSeconds.push(sound.duration);
+  return sound;
+};
+"""
 
 
 def new_page(visitor: Visitor) -> Page:
@@ -54,6 +65,7 @@ def test_half_an_hour_of_music_opens_while_the_page_answers_and_is_drawn_where_o
     member: Visitor, long_track: str
 ) -> None:
     page = new_page(member)
+    page.add_init_script(KEEP_DECODED)
     page.goto(f"{member.platform.url}/studio/?track={long_track}")
     channels = page.get_by_role("list", name="Channels")
     mute = channels.get_by_role("button", name="Mute").first
@@ -94,6 +106,10 @@ def test_half_an_hour_of_music_opens_while_the_page_answers_and_is_drawn_where_o
     page.get_by_role("button", name="Play", exact=True).first.click()
     clock = page.get_by_role("timer", name="Position")
     eventually(lambda: clock.inner_text() > "00:03", within=120, what="three seconds of it")
+    listening = Visitor(member.platform, member.context, page)
+    eventually(listening.hears_something, within=60, what="the music, piece by piece")
+    decoded: list[float] = page.evaluate("window.decodedSeconds")
+    assert 0 < max(decoded) <= MOST_DECODED_SECONDS
     print_busy(page, "played")
     page.close()
 

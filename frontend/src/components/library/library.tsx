@@ -148,15 +148,15 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
       <ProjectBar chosen={shelf} />
       {project.data && <ProjectHead project={project.data} />}
       {(all.length > 1 || narrowed) && (
-        <div className="mt-5 flex flex-wrap items-center gap-x-6 gap-y-3">
+        <div className="mt-5 flex items-center gap-x-6 gap-y-3 max-md:flex-wrap">
           <TagFilter
             label={t("tags")}
             tags={tags}
             chosen={tag}
             onChoose={setTag}
-            className="max-md:basis-[calc(100%+2rem)]"
+            className="max-md:basis-[calc(100%+2rem)] md:min-w-0 md:flex-nowrap! lg:flex-wrap!"
           />
-          <div className="flex gap-2 md:ml-auto">
+          <div className="flex shrink-0 gap-2 md:ml-auto">
             <select
               aria-label={t("visibility")}
               className={`${selectClass} h-8 px-2 text-sm`}
