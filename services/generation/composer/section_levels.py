@@ -16,7 +16,7 @@ from services.generation.composer.instruments import SUSTAINING
 from services.generation.composer.plan import Plan
 from services.generation.composer.score import TICKS_PER_BEAT, Part, SectionSpan
 
-NARROWEST_LU, WIDEST_LU = 6.0, 8.0
+NARROWEST_LU, WIDEST_LU = 6.4, 8.0
 """The foretold range that a song is ridden into: what is heard strays from it by 1 LU (one deviation over 560 songs of
 all styles) and should lie between 4 and 12."""
 
@@ -41,6 +41,8 @@ _SOUNDING_SHARE = 0.1
 _LARGEST_RIDE_DB = 4.0
 # Sections are left at least this far apart, the loudest from the softest.
 _LEAST_CONTRAST_DB = 4.5
+# A section that lies this far below the loudest is soft enough: what makes a song less flat are the others.
+_SOFT_ENOUGH_DB = 6.0
 _RIDE_STEPS = 8
 # How much of its power a stroke has beside the bass drum's, after the loudness weighting.
 _STROKES = {35: 1.0, 36: 1.0, 38: 1.0, 39: 0.8, 40: 1.0, 49: 0.8, 52: 0.8, 55: 0.5, 57: 0.8}
@@ -144,7 +146,12 @@ def ridden(spans: Sequence[SectionSpan], players: Sequence[float], bar_seconds: 
     means = [_mean_db(_of_span(span, heard, bar_seconds)) for span in spans]
 
     def moved(share: float) -> tuple[SectionSpan, ...]:
-        rides = [min(max((max(means) - mean) * share, -_LARGEST_RIDE_DB), _LARGEST_RIDE_DB) for mean in means]
+        rides = [
+            0.0
+            if share < 0.0 and below >= _SOFT_ENOUGH_DB
+            else min(max(below * share, -_LARGEST_RIDE_DB), _LARGEST_RIDE_DB)
+            for below in (max(means) - mean for mean in means)
+        ]
         return tuple(replace(span, gain_db=span.gain_db + ride) for span, ride in zip(spans, rides, strict=True))
 
     # Between nothing (no share) and all that may be done; what is nearest to the wish is taken.

@@ -157,6 +157,7 @@ GENRE = Genre(
         sidechain_release_beats=0.5,
         drive_db=4.0,
         weight_db=4.5,
+        width_db=1.5,
     ),
     tags=("drum and bass", "electronic"),
 )

@@ -135,6 +135,6 @@ GENRE = Genre(
     melody=MelodyStyle(cells="swing", pentatonic=0, leaps=45, breath=28, ornament=14, solo_cells="bebop", legato=0.88),
     ring_seconds=(1.6, 2.6, 4.5),
     mix=MixHints(reverb_seconds=1.1, reverb_dark_hz=7_000.0),
-    section_contrast_db=6.0,
+    section_contrast_db=7.0,
     tags=("jazz", "swing"),
 )

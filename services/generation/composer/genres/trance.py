@@ -133,6 +133,7 @@ GENRE = Genre(
         sidechain_release_beats=0.5,
         drive_db=3.0,
         weight_db=3.0,
+        width_db=1.0,
     ),
     tags=("trance", "electronic", "dance"),
 )

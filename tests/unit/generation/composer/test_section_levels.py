@@ -76,6 +76,14 @@ def test_flat_songs_get_softer_soft_sections() -> None:
     assert range_of(found, *parts) > range_of(form(), *parts) + 1.0
 
 
+def test_a_section_that_is_soft_enough_is_not_lowered_further() -> None:
+    spans = [SectionSpan("intro", 0, 2, 0.3, -9.0), SectionSpan("verse", 2, 7, 0.5), SectionSpan("chorus", 9, 7, 0.8)]
+    heard = powers(player("alone", 0), player("friend", 9))
+    found = ridden(spans, heard, BAR_SECONDS)
+    assert found[0].gain_db - found[2].gain_db == -9.0
+    assert found[1].gain_db - found[2].gain_db < -1.0
+
+
 def test_a_ride_has_its_limit() -> None:
     parts = [player("alone", 0, gain_db=-20.0), *(player(str(number), BARS) for number in range(14))]
     found = ridden(form(), powers(*parts), BAR_SECONDS)
