@@ -75,14 +75,15 @@ class EngineThread:
                 _log.exception("engine_step_failed")
                 self._fail_all(error)
                 continue
+            if self._metrics:
+                # Before anybody hears of it: who has a song can count on its steps being counted.
+                drawn = sum(isinstance(output, StepOutput) for output in outputs)
+                self._metrics.stepped(time.perf_counter() - began, drawn, self._engine.busy, self._engine.waiting)
             for output in outputs:
                 if isinstance(output, Refusal):
                     self._tell(output.request_id, output.reason, last=True)
                 else:
                     self._tell(output.request_id, output, last=output.finished)
-            if self._metrics:
-                drawn = sum(isinstance(output, StepOutput) for output in outputs)
-                self._metrics.stepped(time.perf_counter() - began, drawn, self._engine.busy, self._engine.waiting)
 
     def _tell(self, request_id: str, message: StepOutput | Exception, last: bool) -> None:
         with self._wake:
