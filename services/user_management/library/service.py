@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -224,7 +223,7 @@ class TrackServicer(tracks_pb2_grpc.TrackServiceServicer):
             await library.set_cover(track_id, key)
             # What lies there is counted anew, and what nothing refers to any more is swept.
             await JobRepository(connection).set_cleanup([track.job_id], CLEANUP_AFTER_DELETE)
-            return replace(track, cover_object_key=key), earlier
+            return await library.lock(track_id, owner_id), earlier
 
         found, earlier = await self._database.write(work, repeatable=True)
         track = _existing(found)

@@ -106,7 +106,7 @@ async def test_people_are_told_only_what_they_want(society: Society) -> None:
     await society.say(ben, track_id)
     assert await told(society, ann) == []
     assert await society.prefer(ann, like=False) == notifications_pb2.NotificationPreferences(
-        follow=True, like=False, comment=True, invitation=True, digest="off"
+        follow=True, like=False, comment=True, invitation=True, digest="off", revision=1
     )
     await society.like(cat, track_id)
     await society.tie(cat, ann)
