@@ -1,5 +1,6 @@
 """Nothing freezes: half an hour of music in the editor, a hundred tracks in the library."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,12 +140,14 @@ def test_a_hundred_tracks_scroll_by_without_a_question_for_each(arrive: Callable
     expect(rows.last).to_contain_text("Song 7")
     search.fill("")
     page.get_by_label("Order").select_option("oldest")
-    expect(rows.first).to_contain_text("Song 0")
+    # Those of one batch are made beside each other: which of them is first is not told.
+    first = rows.first.get_by_role("link")
+    expect(first).to_have_text(re.compile(r"^Song \d$"))
     page.get_by_label("Order").select_option("newest")
-    expect(rows.first).to_contain_text("Song 99")
+    expect(first).to_have_text(re.compile(r"^Song 9\d$"))
     asked.clear()
     page.reload()
-    expect(rows.first).to_contain_text("Song 99")
+    expect(first).to_have_text(re.compile(r"^Song 9\d$"))
     while page.evaluate("document.documentElement.scrollHeight - innerHeight - scrollY > 2"):
         page.mouse.wheel(0, 300)
         page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
