@@ -16,7 +16,7 @@ from services.processing.mixing.session import Clip, MixRequest
 from services.processing.mixing.session_rules import parse
 from services.shared.errors import AppError
 
-ENGINE_REVISION: Final = "2"
+ENGINE_REVISION: Final = "3"
 _MODEL: Final = "mixer"
 _MOST_THREADS: Final = 4
 _SESSION_FILE: Final = "session.json"
