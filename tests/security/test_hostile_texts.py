@@ -214,7 +214,7 @@ class Sender:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("every", [pytest.param(5, id="some"), pytest.param(2, id="many", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [pytest.param(10, id="some"), pytest.param(2, id="many", marks=pytest.mark.slow)])
 async def test_hostile_texts_are_texts_in_every_field(
     platform: AccountServer, sql: asyncpg.Connection, every: int
 ) -> None:
