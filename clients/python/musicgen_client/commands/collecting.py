@@ -37,16 +37,11 @@ def list_playlists(
         return
     with connect(url) as client:
         page = listed(client, collecting.playlists(owner=owner, limit=limit, cursor=cursor), everything=everything)
-    if json:
-        output.document(page)
-        return
     rows = [
         (item.id, item.title, item.track_count, item.role, "public" if item.public else "private")
         for item in page.items
     ]
-    output.table(("id", "title", "tracks", "you", "who reads it"), rows, "no playlists yet")
-    if page.next_cursor:
-        output.note(f"more: --cursor {page.next_cursor}")
+    output.page(page, ("id", "title", "tracks", "you", "who reads it"), rows, "no playlists yet", as_document=json)
 
 
 @playlists.command("create")
@@ -80,13 +75,8 @@ def show_playlist(
         page = listed(
             client, collecting.playlist_tracks(playlist_id, limit=limit, cursor=cursor), everything=everything
         )
-    if json:
-        output.document(page)
-        return
     rows = [(item.position, item.track.id, item.track.title, output.clock(item.track.duration)) for item in page.items]
-    output.table(("", "id", "title", "length"), rows, "no tracks in it that you may hear")
-    if page.next_cursor:
-        output.note(f"more: --cursor {page.next_cursor}")
+    output.page(page, ("", "id", "title", "length"), rows, "no tracks in it that you may hear", as_document=json)
 
 
 @playlists.command("add")
@@ -129,13 +119,8 @@ def list_invitations(
     """List the playlists that others invited you to."""
     with connect(url) as client:
         page = listed(client, collecting.playlist_invitations(limit=limit, cursor=cursor), everything=everything)
-    if json:
-        output.document(page)
-        return
     rows = [(item.id, item.title, item.owner.username if item.owner else "", item.track_count) for item in page.items]
-    output.table(("id", "title", "owner", "tracks"), rows, "nobody has invited you")
-    if page.next_cursor:
-        output.note(f"more: --cursor {page.next_cursor}")
+    output.page(page, ("id", "title", "owner", "tracks"), rows, "nobody has invited you", as_document=json)
 
 
 @playlists.command("accept")
@@ -168,13 +153,8 @@ def list_projects(
         return
     with connect(url) as client:
         page = listed(client, collecting.projects(limit=limit, cursor=cursor), everything=everything)
-    if json:
-        output.document(page)
-        return
     rows = [(item.id, item.title, item.track_count, output.when(item.created_at)) for item in page.items]
-    output.table(("id", "title", "tracks", "created"), rows, "no projects yet")
-    if page.next_cursor:
-        output.note(f"more: --cursor {page.next_cursor}")
+    output.page(page, ("id", "title", "tracks", "created"), rows, "no projects yet", as_document=json)
 
 
 @projects.command("create")

@@ -54,20 +54,17 @@ def tracks(
             trashed=trashed,
         )
         page = listed(client, call, everything=everything)
-    if json:
-        output.document(page)
-        return
     rows = [
         (track.id, track.title, output.clock(track.duration), track.model, output.when(track.created_at))
         for track in page.items
     ]
-    output.table(
+    output.page(
+        page,
         ("id", "title", "length", "model", "created"),
         rows,
         "no tracks match" if query or tag or project or trashed else "no tracks yet: try musicgen generate",
+        as_document=json,
     )
-    if page.next_cursor:
-        output.note(f"more: --cursor {page.next_cursor}")
 
 
 @app.command()

@@ -301,16 +301,11 @@ def jobs(
 
     with connect(url) as client:
         page = listed(client, making.jobs(limit=limit, cursor=cursor), everything=everything)
-    if json:
-        output.document(page)
-        return
     rows = [
         (job.id, job.kind, job.status, f"{job.progress:.0%}", job.stage, output.when(job.created_at))
         for job in page.items
     ]
-    output.table(("id", "kind", "status", "done", "stage", "created"), rows, "no jobs yet")
-    if page.next_cursor:
-        output.note(f"more: --cursor {page.next_cursor}")
+    output.page(page, ("id", "kind", "status", "done", "stage", "created"), rows, "no jobs yet", as_document=json)
 
 
 @app.command()

@@ -35,13 +35,10 @@ def list_mixes(
         return
     with connect(url) as client:
         page = listed(client, mixing.mixes(limit=limit, cursor=cursor), everything=everything)
-    if json:
-        output.document(page)
-        return
     rows = [(mix.id, mix.title, f"v{mix.version}", output.when(mix.updated_at)) for mix in page.items]
-    output.table(("id", "title", "version", "saved"), rows, "no mixes yet: try musicgen mixes create")
-    if page.next_cursor:
-        output.note(f"more: --cursor {page.next_cursor}")
+    output.page(
+        page, ("id", "title", "version", "saved"), rows, "no mixes yet: try musicgen mixes create", as_document=json
+    )
 
 
 @mixes.command()
@@ -86,13 +83,8 @@ def versions(
     """List a mix's versions, newest first."""
     with connect(url) as client:
         page = listed(client, mixing.mix_versions(mix_id, limit=limit, cursor=cursor), everything=everything)
-    if json:
-        output.document(page)
-        return
     rows = [(f"v{item.number}", output.when(item.created_at), item.note) for item in page.items]
-    output.table(("version", "saved", "note"), rows, "no versions")
-    if page.next_cursor:
-        output.note(f"more: --cursor {page.next_cursor}")
+    output.page(page, ("version", "saved", "note"), rows, "no versions", as_document=json)
 
 
 @mixes.command("open")

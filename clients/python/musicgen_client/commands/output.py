@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from musicgen_client.models import Page
+
 
 def document(value: BaseModel | dict[str, Any] | list[Any]) -> None:
     """Print the one JSON document of a command."""
@@ -51,6 +53,23 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
     else:
         for row in rows:
             line("\t".join(_cell(cell) for cell in row))
+
+
+def page(
+    found: Page[Any], columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str, *, as_document: bool
+) -> None:
+    """Print a page of a list: its document, or a table of it and how to go on."""
+    if as_document:
+        document(found)
+        return
+    table(columns, rows, empty)
+    more(found.next_cursor)
+
+
+def more(cursor: str | None) -> None:
+    """Say how to go on with a list that is longer than its page."""
+    if cursor:
+        note(f"more: --cursor {cursor}")
 
 
 def _cell(value: object) -> str:

@@ -33,7 +33,7 @@ def feed(
         output.document(page)
         return
     _tracks(page.items, "nothing yet: try musicgen explore, and musicgen follow NAME")
-    _more(page.next_cursor)
+    output.more(page.next_cursor)
 
 
 @app.command()
@@ -60,7 +60,7 @@ def explore(
         output.document(page)
         return
     _tracks(page.items, "no public tracks")
-    _more(page.next_cursor)
+    output.more(page.next_cursor)
 
 
 @app.command()
@@ -93,7 +93,7 @@ def search(
         found = [hit.user for hit in page.items if hit.user is not None]
         rows = [(one.username, one.display_name, one.followers, one.tracks) for one in found]
         output.table(("name", "called", "followers", "tracks"), rows, "nobody found")
-    _more(page.next_cursor)
+    output.more(page.next_cursor)
 
 
 @app.command()
@@ -178,7 +178,7 @@ def comment(
         for one in page.items
     ]
     output.table(("who", "at", "said"), rows, "nobody has said anything")
-    _more(page.next_cursor)
+    output.more(page.next_cursor)
 
 
 @app.command()
@@ -214,7 +214,7 @@ def notifications(
         for one in page.items
     ]
     output.table(("", "when", "who", "what", "track", "said"), rows, "nothing was told")
-    _more(page.next_cursor)
+    output.more(page.next_cursor)
 
 
 def _tracks(found: Sequence[Track], empty: str) -> None:
@@ -223,8 +223,3 @@ def _tracks(found: Sequence[Track], empty: str) -> None:
         for track in found
     ]
     output.table(("id", "title", "by", "length", "likes"), rows, empty)
-
-
-def _more(cursor: str | None) -> None:
-    if cursor:
-        output.note(f"more: --cursor {cursor}")

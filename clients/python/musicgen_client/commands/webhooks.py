@@ -77,16 +77,13 @@ def deliveries(
     """What a webhook was and is to be told, newest first."""
     with connect(url) as client:
         page = listed(client, hooks.webhook_deliveries(webhook_id, limit=limit, cursor=cursor), everything=everything)
-    if json:
-        output.document(page)
-        return
     rows = [
         (item.id, item.event, item.status, str(item.attempts), str(item.response_status or ""), item.error or "")
         for item in page.items
     ]
-    output.table(("id", "event", "status", "attempts", "answer", "error"), rows, "nothing was sent yet")
-    if page.next_cursor:
-        output.note(f"more: --cursor {page.next_cursor}")
+    output.page(
+        page, ("id", "event", "status", "attempts", "answer", "error"), rows, "nothing was sent yet", as_document=json
+    )
 
 
 @webhooks.command("dead-letters")
@@ -100,13 +97,8 @@ def dead_letters(
     """What could not be delivered, newest first."""
     with connect(url) as client:
         page = listed(client, hooks.dead_letters(limit=limit, cursor=cursor), everything=everything)
-    if json:
-        output.document(page)
-        return
     rows = [(item.id, item.url, item.event, str(item.attempts), item.error or "") for item in page.items]
-    output.table(("id", "url", "event", "attempts", "error"), rows, "everything was delivered")
-    if page.next_cursor:
-        output.note(f"more: --cursor {page.next_cursor}")
+    output.page(page, ("id", "url", "event", "attempts", "error"), rows, "everything was delivered", as_document=json)
 
 
 @webhooks.command()

@@ -16,23 +16,7 @@ export function inverse(real: Float64Array, imaginary: Float64Array): Float64Arr
     re[size - bin] = real[bin]!;
     im[size - bin] = -imaginary[bin]!;
   }
-  shuffle(re, im);
-  for (let width = 2; width <= size; width *= 2) {
-    const step = width / 2;
-    for (let turn = 0; turn < step; turn += 1) {
-      const angle = (2 * Math.PI * turn) / width;
-      const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
-      for (let low = turn; low < size; low += width) {
-        const high = low + step;
-        const x = re[high]! * cosine - im[high]! * sine;
-        const y = re[high]! * sine + im[high]! * cosine;
-        re[high] = re[low]! - x;
-        im[high] = im[low]! - y;
-        re[low]! += x;
-        im[low]! += y;
-      }
-    }
-  }
+  new Fourier(size).forward(im, re);
   for (let at = 0; at < size; at += 1) re[at]! /= size;
   return re;
 }
