@@ -18,6 +18,8 @@ import orjson
 import structlog
 from opentelemetry import trace
 
+from services.shared.terminal import shown_in_line, shown_in_lines
+
 _SENSITIVE_KEY = re.compile(
     r"authorization|password|passwd|secret|token|api[-_]?key|cookie|credential|private[-_]?key|email|prompt|lyrics",
     re.I,
@@ -29,6 +31,8 @@ _SENSITIVE_TEXT = re.compile(
     r"|(?P<scheme>://[^/\s:@]*:)[^@\s/]+(?=@)"
 )
 _REDACTED = "[redacted]"
+# Texts of several lines that are ours.
+_LINES = frozenset({"exception", "stack"})
 # What is written over whatever was given: names, times and ids of our own making.
 _OWN = frozenset({"logger", "level", "timestamp", "service"})
 
@@ -53,10 +57,13 @@ def configure_logging(service: str, level: str = "info", format: str = "auto") -
     ]
     # The traceback becomes text before redaction; pretty ones would print local variables, and secrets with them.
     last: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, redact]
-    last.append(
-        structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    last += (
+        [
+            _escape,
+            structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback),
+        ]
         if pretty
-        else structlog.processors.JSONRenderer(serializer=_dumps)
+        else [structlog.processors.JSONRenderer(serializer=_dumps)]
     )
     structlog.configure(
         processors=[*shared, structlog.processors.StackInfoRenderer(), *last],
@@ -106,6 +113,14 @@ def _is_sensitive(key: str) -> bool:
 
 def _keep_prefix(match: re.Match[str]) -> str:
     return (match["bearer"] or match["scheme"] or "") + _REDACTED
+
+
+def _escape(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    # The form for terminals writes texts as they are; JSON, and whatever else is no text, escapes them itself.
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = shown_in_lines(value) if key in _LINES else shown_in_line(value)
+    return event
 
 
 def _add_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

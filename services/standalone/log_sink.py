@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from services.shared.terminal import shown_in_line, shown_in_lines
+
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 _LEVEL_COLOURS = {30: "\033[33m", 40: "\033[31m", 50: "\033[31m"}
@@ -87,6 +89,7 @@ class Console:
         """Print a line of a process, if it is important enough."""
         if not self.shows(level):
             return
+        text = shown_in_lines(text)
         clock = time.strftime("%H:%M:%S")
         if not self._colour:
             self.say(f"{clock} {name:<20} {text}")
@@ -105,7 +108,8 @@ def parse(line: str) -> tuple[int, str, Mapping[str, Any]]:
         if isinstance(fields, dict):
             level = _LEVELS.get(str(fields.get("level", "info")).lower(), 20)
             extras = " ".join(f"{key}={value}" for key, value in fields.items() if key not in _PLAIN_KEYS)
-            text = f"{fields.get('event', '')} {extras}".strip()
+            # One line, whatever a stranger asked for: the next one would pass for another process's.
+            text = shown_in_line(f"{fields.get('event', '')} {extras}".strip())
             if fields.get("exception"):
                 text += "\n" + str(fields["exception"])
             return level, text, fields

@@ -166,6 +166,22 @@ def test_pretty_can_be_asked_for(stdout: io.StringIO) -> None:
     assert "\x1b" not in stdout.getvalue()
 
 
+def test_a_strangers_text_neither_acts_on_the_terminal_nor_begins_a_line(stdout: io.StringIO) -> None:
+    configure(stdout, form="pretty")
+    hostile = "/\x1b]0;pwned\x07\x1b[2J\x9b31m\r\n2026-11-22 [error] another line\u2028\u202e"
+    structlog.get_logger().info("request", path=hostile, headers=[hostile])
+    logging.getLogger("driver").error("failed: %s", hostile)
+    try:
+        raise ValueError(hostile)
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    assert not any(character in stdout.getvalue() for character in "\x1b\x07\x9b\r\u2028\u202e")
+    [asked, told, *_] = stdout.getvalue().splitlines()
+    assert "pwned" in asked
+    assert "another line" in asked
+    assert "another line" in told
+
+
 @pytest.mark.usefixtures("stdout")
 def test_full_disk_behind_stdout_fails_no_work() -> None:
     with Path("/dev/full").open("w") as full:

@@ -100,6 +100,18 @@ def test_names_have_colours_on_a_terminal_only() -> None:
     assert "\033[" not in pipe.getvalue()
 
 
+def test_what_strangers_asked_for_neither_acts_on_the_terminal_nor_begins_a_line(tmp_path: Path) -> None:
+    out = io.StringIO()
+    sink = LogSink("gateway", tmp_path, Console("info", out))
+    hostile = "/\x1b]0;pwned\x07\x9b2J\r\n12:00:00 user_management  all is well\u2028\u202e"
+    sink.take(line(event="request", path=hostile))
+    sink.take(f"LOG:  {hostile.replace(chr(10), '')}")
+    sink.take(line(event="failed", level="error", exception="Traceback …\nValueError: \x1b[2J"))
+    assert not any(character in out.getvalue() for character in "\x1b\x07\x9b\r\u2028\u202e")
+    assert "pwned" in out.getvalue()
+    assert len(out.getvalue().splitlines()) == 5, "three lines, one of them with two of its traceback"
+
+
 def test_closed_terminal_stops_nothing() -> None:
     stream = io.StringIO()
     console = Console("info", stream)
