@@ -35,25 +35,61 @@ def site_of(address: str) -> str | None:
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# IPv6 ranges that stand for IPv4 addresses behind a translator: 6to4 (RFC 3056), Teredo (RFC 4380), NAT64 (RFC 6052,
-# 8215). What they lead to is anybody's guess, so nothing there counts as public.
-_TRANSLATED: Final = tuple(
-    ipaddress.ip_network(text) for text in ("2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48")
+# Beside what Python calls not global: translations that could lead back inside, and what its tables leave open.
+_REFUSED: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/96",
+        "::ffff:0:0/96",
+        "::ffff:0:0:0/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/23",
+        "2001:db8::/32",
+        "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    )
 )
-# Protocol assignments, benchmarks (RFC 6890, 2544) and IPv4-compatible IPv6, whatever Python's version says of them.
-_SPECIAL: Final = tuple(ipaddress.ip_network(text) for text in ("192.0.0.0/24", "198.18.0.0/15", "::/96"))
 
 
 def is_public(address: str) -> bool:
-    """Whether it is an address of the open internet; False for private, local and reserved ones, and for no address."""
-    found = _parsed(address)
-    return (
-        found is not None
-        and found.is_global
-        and not found.is_multicast
-        and not found.is_reserved
-        and not any(found in network for network in (*_TRANSLATED, *_SPECIAL))
-    )
+    """Whether an address is on the open internet (IANA's special-purpose registries say what is not), and so one that
+    strangers may have a server call; False for what is no address.
+
+    Whoever may name another could read what only the server reaches: its own loopback, its neighbours, a cloud's
+    metadata service (OWASP: server-side request forgery).
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if any(found in network for network in _REFUSED if network.version == found.version):
+        return False
+    return found.is_global and not found.is_multicast and not found.is_reserved
 
 
 def is_inner(address: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from services.shared.errors import AppError
-from services.user_management.webhooks.addresses import is_public
+from services.shared.networks import is_public
 
 
 class Event(StrEnum):

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.user_management.webhooks.addresses import is_public
+from services.shared.networks import is_public
 from services.user_management.webhooks.names import SlowNameError
 from services.user_management.webhooks.rules import Target
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.shared.errors import AppError
-from services.user_management.webhooks.addresses import is_public
+from services.shared.networks import is_public
 from services.user_management.webhooks.rules import Target, target_of
 
 REFUSED = [
@@ -53,6 +53,9 @@ REFUSED = [
     "fe80::1%eth0",
     "fec0::1",
     "ff02::1",
+    "0:1::1",
+    "3fff::1",
+    "5f00::1",
     "not an address",
     "",
 ]
