@@ -29,7 +29,7 @@ log = structlog.get_logger("services.gateway")
 KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048
 # Heads are bounded. Clients of the hub say little: pings; one that does not answer ours is gone.
-PROTOCOLS: dict[str, Any] = {
+_PROTOCOLS: dict[str, Any] = {
     "http": BoundedHttpProtocol,
     "ws": "websockets-sansio",
     "ws_max_size": 4_096,
@@ -75,22 +75,26 @@ def main() -> int:
     # uvicorn raises the signal again after it has ended; that is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignore)
-    config = uvicorn.Config(
+    server = GatewayServer(server_config(app, settings), app, url_of(listener))
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def server_config(app: FastAPI, settings: GatewaySettings) -> uvicorn.Config:
+    """How uvicorn serves the application: whoever does it otherwise serves something else."""
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="on",
-        **PROTOCOLS,
+        **_PROTOCOLS,
         backlog=_BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
     )
-    server = GatewayServer(config, app, url_of(listener))
-    server.run(sockets=[listener])
-    return 0 if server.started else 1
 
 
 def listen(host: str, port: int) -> socket.socket:

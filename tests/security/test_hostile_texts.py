@@ -226,9 +226,7 @@ async def test_hostile_texts_are_texts_in_every_field(
         ids = await things_of(platform, person, hers)
     await sql.execute("UPDATE users SET role = 'admin' WHERE id = $1", person.id)
     valkey = Redis.from_url(platform.users.settings.redis_url)
-    # On a busy machine the server may close an idle connection in the moment in which it is used again.
-    short = httpx.Limits(keepalive_expiry=1.0)
-    async with httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=60, limits=short) as http:
+    async with httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=60) as http:
         signed_in = {"identifier": person.username, "password": PASSPHRASE}
         token = (await http.post("/api/v1/auth/login", json=signed_in)).json()["access_token"]
         http.headers["authorization"] = f"Bearer {token}"

@@ -25,7 +25,7 @@ from protos.users.v1 import (
     social_pb2_grpc,
     tracks_pb2_grpc,
 )
-from services.gateway.__main__ import PROTOCOLS, GatewayServer, listen, url_of
+from services.gateway.__main__ import GatewayServer, listen, server_config, url_of
 from services.gateway.config import GatewaySettings
 from services.gateway.main import create_app
 from services.shared.grpc_server import GrpcServer
@@ -91,6 +91,7 @@ class Backend:
             "generation_address": f"unix:{self.folder}/generation.sock",
             "processing_address": f"unix:{self.folder}/processing.sock",
             "stream_start_seconds": 20.0,
+            "shutdown_grace_seconds": 5,
         }
         return GatewaySettings(**{**values, **changes})
 
@@ -203,18 +204,7 @@ async def serving(settings: GatewaySettings) -> AsyncIterator[tuple[str, FastAPI
     app = create_app(settings)
     listener = listen("127.0.0.1", 0)
     url = url_of(listener)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        **PROTOCOLS,
-        timeout_graceful_shutdown=5,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
-    )
-    server = GatewayServer(config, app, url)
+    server = GatewayServer(server_config(app, settings), app, url)
     # `serve` would take over the test process's signals; this is what is inside of it.
     task = asyncio.create_task(server._serve(sockets=[listener]))
     async with asyncio.timeout(60):
