@@ -30,6 +30,7 @@ from services.standalone.postgres import PostgresServer  # noqa: E402
 from services.standalone.valkey import ValkeyServer  # noqa: E402
 from services.user_management.config import UserManagementSettings  # noqa: E402
 from tests.load import open_loop  # noqa: E402
+from tests.load.raised_limits import raised  # noqa: E402
 from tests.support.platform import eventually, free_port  # noqa: E402
 from tests.support.user_management import UserManagement  # noqa: E402
 
@@ -117,7 +118,7 @@ async def measure(folder: Path, arguments: argparse.Namespace) -> int:
     try:
         with (
             process("user_management", address=address, database_url=postgres.url(), **shared) as users,
-            process("gateway", port=port, users_address=address, rate_limits="off", **shared) as gateway,
+            process("gateway", port=port, users_address=address, rate_limits_file=raised(folder), **shared) as gateway,
         ):
             await asyncio.to_thread(eventually, lambda: answers(url), within=120, what="the gateway answers")
             settings = UserManagementSettings(address=address, database_url=postgres.url(), **shared)

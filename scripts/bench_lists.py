@@ -37,6 +37,7 @@ from services.user_management.library.repository import TrackRepository  # noqa:
 from services.user_management.library.search import Order, Wanted  # noqa: E402
 from services.user_management.migrate import migrate  # noqa: E402
 from tests.integration.user_management.test_social_plans import CALLS, LARGE, Crowd, touched  # noqa: E402
+from tests.load.raised_limits import raised  # noqa: E402
 from tests.support.asked import note_queries  # noqa: E402
 
 P95_LIMIT_MS: Final = 50.0
@@ -180,7 +181,8 @@ def main() -> int:
             counts = asyncio.run(fill(server.url(), scale))
             print(f"{sum(counts.values()):,} rows in {time.monotonic() - began:.0f} s; load {os.getloadavg()[0]:.1f}")
             wrong = asyncio.run(check_plans(server.url()))
-            platform = start(folder, MUSICGEN_GATEWAY_RATE_LIMITS="off", DATABASE_URL=server.url())
+            limits = str(raised(folder))
+            platform = start(folder, MUSICGEN_GATEWAY_RATE_LIMITS_FILE=limits, DATABASE_URL=server.url())
             try:
                 wrong += measure(platform.url, server.url(), arguments.requests)
             finally:
