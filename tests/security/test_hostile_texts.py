@@ -226,7 +226,10 @@ async def test_hostile_texts_are_texts_in_every_field(
         ids = await things_of(platform, person, hers)
     await sql.execute("UPDATE users SET role = 'admin' WHERE id = $1", person.id)
     valkey = Redis.from_url(platform.users.settings.redis_url)
-    async with httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=60) as http:
+    # httpx closes connections that it has just given to a request, where the loop stands still for as long as they are
+    # kept idle: this process, on a busy machine. The server closes none in that time.
+    kept = httpx.Limits(keepalive_expiry=None)
+    async with httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=60, limits=kept) as http:
         signed_in = {"identifier": person.username, "password": PASSPHRASE}
         token = (await http.post("/api/v1/auth/login", json=signed_in)).json()["access_token"]
         http.headers["authorization"] = f"Bearer {token}"

@@ -68,6 +68,22 @@ def mails_in(folder: Path, address: str) -> list[str]:
     return [mail.get_content() for mail in mails if mail["To"] == address]
 
 
+def gateway_settings(users: UserManagement, **changes: Any) -> GatewaySettings:
+    """A gateway's in front of the service, with nothing else behind it."""
+    values: dict[str, Any] = {
+        "environment": "development",
+        "redis_url": users.settings.redis_url,
+        "storage_url": users.settings.storage_url,
+        "secrets_dir": users.secrets_dir,
+        "users_address": users.address,
+        "generation_address": "unix:/nonexistent/none.sock",
+        "processing_address": "unix:/nonexistent/none.sock",
+        "rate_limits": "off",
+        "trusted_proxies": "127.0.0.1",
+    }
+    return GatewaySettings(**{**values, **changes})
+
+
 @pytest.fixture
 async def start_accounts(
     start_user_management: Callable[..., Awaitable[UserManagement]], tmp_path: Path
@@ -76,17 +92,7 @@ async def start_accounts(
 
         async def start(gateway: dict[str, Any] | None = None, **settings: Any) -> AccountServer:
             users = await start_user_management(mail_dir=tmp_path / "outbox", **settings)
-            gateway_settings = GatewaySettings(
-                environment="development",
-                redis_url=users.settings.redis_url,
-                storage_url=users.settings.storage_url,
-                secrets_dir=users.secrets_dir,
-                users_address=users.address,
-                generation_address=f"unix:{tmp_path}/none.sock",
-                processing_address=f"unix:{tmp_path}/none.sock",
-                **{"rate_limits": "off", "trusted_proxies": "127.0.0.1", **(gateway or {})},
-            )
-            url, _, _ = await stack.enter_async_context(serving(gateway_settings))
+            url, _, _ = await stack.enter_async_context(serving(gateway_settings(users, **(gateway or {}))))
             return AccountServer(url, users)
 
         yield start

@@ -23,7 +23,9 @@ CACHED_FOR_AN_HOUR = "private, max-age=3600"
 # What may be another thing at any moment: asked for each time, and sent only when it is.
 CACHED_AND_ASKED_FOR = "private, no-cache"
 
-_NOT_FOR_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f"\\/:*?<>|]+')
+# What paths are made of, control characters, and what turns the direction of writing, with which a name seems to end
+# otherwise than it does (Unicode TR 36 §3.2).
+_NOT_FOR_FILE_NAMES = re.compile('[\x00-\x1f\x7f-\x9f"\\\\/:*?<>|\u200e\u200f\u2028-\u202e\u2066-\u2069]+')
 _LONGEST_TITLE = 100
 
 

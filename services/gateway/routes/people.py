@@ -114,7 +114,9 @@ async def unblock(username: str, caller: Caller, gateway: Gateway) -> None:
 
 @router.put("/{username}/mute", status_code=204, response_class=Response, dependencies=_WRITE, responses=also(409))
 async def mute(username: str, caller: Caller, gateway: Gateway) -> None:
-    """Mute a person: they stay out of your feed and notifications, and do not learn of it."""
+    """Mute a person: what they make stays out of your feed and explore, what they say out of the comments that you read
+    and your notifications, and they do not learn of it. By their profile and by the search you still find them.
+    """
     await gateway.social.set_tie(caller, _named(username, caller), social_pb2.TIE_MUTE, tied=True)
 
 

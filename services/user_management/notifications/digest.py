@@ -13,6 +13,7 @@ from services.user_management.mail.repository import MailRepository
 from services.user_management.notifications.notification import Kind, Notification
 from services.user_management.notifications.repository import MOST_COUNTED, NotificationRepository
 from services.user_management.notifications.unsubscribing import Unsubscribing
+from services.user_management.social.rules import TURNING
 
 MOST_LINES: Final = 20
 PER_RUN: Final = 1_000
@@ -77,7 +78,8 @@ def digest_mail(
 def _line(notification: Notification) -> str:
     # A username is no text of the person's own choosing beyond a few characters; a title is shown as one.
     did = _DID.get(notification.kind, "did something")
-    title = notification.track_title if notification.track_id else notification.playlist_title
+    # A title may hold what turns the direction of writing: of the mail's own words it turns none.
+    title = TURNING.sub("", (notification.track_title if notification.track_id else notification.playlist_title) or "")
     quoted = f" \N{LEFT DOUBLE QUOTATION MARK}{title}\N{RIGHT DOUBLE QUOTATION MARK}"
     about = notification.track_id or notification.playlist_id
     return f"{notification.actor_username} {did}{quoted if about else ''}"

@@ -14,7 +14,7 @@ from services.user_management.metadata import ID
 from services.user_management.paging import behind, number_behind
 from services.user_management.social.person import Comment
 from services.user_management.social.tables import comments
-from services.user_management.social.visibility import seen_by
+from services.user_management.social.visibility import muted_by, seen_by
 from services.user_management.wire import cursor_id, cursor_of
 
 _POSITIONS = "positions"
@@ -95,4 +95,6 @@ def _comments() -> Select[Any]:
 
 
 def _seen(track_id: UUID, viewer_id: UUID) -> Select[Any]:
-    return _comments().where(comments.c.track_id == track_id, seen_by(users, viewer_id))
+    return _comments().where(
+        comments.c.track_id == track_id, seen_by(users, viewer_id), ~muted_by(users.c.id, viewer_id)
+    )

@@ -271,7 +271,7 @@ def _listed() -> Select[Any]:
 
 
 def _everybodys(viewer_id: Whose, tags: Sequence[str]) -> Select[Any]:
-    query = _listed().where(~apart(_stand.owner_id, viewer_id))
+    query = _listed().where(~apart(_stand.owner_id, viewer_id), ~muted_by(_stand.owner_id, viewer_id))
     if tags:
         query = query.join(tracks, tracks.c.id == _stand.track_id).where(tracks.c.tags.contains(list(tags)))
     return query

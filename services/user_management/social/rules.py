@@ -24,7 +24,7 @@ MOST_COMMENTS: Final = 500
 _HOST = re.compile(r"(?=.{4,253}$)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\ud800-\udfff]")
 # They turn the direction of what stands around them, and hide what is written (Unicode TR 36 §3.2).
-_TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+TURNING: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def display_name(text: str) -> str:
@@ -32,7 +32,7 @@ def display_name(text: str) -> str:
     name = unicodedata.normalize("NFC", text).strip()
     if len(name) > LONGEST_DISPLAY_NAME:
         raise AppError.field("/display_name", f"A display name has at most {LONGEST_DISPLAY_NAME} characters.")
-    if _UNSTORABLE.search(name) or _TURNING.search(name) or "\n" in name or "\t" in name:
+    if _UNSTORABLE.search(name) or TURNING.search(name) or "\n" in name or "\t" in name:
         raise AppError.field("/display_name", "A display name is one line without control characters.")
     return name
 

@@ -51,6 +51,11 @@ async def test_feed_holds_what_the_followed_made_latest_first(society: Society) 
     assert (await society.feed(ann))[0] == ["c3", "b2", "b3", "c2", "c1", "b1"]
     await society.mute(ann, cat)
     assert (await society.feed(ann))[0] == ["b2", "b3", "b1"]
+    for order in (NEW, discovery_pb2.EXPLORE_ORDER_UNSPECIFIED):
+        assert not {"c1", "c2", "c3"} & set((await society.explore(ann, order))[0])
+        assert {"c1", "c2", "c3"} <= set((await society.explore(dan, order))[0])
+    # Whoever looks for it finds it.
+    assert (await society.search(ann, "c1"))[0] == ["c1"]
     await society.mute(ann, cat, on=False)
     await society.tie(ann, ben, on=False)
     assert (await society.feed(ann))[0] == ["c3", "c2", "c1"]

@@ -102,6 +102,10 @@ async def test_comments_are_told_by_time_and_along_the_track(society: Society) -
     assert along == ["start", "middle", "middle too", "end"]
     assert cursors == ["", ""]
     assert (await society.get(ann, track_id)).comments == 5
+    await society.mute(ann, ben)
+    for way in (0, order):
+        assert (await society.said(ann, track_id, way))[0] == []
+        assert (await society.said(ben, track_id, way))[0] != [], "whoever is muted does not learn of it"
 
 
 @pytest.mark.parametrize(

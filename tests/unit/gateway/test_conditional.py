@@ -72,6 +72,8 @@ def test_a_range_is_heeded_for_the_same_file_only(header: str | None, applies: b
         ('a"b\\c/d\r\ne', "inline; filename=\"a b c d e.mp3\"; filename*=UTF-8''a%20b%20c%20d%20e.mp3"),
         ("夜", "inline; filename=\"_.mp3\"; filename*=UTF-8''%E5%A4%9C.mp3"),
         ("../../etc/passwd", "inline; filename=\"etc passwd.mp3\"; filename*=UTF-8''etc%20passwd.mp3"),
+        ("3pm.\u202eexe", "inline; filename=\"3pm. exe.mp3\"; filename*=UTF-8''3pm.%20exe.mp3"),
+        ("a\x85b\u2028c", "inline; filename=\"a b c.mp3\"; filename*=UTF-8''a%20b%20c.mp3"),
         ("", "inline; filename=\"track.mp3\"; filename*=UTF-8''track.mp3"),
         ("x" * 500, f"inline; filename=\"{'x' * 100}.mp3\"; filename*=UTF-8''{'x' * 100}.mp3"),
     ],
