@@ -1,5 +1,6 @@
 """Gateways side by side: what is ended at one is ended at the others, whatever they remember of it."""
 
+import asyncio
 import json
 
 import httpx
@@ -50,6 +51,5 @@ async def test_what_is_ended_at_one_gateway_is_refused_by_the_others(
             assert (await by_token.get("/api/v1/users/me")).status_code == 200
             assert (await http.post("/api/v1/auth/logout")).status_code == 204
             await signs_out(by_token)
-            async for _ in hub:
-                pass
+            await asyncio.wait_for(hub.wait_closed(), 60)
             assert hub.close_code == 4401
