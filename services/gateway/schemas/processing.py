@@ -34,7 +34,9 @@ class ConvertRequest(Body):
     track_id: TrackId
     format: ConvertFormat
     sample_rate: Annotated[int | None, Field(ge=8_000, le=192_000, description="Hertz.")] = None
-    bit_depth: Annotated[Literal[16, 24, 32] | None, Field(description="For wav and flac.")] = None
+    bit_depth: Annotated[
+        Literal[16, 24, 32] | None, Field(description="For wav and flac. By default wav has the track's, flac 24.")
+    ] = None
     bitrate: Annotated[
         int | None, Field(ge=8_000, le=510_000, description="Bits a second, for mp3, ogg, opus and m4a.")
     ] = None

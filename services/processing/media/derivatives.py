@@ -165,7 +165,7 @@ def _make_file(source: Path, made: Path, wanted: MediaFormat, check: Check) -> b
 def _is_already(info: SourceInfo, wanted: MediaFormat) -> bool:
     if wanted.name == "flac":
         return info.container == "FLAC"
-    return wanted.name == "wav" and (info.container, info.subtype) == ("WAV", "PCM_16")
+    return wanted.name == "wav" and info.container == "WAV" and info.subtype in {"PCM_16", "PCM_24"}
 
 
 def _audio_key(source_key: str, wanted: MediaFormat) -> str:

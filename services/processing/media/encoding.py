@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -70,6 +70,7 @@ def encode(
     info = inspect(source)
     if not target.format.lossless and info.channels > LOSSY_MAX_CHANNELS:
         raise AppError(ErrorCode.UNSUPPORTED_MEDIA, f"{target.format.name} is written with one or two channels only.")
+    target = _as_deep_as(info, target)
     rate_hz = output_rate_hz(target, info.sample_rate_hz)
     quality = _RESAMPLER_QUALITY[target.format.lossless]
     samples = _resampled(_told(blocks(source, check), info, progress), info, rate_hz, quality)
@@ -103,6 +104,13 @@ def encode(
     if target.format.container == "OGG":
         fix_serial(target_path)
     return Encoded(written, rate_hz, info.channels)
+
+
+def _as_deep_as(info: SourceInfo, target: Target) -> Target:
+    """The target with a depth: a master of 24 bits keeps them where nobody asked for fewer."""
+    if not target.format.lossless or target.bit_depth is not None:
+        return target
+    return replace(target, bit_depth=16 if info.bits <= 16 else 24)
 
 
 def container_of(target: Target, samples: int) -> str:

@@ -69,8 +69,8 @@ _BY_PROTO: Final = {item.proto: item for item in FORMATS.values()}
 class Target:
     """What to write. `sample_rate_hz` None: the source's, or the nearest above that the format has.
 
-    `bit_depth` (16, 24, 32 = float) is for wav and flac; `bitrate` in bits a second for mp3, ogg and opus. 16-bit files
-    are dithered unless the source has no more bits.
+    `bit_depth` (16, 24, 32 = float) is for wav and flac; None: the source's, 24 at most. `bitrate` in bits a second for
+    mp3, ogg and opus. 16-bit files are dithered unless the source has no more bits.
     """
 
     format: MediaFormat
@@ -81,7 +81,7 @@ class Target:
 
 # What a track is offered in when nothing else is asked for.
 DERIVATIVES: Final[dict[str, Target]] = {
-    "wav": Target(FORMATS["wav"], bit_depth=16),
+    "wav": Target(FORMATS["wav"]),
     "flac": Target(FORMATS["flac"], bit_depth=24),
     "mp3": Target(FORMATS["mp3"], bitrate=192_000),
     "ogg": Target(FORMATS["ogg"], bitrate=192_000),

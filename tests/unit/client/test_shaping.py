@@ -167,6 +167,21 @@ def test_convert_takes_the_format_from_the_output(server: Any, studio: Any) -> N
     assert Path("song.opus").read_bytes() == b"audio.opus"
 
 
+def test_converted_file_without_a_name_is_called_as_its_track(studio: Any, song: Path) -> None:
+    studio("processing/convert", files=["audio.mp3"])
+    assert run(["convert", str(song), "-f", "mp3", "-o", "all/"]) == 0
+    assert run(["convert", str(song), "-f", "mp3"]) == 0
+    assert Path("all/u1.mp3").read_bytes() == Path("u1.mp3").read_bytes() == b"audio.mp3"
+
+
+def test_notes_of_a_result_are_told(studio: Any, capsys: Captured) -> None:
+    studio("processing/master", tracks=["m1"], notes=["The limiter works hard."])
+    assert run(["master", "t1"]) == 0
+    out, err = capsys.readouterr()
+    assert "The limiter works hard." in err
+    assert out.splitlines() == ["track m1 m1"]
+
+
 @pytest.mark.parametrize("name", ["session.yaml", "session.json"])
 def test_session_file_is_rendered_and_its_files_are_sent_once(
     server: Any, studio: Any, song: Path, name: str, capsys: Captured

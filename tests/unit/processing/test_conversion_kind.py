@@ -42,7 +42,7 @@ def work_on(master: Path, folder: Path, **fields: object) -> Work:
 def test_what_is_left_out_is_chosen_as_for_the_track_itself() -> None:
     assert KIND.parse(body(format="opus")).target.bitrate == 160_000
     assert KIND.parse(body(format="mp3", sample_rate=22_050)).target.bitrate == 192_000
-    assert KIND.parse(body(format="wav")).target.bit_depth == 16
+    assert KIND.parse(body(format="flac")).target.bit_depth == 24
     assert KIND.parse(body(format="wav", bit_depth=32)).target.bit_depth == 32
 
 

@@ -64,10 +64,16 @@ async def test_flac_of_a_flac_is_the_master_itself(derivatives: Derivatives, sto
         assert made.etag == hashlib.sha256(await store.get(SOURCE)).hexdigest()[:32]
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
 async def test_wav_master_becomes_flac_and_stays_wav(
-    derivatives: Derivatives, store: ObjectStore, music: Any, write_master: Callable[..., Path], tmp_path: Path
+    subtype: str,
+    derivatives: Derivatives,
+    store: ObjectStore,
+    music: Any,
+    write_master: Callable[..., Path],
+    tmp_path: Path,
 ) -> None:
-    await store.put_file("jobs/j/1/master.wav", write_master(music, subtype="PCM_16", name="master.wav"))
+    await store.put_file("jobs/j/1/master.wav", write_master(music, subtype=subtype, name="master.wav"))
     assert (await derivatives.ensure("jobs/j/1/master.wav", FORMATS["wav"])).object_key == "jobs/j/1/master.wav"
     flac = await derivatives.ensure("jobs/j/1/master.wav", FORMATS["flac"])
     await store.download(flac.object_key, tmp_path / "made.flac")

@@ -113,6 +113,16 @@ def test_lossless_copy_without_resampling_is_exact(
     assert np.array_equal(copied, expected)
 
 
+@pytest.mark.parametrize(("subtype", "kept"), [("PCM_16", "PCM_16"), ("PCM_24", "PCM_24")])
+def test_wav_keeps_the_master_s_own_depth_bit_for_bit(
+    subtype: str, kept: str, music: Any, write_master: Callable[..., Path], tmp_path: Path
+) -> None:
+    source, made = write_master(music, subtype=subtype), tmp_path / "made.wav"
+    encode(source, made, DERIVATIVES["wav"], check=never)
+    assert soundfile.info(made).subtype == kept
+    assert np.array_equal(soundfile.read(made, dtype="float64")[0], soundfile.read(source, dtype="float64")[0])
+
+
 def test_full_scale_survives_24_bits_exactly(write_master: Callable[..., Path], tmp_path: Path) -> None:
     extremes = np.array([[-1.0], [1.0 - 2.0**-23], [5_000_001 / 2**23], [0.0]], dtype=np.float32)
     source = write_master(extremes, subtype="FLOAT", name="source.wav")

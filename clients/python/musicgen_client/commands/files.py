@@ -59,9 +59,14 @@ def numbered(path: Path, index: int) -> Path:
     return path if index == 0 else path.with_stem(f"{path.stem}-{index + 1}")
 
 
+def plain_name(title: str) -> str:
+    """A title as the name of a file, without its ending."""
+    return re.sub(r"[^\w]+", "-", title.lower(), flags=re.UNICODE).strip("-_")[:60].strip("-") or "song"
+
+
 def default_path(title: str, suffix: str, taken: Sequence[Path] = ()) -> Path:
     """A name in this folder that no file has yet, after the song's title."""
-    stem = re.sub(r"[^\w]+", "-", title.lower(), flags=re.UNICODE).strip("-_")[:60].strip("-") or "song"
+    stem = plain_name(title)
     index = 0
     while (path := numbered(Path(f"{stem}.{suffix}"), index)).exists() or path in taken:
         index += 1

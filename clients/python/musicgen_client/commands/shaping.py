@@ -193,7 +193,9 @@ def convert(
     track: Source,
     format_name: Annotated[str | None, typer.Option("--format", "-f", help="wav, flac, mp3, ogg or opus.")] = None,
     sample_rate: Annotated[int | None, typer.Option("--rate", help="Hertz.")] = None,
-    bit_depth: Annotated[int | None, typer.Option("--bits", help="16, 24 or 32, for wav and flac.")] = None,
+    bit_depth: Annotated[
+        int | None, typer.Option("--bits", help="16, 24 or 32, for wav and flac; else the track's.")
+    ] = None,
     bitrate: Annotated[int | None, typer.Option("--bitrate", help="Bits a second, for mp3, ogg and opus.")] = None,
     out: Output = None,
     wait: Wait = True,
@@ -207,22 +209,26 @@ def convert(
     def ask(client: Client, track_id: str) -> Job:
         return client.convert(track_id, name, sample_rate=sample_rate, bit_depth=bit_depth, bitrate=bitrate)
 
-    _shape(track, ask, out, wait=wait, url=url, json=json)
+    _shape(track, ask, out, wait=wait, url=url, json=json, named=True)
 
 
-def _shape(track: str, ask: Ask, out: Path | None, *, wait: bool, url: str, json: bool) -> None:
-    """Send the file if it is one, ask for the job, and finish."""
+def _shape(track: str, ask: Ask, out: Path | None, *, wait: bool, url: str, json: bool, named: bool = False) -> None:
+    """Send the file if it is one, ask for the job, and finish; `named`: what it leaves is called as the track is."""
     from musicgen_client.commands.sources import check_output, track_of
 
     if out is not None and not wait:
         raise typer.BadParameter("--no-wait fetches nothing: leave out --output")
     out = check_output(out)
     with connect(url) as client:
-        finish(client, ask(client, track_of(client, track, quiet=json)), out, wait=wait, json=json)
+        track_id = track_of(client, track, quiet=json)
+        job = ask(client, track_id)
+        finish(client, job, out, wait=wait, json=json, named_after=track_id if named else None)
 
 
-def finish(client: Client, job: Job, out: Path | None, *, wait: bool, json: bool) -> None:
-    """Follow a job, fetch what it made, and say what that is."""
+def finish(
+    client: Client, job: Job, out: Path | None, *, wait: bool, json: bool, named_after: str | None = None
+) -> None:
+    """Follow a job, fetch what it made, and say what that is. Files may be called as the track `named_after` is."""
     from musicgen_client.commands.sources import deliver, follow
 
     if not wait:
@@ -230,10 +236,13 @@ def finish(client: Client, job: Job, out: Path | None, *, wait: bool, json: bool
         return
     job = follow(client, job, quiet=json)
     tracks = [client.track(track_id) for track_id in job.track_ids]
-    written = deliver(client, job, tracks, out)
+    title = client.track(named_after).title if named_after and (out is None or out.is_dir()) else ""
+    written = deliver(client, job, tracks, out, title=title or "")
     if json:
         output.document({"job": job, "tracks": tracks, "files": [str(path) for path in written]})
         return
+    for said in (job.result.model_extra or {}).get("notes", []) if job.result else []:
+        output.note(str(said))
     for found in tracks:
         output.line(f"track {found.id} {found.title}")
     for path in written:

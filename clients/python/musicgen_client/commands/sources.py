@@ -72,13 +72,14 @@ def follow(client: Client, job: Job, *, quiet: bool) -> Job:
     return job
 
 
-def deliver(client: Client, job: Job, tracks: list[Track], out: Path | None) -> list[Path]:
+def deliver(client: Client, job: Job, tracks: list[Track], out: Path | None, *, title: str = "") -> list[Path]:
     """Fetch what a job made. Without `out`, its files come here and its tracks stay in the library.
 
     A folder takes everything; a file takes what its ending says: one of the job's files, or the sound of its tracks.
+    Where files get no name from `out`, they are called after `title`, if there is one.
     """
     from musicgen_client.calls.library import AudioFormat
-    from musicgen_client.commands.files import default_path, numbered
+    from musicgen_client.commands.files import default_path, numbered, plain_name
 
     written: list[Path] = []
     if out is None or out.is_dir():
@@ -86,14 +87,15 @@ def deliver(client: Client, job: Job, tracks: list[Track], out: Path | None) -> 
         for file in job.files:
             # A name and nothing else: where files go is not the server's to say.
             name = Path(Path(file.name).name)
+            stem = plain_name(title) if title else name.stem
             path = (
-                _free(folder, name.stem, name.suffix, written)
+                _free(folder, stem, name.suffix, written)
                 if out
-                else default_path(name.stem, name.suffix.lstrip("."), written)
+                else default_path(stem, name.suffix.lstrip("."), written)
             )
             written.append(client.download_file(job.id, path, name=file.name))
         for track in tracks if out is not None else ():
-            path = _free(folder, default_path(f"{track.title or track.id}", "wav").stem, ".wav", written)
+            path = _free(folder, plain_name(track.title or track.id), ".wav", written)
             written.append(client.download(track.id, path))
         return written
     ending = out.suffix.lstrip(".").lower()
