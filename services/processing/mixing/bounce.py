@@ -59,6 +59,7 @@ def bounce(
     while renderer.place < start:
         check()
         renderer.read(min(step, start - renderer.place))
+        report(renderer.place / (start + total), f"running up to {_clock(start / rate_hz)}")
     with (
         _disk_errors(),
         soundfile.SoundFile(path, "w", samplerate=rate_hz, channels=2, subtype="PCM_24", format="FLAC") as file,
@@ -82,7 +83,9 @@ def bounce(
 
         while frames < total:
             render(min(step, total - frames))
-            report(frames / total, f"mixing, {_clock(frames / rate_hz)} of {_clock(total / rate_hz)}")
+            report(
+                (start + frames) / (start + total), f"mixing, {_clock(frames / rate_hz)} of {_clock(total / rate_hz)}"
+            )
         while wait_for_silence and not quiet and frames - total < longest_tail:
             quiet = render(step) < _SILENT
         write(edges.finish())

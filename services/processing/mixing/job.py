@@ -75,7 +75,12 @@ class Mix:
             report=work.report,
         )
         # With what was chosen for it, so that it sounds the same even if a source's own tempo is corrected later.
-        chosen = {"version": request.version, "tempo": rendered.tempo_bpm, "sample_rate": rendered.rate_hz}
+        chosen = {
+            "version": request.version,
+            "engine_revision": ENGINE_REVISION,
+            "tempo": rendered.tempo_bpm,
+            "sample_rate": rendered.rate_hz,
+        }
         document = request.model_dump(mode="json", exclude_defaults=True) | chosen
         session = work.folder / _SESSION_FILE
         session.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
@@ -93,7 +98,18 @@ class Mix:
             precision="float64",
             spec={"session": document},
         )
-        return Made(rendered.result(), (track,), {_SESSION_FILE: session})
+        result = rendered.result() | {"engine_revision": ENGINE_REVISION, "notes": _notes(request.engine_revision)}
+        return Made(result, (track,), {_SESSION_FILE: session})
+
+
+def _notes(revision: str | None) -> list[str]:
+    """What a musician should know of a session that another mixer rendered last."""
+    if revision in (None, ENGINE_REVISION):
+        return []
+    return [
+        f"Revision {revision} of the mixer rendered this session last, and this is revision {ENGINE_REVISION}: "
+        "it may sound a little different. The track of then stays as it is."
+    ]
 
 
 def _end(clip: Clip, source: Sound) -> float:

@@ -170,10 +170,12 @@ class MixRequest(_Model):
 
     `track_id` is the source of tracks that name only a stem. `sample_rate` is by default 44.1 or 48 kHz, whichever
     suits the highest of the sources; `tempo` in beats a minute, by default the sources' own. `tail` is how long the
-    mix may ring after the last clip; by default until it is silent.
+    mix may ring after the last clip; by default until it is silent. `engine_revision` is of the mixer that rendered
+    this session last; kept sessions say it, and another mixer's result says that it may sound different.
     """
 
     version: Literal[1] = 1
+    engine_revision: Annotated[str, Field(min_length=1, max_length=16)] | None = None
     title: Title | None = None
     tempo: Annotated[float, Field(ge=20, le=400)] | None = None
     sample_rate: Literal[44_100, 48_000] | None = None

@@ -5,22 +5,42 @@ Every violation is found at once, each with a pointer to the field that has to c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from services.processing.mixing import limits
 from services.processing.mixing.catalogue.channel import CHANNEL, GAIN
 from services.processing.mixing.catalogue.effects import EFFECTS
 from services.processing.mixing.catalogue.parameter import Parameter
 from services.processing.mixing.routing.wiring import Wire, cycle_in, wires_of
-from services.processing.mixing.session import MASTER, Automation, Effect, MixRequest, Source, Track
+from services.processing.mixing.session import (
+    MASTER,
+    Automation,
+    Bus,
+    Clip,
+    Effect,
+    Fade,
+    Master,
+    MixRequest,
+    Point,
+    Range,
+    Send,
+    Source,
+    Track,
+)
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 
 _MOST_VIOLATIONS: Final = 50
 _OF_THE_CLIP: Final = ("track_id", "stem")
+# What lies below a field of this name.
+_PARTS: Final[Mapping[str, type[BaseModel]]] = {
+    "tracks": Track, "clips": Clip, "buses": Bus, "master": Master, "effects": Effect, "sends": Send,
+    "automation": Automation, "points": Point, "fade_in": Fade, "fade_out": Fade, "range": Range,
+}  # fmt: skip
 
 
 def parse(body: Mapping[str, Any]) -> MixRequest:
@@ -61,8 +81,16 @@ def _lies_in(inner: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
 def _violation(item: Any) -> FieldViolation:
     pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return FieldViolation(pointer, "This field is not known; leave it out.")
+        *above, name = item["loc"]
+        part = next((_PARTS[step] for step in reversed(above) if step in _PARTS), MixRequest)
+        return FieldViolation(pointer, f"This field is not known{_or_meant(name, part.model_fields)}; leave it out.")
     return FieldViolation(pointer, f"{item['msg'].removeprefix('Value error, ')}.")
+
+
+def _or_meant(name: object, known: Iterable[str]) -> str:
+    """The question whether a known name is meant, where one is much like it; else nothing."""
+    near = get_close_matches(str(name)[:64].lower(), list(known), 1)
+    return f" (is {near[0]} meant?)" if near else ""
 
 
 def violations_of(request: MixRequest) -> Iterator[FieldViolation]:
@@ -165,14 +193,18 @@ def _effect(pointer: str, effect: Effect) -> Iterator[FieldViolation]:
         if effect.type == "time_stretch":
             detail = "Time is stretched at the source: set stretch on the track or the clip."
         else:
-            detail = f"There is no such effect; choose one of {', '.join(EFFECTS)}."
+            meant = _or_meant(effect.type, EFFECTS)
+            detail = f"There is no such effect{meant}; choose one of {', '.join(EFFECTS)}."
         yield FieldViolation(f"{pointer}/type", detail)
         return
     for name, value in effect.parameters.items():
         parameter = kind.parameter(name)
         at = f"{pointer}/parameters/{name.replace('~', '~0').replace('/', '~1')}"
         if parameter is None:
-            yield FieldViolation(at, f"{kind.title} has no such parameter.")
+            names = [item.name for item in kind.parameters]
+            yield FieldViolation(
+                at, f"{kind.title} has no such parameter{_or_meant(name, names)}; it has {', '.join(names)}."
+            )
         elif detail := parameter.refusal(value):
             yield FieldViolation(at, detail)
     if effect.sidechain is not None and not kind.sidechain:
@@ -192,6 +224,15 @@ def target_of(strip: Any, target: str) -> Parameter | None:
     return None
 
 
+def _targets(strip: Any) -> Iterator[str]:
+    """What automation may move in this strip."""
+    yield from CHANNEL
+    for number, effect in enumerate(strip.effects):
+        if (kind := EFFECTS.get(effect.type)) is not None:
+            yield from (f"effects/{number}/{item.name}" for item in kind.parameters)
+    yield from (f"sends/{number}/gain_db" for number in range(len(getattr(strip, "sends", ()))))
+
+
 def _at(items: tuple[Any, ...], index: str) -> Any | None:
     return items[int(index)] if index.isascii() and index.isdigit() and int(index) < len(items) else None
 
@@ -199,7 +240,8 @@ def _at(items: tuple[Any, ...], index: str) -> Any | None:
 def _automation(pointer: str, strip: Track | Any, lane: Automation) -> Iterator[FieldViolation]:
     parameter = target_of(strip, lane.target)
     if parameter is None:
-        yield FieldViolation(f"{pointer}/target", "There is no such parameter in this channel.")
+        meant = _or_meant(lane.target, _targets(strip))
+        yield FieldViolation(f"{pointer}/target", f"There is no such parameter in this channel{meant}.")
         return
     if not (parameter.automatable and parameter.is_number):
         yield FieldViolation(f"{pointer}/target", f"{parameter.title} holds for the whole song and cannot move.")

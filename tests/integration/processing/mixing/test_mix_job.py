@@ -14,7 +14,7 @@ import soundfile
 import yaml
 
 from services.processing.jobs.kind import LicenceTerms, Made, SourceTrack, Work
-from services.processing.mixing.job import KIND
+from services.processing.mixing.job import ENGINE_REVISION, KIND
 from services.shared.errors import AppError, ErrorCode
 from tests.support.adversarial import independent_peak
 from tests.support.mixing import noise, sine
@@ -144,6 +144,25 @@ def test_saved_session_makes_the_same_file_again(mix: Mixer) -> None:
     assert again.tracks[0].spec == first.tracks[0].spec
     as_yaml = yaml.safe_load(yaml.safe_dump(orjson.loads(first.files["session.json"].read_bytes())))
     assert KIND.parse(as_yaml) == KIND.parse(first.tracks[0].spec["session"])
+
+
+@pytest.mark.parametrize(("rendered_by", "said"), [(None, 0), (ENGINE_REVISION, 0), ("2", 1)])
+def test_session_of_another_mixer_says_so_and_is_rendered_by_this_one(
+    mix: Mixer, rendered_by: str | None, said: int
+) -> None:
+    made = mix({"tracks": [{"track_id": "loop"}]} | ({"engine_revision": rendered_by} if rendered_by else {}))
+    assert [f"Revision {rendered_by} of the mixer" in note for note in made.result["notes"]] == [True] * said
+    assert made.result["engine_revision"] == made.tracks[0].spec["session"]["engine_revision"] == ENGINE_REVISION
+
+
+def test_way_to_a_late_range_takes_part_in_progress(mix: Mixer) -> None:
+    heard: list[float] = []
+    session = {"tracks": [{"track_id": "song"}], "range": {"start": 2.5}}
+    mix(session, report=lambda done, _what: heard.append(done))
+    assert heard == sorted(heard)
+    # Ten of twelve quarters of a second lie before the range.
+    assert sum(done < 0.9 for done in heard) >= 10
+    assert heard[0] < 0.1
 
 
 def test_loud_mix_is_held_below_minus_one_dbtp(mix: Mixer) -> None:

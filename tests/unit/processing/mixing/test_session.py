@@ -30,6 +30,43 @@ def _with(**track: Any) -> dict[str, Any]:
     return {"tracks": [{"track_id": "a"} | track]}
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer", "meant"),
+    [
+        (_with(effects=[{"type": "compresor"}]), "/tracks/0/effects/0/type", "is compressor meant?"),
+        (
+            _with(effects=[{"type": "compressor", "parameters": {"treshold_db": -9}}]),
+            "/tracks/0/effects/0/parameters/treshold_db",
+            "is threshold_db meant?",
+        ),
+        (_with(automation=[_LANE | {"target": "gain"}]), "/tracks/0/automation/0/target", "is gain_db meant?"),
+        (
+            _with(effects=[{"type": "low_pass"}], automation=[_LANE | {"target": "effects/0/frequency"}]),
+            "/tracks/0/automation/0/target",
+            "is effects/0/frequency_hz meant?",
+        ),
+        (_with(gain=-3), "/tracks/0/gain", "is gain_db meant?"),
+        (_with(clips=[{"ofset": 1}]), "/tracks/0/clips/0/ofset", "is offset meant?"),
+        (_with(sends=[{"to": "hall", "prefader": True}]), "/tracks/0/sends/0/prefader", "is pre_fader meant?"),
+        (_with() | {"master": {"ceiling_db": -1}}, "/master/ceiling_db", "is ceiling_dbtp meant?"),
+        (_with() | {"temp": 90}, "/temp", "is tempo meant?"),
+    ],
+)
+def test_wrong_name_is_answered_with_the_nearest_right_one(body: dict[str, Any], pointer: str, meant: str) -> None:
+    with pytest.raises(AppError) as caught:
+        parse(body)
+    assert [(item.pointer, meant in item.detail) for item in caught.value.violations] == [(pointer, True)]
+
+
+def test_name_that_is_like_no_other_is_answered_with_all_that_there_are() -> None:
+    with pytest.raises(AppError) as caught:
+        parse(_with(effects=[{"type": "gate", "parameters": {"xyzzy": 1}}, {"type": "autotune"}]))
+    first, second = (item.detail for item in caught.value.violations)
+    assert all(item.name in first for item in EFFECTS["gate"].parameters)
+    assert all(name in second for name in EFFECTS)
+    assert "meant" not in first + second
+
+
 def test_smallest_session_is_one_track() -> None:
     request = parse(_with())
     assert request.name_of(0) == "track1"
