@@ -47,6 +47,8 @@ class ComposedSong:
     bar_seconds: float
     sounding_until: float
     chords: tuple[ComposedChord, ...]
+    # Where sections begin, the first one left out.
+    borders: tuple[float, ...]
 
     @property
     def felt_bpm(self) -> float:
@@ -107,4 +109,5 @@ class Composer:
                 )
                 for span in plan.harmony.spans
             ),
+            borders=tuple(section.start_bar * plan.meter.bar_ticks * tick for section in plan.sections[1:]),
         )

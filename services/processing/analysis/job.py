@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel
 
 from services.processing.analysis.request import MUSICAL, AnalyzeRequest
-from services.processing.jobs.kind import JobKind, Made, Wanted, Work
+from services.processing.jobs.kind import Check, JobKind, Made, Wanted, Work
 from services.processing.jobs.parsing import validated
 from services.processing.jobs.sizes import PICTURE_BYTES, Sound
 from services.shared.errors import AppError, ErrorCode
@@ -63,7 +63,7 @@ class AnalyzeKind:
             progress=lambda done: work.report(_HEARD * done, "listening"),
         )
         work.report(_HEARD, "finding beats, harmony and form" if asked.wanted & MUSICAL else "measuring")
-        whole, curves = _described(asked, heard)
+        whole, curves = _described(asked, heard, work.check)
         work.check()
         file = work.folder / "analysis.json"
         file.write_bytes(orjson.dumps({**whole, **curves}, option=orjson.OPT_INDENT_2))
@@ -91,7 +91,7 @@ def shortened(whole: Mapping[str, Any], most: int = _MOST_LISTED) -> dict[str, A
     return result
 
 
-def _described(asked: AnalyzeRequest, heard: Heard) -> tuple[dict[str, Any], dict[str, Any]]:
+def _described(asked: AnalyzeRequest, heard: Heard, check: Check) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the job answers, and the curves that only its file holds."""
     from services.processing.analysis import listening, song
 
@@ -104,7 +104,7 @@ def _described(asked: AnalyzeRequest, heard: Heard) -> tuple[dict[str, Any], dic
     }
     curves: dict[str, Any] = {}
     if heard.frames is not None:
-        described = song.describe(heard.frames)
+        described = song.describe(heard.frames, check)
         parts = {
             "tempo": song.tempo_dict,
             "beats": song.beats_dict,

@@ -86,10 +86,13 @@ def _borders(bars: Float64) -> list[int]:
         novelty[bar] = inside - float((before @ after.T).mean())
     level = novelty.mean() + _CLEAR * novelty.std()
     found: list[int] = []
-    for bar in np.argsort(-novelty, kind="stable"):
-        far = all(abs(int(bar) - other) >= _SHORTEST_BARS for other in (*found, 0, count))
-        if novelty[bar] > level and far:
-            found.append(int(bar))
+    # Too near to either end, or to a border that is clearer.
+    taken = np.zeros(count, np.bool_)
+    taken[:_SHORTEST_BARS] = taken[count - _SHORTEST_BARS + 1 :] = True
+    for bar in np.argsort(-novelty, kind="stable").tolist():
+        if novelty[bar] > level and not taken[bar]:
+            found.append(bar)
+            taken[max(0, bar - _SHORTEST_BARS + 1) : bar + _SHORTEST_BARS] = True
     return sorted(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,22 +42,29 @@ class Song:
     tuning_cents: float
 
 
-def describe(frames: Frames) -> Song:
-    """Describe a song that was listened to."""
+def describe(frames: Frames, check: Callable[[], None] = lambda: None) -> Song:
+    """Describe a song that was listened to; `check` runs before each question and may raise."""
     tempo = estimate_tempo(frames)
+    check()
     beats = np.zeros(0) if tempo is None else track_beats(frames.onsets, tempo.bpm)
+    check()
     bars = find_bars(frames, beats)
+    check()
     bpm, steady = (None, False) if tempo is None else measured_bpm(beats, tempo.bpm)
     seconds = frames.duration_seconds
     grid = bars.beats if bars is not None else np.arange(0.0, seconds, _STEP_SECONDS)
     downbeats = bars.downbeats if bars is not None else np.arange(0.0, seconds, 2.0 * _STEP_SECONDS)
+    key = estimate_key(frames)
+    check()
+    chords = find_chords(frames, _covering(grid, seconds)) if frames.notes.any() else []
+    check()
     return Song(
         tempo=tempo,
         bpm=bpm,
         steady=steady,
         bars=bars,
-        key=estimate_key(frames),
-        chords=find_chords(frames, _covering(grid, seconds)) if frames.notes.any() else [],
+        key=key,
+        chords=chords,
         sections=find_sections(frames, downbeats),
         tuning_cents=frames.tuning_cents,
     )

@@ -35,7 +35,7 @@ def keep(source: Path, target: Path, check: Callable[[], None], progress: Callab
     if peak <= 1.0:
         return Kept(target, head, frames, 0.0)
     # The file goes beyond full scale, as lossy ones do: decoded again, a little lower, instead of being clipped.
-    head, frames, _ = _written(source, target, check, progress, gain=1.0 / peak)
+    head, frames, _ = _written(source, target, check, lambda part: progress(0.5 + 0.5 * part), gain=1.0 / peak)
     return Kept(target, head, frames, -20.0 * math.log10(peak))
 
 
@@ -64,7 +64,9 @@ def _written(
                     file.write(convert(heard if gain == 1.0 else heard * np.float32(gain)))
                     frames += len(block)
                     if head.expected_frames > 0:
-                        progress(min(1.0, frames / head.expected_frames))
+                        # Once it is known that all of it is to be read again, this is half of the way.
+                        whole = 2.0 if gain == 1.0 and peak > 1.0 else 1.0
+                        progress(min(1.0, frames / head.expected_frames) / whole)
         except soundfile.LibsndfileError as error:
             # Our targets are valid, so the disk is what is left.
             raise AppError(

@@ -116,6 +116,7 @@ def master(
             break
         # Each level tried is a pass over the song: the map of heights tells beforehand which ones are too gentle.
         while len(levels) > 1:
+            check()
             foreseen = search.clipped(10.0 ** ((nominal_db + (levels[0] or 0.0)) / 20.0))
             if _comfortable(foreseen.find(target_lufs + _FORESIGHT_LU, aimed), target_lufs + _FORESIGHT_LU):
                 break
@@ -123,6 +124,7 @@ def master(
     aim = target_lufs
     trim = 1.0
     for round_number in range(1, _MOST_ROUNDS + 1):
+        check()
         plan = search.find(aim, aimed)
         start = _SHAPED + (_WRITTEN - _SHAPED) * (1.0 - 0.5 ** (round_number - 1))
         room = (_WRITTEN - start) * 0.5

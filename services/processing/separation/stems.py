@@ -59,11 +59,14 @@ def write_stems(
     stems = []
     for index, (output, file) in enumerate(zip(outputs, raw, strict=True)):
         path = folder / f"{output.name}.flac"
-        _write_flac(file, path, master, gain, check)
+
+        def tell(done: float, index: int = index) -> None:
+            progress(_SEPARATED + (1 - _SEPARATED) * (index + done) / len(outputs))
+
+        _write_flac(file, path, master, gain, check, tell)
         file.unlink()
         share = energies[index] / mix_energy if mix_energy else 0.0
         stems.append(WrittenStem(output.name, path, peaks[index] * gain, share))
-        progress(_SEPARATED + (1 - _SEPARATED) * (index + 1) / len(outputs))
     return Written(tuple(stems), gain)
 
 
@@ -117,7 +120,7 @@ def _at_own_rate(pieces: Iterator[Stems], master: Master, count: int) -> Iterato
     return exactly(samples, master.info.frames, count * channels)
 
 
-def _write_flac(raw: Path, path: Path, master: Master, gain: float, check: Check) -> None:
+def _write_flac(raw: Path, path: Path, master: Master, gain: float, check: Check, progress: Progress) -> None:
     channels = master.info.channels
     samples = np.memmap(raw, np.float32, "r").reshape(-1, channels)
     try:
@@ -125,6 +128,7 @@ def _write_flac(raw: Path, path: Path, master: Master, gain: float, check: Check
             for start in range(0, len(samples), BLOCK_FRAMES):
                 check()
                 file.write(to_int24(samples[start : start + BLOCK_FRAMES] * np.float32(gain)))
+                progress(min(1.0, (start + BLOCK_FRAMES) / len(samples)))
     except soundfile.LibsndfileError as error:
         # What is written is valid, so the disk is what is left.
         raise AppError(ErrorCode.STORAGE_FULL, "The scratch disk is full. Free some space and try again.") from error

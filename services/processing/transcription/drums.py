@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from services.processing.media.reading import inspect
 from services.processing.transcription.note import Note
 from services.processing.transcription.sound import mono_blocks
 
@@ -40,6 +41,10 @@ THRESHOLD: Final = 0.5
 # Two hits of one drum are at least so many frames apart (50 ms).
 _APART: Final = 5
 _WEIGHTS: Final = Path(__file__).with_name("drums.safetensors")
+# Frames that the network hears at once (half a minute), and more of each side than its convolutions reach.
+_PIECE: Final = 3_000
+_CONTEXT: Final = 64
+_LEVELS_SHARE: Final = 0.7
 # A hit has no length; this is what MIDI files customarily give it.
 _HIT_SECONDS: Final = 0.1
 
@@ -158,7 +163,28 @@ def _peaks(column: Matrix, threshold: float) -> list[int]:
     return sorted(kept)
 
 
-def transcribe_drums(path: Path, network: DrumNetwork, check: Callable[[], None]) -> list[Note]:
-    """The hits in an audio file. Raises UNSUPPORTED_MEDIA for what is no sound master."""
-    levels = levels_of(mono_blocks(path, RATE_HZ, check))
-    return hits(network.activations(levels), levels)
+def transcribe_drums(
+    path: Path, network: DrumNetwork, check: Callable[[], None], progress: Callable[[float], None] = lambda _done: None
+) -> list[Note]:
+    """The hits in an audio file; `progress` hears fractions. Raises UNSUPPORTED_MEDIA for what is no sound master."""
+    total = max(1.0, inspect(path).duration_seconds * RATE_HZ)
+    done = 0
+
+    def told() -> Iterator[Matrix]:
+        nonlocal done
+        for block in mono_blocks(path, RATE_HZ, check):
+            yield block
+            done += len(block)
+            progress(_LEVELS_SHARE * min(1.0, done / total))
+
+    levels = levels_of(told())
+    made = np.empty((len(levels), len(DRUMS)), np.float32)
+    # Piece by piece, so that a long track neither fills the memory nor keeps a worker that was told to stop.
+    for start in range(0, len(levels), _PIECE):
+        check()
+        first = max(0, start - _CONTEXT)
+        piece = network.activations(levels[first : start + _PIECE + _CONTEXT])
+        made[start : start + _PIECE] = piece[start - first :][:_PIECE]
+        progress(_LEVELS_SHARE + (1.0 - _LEVELS_SHARE) * min(1.0, (start + _PIECE) / len(levels)))
+    check()
+    return hits(made, levels)

@@ -122,7 +122,10 @@ class TranscribeKind:
         work.report(start, stage)
         drums = request.instrument == "drums" or (request.instrument == "auto" and name == "drums")
         if drums:
-            return Part(name, transcribe_drums(path, DrumNetwork.load(), work.check), drums=True)
+            hits = transcribe_drums(
+                path, DrumNetwork.load(), work.check, lambda done: work.report(start + width * done, stage)
+            )
+            return Part(name, hits, drums=True)
         network = self._network(work)
         total = max(1.0, inspect(path).duration_seconds * RATE_HZ)
         loudest = 0.0

@@ -30,6 +30,7 @@ from services.shared.storage import ObjectStore
 # How the parts of an attempt share the progress bar.
 _FETCHED: Final = 0.05
 _MADE: Final = 0.9
+_STORING: Final = "storing what was made"
 
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NOT_IN_KEYS: Final = re.compile(r"[^a-z0-9_-]+")
@@ -97,8 +98,9 @@ class KindRun:
 
                 report(_FETCHED, "beginning")
                 made = await self._heavy.run(work)
-                report(_MADE, "storing what was made")
-                return await _Storing(self._store, self._heavy, target_folder, check).store(kind, made, sources)
+                report(_MADE, _STORING)
+                storing = _Storing(self._store, self._heavy, target_folder, check, report)
+                return await storing.store(kind, made, sources)
 
     async def _fetched(
         self, request: StoredRequest, folder: Path, check: Check
@@ -153,14 +155,18 @@ def _source_track(source: SourceRecord, files: Mapping[str, Path]) -> SourceTrac
 class _Storing:
     """Puts what one attempt made where only this attempt writes."""
 
-    def __init__(self, store: ObjectStore, heavy: HeavyWork, folder: str, check: Check) -> None:
+    def __init__(self, store: ObjectStore, heavy: HeavyWork, folder: str, check: Check, report: Report) -> None:
         self._store = store
         self._heavy = heavy
         self._folder = folder
         self._check = check
+        self._report = report
         self._stored_bytes = 0
+        # Each master is measured before it is stored, so its bytes count twice.
+        self._work_bytes, self._done_bytes = 1, 0
 
     async def store(self, kind: JobKind, made: Made, sources: Mapping[str, SourceTrack]) -> Outcome:
+        self._work_bytes = await asyncio.to_thread(_work_bytes, made)
         tracks = [
             await self._track(kind, new, f"{self._folder}/{position}" if position else self._folder, sources)
             for position, new in enumerate(made.tracks)
@@ -176,6 +182,7 @@ class _Storing:
         if new.parent_id and new.parent_id not in sources:
             raise AppError(ErrorCode.INTERNAL, "The job named a parent that it was not given.", kind=kind.name)
         found = await self._in_thread(lambda check: measure(new.master, check))
+        self._did((await asyncio.to_thread(new.master.stat)).st_size)
         if found.frames == 0:
             raise AppError(ErrorCode.UNSUPPORTED_MEDIA, "Nothing was left to keep: the audio is empty.")
         content = _described(kind, new, found, sources)
@@ -206,7 +213,12 @@ class _Storing:
         digest, size_bytes = await asyncio.to_thread(digest_of, path)
         await self._store.put_file(key, path)
         self._stored_bytes += size_bytes
+        self._did(size_bytes)
         return key, digest
+
+    def _did(self, size_bytes: int) -> None:
+        self._done_bytes += size_bytes
+        self._report(_MADE + (1.0 - _MADE) * min(1.0, self._done_bytes / self._work_bytes), _STORING)
 
     async def _in_thread(self, work: Callable[[Check], ResultT]) -> ResultT:
         def both(stopped: Check) -> ResultT:
@@ -217,6 +229,14 @@ class _Storing:
             return work(check)
 
         return await self._heavy.run(both)
+
+
+def _work_bytes(made: Made) -> int:
+    """What is read to measure and to store: masters twice."""
+    masters = [new.master for new in made.tracks]
+    stems = [path for new in made.tracks for path in new.stems.values()]
+    scores = [new.midi for new in made.tracks if new.midi is not None]
+    return 1 + sum(path.stat().st_size for path in (*masters, *masters, *stems, *scores, *made.files.values()))
 
 
 def _described(

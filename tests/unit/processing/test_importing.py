@@ -82,6 +82,17 @@ def test_file_beyond_full_scale_is_lowered_and_not_clipped(tmp_path: Path) -> No
     assert np.abs(soundfile.read(kept.path)[0] * peak - loud).max() < 2e-6
 
 
+@pytest.mark.parametrize(("level", "first_half_until"), [(0.5, 1.0), (3.0, 0.5)])
+def test_progress_knows_that_a_file_is_read_twice(tmp_path: Path, level: float, first_half_until: float) -> None:
+    loud = np.tile(music(1.0, 44_100), (12, 1)) * level
+    soundfile.write(tmp_path / "in.wav", loud, 44_100, subtype="FLOAT")
+    told: list[float] = []
+    keep(tmp_path / "in.wav", tmp_path / "out.flac", never, told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert first_half_until in told
+
+
 @pytest.mark.parametrize("rate", [8_000, 44_056, 65_535, 65_536, 65_537, 65_540, 88_200, 88_201, 176_405, 191_990])
 def test_every_rate_is_kept_or_refused_in_words(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "in.wav", music(0.2, rate), rate, subtype="PCM_16")

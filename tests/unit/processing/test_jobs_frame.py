@@ -211,6 +211,9 @@ async def test_what_a_kind_made_is_stored_measured_and_described(
     assert await store.get(file["object_key"]) == b"{}"
     assert made.stored_bytes == sum([info.size_bytes async for info in store.list("jobs/new")])
     assert reports == sorted(reports)
+    # Measuring the master, storing it, the stem and the file each take their part of the last tenth.
+    assert len(set(reports[reports.index(0.9) + 1 :])) == 4
+    assert reports[-1] == pytest.approx(1.0, abs=1e-4)
 
 
 class _Endless(_Louder):

@@ -62,6 +62,13 @@ def downbeats_right(song, described):
     return matched(times[times < song.sounding_until + 0.1], wanted, 0.08)
 
 
+def sections_right(song, described, tolerance=3.0):
+    """F-measure of the borders between sections within 3 s (as MIREX has it); None for a song of one section."""
+    if not song.borders:
+        return None
+    return matched([section.start for section in described.sections[1:]], np.asarray(song.borders), tolerance)
+
+
 def chords_right(song, described):
     """Share of the time at which root and third are right; chords that were written without a third are left out."""
     right = total = 0.0
@@ -95,6 +102,7 @@ def test_a_composed_song_is_understood_and_mastered(composer, tmp_path):
 def test_sixty_songs_are_understood_and_twenty_of_them_mastered(composer, tmp_path):
     genres = sorted(GENRES)
     tempi, keys, downbeats, chords, errors = [], [], [], [], []
+    sections = {0.5: [], 3.0: []}
     for number in range(SONGS):
         song = composer.song(tmp_path / str(number), genres[number % len(genres)], FIRST_SEED + number, 40.0)
         described = heard(song.path)
@@ -103,12 +111,16 @@ def test_sixty_songs_are_understood_and_twenty_of_them_mastered(composer, tmp_pa
         downbeats.append(downbeats_right(song, described))
         if (share := chords_right(song, described)) is not None:
             chords.append(share)
+        for tolerance, found in sections.items():
+            if (share := sections_right(song, described, tolerance)) is not None:
+                found.append(share)
         if number < MASTERED:
             preset = list(PRESETS.values())[number % len(PRESETS)]
             errors.append(mastering_error(song.path, preset, tmp_path))
         song.path.unlink()
     print(f"tempo {sum(tempi)}/{SONGS}, key {sum(keys)}/{SONGS}")
     print(f"downbeats F {np.mean(downbeats):.3f}, chords {np.mean(chords):.3f}")
+    print("sections F " + ", ".join(f"{np.mean(found):.3f} within {tol} s" for tol, found in sections.items()))
     print(f"mastering: largest error {max(errors):.3f} LU on {len(errors)} songs")
     assert np.mean(tempi) >= 0.9
     assert np.mean(keys) >= 0.8

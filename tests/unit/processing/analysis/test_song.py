@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ from services.processing.analysis.chords import QUALITIES, find_chords, template
 from services.processing.analysis.frames import FRAMES_PER_SECOND, Frames, Listener
 from services.processing.analysis.key import key_name
 from services.processing.analysis.pulse import autocorrelation, pitch_classes
-from services.processing.analysis.sections import find_sections
+from services.processing.analysis.sections import _borders, find_sections
 from services.processing.analysis.song import beats_dict, chords_list, describe, key_dict, tempo_dict
 
 RATE = 22_050
@@ -143,6 +145,31 @@ def test_sections_change_where_the_arrangement_does():
     loudest = max(found, key=lambda section: section.energy)
     assert loudest.label != found[0].label
     assert [section.end for section in found[:-1]] == borders
+
+
+@settings(max_examples=30)
+@given(st.integers(8, 60), st.integers(0, 2**31))
+def test_borders_are_the_clearest_changes_that_lie_four_bars_apart(count, seed):
+    bars = np.random.default_rng(seed).standard_normal((count, 3))
+    found = _borders(bars / np.linalg.norm(bars, axis=1, keepdims=True))
+    assert found == sorted(found)
+    assert all(later - earlier >= 4 for earlier, later in pairwise((0, *found, count)))
+
+
+def test_a_cancel_is_seen_between_any_two_questions_about_a_song():
+    frames = listen(band(100.0, POP, bars=4))
+    for allowed in range(5):
+        looks = 0
+
+        def check(allowed=allowed):
+            nonlocal looks
+            looks += 1
+            if looks > allowed:
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            describe(frames, check)
+        assert looks == allowed + 1
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 1.0, 6.0])

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.processing.jobs.kind import LicenceTerms, SourceTrack, Work
+from services.processing.transcription import drums
 from services.processing.transcription.basic_pitch import Activations
 from services.processing.transcription.decoding import transcribe
 from services.processing.transcription.drums import _APART, _peaks
@@ -48,6 +50,46 @@ def test_decoding_stops_when_it_is_told_to(last_look: int) -> None:
 
     with pytest.raises(InterruptedError):
         transcribe(heard, check)
+
+
+@pytest.fixture
+def beaten(tmp_path: Path) -> Path:
+    """Ten seconds of bursts of noise, four a second."""
+    time = np.arange(10 * 44_100) / 44_100
+    noise = np.random.default_rng(5).standard_normal(len(time))
+    soundfile.write(tmp_path / "beaten.flac", 0.3 * noise * np.exp(-30.0 * (time % 0.25)), 44_100)
+    return tmp_path / "beaten.flac"
+
+
+def test_drums_are_heard_in_pieces_as_in_one(beaten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = drums.DrumNetwork.load()
+    whole = drums.transcribe_drums(beaten, network, lambda: None)
+    assert len(whole) > 30
+    monkeypatch.setattr(drums, "_PIECE", 150)
+    told: list[float] = []
+    assert drums.transcribe_drums(beaten, network, lambda: None, told.append) == whole
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert len(told) >= 7
+
+
+def test_hearing_of_drums_stops_between_two_pieces(beaten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drums, "_PIECE", 150)
+    heard = 0
+
+    class Counting(drums.DrumNetwork):
+        def activations(self, levels: drums.Matrix) -> drums.Matrix:
+            nonlocal heard
+            heard += 1
+            return super().activations(levels)
+
+    def check() -> None:
+        if heard == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        drums.transcribe_drums(beaten, Counting.load(), check)
+    assert heard == 2
 
 
 @given(st.lists(st.floats(0.0, 1.0, width=32), max_size=60))
