@@ -1,5 +1,6 @@
 import { evenly } from "./kinds.js";
 import { factorOf, onePole, type Processor, type Rows, type Setting, type Sides } from "./processor.js";
+import { kaiser, sinc } from "./windowed-sinc.js";
 
 const FACTOR = 4;
 const TAPS = 24 * FACTOR + 1;
@@ -8,23 +9,11 @@ const TUBE_BIAS = 0.25;
 const DC_HZ = 5;
 const OPEN_HZ = 20_000;
 
-/** The modified Bessel function of order zero, by its series. */
-function bessel(x: number): number {
-  let [sum, term] = [1, 1];
-  for (let k = 1; term > sum * 1e-17; k += 1) {
-    term *= (x / (2 * k)) ** 2;
-    sum += term;
-  }
-  return sum;
-}
-
 /** A low-pass at the original half sample rate, Kaiser's window; unity at rest. */
 function halfBand(): Float64Array {
   const middle = (TAPS - 1) / 2;
   const taps = Float64Array.from({ length: TAPS }, (_, n) => {
-    const x = (((n - middle) / FACTOR) * 0.94 || 0) * Math.PI;
-    const window = bessel(KAISER * Math.sqrt(1 - ((n - middle) / middle) ** 2)) / bessel(KAISER);
-    return (x === 0 ? 1 : Math.sin(x) / x) * window;
+    return sinc(((n - middle) / FACTOR) * 0.94) * kaiser((n - middle) / middle, KAISER);
   });
   const sum = taps.reduce((all, tap) => all + tap, 0);
   return taps.map((tap) => tap / sum);

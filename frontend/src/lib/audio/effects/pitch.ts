@@ -1,5 +1,6 @@
 import { Fourier } from "./fourier.js";
 import type { Processor, Rows, Setting, Sides } from "./processor.js";
+import { kaiser, sinc } from "./windowed-sinc.js";
 
 /** Samples of a grain, and from one to the next. */
 const SIZE = 2048;
@@ -22,23 +23,10 @@ const OVERLAP = 1.5;
 
 const WINDOW = Float64Array.from({ length: SIZE }, (_, at) => 0.5 - 0.5 * Math.cos((2 * Math.PI * at) / SIZE));
 
-/** The modified Bessel function of the first kind and order 0, by its series. */
-function bessel(x: number): number {
-  let [sum, term] = [1, 1];
-  for (let k = 1; term > sum * 1e-17; k += 1) {
-    term *= (x / (2 * k)) ** 2;
-    sum += term;
-  }
-  return sum;
-}
-
 /** A windowed sinc, in steps; on whole samples it is exactly nothing. */
 const TABLE = Float64Array.from({ length: ZEROS * TABLE_STEPS + 2 }, (_, at) => {
   const x = at / TABLE_STEPS;
-  if (at === 0) return 1;
-  if (at % TABLE_STEPS === 0) return 0;
-  const window = bessel(KAISER * Math.sqrt(Math.max(0, 1 - (x / ZEROS) ** 2))) / bessel(KAISER);
-  return (Math.sin(Math.PI * x) / (Math.PI * x)) * window;
+  return at > 0 && at % TABLE_STEPS === 0 ? 0 : sinc(x) * kaiser(x / ZEROS, KAISER);
 });
 
 type Spectrum = { re: [Float64Array, Float64Array]; im: [Float64Array, Float64Array] };
