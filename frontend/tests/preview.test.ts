@@ -27,7 +27,8 @@ const kinds: EffectKind[] = [
     parameters: [number("threshold_db", -18), number("lookahead_ms", 0), number("mix", 1)],
   },
   { id: "reverb", title: "Reverb", group: "space", description: "", parameters: [number("mix", 0.3)] },
-  { id: "limiter", title: "Limiter", group: "dynamics", description: "", parameters: [number("mix", 1)] },
+  { id: "limiter", title: "Limiter", group: "dynamics", description: "", parameters: [number("ceiling_dbtp", -1)] },
+  { id: "vocoder", title: "Vocoder", group: "space", description: "", parameters: [number("mix", 1)] },
 ];
 const effect = (type: string, more: Partial<EffectSetting> = {}): EffectSetting => ({
   id: `${type}-1`,
@@ -44,7 +45,7 @@ describe("the inserts that sound in the preview", () => {
     const chain = [
       effect("compressor", { parameters: { threshold_db: -30 } }),
       effect("reverb", { bypass: true }),
-      effect("limiter"),
+      effect("vocoder"),
       effect("tomorrow"),
     ];
     expect(heardInserts(chain, kinds)).toEqual([
@@ -57,13 +58,17 @@ describe("the inserts that sound in the preview", () => {
     ]);
     expect(isRenderedAlone(chain, kinds)).toBe(true);
     expect(isRenderedAlone(chain.slice(0, 2), kinds)).toBe(false);
-    expect(isRenderedAlone([effect("limiter", { bypass: true })], kinds)).toBe(false);
+    expect(isRenderedAlone([effect("vocoder", { bypass: true })], kinds)).toBe(false);
     expect(isRenderedAlone([effect("reverb")], [])).toBe(true);
+  });
+  test("are heard alone where nothing of them can be mixed", () => {
+    expect(heardInserts([effect("limiter")], kinds)[0]!.values).toEqual({ ceiling_dbtp: -1, mix: 1 });
   });
   test("are as late as their look-ahead", () => {
     const [insert] = heardInserts([effect("compressor", { parameters: { lookahead_ms: 5 } })], kinds);
     expect(latenciesOf([insert!], 48_000)).toEqual([240]);
     expect(latenciesOf([{ ...insert!, type: "saturation" }], 48_000)).toEqual([24]);
+    expect(latenciesOf([{ ...insert!, type: "limiter" }], 48_000)).toEqual([304]);
   });
 });
 

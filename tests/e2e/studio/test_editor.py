@@ -37,7 +37,8 @@ HEAR_PREVIEW = """async (from) => {
   return btoa(text);
 }"""
 PREVIEW_STARTS_SAMPLES = 2_646  # START_DELAY_SECONDS in multitrack.ts
-EFFECTS_LATE_SAMPLES = 245  # 5 ms of look-ahead, and the saturation's filters
+LIMITER_LATE_SAMPLES = 284  # 5 ms of look-ahead, and what a height is read from
+EFFECTS_LATE_SAMPLES = 245 + 2 * LIMITER_LATE_SAMPLES  # the compressor's 5 ms, the saturation's filters, two limiters
 RATE_HZ = 44_100
 WINDOW_SAMPLES = RATE_HZ // 10
 AUDIBLE_DBFS = -50.0
@@ -290,13 +291,17 @@ def test_automation_sends_effects_and_crossfades_by_keyboard_sound_in_the_previe
         panel.get_by_label("Add an effect").select_option(effect)
     expect(panel.locator("[data-space=made]")).to_have_count(1)
     channels.get_by_role("button", name="bass", exact=True).press("Enter")
-    for effect in ("compressor", "saturation", "equalizer"):
+    for effect in ("compressor", "saturation", "equalizer", "limiter"):
         panel.get_by_label("Add an effect").select_option(effect)
     panel.get_by_role("slider", name="Look-ahead").fill("0.25")
     panel.get_by_label("Steered by").first.select_option(label="drums")
     panel.get_by_role("slider", name="Threshold").fill("0.65")
     panel.get_by_role("slider", name="Band 3 gain").fill("0.7")
+    panel.get_by_role("slider", name="Input gain").fill("0.75")
     expect(panel.get_by_text("Heard in the bounce only")).to_have_count(0)
+    # At the end of the mix it is held once more, deep enough to be heard.
+    channels.get_by_role("button", name="Master", exact=True).press("Enter")
+    panel.get_by_role("slider", name="Ceiling").fill("-12")
 
     clip = page.locator("[data-clip]").nth(1)
     clip.focus()
@@ -312,7 +317,7 @@ def test_automation_sends_effects_and_crossfades_by_keyboard_sound_in_the_previe
     page.get_by_role("button", name="To the beginning").press("Enter")
     bounced = bounce(visitor)
     page.get_by_role("button", name="Play", exact=True).first.press("Enter")
-    # Everything waits for the look-ahead and the saturation.
+    # Everything waits for what looks ahead.
     text = page.evaluate(HEAR_PREVIEW, PREVIEW_STARTS_SAMPLES + EFFECTS_LATE_SAMPLES)
     heard = np.frombuffer(base64.b64decode(text), dtype=np.float32).astype(np.float64).reshape(2, -1).T
     page.close()
@@ -326,6 +331,10 @@ def test_automation_sends_effects_and_crossfades_by_keyboard_sound_in_the_previe
     print(f"{loud.sum()} windows over {span:.1f} dB: preview and bounce differ by {worst:.3f} dB at most")
     assert loud.sum() > 80
     assert worst <= 0.1
+    peaks = [20 * math.log10(float(np.abs(sound[RATE_HZ // 10 :]).max())) for sound in (bounced, heard)]
+    print(f"limited to {peaks[0]:.2f} dB by the server, to {peaks[1]:.2f} dB here")
+    assert max(peaks) <= -12
+    assert min(peaks) > -13
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ export function heardInserts(effects: readonly EffectSetting[], kinds: readonly 
     const values = Object.fromEntries(
       kind.parameters.map(({ name, default: rest }) => [name, parameters[name] ?? rest]),
     );
-    return [{ id, type, values, sidechain: (kind.sidechain && sidechain) || null }];
+    return [{ id, type, values: { [MIX]: 1, ...values }, sidechain: (kind.sidechain && sidechain) || null }];
   });
 }
 

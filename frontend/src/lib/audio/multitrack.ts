@@ -11,7 +11,7 @@ import {
   type Begin,
   type Insert,
 } from "./inserts";
-import { CONVOLVED, lagOf } from "./effects/kinds";
+import { CONVOLVED, lagOf, latencyOf, LIMITER } from "./effects/kinds";
 import { aligned, type Alignment, type Key } from "./latency";
 import { audibleWires, keysOf, wireKey, wiresOf, type Wire } from "./routing";
 import {
@@ -50,6 +50,9 @@ type WireNodes = { from: AudioNode; gain: GainNode; wait: DelayNode };
 
 /** A mix, what is known of its effects, and the tempo that they follow. */
 export type Mix = Omit<Arrangement, "title"> & { kinds: readonly EffectKind[]; tempo: number };
+
+/** The limiter behind the master's fader, among inserts. */
+const CEILING = "ceiling";
 
 const GLIDE_SECONDS = 0.012;
 const START_DELAY_SECONDS = 0.06;
@@ -101,6 +104,7 @@ export class Multitrack {
   /** Whether the effects sound here; known once the audio thread has them, or is known to lack them. */
   readonly effects: Promise<boolean>;
   private readonly spaces: Spaces;
+  private ceiling: InsertChain | null = null;
 
   /** `onSpaces` hears which spaces have been made; null: none can be made here. */
   constructor(onSpaces: (ready: string[] | null) => void = () => undefined) {
@@ -142,14 +146,21 @@ export class Multitrack {
     return this.running;
   }
 
-  /** Seconds into the song. */
+  /** Seconds into the song that are heard now: what effects make late is not heard yet. */
   get position(): number {
-    return this.running ? this.from + Math.max(0, this.context.currentTime - this.startedAt) : this.from;
+    if (!this.running) return this.from;
+    const late = this.late("exit", MASTER) + this.ceilingLatency;
+    return this.from + Math.max(0, this.context.currentTime - this.startedAt - late);
   }
 
   /** What a strip's meter reads: its sound after the fader. */
   analyser(stripId: string): AnalyserNode | undefined {
     return this.strips.get(stripId)?.output;
+  }
+
+  /** Where all that is heard leaves the mixer. */
+  get end(): AudioNode {
+    return this.strip(MASTER).output;
   }
 
   /** Take over the mix; what sounds goes on without a gap where it may. */
@@ -164,6 +175,7 @@ export class Multitrack {
     for (const strip of strips)
       if (!known.includes(strip) || !this.strips.has(strip.id) || rebuilt.includes(strip)) this.setStrip(strip);
     this.setWires();
+    this.setCeiling();
     if (rebuilt.length || shifted) this.setKeys();
     for (const [id, nodes] of this.strips)
       if (!strips.some((strip) => strip.id === id)) {
@@ -190,6 +202,7 @@ export class Multitrack {
     // Effects begin with the song: what rang in them is over, and what swings in them is where it is in the render.
     for (const strip of filled) this.rebuild(strip, true);
     for (const strip of filled) this.setStrip(strip);
+    this.setCeiling(true);
     if (filled.length) this.setKeys();
     for (const channel of channels) this.schedule(channel);
     this.followAutomation();
@@ -240,7 +253,8 @@ export class Multitrack {
     inserted.connect(fader).connect(splitter);
     splitter.connect(left, 0).connect(merger, 0, 0);
     splitter.connect(right, 1).connect(merger, 0, 1);
-    merger.connect(output);
+    if (id === MASTER) this.ceiling = new InsertChain(merger, output, this.spaces);
+    else merger.connect(output);
     const nodes = { input, inserts, inserted, fader, left, right, output, sources: [], fades: [] };
     this.strips.set(id, nodes);
     return nodes;
@@ -295,16 +309,39 @@ export class Multitrack {
 
   /** Make a strip's inserts anew where they are others than they were; true where that was so. */
   private rebuild(strip: Strip, anyway = false): boolean {
-    const inserts = this.insertsOf(strip);
-    const chain = this.strip(strip.id).inserts;
+    return this.make(this.strip(strip.id).inserts, this.insertsOf(strip), this.late("entry", strip.id), anyway);
+  }
+
+  private make(chain: InsertChain, inserts: readonly Insert[], late: number, anyway: boolean): boolean {
     const { tempo } = this.mix;
     if (!anyway && (inserts.length ? chain.isBuilt(inserts, tempo) : chain.isEmpty)) return false;
-    const late = this.late("entry", strip.id);
     const now = this.context.currentTime;
     const at = this.running ? Math.max(now, this.startedAt + late) : now;
     const begin: Begin = { at, from: this.running ? this.from + at - this.startedAt - late : this.from };
     chain.build(inserts, tempo, begin);
     return true;
+  }
+
+  /** What holds the ceiling at the end of the server's mixer, as far as it sounds here. */
+  private get ceilingInserts(): Insert[] {
+    const parameters = { ceiling_dbtp: this.mix.master.ceilingDbtp };
+    return heardInserts([{ id: CEILING, type: LIMITER, parameters, bypass: false }], this.kindsHeard);
+  }
+
+  private get ceilingLatency(): number {
+    const rate = this.context.sampleRate;
+    return !this.ceiling || this.ceiling.isEmpty ? 0 : latencyOf(LIMITER, {}, rate) / rate;
+  }
+
+  private setCeiling(anyway = false): void {
+    const chain = this.ceiling;
+    if (!chain) return;
+    this.make(chain, this.ceilingInserts, this.late("exit", MASTER), anyway);
+    const parameters = chain.node(CEILING)?.parameters as ReadonlyMap<string, AudioParam> | undefined;
+    const parameter = parameters?.get("ceiling_dbtp");
+    const { ceilingDbtp } = this.mix.master;
+    if (parameter && parameter.value !== Math.fround(ceilingDbtp))
+      this.follow(parameter, undefined, ceilingDbtp, (value) => value, 0);
   }
 
   private setStrip(strip: Strip): void {

@@ -1,6 +1,6 @@
 import { BUTTERWORTH_Q, coefficients, Splitter } from "./filters.js";
 import { latencyOf } from "./kinds.js";
-import { Delay, factorOf, smoothing, type Processor, type Rows, type Setting, type Sides } from "./processor.js";
+import { Delay, factorOf, Pace, smoothing, type Processor, type Rows, type Setting, type Sides } from "./processor.js";
 
 const RMS_MS = 10;
 const FALL_SECONDS = 0.01;
@@ -17,22 +17,6 @@ function decibelsOf(power: number): number {
 /** The louder side's power at a sample. */
 function peakPower([left, right]: Sides, i: number): number {
   return Math.max(left[i]! * left[i]!, right[i]! * right[i]!);
-}
-
-/** A one-pole filter's step for times that may move. */
-class Pace {
-  private last = NaN;
-  private step = 1;
-
-  constructor(private readonly rate: number) {}
-
-  of(milliseconds: number): number {
-    if (milliseconds !== this.last) {
-      this.last = milliseconds;
-      this.step = smoothing(milliseconds, this.rate);
-    }
-    return this.step;
-  }
 }
 
 /** The static curve and its way in time (Giannoulis, Massberg and Reiss, JAES 60, 2012). */

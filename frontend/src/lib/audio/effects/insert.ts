@@ -2,6 +2,7 @@ import { Bitcrusher, Saturation } from "./colour.js";
 import { Compressor, DeEsser, Expander, Gate, MultibandCompressor, TransientShaper } from "./dynamics.js";
 import { cut, equalizer } from "./filters.js";
 import { latencyOf, MATCHED, MIX } from "./kinds.js";
+import { Limiter } from "./limiter.js";
 import { ModulatedDelay, Phaser, Tremolo } from "./modulation.js";
 import { PitchShift } from "./pitch.js";
 import { Delay, type Processor, type Rows, type Setting, type Sides } from "./processor.js";
@@ -16,6 +17,7 @@ const MAKERS: Readonly<Record<string, (setting: Setting) => Processor>> = {
   gate: (setting) => new Gate(setting),
   expander: (setting) => new Expander(setting),
   de_esser: (setting) => new DeEsser(setting),
+  limiter: (setting) => new Limiter(setting),
   transient_shaper: (setting) => new TransientShaper(setting),
   saturation: (setting) => new Saturation(setting),
   bitcrusher: (setting) => new Bitcrusher(setting),

@@ -45,6 +45,22 @@ export function smoothing(milliseconds: number, rate: number): number {
   return milliseconds > 0 ? 1 - Math.exp(-1000 / (milliseconds * rate)) : 1;
 }
 
+/** A one-pole filter's step for times that may move. */
+export class Pace {
+  private last = NaN;
+  private step = 1;
+
+  constructor(private readonly rate: number) {}
+
+  of(milliseconds: number): number {
+    if (milliseconds !== this.last) {
+      this.last = milliseconds;
+      this.step = smoothing(milliseconds, this.rate);
+    }
+    return this.step;
+  }
+}
+
 /** What a one-pole low-pass moves in one sample. */
 export function onePole(hz: number, rate: number): number {
   return 1 - Math.exp((-2 * Math.PI * hz) / rate);

@@ -1,5 +1,6 @@
 import { Insert, parametersOf } from "./insert.js";
-import { MATCHED, type Values } from "./kinds.js";
+import { MATCHED, METER, type Values } from "./kinds.js";
+import { Meter } from "./meter.js";
 import type { Sides } from "./processor.js";
 
 /** What the page hands over when it puts an effect in. Frames are of the audio context. */
@@ -10,7 +11,7 @@ declare const sampleRate: number;
 declare const currentFrame: number;
 declare function registerProcessor(name: string, kind: unknown): void;
 declare class AudioWorkletProcessor {
-  readonly port: { onmessage: ((event: unknown) => void) | null };
+  readonly port: { onmessage: ((event: unknown) => void) | null; postMessage(message: unknown): void };
 }
 
 const BLOCK = 128;
@@ -64,4 +65,30 @@ function processorOf(type: string) {
   };
 }
 
+const READINGS_PER_SECOND = 10;
+
+/** Tells the page what the meters say of what comes in; nothing comes out. */
+class Measuring extends AudioWorkletProcessor {
+  private readonly meter = new Meter(sampleRate);
+  private readonly silence = [new Float32Array(BLOCK)];
+  private frames = 0;
+  private over = false;
+
+  constructor() {
+    super();
+    this.port.onmessage = () => (this.over = true);
+  }
+
+  process([input]: Float32Array[][]): boolean {
+    this.meter.add(input?.length ? input : this.silence);
+    this.frames += BLOCK;
+    if (this.frames * READINGS_PER_SECOND >= sampleRate) {
+      this.frames = 0;
+      this.port.postMessage(this.meter.read());
+    }
+    return !this.over;
+  }
+}
+
+registerProcessor(METER, Measuring);
 for (const type of Object.keys(MATCHED)) registerProcessor(type, processorOf(type));
