@@ -6,12 +6,43 @@ import re
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.e2e.studio.conftest import Visitor
 from tests.support.platform import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+RATE_HZ = 44_100
+
+
+def matches(card: Locator) -> list[str]:
+    """By how many dB the side that is chosen is played louder or softer, as it is written."""
+    return re.findall(r"Played at ([−+\d.]+) dB", card.inner_text())
+
+
+def test_meters_read_a_tone_as_the_standard_has_it(member: Visitor) -> None:
+    page = member.page
+    seconds = np.arange(6 * RATE_HZ) / RATE_HZ
+    tone = 10 ** (-23 / 20) * np.sin(2 * np.pi * 997 * seconds)
+    sound = io.BytesIO()
+    soundfile.write(sound, np.stack([tone, tone], axis=1), RATE_HZ, format="WAV", subtype="PCM_24")
+    member.go("/library/")
+    field = page.get_by_label("Upload", exact=True).first
+    field.set_input_files({"name": "line-up tone.wav", "mimeType": "audio/wav", "buffer": sound.getvalue()})
+    link = page.locator("main").get_by_role("link", name="line-up tone").first
+    member.go(f"/studio/?track={(link.get_attribute('href') or '').split('id=')[1]}")
+    expect(page.get_by_text("Loading stems")).to_have_count(0)
+    page.get_by_role("list", name="Channels").get_by_role("button", name="Master", exact=True).click()
+    momentary, short_term, peak, correlation = (
+        page.get_by_role("meter", name=name) for name in ("Momentary", "Short-term", "True peak", "Correlation")
+    )
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    # EBU Tech 3341, case 1: −23.0 ± 0.1 LUFS.
+    for meter in (momentary, short_term):
+        expect(meter).to_have_attribute("aria-valuetext", re.compile(r"^−(22\.9|23\.[01]) LUFS$"))
+    expect(peak).to_have_attribute("aria-valuetext", re.compile(r"^−2[23]\.\d dBTP$"))
+    expect(correlation).to_have_attribute("aria-valuetext", "+1.00")
 
 
 def test_master_meets_the_loudness_that_was_asked_for_and_says_what_changed(member: Visitor) -> None:
@@ -32,9 +63,20 @@ def test_master_meets_the_loudness_that_was_asked_for_and_says_what_changed(memb
     assert made["loudness_lufs"] == pytest.approx(-16, abs=0.4)
     assert made["true_peak_dbtp"] <= -1.9
 
+    # What plays is measured as it is, and played at the loudness of the quieter one.
+    peak = card.get_by_role("meter", name="True peak")
+    expect(peak).to_have_attribute("aria-valuetext", "nothing heard yet")
     card.get_by_role("button", name="Compare at equal loudness").first.click()
+    heard = re.compile(r"^−\d+\.\d (LUFS|dBTP)$")
+    for meter in ("Momentary", "Short-term", "True peak"):
+        expect(card.get_by_role("meter", name=meter)).to_have_attribute("aria-valuetext", heard)
+    assert float(peak.get_attribute("aria-valuenow") or 0) <= -1.9
+    matched = [float(text.replace("−", "-")) for text in matches(card)]
+    before = member.api(f"/tracks/{track}")["loudness_lufs"]
+    assert matched == pytest.approx([min(0, before - made["loudness_lufs"])], abs=0.06)
     card.get_by_role("button", name="Before").click()
     expect(card.get_by_role("button", name="Before")).to_have_attribute("aria-pressed", "true")
+    expect(card.get_by_role("meter", name="Momentary")).to_have_attribute("aria-valuetext", heard)
     link.click()
     kept = page.get_by_role("region", name="This is a master")
     expect(kept.get_by_role("row", name=re.compile("^True peak"))).to_be_visible()
@@ -44,11 +86,10 @@ def test_master_meets_the_loudness_that_was_asked_for_and_says_what_changed(memb
 @pytest.mark.slow
 def test_recording_is_taken_apart_and_its_parts_are_mixed_beside_each_other(member: Visitor) -> None:
     page = member.page
-    rate = 44_100
-    seconds = np.arange(4 * rate) / rate
+    seconds = np.arange(4 * RATE_HZ) / RATE_HZ
     tune = 0.2 * np.sin(2 * np.pi * 330 * seconds) + 0.2 * np.sin(2 * np.pi * 82 * seconds) * (seconds % 0.5 < 0.1)
     sound = io.BytesIO()
-    soundfile.write(sound, np.stack([tune, tune], axis=1), rate, format="WAV", subtype="PCM_16")
+    soundfile.write(sound, np.stack([tune, tune], axis=1), RATE_HZ, format="WAV", subtype="PCM_16")
     member.go("/library/")
     field = page.get_by_label("Upload", exact=True).first
     field.set_input_files({"name": "two hands.wav", "mimeType": "audio/wav", "buffer": sound.getvalue()})

@@ -7,24 +7,39 @@ import { EffectChain } from "./effect-chain";
 import { Routing } from "./routing";
 import { gainText, stripColour, usePanText, useStripName } from "./strip";
 import { IconButton } from "@/components/ui/button";
+import { LoudnessMeters } from "@/components/ui/loudness-meters";
 import { inputClass, selectClass } from "@/components/ui/field";
+import { useMeters } from "@/lib/audio/meter";
+import type { Multitrack } from "@/lib/audio/multitrack";
 import { HIGHEST_GAIN_DB, isChannel, LOWEST_GAIN_DB, type Bus, type Channel, type Master } from "@/lib/audio/session";
 import { signed } from "@/lib/format";
 import { editChannel, editStrip, removeBus, useStudio } from "@/stores/studio";
 
 /** Everything about the selected strip. */
-export function ChannelPanel() {
+export function ChannelPanel({ engine, playing }: { engine: Multitrack | null; playing: boolean }) {
   const t = useTranslations("studio");
   const { channels, buses, master, selected } = useStudio();
   const strip = [...channels, ...buses, master].find(({ id }) => id === selected);
   return (
     <section aria-label={t("channel")}>
-      {strip ? <StripPanel key={strip.id} strip={strip} /> : <p className="p-6 text-muted">{t("chooseChannel")}</p>}
+      {strip ? (
+        <StripPanel key={strip.id} strip={strip} engine={engine} playing={playing} />
+      ) : (
+        <p className="p-6 text-muted">{t("chooseChannel")}</p>
+      )}
     </section>
   );
 }
 
-function StripPanel({ strip }: { strip: Channel | Bus | Master }) {
+function StripPanel({
+  strip,
+  engine,
+  playing,
+}: {
+  strip: Channel | Bus | Master;
+  engine: Multitrack | null;
+  playing: boolean;
+}) {
   const t = useTranslations("studio");
   const panText = usePanText();
   const name = useStripName()(strip);
@@ -85,6 +100,7 @@ function StripPanel({ strip }: { strip: Channel | Bus | Master }) {
           onChange={(ceilingDbtp) => editStrip(strip.id, "ceiling", () => ({ ceilingDbtp }) as Partial<Master>)}
         />
       )}
+      {"ceilingDbtp" in strip && <MixMeters engine={engine} playing={playing} />}
       {isChannel(strip) && (
         <label className="mt-4 flex items-center justify-between gap-3 text-sm">
           <span className="text-muted">{t("crossfade")}</span>
@@ -107,4 +123,13 @@ function StripPanel({ strip }: { strip: Channel | Bus | Master }) {
       <EffectChain strip={strip} />
     </div>
   );
+}
+
+/** How loud the mix is, behind the limiter. */
+function MixMeters({ engine, playing }: { engine: Multitrack | null; playing: boolean }) {
+  const t = useTranslations("meters");
+  const effectsHeard = useStudio((studio) => studio.effectsHeard);
+  const shown = useMeters(effectsHeard && engine ? engine.end : null, playing);
+  if (effectsHeard === false) return <p className="mt-4 text-sm text-muted">{t("missing")}</p>;
+  return <LoudnessMeters shown={shown} />;
 }

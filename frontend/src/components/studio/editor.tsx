@@ -142,7 +142,7 @@ export function Editor({ track, projectId, fresh }: { track: Track; projectId: s
         />
         <div className="border-line bg-surface max-lg:border-t lg:w-[320px] lg:border-l">
           {versions && <VersionsPanel onClose={closeVersions} />}
-          <ChannelPanel />
+          <ChannelPanel engine={engine} playing={playing} />
         </div>
       </div>
     </div>
