@@ -21,6 +21,7 @@ def matches(card: Locator) -> list[str]:
     return re.findall(r"Played at ([−+\d.]+) dB", card.inner_text())
 
 
+@pytest.mark.slow
 def test_meters_read_a_tone_as_the_standard_has_it(member: Visitor) -> None:
     page = member.page
     seconds = np.arange(6 * RATE_HZ) / RATE_HZ
