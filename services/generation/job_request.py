@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from services.generation.backends.protocol import GenerationRequest, Retake, Section
-from services.generation.composer.recipe import extensions_as_json, extensions_from_json
+from services.generation.composer.recipe import extensions_as_json, extensions_from_json, guess_from_json
 from services.shared.errors import AppError, ErrorCode
 
 # Where generations wait in the ledger, and what they are there.
@@ -62,6 +62,8 @@ def encode(
         body["retakes"] = [dataclasses.asdict(retake) for retake in request.retakes]
     if request.extensions:
         body["extensions"] = extensions_as_json(request.extensions)
+    if request.guess:
+        body["guess"] = dataclasses.asdict(request.guess)
     if trace:
         body[TRACE_KEY] = dict(trace)
     if sources:
@@ -80,6 +82,7 @@ def decode(text: str) -> tuple[GenerationRequest, dict[str, str]]:
             structure=tuple(Section(**section) for section in body.pop("structure", ())),
             retakes=tuple(Retake(**retake) for retake in body.pop("retakes", ())),
             extensions=extensions_from_json(body.pop("extensions", ())),
+            guess=guess_from_json(body.pop("guess", None)),
             **body,
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:

@@ -22,6 +22,7 @@ from services.generation.backends.protocol import (
     StemFile,
 )
 from services.generation.composer.description import DESCRIPTION, MODEL_ID
+from services.generation.composer.style_guesser import StyleGuesser
 from services.shared.assets.store import AssetStore
 from services.shared.errors import AppError, ErrorCode
 from services.shared.garbage import without_collecting
@@ -59,6 +60,7 @@ class ComposerBackend:
 
     def __init__(self, environment: BackendEnvironment) -> None:
         self._assets = AssetStore(environment.assets_dir)
+        self._guesser = StyleGuesser(self._assets)
         self._threads = min(environment.threads or _THREADS, _THREADS)
         self._songs = ThreadPoolExecutor(_SONGS_AT_ONCE, thread_name_prefix="song")
         self._running: set[threading.Event] = set()
@@ -135,7 +137,7 @@ class ComposerBackend:
         studio = self._open_studio()
         progress = Progress(context, abandoned)
         progress.report(0.0, "composing")
-        score = compose(request)
+        score = compose(self._guesser.settle(request))
         result = studio.record(score, progress)
         # After the music: a long song's notes take a second to write, and somebody is waiting for the first sound.
         midi_path = context.scratch / "song.mid"

@@ -95,6 +95,15 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
+class StyleGuess:
+    """The composer's style whose words a prompt is nearest to in meaning: how near (0–1), and the nearest of them."""
+
+    genre: str
+    likeness: float
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """A checked request with every default filled in: the job's `request_json` decoded.
 
@@ -128,6 +137,8 @@ class GenerationRequest:
     retakes: tuple[Retake, ...] = ()
     # How that song was made longer, step by step; `duration_seconds` is what it is after the last one.
     extensions: tuple[Extension, ...] = ()
+    # What the composer guessed when nothing said a style; kept with the song, so that nobody guesses twice.
+    guess: StyleGuess | None = None
 
 
 @dataclass(frozen=True, slots=True)

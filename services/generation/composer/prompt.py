@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from services.generation.backends.protocol import Extension, GenerationRequest, Section
+from services.generation.backends.protocol import Extension, GenerationRequest, Section, StyleGuess
 from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.instruments import INSTRUMENT_WORDS, INSTRUMENTS
 from services.generation.composer.lexicon import (
@@ -106,7 +106,7 @@ def read_request(request: GenerationRequest) -> MusicSpec:
 
     Raises `AppError` for fields and values that do not make sense, naming them by their JSON pointer.
     """
-    spec = apply_overrides(read_prompt(request.prompt), request.spec)
+    spec = apply_overrides(read_prompt(request.prompt, request.guess), request.spec)
     if request.bpm is not None:
         spec = spec.asked("bpm", bpm=checked_bpm(request.bpm, "/bpm"))
     if request.key:
@@ -131,13 +131,13 @@ def _asked(sections: Iterable[Section]) -> tuple[AskedSection, ...]:
     return tuple(AskedSection(section.section, section.seconds, section.bars, section.prompt) for section in sections)
 
 
-def read_prompt(prompt: str) -> MusicSpec:
-    """What a text asks for; never fails."""
+def read_prompt(prompt: str, guess: StyleGuess | None = None) -> MusicSpec:
+    """What a text asks for; never fails. The guess counts where nothing says a style."""
     text = Text(prompt[:_READ_CHARACTERS], NEGATIONS)
     spec = _read_instruments(text, MusicSpec(DEFAULT_GENRE))
     genre_matches = _genres.find(text)
     mood_matches = [match for match in _moods.find(text) if not match.negated]
-    spec = _choose_genre(genre_matches, mood_matches, spec)
+    spec = _choose_genre(genre_matches, mood_matches, guess, spec)
     spec = _read_mood(text, mood_matches, spec)
     spec = _read_tempo(text, spec)
     spec = _read_key(text, spec)
@@ -149,8 +149,12 @@ def read_prompt(prompt: str) -> MusicSpec:
     return spec
 
 
-def _choose_genre(genres: list[Match[tuple[str, int]]], moods: list[Match[str]], spec: MusicSpec) -> MusicSpec:
-    """The style: the one that is named or suggested most, else one that suits instruments or mood, else the default."""
+def _choose_genre(
+    genres: list[Match[tuple[str, int]]], moods: list[Match[str]], guess: StyleGuess | None, spec: MusicSpec
+) -> MusicSpec:
+    """The style: the one that is named or suggested most, else one that suits instruments or mood, else the one that
+    was guessed, else the default.
+    """
     scores, places = _score_genres(genres)
     heard = any(score > 0 for score in scores.values())
     for instrument in spec.instruments:
@@ -171,6 +175,14 @@ def _choose_genre(genres: list[Match[tuple[str, int]]], moods: list[Match[str]],
     note = f"No style was recognised in the prompt, so the default was used: {genre.title}."
     if moods and genre.id in {MOOD_GENRES[mood.value] for mood in moods}:
         note = f"No style was named; {genre.title} suits the mood."
+    else:
+        spec = replace(spec, open_styles=tuple(name for name in GENRES if scores.get(name, 0) >= 0))
+    if guess is not None and guess.genre in spec.open_styles:
+        genre, words = GENRES[guess.genre], ", ".join(f"“{word}”" for word in guess.words)
+        note = (
+            f"No style was recognised in the prompt; {genre.title} is nearest to its meaning (likeness "
+            f"{guess.likeness:.2f}, by {words}). Name a style if you meant another."
+        )
     return replace(spec, genre=genre.id, energy=genre.energy).noted(note)
 
 

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.generation.backends.protocol import Extension, GenerationRequest, Retake, Section
+from services.generation.backends.protocol import Extension, GenerationRequest, Retake, Section, StyleGuess
 
 _FIELDS = ("prompt", "bpm", "key", "spec")
 
@@ -26,6 +26,8 @@ def recipe_of(request: GenerationRequest) -> dict[str, Any]:
         recipe["retakes"] = [dataclasses.asdict(retake) for retake in request.retakes]
     if request.extensions:
         recipe["extensions"] = extensions_as_json(request.extensions)
+    if request.guess:
+        recipe["guess"] = dataclasses.asdict(request.guess)
     return recipe
 
 
@@ -43,6 +45,7 @@ def request_from(recipe: Mapping[str, Any], model: str) -> GenerationRequest:
         frame_seed=recipe.get("frame_seed"),
         retakes=tuple(Retake(**retake) for retake in recipe.get("retakes", ())),
         extensions=extensions_from_json(recipe.get("extensions", ())),
+        guess=guess_from_json(recipe.get("guess")),
     )
 
 
@@ -60,3 +63,8 @@ def extensions_from_json(items: Iterable[Mapping[str, Any]]) -> tuple[Extension,
         Extension(**{**item, "structure": tuple(Section(**section) for section in item.get("structure", ()))})
         for item in items
     )
+
+
+def guess_from_json(item: Mapping[str, Any] | None) -> StyleGuess | None:
+    """The guess of a recipe, None for a song without one. Raises KeyError, TypeError for what was never written."""
+    return StyleGuess(item["genre"], float(item["likeness"]), tuple(item["words"])) if item else None

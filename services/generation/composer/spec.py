@@ -85,6 +85,8 @@ class MusicSpec:
     structure: tuple[AskedSection, ...] = ()
     explicit: frozenset[str] = frozenset()
     notes: tuple[str, ...] = field(default=())
+    open_styles: tuple[str, ...] = ()
+    """Where nothing says a style: those that may be guessed."""
 
     def noted(self, sentence: str) -> MusicSpec:
         """The same spec with one more remark for the listener."""
@@ -151,7 +153,7 @@ def _genre(spec: MusicSpec, value: object) -> MusicSpec:
     if "energy" not in spec.explicit and spec.mood:
         energy = min(1.0, max(0.1, energy + MOODS[spec.mood].energy))
     notes = tuple(note for note in spec.notes if not note.startswith("No style was recognised"))
-    return replace(spec, notes=notes).asked("genre", genre=value, energy=energy)
+    return replace(spec, notes=notes, open_styles=()).asked("genre", genre=value, energy=energy)
 
 
 def _mood(spec: MusicSpec, value: object) -> MusicSpec:

@@ -74,6 +74,10 @@ class AssetStore:
             known = ", ".join(self._specs)
             raise AssetError(ErrorCode.NOT_FOUND, f"There is no asset {name!r}. The catalogue has: {known}.") from None
 
+    def place(self, name: str) -> Path:
+        """Where the file belongs, whether or not it is there and what it should be."""
+        return self._file(self.spec(name))
+
     def has(self, name: str) -> bool:
         """Whether `path` would answer."""
         spec = self.spec(name)
