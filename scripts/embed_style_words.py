@@ -1,8 +1,8 @@
 """Write `learned/style_words.safetensors`, what the words of the styles mean: `python scripts/embed_style_words.py`.
 
-The words are the styles' own: title, first names, typical phrases and scenes of the lexicon, as far as they are English.
-Fetches all-MiniLM-L6-v2 (83 MB) if it is not there. To be run when styles are added; new words of old styles change
-little.
+The words are the styles' own: title, first names, typical phrases and scenes of the lexicon, as far as they are
+English. Fetches all-MiniLM-L6-v2 (83 MB) if it is not there. To be run when styles are added; new words of old styles
+change little.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def words_of(style: str) -> list[str]:
     words = [GENRES[style].title]
     for wanted, count in _TAKEN.items():
         words += [
-            word for word, (genre, weight) in GENRE_WORDS.items() if (genre, weight) == (style, wanted) and word.isascii()
+            word
+            for word, (genre, weight) in GENRE_WORDS.items()
+            if (genre, weight) == (style, wanted) and word.isascii()
         ][:count]
     return words
 

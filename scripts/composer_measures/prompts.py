@@ -1,22 +1,24 @@
 """How well strangers are understood: prompts that were frozen before anybody tuned the lexicon on them.
 
 `direct` name a style in many words, `scenario` describe places, moods and scenes with the styles that a musician would
-accept, `requests` ask for tempi, keys, meters, instruments and their absence. docs/guides/composer.md says how they
-were written.
+accept, `oblique` are scenes with hardly a word of music about them, `requests` ask for tempi, keys, meters, instruments
+and their absence. docs/guides/composer.md says how they were written.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.generation.backends.protocol import GenerationRequest
+from services.generation.backends.protocol import GenerationRequest, StyleGuess
 from services.generation.composer.compose import compose
 from services.generation.composer.instruments import family_programs, find_instrument
 from services.generation.composer.prompt import read_prompt
 from services.generation.composer.score import Score
+from services.generation.composer.style_guesser import StyleGuesser
 
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "unit" / "generation" / "composer" / "prompts"
 GENRE_IDS = {
@@ -43,6 +45,28 @@ def misheard(name: str) -> list[str]:
         if genre not in {GENRE_IDS.get(accepted, accepted) for accepted in row["genres"]}:
             wrong.append(f"{row['text']} → {genre}")
     return wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A frozen prompt: the styles that are accepted, the one by the lexicon alone, and the one with a guess."""
+
+    text: str
+    accepted: frozenset[str]
+    lexicon: str
+    style: str
+    guess: StyleGuess | None
+
+
+def guessed(name: str, guesser: StyleGuesser) -> list[Understood]:
+    """What a list of prompts is understood as, with the optional guesses at a style."""
+    found = []
+    for row in prompts(name):
+        request = guesser.settle(GenerationRequest(row["text"], 30.0, "composer", 1))
+        accepted = frozenset(GENRE_IDS.get(accepted, accepted) for accepted in row["genres"])
+        lexicon, style = read_prompt(request.prompt).genre, read_prompt(request.prompt, request.guess).genre
+        found.append(Understood(request.prompt, accepted, lexicon, style, request.guess))
+    return found
 
 
 def not_honoured(row: Mapping[str, Any], seed: int) -> list[str]:

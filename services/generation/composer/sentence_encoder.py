@@ -75,8 +75,8 @@ class SentenceEncoder:
         """
         pieces: dict[int, list[str]] = defaultdict(list)
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        for word, token in zip(encoding.word_ids, encoding.tokens, strict=True):
-            if word is not None and any(sign.isalpha() for sign in token):
+        for word, token, (start, end) in zip(encoding.word_ids, encoding.tokens, encoding.offsets, strict=True):
+            if word is not None and any(sign.isalpha() for sign in text[start:end]):
                 pieces[word].append(token)
         whole = sum(len(tokens) == 1 and tokens[0].isascii() and tokens[0].isalpha() for tokens in pieces.values())
         return whole, len(pieces)
@@ -97,7 +97,8 @@ class SentenceEncoder:
             wide *= np.float32(0.5) * (1 + erf(wide * np.float32(np.sqrt(0.5))))
             hidden = self._norm(f"{at}.output.LayerNorm", hidden + self._linear(f"{at}.output.dense", wide))
         mean: Floats = hidden.mean(axis=1)
-        return mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), _EPSILON)
+        unit: Floats = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        return unit
 
     def _attend(self, name: str, hidden: Floats) -> Floats:
         """Attention of every token to every other, `[B, T, width]` both ways."""

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from services.generation.backends.protocol import GenerationRequest, StyleGuess
+from services.generation.composer.learned.style_words import StyleWords, learned_style_words
 from services.shared.assets.store import AssetStore, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from services.generation.composer.sentence_encoder import SentenceEncoder
 
@@ -38,8 +39,9 @@ _log = structlog.get_logger(__name__)
 class StyleGuesser:
     """Guesses with the files of a store, which are read when they are first needed. For any thread."""
 
-    def __init__(self, assets: AssetStore) -> None:
+    def __init__(self, assets: AssetStore, words: Callable[[], StyleWords] = learned_style_words) -> None:
         self._assets = assets
+        self._words = words
         self._lock = threading.Lock()
         self._encoder: SentenceEncoder | None = None
         self._refused: tuple[tuple[int, int], ...] = ()
@@ -53,7 +55,7 @@ class StyleGuesser:
 
         styles = read_request(request).open_styles
         encoder = self._loaded() if styles else None
-        guess = guess_style(encoder, request.prompt, styles) if encoder else None
+        guess = guess_style(encoder, self._words(), request.prompt, styles) if encoder else None
         return replace(request, guess=guess) if guess else request
 
     def _loaded(self) -> SentenceEncoder | None:
@@ -74,24 +76,27 @@ class StyleGuesser:
         from services.generation.composer.sentence_encoder import SentenceEncoder
 
         try:
-            for name, file in ((WEIGHTS, weights), (TOKENIZER, tokenizer)):
-                if sha256_of(file) != self._assets.spec(name).sha256:
-                    raise ValueError(f"{file} is not the pinned file: it is damaged or of another version")
+            self._require_pinned(WEIGHTS, weights)
+            self._require_pinned(TOKENIZER, tokenizer)
             return SentenceEncoder.load(weights, tokenizer)
         except (OSError, ValueError) as error:
             _log.warning("style_guesser_unusable", error=str(error), advice=f"Remove {weights.parent} and fetch anew.")
             return None
 
+    def _require_pinned(self, name: str, file: Path) -> None:
+        if sha256_of(file) != self._assets.spec(name).sha256:
+            raise ValueError(f"{file} is not the pinned file: it is damaged or of another version")
 
-def guess_style(encoder: SentenceEncoder, prompt: str, styles: Collection[str]) -> StyleGuess | None:
+
+def guess_style(
+    encoder: SentenceEncoder, style_words: StyleWords, prompt: str, styles: Collection[str]
+) -> StyleGuess | None:
     """The style of these that a prompt is nearest to; None for what is no English or near to nothing."""
-    from services.generation.composer.learned.style_words import learned_style_words
-
     text = prompt[:_READ_CHARACTERS]
     known, words = encoder.known_words(text)
     if words < _FEWEST_WORDS or known < _LEAST_SHARE_OF_KNOWN_WORDS * words:
         return None
-    guess = learned_style_words().nearest(encoder.encode([text])[0], styles)
+    guess = style_words.nearest(encoder.encode([text])[0], styles)
     return guess if guess.likeness >= LEAST_LIKENESS else None
 
 

@@ -1,4 +1,4 @@
-"""What the words of each style mean, from `style_words.safetensors` (see MODEL_CARD.md): vectors of their meaning."""
+"""What the words of each style mean: vectors by all-MiniLM-L6-v2, as `scripts/embed_style_words.py` writes them."""
 
 from __future__ import annotations
 
