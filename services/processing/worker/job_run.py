@@ -25,6 +25,7 @@ from services.shared.leases import CancelRequested, Lease, LeaseLost
 from services.shared.telemetry import extract_context
 
 _MOST_PLACES: Final = 5
+_THE_TRACK: Final = ("", "/track_id")
 
 _JOBS = Counter("processing_jobs_total", "Attempts at jobs by how they ended.", ["kind", "outcome"])
 _SECONDS = Histogram(
@@ -139,7 +140,10 @@ class JobRun:
 
 def _with_places(error: AppError) -> str:
     """The message with where each thing is wrong: the ledger keeps a sentence, and no list of fields."""
-    found = [f"{item.pointer}: {item.detail}" if item.pointer else item.detail for item in error.violations]
+    # Of which track the job is, nobody has to be told.
+    found = [
+        item.detail if item.pointer in _THE_TRACK else f"{item.pointer}: {item.detail}" for item in error.violations
+    ]
     if len(found) > _MOST_PLACES:
         found[_MOST_PLACES:] = [f"And {len(error.violations) - _MOST_PLACES} more."]
     if len(error.violations) != 1 or error.violations[0].detail != error.message:

@@ -61,6 +61,7 @@ def test_generate_shows_progress_and_writes_the_song(song: None, server: Any, tm
     assert err.splitlines() == [
         "  0% waiting, number 2 in the queue",
         " 50% making the bass, 1:01 left",
+        "100% done",
         "Calm piano: 0:30, composer, seed 7",
     ]
     assert (tmp_path / "song.mp3").read_bytes() == b"audio as mp3"

@@ -17,7 +17,8 @@ from services.processing.config import ProcessingSettings
 from services.processing.heavy_work import HeavyWork
 from services.processing.scratch import Scratch, full_disk_named
 from services.processing.single_flight import SingleFlight
-from services.shared.errors import AppError, ErrorCode
+from services.processing.worker.job_run import _with_places
+from services.shared.errors import AppError, ErrorCode, FieldViolation
 from tests.support.timing import PATIENCE_SECONDS
 
 
@@ -220,3 +221,12 @@ def test_worker_parent_holds_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_failure_of_a_job_names_a_place_only_where_one_has_to_be_looked_for() -> None:
+    assert _with_places(AppError.field("/track_id", "The track is silent.")) == "The track is silent."
+    found = _with_places(AppError.field("/tracks/0/offset", "This lies behind the end."))
+    assert found == "/tracks/0/offset: This lies behind the end."
+    both = [FieldViolation("/track_id", "Too short."), FieldViolation("/range/start", "Too late.")]
+    wrong = AppError(ErrorCode.VALIDATION, "It cannot be made.", violations=both)
+    assert _with_places(wrong) == "It cannot be made. Too short. /range/start: Too late."

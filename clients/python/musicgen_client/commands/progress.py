@@ -59,6 +59,9 @@ class JobProgress:
             self._stage = stage
         elif event.type == "status" and data.get("status") == "queued" and position:
             self._stage = f"waiting, number {position} in the queue"
+        if event.type == "done":
+            # Short work ends before its last stage was told.
+            self._stage, self._fraction = "done", 1.0
         self._fraction = max(self._fraction, _number(data.get("progress")))
         self._show(_number(data.get("eta_seconds")))
 
