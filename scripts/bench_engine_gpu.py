@@ -9,7 +9,9 @@ and codec included); under eight minutes in all: what does not fit into `--minut
 "first s" is the last of all songs' first audio when they are admitted together; transformers, which does not stream,
 sounds when its songs are whole. "GiB" is the most that was taken: of the device by a runtime of so many slots, on a
 processor of the whole process. "roofline" is the share of the steps at which memory, as fast as it was read in the same
-run, gives them weights and caches.
+run, gives them weights and caches. Below each row of ours stands how its steps attend to their caches, and what each
+way took at start-up, of songs at places spread over the cache; where that is not torch's own attention, "ours, masked"
+are whole steps with that one.
 """
 
 from __future__ import annotations
@@ -70,6 +72,9 @@ TINY = DecoderConfiguration(4, 64, 64, 2, 128, 2, max_positions=1_504)
 TINY_CODEC = CodecConfiguration(32_000, 1, 64, 16, 4, (8, 5, 4, 4))
 
 
+MASKED = "ours, masked"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table. `roofline` is the share of the bandwidth limit that the steps reach."""
@@ -125,16 +130,19 @@ class Bench:
         needed += 2 * songs * cache_bytes(decoder, self.precision.cache, decoder.max_positions + 256)
         return needed < 0.85 * torch.cuda.get_device_properties(self._device).total_memory
 
-    def ours(self, size: str, model: MusicGen, songs: int, codec_seconds: float) -> Row:
-        """Our engine with so many slots."""
+    def ours(
+        self, size: str, model: MusicGen, songs: int, codec_seconds: float, *, masked: bool = False
+    ) -> tuple[Row, str]:
+        """Our engine with so many slots, and how it attends: as it chose, or as torch does."""
         self.let_go()
-        runtime = cuda_runtime(model, self.precision, songs, self._device)
+        runtime = cuda_runtime(model, self.precision, songs, self._device, list if masked else None)
         places = self._places(model)
         costs = [self._window(runtime, model, songs, place) for place in places]
-        row = self._row(size, model, songs, "ours", places, costs, codec_seconds, self._first(runtime, model, songs))
+        first = self._first(runtime, model, songs)
+        row = self._row(size, model, songs, MASKED if masked else "ours", places, costs, codec_seconds, first)
         runtime.close()
         self.let_go()
-        return row
+        return row, runtime.attention
 
     def peer(self, model: MusicGen) -> Any:
         """transformers' decoder on the device, with our weights in the same precision."""
@@ -334,10 +342,11 @@ def main(given: list[str] | None = None) -> int:
     name = torch.cuda.get_device_name() if device.type == "cuda" else "processor"
     print(f"{name}, torch {torch.__version__}, {bench.precision}, memory is read at {bench.bandwidth / 1e9:.0f} GB/s")
     print(HEADER, flush=True)
-    whos = ["ours"] if arguments.no_peer else ["ours", "transformers"]
+    whos = ["ours", *([] if arguments.no_peer else ["transformers"]), MASKED]
     left_out: list[str] = []
     ours: dict[tuple[str, int], Row] = {}
     ratios: dict[tuple[str, int], float] = {}
+    chosen: dict[tuple[str, int], str] = {}
 
     def late(what: str) -> bool:
         if time.perf_counter() - began <= 60 * arguments.minutes:
@@ -353,14 +362,19 @@ def main(given: list[str] | None = None) -> int:
         peer: Any = None
         for who, songs in product(whos, arguments.songs):
             what = f"{who} {size} × {songs}"
+            if who == MASKED and chosen.get((size, songs), "masked").startswith("masked"):
+                continue
             if not bench.fits(model, songs):
                 left_out.append(f"{what} (memory)")
                 continue
             if late(what):
                 continue
             if who == "ours":
-                row = ours[size, songs] = bench.ours(size, model, songs, codec_seconds)
-                print(row, flush=True)
+                ours[size, songs], chosen[size, songs] = bench.ours(size, model, songs, codec_seconds)
+                print(f"{ours[size, songs]}\n{'':15}attention: {chosen[size, songs]}", flush=True)
+                continue
+            if who == MASKED:
+                print(bench.ours(size, model, songs, codec_seconds, masked=True)[0], flush=True)
                 continue
             peer = bench.peer(model) if peer is None else peer
             row = bench.theirs(size, model, peer, songs, codec_seconds)

@@ -21,7 +21,8 @@ class Runtime:
 
     `name` ("torch-cpu", "openvino", …) and `precision` ("float32", "int8", …) stand on every track. `budget` is what
     the caches hold in positions of one song (None: whatever the slots take); `prefill_chunk` how many positions are
-    filled between two steps. `close` frees what the runtime holds.
+    filled between two steps. `attention` says, for the log, how a step attends to its caches where there was a choice.
+    `close` frees what the runtime holds.
     """
 
     runner: StepRunner
@@ -31,6 +32,7 @@ class Runtime:
     precision: str
     budget: int | None = None
     prefill_chunk: int = 64
+    attention: str = ""
     close: Callable[[], None] = lambda: None
 
 

@@ -39,13 +39,14 @@ def select_runtime(
     while plan.runtime != TORCH_CPU:
         runtime = _built(model, plan, machine, cache)
         if runtime is not None:
-            _say(plan)
+            _say(plan, runtime)
             return runtime
         # What did not work is as if it were not here: after the GPU comes the processor, after OpenVINO the reference.
         machine = dataclasses.replace(machine, gpu=None, openvino=machine.openvino and plan.runtime != OPENVINO)
         plan = _planned(model, Wish(slots=wish.slots, threads=wish.threads, most=wish.most), machine, cache)
-    _say(plan)
-    return torch_runtime(model, plan.slots, plan.threads)
+    runtime = torch_runtime(model, plan.slots, plan.threads)
+    _say(plan, runtime)
+    return runtime
 
 
 def _planned(model: MusicGen, wish: Wish, machine: Machine, cache: Path | None) -> RuntimePlan:
@@ -107,7 +108,7 @@ def _is_far(model: MusicGen, precision: Precision, cache: Path | None) -> bool:
     return True
 
 
-def _say(plan: RuntimePlan) -> None:
+def _say(plan: RuntimePlan, runtime: Runtime) -> None:
     _log.info(
         "runtime_selected",
         runtime=plan.runtime,
@@ -115,6 +116,7 @@ def _say(plan: RuntimePlan) -> None:
         slots=plan.slots,
         threads=plan.threads,
         reason=plan.reason,
+        **({"attention": runtime.attention} if runtime.attention else {}),
     )
 
 

@@ -5,13 +5,13 @@ they cost one launch. A graph needs fixed shapes and addresses, so inputs, cache
 shapes are rounded up: slots to a power of two, positions to a multiple of 256. Without CUDA the same code runs
 eagerly, which is how it is tested.
 
-Rows: 2 · slot with the prompt, 2 · slot + 1 without. A row without conditioning reads keys and values of zeros, whose
-attention is zero.
+Rows: 2 · slot with the prompt, 2 · slot + 1 without. How they attend to their caches in a step is `decode_attention`'s
+matter; a row without conditioning has nothing to read, and keys and values of zeros, whose attention is zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,11 +20,11 @@ from torch.nn import functional
 
 from services.generation.musicgen.configuration import DecoderConfiguration
 from services.generation.musicgen.decoder import CrossMemory, Decoder, sinusoidal_positions
+from services.generation.runtimes.decode_attention import Attend, DecodeAttention, MaskedAttention
+from services.generation.runtimes.step_graph import recorded
 
 POSITION_BUCKET = 256
 _CROSS_BUCKET = 32
-# Finite: a fully masked row would be NaN after the softmax.
-_MASKED = -1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,10 @@ class _Layer:
 
 
 class SlotDecoder:
-    """`slots` songs of at most `cache_positions` positions. Not thread-safe: the engine's thread owns it."""
+    """`slots` songs of at most `cache_positions` positions. Not thread-safe: the engine's thread owns it.
+
+    `attention` is how the rows of a step attend; it may be set until the first step.
+    """
 
     def __init__(self, decoder: Decoder, slots: int, device: torch.device, dtype: torch.dtype) -> None:
         configuration = decoder.configuration
@@ -57,6 +60,9 @@ class SlotDecoder:
         self.slots = slots
         self._device = device
         self._dtype = dtype
+        # Whole chunks of positions, which are filled, are left to it in any case.
+        self._masked = MaskedAttention(dtype)
+        self.attention: DecodeAttention = self._masked
         state = {name: parameter.detach() for name, parameter in decoder.named_parameters()}
         self._layers = [self._layer(state, index) for index in range(configuration.layers)]
         prefix = "model.decoder."
@@ -76,7 +82,7 @@ class SlotDecoder:
         shape = (configuration.layers, rows, heads, positions, head)
         self._keys = torch.zeros(shape, device=device, dtype=dtype)
         self._values = torch.zeros(shape, device=device, dtype=dtype)
-        self._cross: dict[int, CrossMemory] = {}
+        self._memories: dict[int, CrossMemory] = {}
         self._allocate_cross(_CROSS_BUCKET)
         self._tokens = torch.zeros(rows, configuration.codebooks, dtype=torch.long, device=device)
         self._places = torch.zeros(rows, dtype=torch.long, device=device)
@@ -87,16 +93,16 @@ class SlotDecoder:
         if not self.configuration.cross_attention:
             return
         if memory is None:
-            self._cross.pop(row, None)
+            self._memories.pop(row, None)
             self._cross_keys[:, row] = 0.0
             self._cross_values[:, row] = 0.0
-            self._cross_mask[row] = 0.0
+            self._cross_lengths[row] = 0
             return
-        self._cross[row] = memory
+        self._memories[row] = memory
         length = memory.keys.shape[2]
-        if length > self._cross_mask.shape[-1]:
+        if length > self._cross_keys.shape[3]:
             self._allocate_cross(-(-length // _CROSS_BUCKET) * _CROSS_BUCKET)
-            for other, kept in self._cross.items():
+            for other, kept in self._memories.items():
                 self._write_cross(other, kept)
             return
         self._write_cross(row, memory)
@@ -136,6 +142,7 @@ class SlotDecoder:
         rows, after = slice(2 * slot, 2 * slot + 2), first + count
         x = embedded.to(self._device, self._dtype) + self._positions[first:after]
         seen = torch.arange(after, device=self._device) <= torch.arange(first, after, device=self._device)[:, None]
+        cross = self._cross(rows, self._masked)
         for index, layer in enumerate(self._layers):
             queries, keys, values = self._project(x, layer)
             self._keys[index, rows, :, first:after] = keys
@@ -143,15 +150,39 @@ class SlotDecoder:
             mixed = functional.scaled_dot_product_attention(
                 queries, self._keys[index, rows, :, :after], self._values[index, rows, :, :after], attn_mask=seen
             )
-            x = self._rest(x + functional.linear(_merge(mixed), layer.self_out), layer, index, rows)
+            x = self._rest(x + functional.linear(_merge(mixed), layer.self_out), layer, index, rows, cross)
+
+    def attention_of_a_step(self, attention: DecodeAttention) -> Callable[[], Tensor]:
+        """What a step of all slots leaves to an attention, songs at places spread over the cache, with usual prompts.
+
+        To be recorded and timed: it only reads, and its answer means nothing.
+        """
+        configuration, rows = self.configuration, 2 * self.slots
+        middles = [max(1, (2 * slot + 1) * configuration.cache_positions // rows) for slot in range(self.slots)]
+        longest = -(-middles[-1] // POSITION_BUCKET) * POSITION_BUCKET
+        lengths = torch.tensor(middles, dtype=torch.int32).repeat_interleave(2).to(self._device)
+        prompts = torch.tensor([_CROSS_BUCKET // 2, 0], dtype=torch.int32).repeat(self.slots).to(self._device)
+        queries = torch.ones(rows, configuration.heads, 1, configuration.head_size).to(self._device, self._dtype)
+
+        @torch.inference_mode()
+        def work() -> Tensor:
+            attend, cross = attention(lengths, longest), attention(prompts, _CROSS_BUCKET)
+            mixed = queries
+            for index, layer in enumerate(self._layers):
+                mixed = attend(queries, self._keys[index], self._values[index])
+                if layer.cross_query is not None:
+                    mixed = cross(queries, self._cross_keys[index], self._cross_values[index])
+            return mixed
+
+        return work
 
     def close(self) -> None:
         """Free the graphs and the caches. Idempotent; nothing runs afterwards."""
         self._graphs.clear()
-        self._cross.clear()
+        self._memories.clear()
         self._layers.clear()
         nothing = torch.empty(0)
-        self._keys = self._values = self._cross_keys = self._cross_values = self._cross_mask = nothing
+        self._keys = self._values = self._cross_keys = self._cross_values = self._cross_lengths = nothing
         self._tables = self._heads = self._positions = self._tokens = self._places = nothing
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
@@ -159,16 +190,7 @@ class SlotDecoder:
     def _replay(self, songs: int, longest: int) -> Tensor:
         """The graph of a shape, recorded when it is first met."""
         if (songs, longest) not in self._graphs:
-            side = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-            side.wait_stream(torch.cuda.current_stream(self._device))
-            with torch.cuda.stream(side):
-                for _ in range(2):
-                    self._forward(2 * songs, longest)
-            torch.cuda.current_stream(self._device).wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                logits = self._forward(2 * songs, longest)
-            self._graphs[songs, longest] = (graph, logits)
+            self._graphs[songs, longest] = recorded(lambda: self._forward(2 * songs, longest), self._device)
         graph, logits = self._graphs[songs, longest]
         graph.replay()
         return logits
@@ -178,17 +200,15 @@ class SlotDecoder:
         places = self._places[:rows]
         x = (self.embed(self._tokens[:rows]) + self._positions[places])[:, None]
         every = torch.arange(rows, device=self._device)
-        readable = torch.arange(longest, device=self._device) <= places[:, None]
-        mask = torch.zeros(rows, 1, 1, longest, device=self._device, dtype=self._dtype)
-        mask.masked_fill_(~readable[:, None, None], _MASKED)
+        # Who takes part in the shape alone has nothing to read.
+        attend = self.attention(torch.where(places == self._spare, 0, places + 1).int(), longest)
+        cross = self._cross(slice(0, rows), self.attention)
         for index, layer in enumerate(self._layers):
             queries, keys, values = self._project(x, layer)
             self._keys[index].index_put_((every[:, None], self._all_heads, places[:, None]), keys[:, :, 0])
             self._values[index].index_put_((every[:, None], self._all_heads, places[:, None]), values[:, :, 0])
-            mixed = functional.scaled_dot_product_attention(
-                queries, self._keys[index, :rows, :, :longest], self._values[index, :rows, :, :longest], attn_mask=mask
-            )
-            x = self._rest(x + functional.linear(_merge(mixed), layer.self_out), layer, index, slice(0, rows))
+            mixed = attend(queries, self._keys[index, :rows], self._values[index, :rows])
+            x = self._rest(x + functional.linear(_merge(mixed), layer.self_out), layer, index, slice(0, rows), cross)
         return functional.linear(self._normed(x[:, 0], self._last_norm), self._heads)
 
     def _project(self, x: Tensor, layer: _Layer) -> tuple[Tensor, Tensor, Tensor]:
@@ -198,17 +218,16 @@ class SlotDecoder:
         queries, keys, values = (part.transpose(1, 2) for part in parts.unbind(2))
         return queries, keys, values
 
-    def _rest(self, x: Tensor, layer: _Layer, index: int, rows: slice) -> Tensor:
+    def _cross(self, rows: slice, attention: DecodeAttention) -> Attend:
+        """How so many rows read their conditioning."""
+        return attention(self._cross_lengths[rows], self._cross_keys.shape[3])
+
+    def _rest(self, x: Tensor, layer: _Layer, index: int, rows: slice, cross: Attend) -> Tensor:
         """Cross-attention and feed-forward of `[R, n, d]`."""
         if layer.cross_query is not None and layer.cross_out is not None and layer.cross_norm is not None:
             queries = functional.linear(self._normed(x, layer.cross_norm), layer.cross_query)
             by_head = queries.view(*queries.shape[:2], self.configuration.heads, -1).transpose(1, 2)
-            mixed = functional.scaled_dot_product_attention(
-                by_head,
-                self._cross_keys[index, rows],
-                self._cross_values[index, rows],
-                attn_mask=self._cross_mask[rows, None, None],
-            )
+            mixed = cross(by_head, self._cross_keys[index, rows], self._cross_values[index, rows])
             x = x + functional.linear(_merge(mixed), layer.cross_out)
         inner = functional.gelu(functional.linear(self._normed(x, layer.last_norm), layer.inner))
         return x + functional.linear(inner, layer.outer)
@@ -222,8 +241,8 @@ class SlotDecoder:
         shape = (configuration.layers, rows, configuration.heads, length, configuration.head_size)
         # All of them or none: memory may run out between them, and the songs that run go on with the old ones.
         keys, values = (torch.zeros(shape, device=self._device, dtype=self._dtype) for _ in range(2))
-        mask = torch.zeros(rows, length, device=self._device, dtype=self._dtype)
-        self._cross_keys, self._cross_values, self._cross_mask = keys, values, mask
+        lengths = torch.zeros(rows, device=self._device, dtype=torch.int32)
+        self._cross_keys, self._cross_values, self._cross_lengths = keys, values, lengths
         self._all_heads = torch.arange(configuration.heads, device=self._device)[None]
         # Graphs hold the old addresses.
         self._graphs = {}
@@ -234,8 +253,7 @@ class SlotDecoder:
         self._cross_values[:, row] = 0.0
         self._cross_keys[:, row, :, :length] = memory.keys.to(self._device, self._dtype)
         self._cross_values[:, row, :, :length] = memory.values.to(self._device, self._dtype)
-        self._cross_mask[row] = _MASKED
-        self._cross_mask[row, :length] = 0.0
+        self._cross_lengths[row] = length
 
     def _layer(self, state: dict[str, Tensor], index: int) -> _Layer:
         place = f"model.decoder.layers.{index}."

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import sysconfig
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from tests.support.environments import environment_beside
 
 ROOT = Path(__file__).resolve().parents[3]
 TESTS = ("tests/unit/processing/test_m4a.py", "tests/unit/processing/test_hostile_files.py")
@@ -22,14 +22,8 @@ TESTS = ("tests/unit/processing/test_m4a.py", "tests/unit/processing/test_hostil
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment that has the extra, and all that this one has."""
-    folder = tmp_path_factory.mktemp("aac") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["aac"]
-    install = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--target", str(packages)]
-    subprocess.run([*install, "-c", str(ROOT / "constraints.txt"), *wanted], check=True)
-    (packages / "beside.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return folder / "bin" / "python"
+    return environment_beside(tmp_path_factory.mktemp("aac") / "venv", wanted)
 
 
 @pytest.mark.integration

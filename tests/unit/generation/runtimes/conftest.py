@@ -17,7 +17,9 @@ from services.generation.musicgen.configuration import (
 from services.generation.musicgen.decoder import DecoderCache
 from services.generation.musicgen.model import MusicGen
 from services.generation.musicgen.text_conditioner import HashTokenizer
+from services.generation.runtimes.decode_attention import DecodeAttention
 from services.generation.runtimes.row_decoder import CrossRow, RowDecoder
+from services.generation.runtimes.slot_decoder import SlotDecoder
 
 TEXT = TextConfiguration(vocabulary=64, hidden_size=16, head_size=8, heads=2, feed_forward_size=32, layers=1)
 CODEC = CodecConfiguration(
@@ -103,6 +105,34 @@ def worst_of_ragged_rows(model: MusicGen, decoder: RowDecoder, name: object) -> 
         logits = decoder.run(rows, embedded, [places[row // 2] for row in rows])[:, 0]
         worst = max(worst, float(np.abs(logits - expected[rows].numpy()).max()))
     print(f"\n{name}: worst error {worst:.2e} of logits up to {expected.abs().max():.1f}")
+    return worst
+
+
+def worst_of_ragged_slots(model: MusicGen, attention: DecodeAttention) -> float:
+    """How far logits of slots at places of their own ever are from those with torch's attention; slot 1 is idle.
+
+    The songs have prompts of different lengths, of which one outgrows the room for them; one begins, one ends.
+    """
+    device = torch.device("cpu")
+    decoders = [SlotDecoder(model.decoder, 3, device, torch.float32) for _ in range(2)]
+    decoders[1].attention = attention
+    songs = {0: condition(model, "slow piano"), 2: condition(model, "loud guitar " * 20, "voices")}
+    generator = torch.Generator().manual_seed(5)
+    last = model.configuration.decoder.cache_positions - 1
+    embedded = torch.randn(2, last - 2, model.configuration.decoder.hidden_size, generator=generator)
+    off = []
+    for decoder in decoders:
+        for slot, song in songs.items():
+            for row, memory in enumerate(song.memories):
+                decoder.set_cross(2 * slot + row, memory)
+        decoder.fill(embedded, 2, 0)
+    for step in range(3):
+        tokens = torch.randint(65, (3, 4), generator=generator)
+        usual, other = (decoder.step(tokens, [step, None, last - 2 + step]) for decoder in decoders)
+        off += [(other[slot] - usual[slot]).abs().max() for slot in songs]
+    # Of tensors: what is not a number stays the worst.
+    worst = torch.stack(off).max().item()
+    print(f"\n{attention.name}: worst error {worst:.1e} of logits up to {usual.abs().max():.1f}")
     return worst
 
 
