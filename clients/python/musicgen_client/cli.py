@@ -22,6 +22,7 @@ from musicgen_client.commands import (
     shaping,
     webhooks,
 )
+from musicgen_client.commands.output import shown
 from musicgen_client.exit_codes import ExitCode, of_error
 
 EPILOG = (
@@ -87,7 +88,7 @@ def _sentence(error: Exception) -> str:
 
 def _report(message: str, arguments: Sequence[str], code: ExitCode, error: Exception | None = None) -> int:
     line = " ".join(message.split())
-    print(f"musicgen: {line}", file=sys.stderr)  # noqa: T201 — this is the program's output
+    print(f"musicgen: {shown(line)}", file=sys.stderr)  # noqa: T201 — this is the program's output
     if "--json" in arguments:
         from musicgen_client.errors import ApiError
 

@@ -85,8 +85,12 @@ def title_of(filename: str, head: Head) -> str:
     """The file's own name without path and ending; what its tags say when it has none."""
     name = PurePosixPath(filename.replace("\\", "/")).name
     stem = Path(name).stem if not name.startswith(".") else name.strip(".")
-    cleaned = " ".join("".join(sign if sign.isprintable() else " " for sign in stem).split())
-    return (cleaned or head.tags.get("title", "").strip() or "Upload")[:_LONGEST_TITLE]
+    return (_one_line(stem) or _one_line(head.tags.get("title", "")) or "Upload")[:_LONGEST_TITLE]
+
+
+def _one_line(text: str) -> str:
+    """Without what acts on a terminal or turns the direction of writing, which a file's name or tags may hold."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 KIND: Final = ImportKind()

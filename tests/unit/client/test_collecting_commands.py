@@ -41,6 +41,22 @@ def test_playlists_are_made_listed_and_filled(server: Any, answer: Any, raw: Any
     assert run(["playlists", "remove", "p1", "t1"]) == 0
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_strangers_texts_do_not_act_on_the_terminal(
+    server: Any, answer: Any, capsys: Captured, form: list[str]
+) -> None:
+    title = "\x1b]0;pwned\x07\x9b2JSunday\u202e"
+    playlist = {"id": "p1", "title": title, "track_count": 1, "role": "owner", "public": True}
+    server.on("GET", "/api/v1/playlists", answer({"items": [playlist], "next_cursor": None}))
+    assert run(["playlists", *form]) == 0
+    printed = capsys.readouterr().out
+    assert not any(character in printed for character in "\x1b\x07\x9b\u202e")
+    if form:
+        assert json.loads(printed)["items"][0]["title"] == title
+    else:
+        assert printed == "p1\t\\u001b]0;pwned\\u0007\\u009b2JSunday\\u202e\t1\towner\tpublic\n"
+
+
 def test_invitations_are_sent_listed_accepted_and_declined(
     server: Any, answer: Any, raw: Any, capsys: Captured
 ) -> None:

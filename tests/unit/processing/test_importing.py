@@ -59,7 +59,13 @@ def test_title_is_the_name_of_the_file(filename: str, title: str) -> None:
     assert title_of(filename, Head("WAV", "PCM_16", 16, 1, 44_100, 2, 1, {"title": "From its tags"})) == title
 
 
+def test_title_of_a_files_tags_is_one_line_that_acts_on_nothing() -> None:
+    tags = {"title": "\x1b[2JRain\r\non\x9b31m \u202etin"}
+    assert title_of("", Head("WAV", "PCM_16", 16, 1, 44_100, 2, 1, tags)) == "[2JRain on 31m tin"
+
+
 def test_track_without_any_name_has_one() -> None:
+    assert title_of("\x1b.wav", Head("WAV", "PCM_16", 16, 1, 44_100, 2, 1, {"title": "\x07"})) == "Upload"
     assert title_of("", Head("WAV", "PCM_16", 16, 1, 44_100, 2)) == "Upload"
 
 

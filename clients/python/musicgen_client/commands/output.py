@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,9 +15,18 @@ if TYPE_CHECKING:
     from musicgen_client.models import Page
 
 
+# Escape sequences begin with them, and they turn the direction of writing: titles and comments are strangers' texts.
+_ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def shown(text: str) -> str:
+    """The text with what would act on a terminal written as JSON writes it."""
+    return _ACTIVE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def document(value: BaseModel | dict[str, Any] | list[Any]) -> None:
     """Print the one JSON document of a command."""
-    print(json.dumps(_plain(value), indent=2, ensure_ascii=False))  # noqa: T201 — this is the program's output
+    print(shown(json.dumps(_plain(value), indent=2, ensure_ascii=False)))  # noqa: T201 — this is the program's output
 
 
 def _plain(value: Any) -> Any:
@@ -29,12 +39,12 @@ def _plain(value: Any) -> Any:
 
 def line(text: str) -> None:
     """Print one line of an answer."""
-    print(text)  # noqa: T201
+    print(shown(text))  # noqa: T201
 
 
 def note(text: str) -> None:
     """Print one line that is not part of the answer."""
-    print(text, file=sys.stderr)  # noqa: T201
+    print(shown(text), file=sys.stderr)  # noqa: T201
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
@@ -73,7 +83,7 @@ def more(cursor: str | None) -> None:
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else " ".join(str(value).split())
+    return "" if value is None else shown(" ".join(str(value).split()))
 
 
 def clock(seconds: float) -> str:
