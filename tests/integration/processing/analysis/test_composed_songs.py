@@ -126,6 +126,7 @@ def test_sixty_songs_are_understood_and_twenty_of_them_mastered(composer, tmp_pa
     assert np.mean(keys) >= 0.8
     assert np.mean(downbeats) >= 0.8
     assert np.mean(chords) >= 0.65
+    assert np.mean(sections[3.0]) >= 0.4
     assert max(errors) <= 0.2
 
 
