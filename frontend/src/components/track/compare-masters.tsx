@@ -116,7 +116,8 @@ export function CompareMasters({ before, after }: { before: Track; after: Track 
       if (usePlayer.getState().playing) usePlayer.getState().toggle();
       void context.resume();
       hear(side);
-      for (const player of players) void player.play();
+      // Whoever pauses, or leaves, before a player has begun ends its wait: nothing is wrong then.
+      for (const player of players) player.play().catch(() => setPlaying(!player.paused));
     }
     setPlaying(!playing);
   };
