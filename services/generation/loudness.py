@@ -10,8 +10,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -50,7 +51,7 @@ def _weighting(rate_hz: int) -> Float64:
     return np.array([shelf, cut], np.float64)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _weigh(audio, c, state, powers, place, hop):  # type: ignore[no-untyped-def]
     """Add the weighted power of `audio [2, n]` to `powers`, hop after hop, from frame `place` of the first hop on."""
     b0, b1, b2, a1, a2 = c[0, 0], c[0, 1], c[0, 2], c[0, 3], c[0, 4]

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from numba import njit
 from numpy.typing import NDArray
 
 from services.generation.loudness import SILENCE_LUFS, Loudness
 from services.generation.true_peak import TruePeakMeter
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -72,7 +72,7 @@ def _largest_sample_below(peak: float, taps: Float32) -> float:
     return peak / max(1.0, float(np.abs(taps.astype(np.float64)).sum(axis=1).max())) * (1.0 - 1e-5)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+@kernel(fastmath={"contract", "reassoc"})
 def _between_samples(window, taps):  # type: ignore[no-untyped-def]
     """The largest amplitude between the two middle samples of `window [k]`, at the points that `taps [p, k]` read."""
     peak = np.float32(0.0)
@@ -84,11 +84,27 @@ def _between_samples(window, taps):  # type: ignore[no-untyped-def]
     return peak
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _limit(  # type: ignore[no-untyped-def]
-    block, taps, ceiling, quiet, static_gain, release, history, delay, minima, positions, boxes, sums, cursor, state
+    block,
+    taps,
+    ceiling,
+    quiet,
+    static_gain,
+    release,
+    history,
+    delay,
+    minima,
+    positions,
+    first,
+    second,
+    sums,
+    cursor,
+    state,
+    out,
+    curve,
 ):
-    """Run the limiter over `block` `[n, channels]`; answers the delayed, limited audio and its gain, both `n` long.
+    """Run the limiter over `block` `[n, channels]`: `out` becomes the delayed, limited audio, `curve` its gain.
 
     Sample by sample with all state in the arrays, so that the result does not depend on how the audio is cut into
     blocks. Where no sample within reach is above `quiet`, nothing between the samples can be above the ceiling either,
@@ -98,9 +114,6 @@ def _limit(  # type: ignore[no-untyped-def]
     width = taps.shape[1]
     latency = delay.shape[0]
     lookahead = latency - width // 2
-    first, second = boxes
-    out = np.empty((samples, channels), np.float32)
-    curve = np.empty(samples, np.float32)
     time, head, tail, loud = cursor[0], cursor[1], cursor[2], cursor[3]
     reached, last_peak = state[0], state[1]
     first_sum, second_sum = sums[0], sums[1]
@@ -168,7 +181,6 @@ def _limit(  # type: ignore[no-untyped-def]
     cursor[0], cursor[1], cursor[2], cursor[3] = time, head, tail, loud
     state[0], state[1] = reached, last_peak
     sums[0], sums[1] = first_sum, second_sum
-    return out, curve
 
 
 class LiveLimiter:
@@ -223,7 +235,8 @@ class LiveLimiter:
         return self._run(np.zeros((self.latency_samples, self._channels), np.float32))
 
     def _run(self, block: Float32) -> tuple[Float32, Float32]:
-        out, curve = _limit(
+        out, curve = np.empty_like(block), np.empty(len(block), np.float32)
+        _limit(
             block,
             self._taps,
             self._ceiling,
@@ -234,10 +247,12 @@ class LiveLimiter:
             self._delay,
             self._minima,
             self._positions,
-            self._boxes,
+            *self._boxes,
             self._sums,
             self._cursor,
             self._state,
+            out,
+            curve,
         )
         held_back = min(self._skip, len(curve))
         self._skip -= held_back

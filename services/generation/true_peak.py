@@ -7,8 +7,9 @@ rises above them by no more than the interpolation's gain, so where all are low 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 
@@ -27,7 +28,7 @@ def _taps(rate_hz: int) -> Float32:
     return np.ascontiguousarray(taps, np.float32)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+@kernel(fastmath={"contract", "reassoc"})
 def _highest(window, taps):  # type: ignore[no-untyped-def]
     peak = np.float32(0.0)
     for p in range(taps.shape[0]):
@@ -38,7 +39,7 @@ def _highest(window, taps):  # type: ignore[no-untyped-def]
     return peak
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _measure(block, taps, gain, history, since, peaks):  # type: ignore[no-untyped-def]
     """Raise `peaks [channels]` by `block [n, channels]`; `since` counts samples from the last that was high."""
     width = taps.shape[1]

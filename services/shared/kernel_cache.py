@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import hashlib
 import importlib.util
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ _LOCK_NAME = "kernels.lock"
 # Saving takes milliseconds.
 _WAIT_SECONDS = 5.0
 _LOOK_SECONDS = 0.002
+_COMPILED = re.compile(rb"numba|import kernel\b")
 _SERVICES = Path(__file__).resolve().parent.parent
 
 
@@ -41,8 +43,8 @@ def share_kernel_cache() -> None:
 
 
 def folder_of_kernels(cache: Path, services: Path = _SERVICES) -> Path:
-    """The folder below `cache` for kernels of these very sources: all files beside those that use numba."""
-    folders = {path.parent for path in services.rglob("*.py") if b"numba" in path.read_bytes()}
+    """The folder below `cache` for kernels of these very sources: all files beside those that hold some."""
+    folders = {path.parent for path in services.rglob("*.py") if _COMPILED.search(path.read_bytes())}
     digest = hashlib.sha256()
     for path in sorted(file for folder in folders for file in folder.glob("*.py")):
         content = path.read_bytes()

@@ -45,10 +45,7 @@ _PRECISION = "float32"
 def open_studio(font: Path, threads: int) -> Studio:
     """A studio with these instruments, and all of the composer's code loaded."""
     with without_collecting():
-        # Here and not above: the gRPC server reads descriptions without loading numba.
-        from services.shared.numba_start import start_numba
-
-        start_numba()
+        # Here and not above: the gRPC server reads descriptions and makes no music.
         from services.generation.composer import compose  # noqa: F401  the first song should not wait for it
         from services.generation.composer.render.studio import Studio
 

@@ -112,7 +112,9 @@ class MusicGenBackend:
         from services.generation.runtimes.machine import Machine
         from services.generation.runtimes.plan import Wish, plan_runtime
         from services.generation.runtimes.selection import select_runtime
+        from services.shared.kernel_cache import share_kernel_cache
 
+        share_kernel_cache()
         environment = self._environment
         wish = Wish(
             environment.device,

@@ -26,7 +26,6 @@ from services.generation.worker.models import WorkerModels
 from services.shared.errors import AppError
 from services.shared.grpc_client import open_channel, open_sync_channel
 from services.shared.identity import ServiceTokenSource
-from services.shared.kernel_cache import share_kernel_cache
 from services.shared.leases import LeaseKeeper
 from services.shared.logging import configure_logging
 from services.shared.secrets import Secrets
@@ -93,7 +92,6 @@ async def run(settings: GenerationSettings, backends: Sequence[Backend]) -> None
 
 def main() -> None:
     """Read the settings and run; a start that fails is one line on stderr and exit code 1."""
-    share_kernel_cache()
     try:
         settings = GenerationSettings.load()
         asyncio.run(run(settings, find_backends(settings.backend_environment, settings.extra_backend_names)))

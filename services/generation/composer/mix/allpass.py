@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
+from services.shared.kernels import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _run(signal, line, gain):  # type: ignore[no-untyped-def]
     """Frames that lie one after the other in the ring; none of them depends on another, so they go in parallel."""
     for i in range(signal.shape[0]):
@@ -15,7 +15,7 @@ def _run(signal, line, gain):  # type: ignore[no-untyped-def]
         signal[i] = stored + gain * entering
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def diffuse(signal, line, gain, cursor):  # type: ignore[no-untyped-def]
     """Pass `signal [n]` through a delay of `len(line)` frames in place; answers the ring's next cursor."""
     frames, length = signal.shape[0], line.shape[0]

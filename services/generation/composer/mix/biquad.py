@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 
@@ -95,14 +96,14 @@ def high_shelf(frequency_hz: float, gain_db: float, rate_hz: int) -> Biquad:
     )
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _step(x, c, first, second):  # type: ignore[no-untyped-def]
     """One frame through one section (transposed direct form II): the output and the section's two next states."""
     y = c[0] * x + first
     return y, c[1] * x - c[3] * y + second, c[2] * x - c[4] * y
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _run_two(audio, sections, state):  # type: ignore[no-untyped-def]
     """Two sections and both channels in one loop, so that their chains of dependent results overlap."""
     c = (sections[0, 0], sections[0, 1], sections[0, 2], sections[0, 3], sections[0, 4])
@@ -120,7 +121,7 @@ def _run_two(audio, sections, state):  # type: ignore[no-untyped-def]
     state[1, 0], state[1, 1], state[1, 2], state[1, 3] = l3, l4, r3, r4
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@kernel(fastmath={"contract"})
 def _run_four(audio, sections, state):  # type: ignore[no-untyped-def]
     """The same with four sections, which take little longer than two: more results wait side by side."""
     c = (sections[0, 0], sections[0, 1], sections[0, 2], sections[0, 3], sections[0, 4])

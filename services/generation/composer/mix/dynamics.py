@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 
@@ -43,7 +44,7 @@ _HALVES = 0.5 ** np.arange(_DEEPEST_OCTAVES + 1)
 _LEAST_DB = 1e-6
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _powers(left, right, powers, power, detector):  # type: ignore[no-untyped-def]
     """The detector: the power of the louder channel, smoothed; answers the last one."""
     for i in range(powers.shape[0]):
@@ -53,14 +54,14 @@ def _powers(left, right, powers, power, detector):  # type: ignore[no-untyped-de
     return power
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mantissas(bits, mantissa_bits):  # type: ignore[no-untyped-def]
     """Of 64-bit floating point numbers, in 1…2."""
     for i in range(bits.shape[0]):
         mantissa_bits[i] = (bits[i] & _MANTISSA) | _ONE
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _wish(bits, mantissas, wanted, threshold, slope, knee):  # type: ignore[no-untyped-def]
     """From power to the reduction in dB that it asks for."""
     bend = slope / (4.0 * knee)
@@ -74,7 +75,7 @@ def _wish(bits, mantissas, wanted, threshold, slope, knee):  # type: ignore[no-u
         wanted[i] = over * slope if over >= knee else inside * inside * bend
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _glide(level, reduction, attack, release):  # type: ignore[no-untyped-def]
     """The reduction follows what is wanted, in place; answers the last one."""
     for i in range(level.shape[0]):
@@ -84,7 +85,7 @@ def _glide(level, reduction, attack, release):  # type: ignore[no-untyped-def]
     return reduction
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _amplitudes(reductions, halves, curve):  # type: ignore[no-untyped-def]
     """From dB of reduction to linear gain."""
     for i in range(curve.shape[0]):
@@ -95,7 +96,7 @@ def _amplitudes(reductions, halves, curve):  # type: ignore[no-untyped-def]
         curve[i] = power * halves[whole] if reductions[i] > _LEAST_DB else 1.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _gain_curve(audio, curve, p, state, halves):  # type: ignore[no-untyped-def]
     """Feed-forward compressor in the log domain with a soft knee (Giannoulis, Massberg and Reiss, JAES 2012).
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.levels import STILL
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 
@@ -18,7 +18,7 @@ _LOW_CUT_HZ = 220.0
 _HIGH_CUT_HZ = 4_200.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _repeat(audio, out, lines, state, feedback, low, high):  # type: ignore[no-untyped-def]
     length = lines.shape[1]
     place = int(state[0])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.allpass import diffuse
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 
@@ -27,7 +27,7 @@ def pan_gains(pan: float) -> tuple[float, float]:
     return math.sqrt(2.0) * math.cos(angle), math.sqrt(2.0) * math.sin(angle)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _widen(audio, lines, lengths, cursors, spread, side_gain):  # type: ignore[no-untyped-def]
     """Add a decorrelated copy of the middle to the side; the sum of both channels stays what it was."""
     half = np.float32(0.5)

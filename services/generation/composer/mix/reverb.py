@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.allpass import diffuse
 from services.generation.composer.mix.levels import STILL
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ _PIECE = 512
 _HALF_ROOT_HALF = np.float32(0.35355339)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _exchange(signal, line, scale):  # type: ignore[no-untyped-def]
     for i in range(signal.shape[0]):
         leaving = line[i]
@@ -42,7 +42,7 @@ def _exchange(signal, line, scale):  # type: ignore[no-untyped-def]
         signal[i] = leaving
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _postpone(signal, line, scale, cursor):  # type: ignore[no-untyped-def]
     """Delay `signal [n]` by `len(line)` frames in place, scaled; answers the ring's next cursor."""
     frames, length = signal.shape[0], line.shape[0]
@@ -57,7 +57,7 @@ def _postpone(signal, line, scale, cursor):  # type: ignore[no-untyped-def]
     return cursor
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _between(line, out, behind, drift, at, whole):  # type: ignore[no-untyped-def]
     """Read `out [n]` from `line [n + 1]`, newest last, at a delay of `whole` frames and the rest of `behind`."""
     for i in range(out.shape[0]):
@@ -66,7 +66,7 @@ def _between(line, out, behind, drift, at, whole):  # type: ignore[no-untyped-de
         out[i] = newer + (older - newer) * part
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _read(line, out, behind, drift, time, mask):  # type: ignore[no-untyped-def]
     """Read `out [n]` from a delay line, linearly interpolated: `behind + drift * (time % _CONTROL)` frames ago."""
     frames = out.shape[0]
@@ -85,7 +85,7 @@ def _read(line, out, behind, drift, time, mask):  # type: ignore[no-untyped-def]
         out[i] = newer + (older - newer) * part
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _absorb(taps, frames, memory, damping, gains):  # type: ignore[no-untyped-def]
     """Each line's low-pass and decay over `taps [8, n]`; all lines in one loop, so that they wait for each other's
     results as little as possible."""
@@ -96,7 +96,7 @@ def _absorb(taps, frames, memory, damping, gains):  # type: ignore[no-untyped-de
             taps[k, i] = memory[k] * gains[k]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _cross(a, b):  # type: ignore[no-untyped-def]
     """One butterfly of the Walsh–Hadamard transform, in place."""
     for i in range(a.shape[0]):
@@ -104,20 +104,20 @@ def _cross(a, b):  # type: ignore[no-untyped-def]
         a[i], b[i] = x + y, x - y
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _feed(line, a, b, sign, entering):  # type: ignore[no-untyped-def]
     """The transform's last butterfly, normalised, into a delay line together with what enters the room."""
     for i in range(a.shape[0]):
         line[i] = a[i] * _HALF_ROOT_HALF + sign * (b[i] * _HALF_ROOT_HALF) + entering[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sum_taps(out, a, b, c, d):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
         out[i] += a[i] - b[i] + c[i] - d[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sway(swing, drift, steps, time):  # type: ignore[no-untyped-def]
     """How far each line's length is from its middle at a time, and how far it moves with each of the next frames."""
     depth = np.float32(_MODULATION_FRAMES)
@@ -128,7 +128,7 @@ def _sway(swing, drift, steps, time):  # type: ignore[no-untyped-def]
         swing[k] = depth * np.float32(now)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _reverberate(  # type: ignore[no-untyped-def]
     audio,
     out,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _saturate(audio, drive, bias, offset, makeup):  # type: ignore[no-untyped-def]
     """x / sqrt(1 + x²) around a small bias: odd harmonics, and a few even ones as tape and tubes add."""
     for c in range(audio.shape[0]):

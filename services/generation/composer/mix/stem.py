@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.biquad import FilterChain, bell, high_cut, low_cut, low_shelf
 from services.generation.composer.mix.echo import Echo
 from services.generation.composer.mix.reverb import Reverb
 from services.generation.composer.mix.saturation import Saturator
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 
@@ -136,7 +136,7 @@ class Stem:
         return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add(total, audio, gain):  # type: ignore[no-untyped-def]
     left, right, a, b = total[0], total[1], audio[0], audio[1]
     for i in range(left.shape[0]):

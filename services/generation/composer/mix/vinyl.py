@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 
@@ -20,7 +21,7 @@ _CRACKLE_DECAY_SECONDS = 0.0004
 _CALIBRATION = 3.9
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _next(state):  # type: ignore[no-untyped-def]
     """xorshift64 (Marsaglia, "Xorshift RNGs", 2003) as a number in [0, 1)."""
     x = state[0]
@@ -31,7 +32,7 @@ def _next(state):  # type: ignore[no-untyped-def]
     return np.float64(x >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _surface(out, random, memory, level, chance, decay, high, low):  # type: ignore[no-untyped-def]
     for i in range(out.shape[1]):
         for c in range(2):

@@ -7,7 +7,6 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from services.generation.composer.mix.stem import Stem
@@ -19,6 +18,7 @@ from services.generation.composer.render.timeline import Timeline
 from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.score import STEMS, Part
 from services.generation.mastering import LiveLimiter
+from services.shared.kernels import kernel
 
 Float32 = NDArray[np.float32]
 
@@ -143,21 +143,20 @@ class Mixdown:
         """Cut the stems to what the limiter has let go of, under the same gains."""
         delivered = {}
         for track, stem in zip(self._tracks, stems, strict=True):
-            delivered[track.name] = np.empty((len(live), 2), np.float32)
-            self._waiting[track.name] = _release(
-                self._waiting[track.name], np.ascontiguousarray(stem), glue_curve, curve, delivered[track.name]
-            )
+            waiting, out = self._waiting[track.name], np.empty((len(live), 2), np.float32)
+            still = np.empty((len(waiting) + stem.shape[1] - len(live), 2), np.float32)
+            _release(waiting, np.ascontiguousarray(stem), glue_curve, curve, out, still)
+            delivered[track.name], self._waiting[track.name] = out, still
         start = self._delivered
         self._delivered += len(live)
         return MixBlock(start, live, delivered)
 
 
-@njit(cache=True, nogil=True)
-def _release(waiting, stem, glue_curve, curve, out):  # type: ignore[no-untyped-def]
+@kernel
+def _release(waiting, stem, glue_curve, curve, out, still):  # type: ignore[no-untyped-def]
     """Fill `out [m, 2]` from what was waiting, `[w, 2]`, and `stem [2, n]` under its gain, all under `curve [m]`;
-    answers what waits now."""
+    `still [w + n - m, 2]` gets what waits now."""
     held, frames, count = waiting.shape[0], stem.shape[1], out.shape[0]
-    still = np.empty((held + frames - count, 2), np.float32)
     for i in range(held):
         if i < count:
             out[i, 0], out[i, 1] = waiting[i, 0] * curve[i], waiting[i, 1] * curve[i]
@@ -169,7 +168,6 @@ def _release(waiting, stem, glue_curve, curve, out):  # type: ignore[no-untyped-
             out[held + i, 0], out[held + i, 1] = left * curve[held + i], right * curve[held + i]
         else:
             still[held + i - count, 0], still[held + i - count, 1] = left, right
-    return still
 
 
 def _block_sizes(total: int) -> Iterator[int]:

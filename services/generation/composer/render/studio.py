@@ -13,7 +13,6 @@ from services.generation.composer.render.bounce import Bounce, bounce
 from services.generation.composer.render.progress import Progress
 from services.generation.composer.sampler.bank import SoundBank
 from services.generation.composer.score import DRUM_BANK, MixHints, Note, Part, Score, SectionSpan
-from services.shared.numba_start import start_numba
 
 SAMPLE_RATE_HZ = 44_100
 CHANNELS = 2
@@ -23,13 +22,16 @@ _COMMON_PRESETS = ((DRUM_BANK, 0), (0, 0), (0, 4), (0, 25), (0, 32), (0, 33), (0
 _PRELOADED_KEYS = range(33, 84, 3)
 _PRELOADED_VELOCITY = 84
 _PRELOADED_SECONDS = 0.3
+_KEPT_BYTES = 8 * 2**20
 
 
 class Studio:
     """A sound bank and a pool of threads that plays every song, block by block in turns."""
 
     def __init__(self, font: Path, threads: int) -> None:
-        start_numba()
+        # glibc's allocator takes from the system, and gives back, each block larger than the largest that was freed so
+        # far: half a megabyte of pages for every block of a song, again and again.
+        np.empty(_KEPT_BYTES, np.uint8)
         self.bank = SoundBank(font, SAMPLE_RATE_HZ)
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="composer")
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from services.generation.composer.sampler.interpolation import HALF_TAPS, PHASES
+from services.shared.kernels import kernel
 
 TICK = 32
 """Frames between two updates of pitch, filter and gain."""
@@ -84,7 +84,7 @@ _NEPERS_PER_CENT = math.log(2.0) / 1200.0
 _LOWEST_HZ = 8.175798915643707
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def triangle(age, delay, step):  # type: ignore[no-untyped-def]
     """Low-frequency oscillator: −1…1, starting upwards from 0 after its delay (section 9.1.5)."""
     if age <= delay:
@@ -97,7 +97,7 @@ def triangle(age, delay, step):  # type: ignore[no-untyped-def]
     return 4.0 * phase - 4.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def held_level(p, age, floor):  # type: ignore[no-untyped-def]
     """Volume envelope while the key is down: linear attack, hold, then straight in decibels to the sustain level, which
     lies `floor` nepers down."""
@@ -113,7 +113,7 @@ def held_level(p, age, floor):  # type: ignore[no-untyped-def]
     return p[SUSTAIN] if down >= floor else math.exp(-down)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def volume_level(p, age, floor, released):  # type: ignore[no-untyped-def]
     """The volume envelope's amplitude at an age, 0…1 (section 9.1.7); `released` is where the release began."""
     if age <= p[RELEASE_AGE]:
@@ -125,7 +125,7 @@ def volume_level(p, age, floor, released):  # type: ignore[no-untyped-def]
     return level
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _held_modulation(p, age):  # type: ignore[no-untyped-def]
     time = age - p[MOD_DELAY]
     if time <= 0.0:
@@ -139,7 +139,7 @@ def _held_modulation(p, age):  # type: ignore[no-untyped-def]
     return max(p[MOD_SUSTAIN], 1.0 - time * p[MOD_DECAY])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def modulation_level(p, age):  # type: ignore[no-untyped-def]
     """The modulation envelope at an age, 0…1."""
     if age <= p[RELEASE_AGE]:
@@ -147,14 +147,14 @@ def modulation_level(p, age):  # type: ignore[no-untyped-def]
     return max(0.0, _held_modulation(p, p[RELEASE_AGE]) - (age - p[RELEASE_AGE]) * p[MOD_RELEASE])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def filter_step(cutoff_cents, rate):  # type: ignore[no-untyped-def]
     """The state-variable filter's frequency coefficient g = tan(π f / rate), f held below 0.45 of the rate."""
     hz = min(_LOWEST_HZ * math.exp(cutoff_cents * _NEPERS_PER_CENT), 0.45 * rate)
     return math.tan(math.pi * hz / rate)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+@kernel(fastmath={"contract", "reassoc"})
 def _interpolate(data, table, position):  # type: ignore[no-untyped-def]
     """A sample between its frames, at a position with `FRACTION_BITS` bits behind the point."""
     # Unsigned indices spare the compiler a test for negative ones.
@@ -166,7 +166,7 @@ def _interpolate(data, table, position):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _read(data, table, position, step, wrap_start, wrap_end, end, wraps, out, length):  # type: ignore[no-untyped-def]
     """Fill `out[:length]` from the sample; answers the next position and how many frames there were before the end."""
     limit = wrap_end if wraps else end
@@ -182,7 +182,7 @@ def _read(data, table, position, step, wrap_start, wrap_end, end, wraps, out, le
     return position, length
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+@kernel(fastmath={"contract"}, error_model="numpy")
 def _read_filtered(  # type: ignore[no-untyped-def]
     data, table, position, step, wrap_start, wrap_end, end, wraps, out, length, g, damping, z1, z2
 ):
@@ -217,7 +217,7 @@ def _read_filtered(  # type: ignore[no-untyped-def]
     return position, read, z1, z2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def render_voice(data, table, p, s, bends, wheel, expression, offset, out):  # type: ignore[no-untyped-def]
     """Add a voice to `out [2, frames]` from frame `offset` on; False when the voice has ended.
 
