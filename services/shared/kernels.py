@@ -1,9 +1,9 @@
 """Kernels: functions that numba compiles, and that later processes run without importing numba.
 
-numba's import takes a quarter of a second of one core, half of a short song. So the first call of a kernel goes through
-numba, which compiles it or has it in its cache; its machine code is kept (`machine_code`), and the next process calls
-that. Which machine code fits is decided as numba decides it, by the types of the arguments; whether it still is this
-kernel's, by all that went into it: bytecode, options, and the values and kernels that it names.
+numba's import takes a quarter of a second of one core, a short song two thirds. So the first call of a kernel goes
+through numba, which compiles it or has it in its cache; its machine code is kept (`machine_code`), and the next process
+calls that. Which machine code fits is decided as numba decides it, by the types of the arguments; whether it still is
+this kernel's, by all that went into it: bytecode, options, and the values and kernels that it names.
 
 Whatever is not as it was goes through numba as ever.
 """
