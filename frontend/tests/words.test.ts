@@ -13,7 +13,15 @@ import { inMixerOrder, stemColour, STEM_NAMES } from "@/lib/stems";
 import { deviceName } from "@/lib/device";
 import { clock, fileSize, loudness, musicalKey, signed, timecode, times } from "@/lib/format";
 import { preferredLocale } from "@/lib/i18n";
-import { askedOf, frequentTags, readTags } from "@/lib/library";
+import {
+  askedOf,
+  countFilters,
+  EVERYTHING,
+  frequentTags,
+  narrowedAddress,
+  readNarrowed,
+  readTags,
+} from "@/lib/library";
 import { parameterText, toSlider, toValue } from "@/lib/parameters";
 import { surprise } from "@/lib/surprise";
 import { readUnderstood, specWith } from "@/lib/understood";
@@ -163,6 +171,19 @@ describe("tracks", () => {
       },
     );
     expect(askedOf({ text: "a".repeat(300) }).q).toHaveLength(200);
+  });
+  test("stand in the address as they are looked for, and the whole of it stands for nothing", () => {
+    const wanted = { text: "späte Nacht", tag: "lo-fi & more", sort: "title", visibility: "private" } as const;
+    const address = narrowedAddress("?project=p", wanted);
+    expect(new URLSearchParams(address).get("project")).toBe("p");
+    expect(readNarrowed(address)).toEqual(wanted);
+    expect(narrowedAddress(address, EVERYTHING)).toBe("?project=p");
+    expect(narrowedAddress("", EVERYTHING)).toBe("");
+    expect(readNarrowed("?sort=loudest&visibility=&q=")).toEqual(EVERYTHING);
+  });
+  test("are narrowed by what is counted on the button that unfolds it", () => {
+    expect(countFilters({ ...EVERYTHING, text: "words have a field of their own" })).toBe(0);
+    expect(countFilters({ text: "", tag: "calm", sort: "oldest", visibility: "public" })).toBe(3);
   });
   test("tags are counted and read", () => {
     expect(frequentTags(tracks, 2)).toEqual(["calm", "bossa"]);

@@ -8,6 +8,38 @@ export type Visibility = (typeof VISIBILITIES)[number];
 /** Which part of the library, and in which order; what is left out is everything, newest first. */
 export type Shelf = { project?: string; text?: string; tag?: string | null; sort?: Sort; visibility?: Visibility };
 
+/** What one looks for on a shelf, and in which order it stands there. */
+export type Narrowed = { text: string; tag: string | null; sort: Sort; visibility: Visibility };
+export const EVERYTHING: Narrowed = { text: "", tag: null, sort: SORTS[0], visibility: VISIBILITIES[0] };
+
+/** How many filters are on, besides the text. */
+export function countFilters({ tag, sort, visibility }: Narrowed): number {
+  return [tag !== EVERYTHING.tag, sort !== EVERYTHING.sort, visibility !== EVERYTHING.visibility].filter(Boolean)
+    .length;
+}
+
+/** What the address line says of it; what it does not know counts as nothing said. */
+export function readNarrowed(search: string): Narrowed {
+  const said = new URLSearchParams(search);
+  return {
+    text: said.get("q") ?? "",
+    tag: said.get("tag"),
+    sort: SORTS.find((name) => name === said.get("sort")) ?? EVERYTHING.sort,
+    visibility: VISIBILITIES.find((name) => name === said.get("visibility")) ?? EVERYTHING.visibility,
+  };
+}
+
+/** The address line's query with what is looked for in it; what is left out is everything. */
+export function narrowedAddress(search: string, { text, ...filters }: Narrowed): string {
+  const said = new URLSearchParams(search);
+  for (const [name, value] of Object.entries({ q: text || null, ...filters })) {
+    const usual = name in EVERYTHING ? EVERYTHING[name as keyof Narrowed] : null;
+    if (value === null || value === usual) said.delete(name);
+    else said.set(name, value);
+  }
+  return said.size ? `?${said}` : "";
+}
+
 /** The longest text that the server searches for. */
 const LONGEST_SEARCH = 200;
 

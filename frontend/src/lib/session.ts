@@ -6,11 +6,15 @@ import { ProblemError } from "./api/problem";
 import { useDraft } from "@/stores/draft";
 import { forgetQueue, usePlayer } from "@/stores/player";
 
+const RETRY_MS = 5000;
+
 /** The signed-in person; null when nobody is. A server in single-user mode always answers with its owner. */
 export function useSession(): { user: User | null; loading: boolean; failure: Error | null } {
   const query = useQuery({
     queryKey: ["me"],
     staleTime: 60_000,
+    // Who opens the studio while the server is away is let in as soon as it is back.
+    refetchInterval: ({ state }) => (state.status === "error" ? RETRY_MS : false),
     queryFn: async (): Promise<User | null> => {
       try {
         return await answer(api.GET("/api/v1/users/me"));

@@ -3,6 +3,8 @@ import { create } from "zustand";
 type FrameState = {
   paletteOpen: boolean;
   queueOpen: boolean;
+  /** Whether the server has stopped to answer. */
+  serverLost: boolean;
   openPalette: () => void;
   closePalette: () => void;
   toggleQueue: () => void;
@@ -12,6 +14,7 @@ type FrameState = {
 export const useFrame = create<FrameState>((set) => ({
   paletteOpen: false,
   queueOpen: false,
+  serverLost: false,
   openPalette: () => set({ paletteOpen: true }),
   closePalette: () => set({ paletteOpen: false }),
   toggleQueue: () => set((state) => ({ queueOpen: !state.queueOpen })),

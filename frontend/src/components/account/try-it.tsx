@@ -3,6 +3,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Headphones } from "lucide-react";
 import { useRouter } from "next/navigation";
+import type { ReactNode } from "react";
 import { useTranslations } from "use-intl";
 import { useArrive } from "./enter";
 import { Button } from "@/components/ui/button";
@@ -11,8 +12,17 @@ import { ProblemError } from "@/lib/api/problem";
 import { useSession, useVersion } from "@/lib/session";
 import { useProblemText } from "@/lib/use-problem-text";
 
-/** The way in without an account; nothing where the operator lets nobody in that way, or somebody is in already. */
-export function TryIt({ href, note = true }: { href: string; note?: boolean }) {
+/** The way in without an account; `otherwise` where the operator lets nobody in that way, or somebody is in already. */
+export function TryIt({
+  href,
+  note = true,
+  otherwise = null,
+}: {
+  href: string;
+  note?: boolean;
+  /** What stands there instead. */
+  otherwise?: ReactNode;
+}) {
   const t = useTranslations("guest");
   const text = useProblemText();
   const router = useRouter();
@@ -33,7 +43,7 @@ export function TryIt({ href, note = true }: { href: string; note?: boolean }) {
       router.push(href);
     },
   });
-  if (user || !version.data?.guests) return null;
+  if (user || !version.data?.guests) return otherwise;
   const refused = enter.error instanceof ProblemError && enter.error.status === 429;
   return (
     <div className="flex flex-wrap items-center justify-center gap-x-4 gap-y-2">

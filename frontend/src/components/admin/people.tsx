@@ -119,7 +119,7 @@ function Person({ user }: { user: User }) {
             </p>
             <select
               aria-label={t("role", { name: user.username })}
-              className={`${selectClass} h-9`}
+              className={`${selectClass}`}
               value={details.data.role}
               disabled={change.isPending}
               onChange={(event) => change.mutate({ reason: "", role: event.target.value as Change["role"] })}

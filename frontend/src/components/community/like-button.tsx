@@ -24,7 +24,7 @@ export function LikeButton({ track, className = "" }: { track: Track; className?
       onClick={() =>
         like.mutate({ id: track.id, liked: !track.liked, likes }, { onError: (failure) => toast.error(text(failure)) })
       }
-      className={`tabular inline-flex h-8 items-center gap-1.5 rounded-full px-2 text-sm transition hover:bg-raised hover:text-ink ${
+      className={`tabular inline-flex h-8 touch:h-11 touch:min-w-11 justify-center items-center gap-1.5 rounded-full px-2 text-sm transition hover:bg-raised hover:text-ink ${
         track.liked ? "text-accent" : "text-muted"
       } ${className}`}
     >

@@ -155,7 +155,7 @@ function Distance({ profile }: { profile: Profile }) {
         label={t("moreFor", { name: profile.username })}
         align="end"
         trigger={<Ellipsis size={18} />}
-        triggerClass="grid size-10 place-items-center rounded-full text-muted transition hover:bg-raised hover:text-ink"
+        triggerClass="grid size-10 touch:size-11 place-items-center rounded-full text-muted transition hover:bg-raised hover:text-ink"
         className="w-60 p-1.5"
       >
         <button type="button" data-close className={menuItemClass} onClick={() => set("mute", !profile.muted)}>
@@ -190,7 +190,20 @@ function SongsOf({ name, mine }: { name: string; mine: boolean }) {
   return (
     <Songs
       shelf={useSongsOf(name)}
-      empty={<Empty title={t("noneYet")}>{mine ? t("emptyText") : t("noneYetText", { name })}</Empty>}
+      empty={
+        <Empty
+          title={t("noneYet")}
+          action={
+            mine && (
+              <ButtonLink look="primary" href="/library/">
+                {t("emptyAction")}
+              </ButtonLink>
+            )
+          }
+        >
+          {mine ? t("emptyText") : t("noneYetText", { name })}
+        </Empty>
+      }
     />
   );
 }

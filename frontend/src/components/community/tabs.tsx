@@ -47,7 +47,7 @@ export function Tabs<Name extends string>({
             aria-controls={`${id}-panel`}
             tabIndex={shown === name ? 0 : -1}
             onClick={() => onShow(name)}
-            className={`-mb-px shrink-0 border-b-2 px-3 py-2.5 font-medium transition hover:text-ink ${
+            className={`-mb-px shrink-0 border-b-2 px-3 py-2.5 touch:min-h-11 font-medium transition hover:text-ink ${
               shown === name ? "border-coral text-ink" : "border-transparent text-muted"
             }`}
           >

@@ -39,7 +39,7 @@ export function InstrumentPicker({
             type="button"
             onClick={() => onChange(chosen.filter((other) => other !== name))}
             aria-label={t("removeInstrument", { name })}
-            className="flex h-8 items-center gap-1.5 rounded-full bg-raised pl-3 pr-2 text-sm transition hover:bg-line"
+            className="flex h-8 touch:h-11 items-center gap-1.5 rounded-full bg-raised pl-3 pr-2 text-sm transition hover:bg-line"
           >
             {name}
             <X size={14} aria-hidden className="text-faint" />

@@ -1,17 +1,17 @@
 "use client";
 
 import { useRouter } from "next/navigation";
-import { ArrowUp, Dices, Loader, SlidersHorizontal } from "lucide-react";
+import { ArrowUp, Loader, SlidersHorizontal } from "lucide-react";
 import { lazy, Suspense, useRef, type FormEvent, type KeyboardEvent } from "react";
 import { useTranslations } from "use-intl";
 import { ModelPicker } from "./model-picker";
+import { Starters } from "./starters";
 import { Button } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
 import { clock } from "@/lib/format";
 import { isActive, playableTake, useMake, useModels, useTakes } from "@/lib/music";
 import { isGuest } from "@/lib/roles";
 import { useSession, useUsage } from "@/lib/session";
-import { STARTERS, surprise } from "@/lib/surprise";
 import { useProblemText } from "@/lib/use-problem-text";
 import { draftRequest, useDraft } from "@/stores/draft";
 import { usePlayer } from "@/stores/player";
@@ -134,7 +134,7 @@ export function PromptForm() {
             type="button"
             aria-expanded={draft.advanced}
             onClick={() => draft.change({ advanced: !draft.advanced })}
-            className={`flex h-10 items-center gap-2 rounded-lg px-3 font-medium transition hover:bg-raised ${draft.advanced ? "text-accent" : "text-muted"}`}
+            className={`flex h-10 touch:h-11 items-center gap-2 rounded-lg px-3 font-medium transition hover:bg-raised ${draft.advanced ? "text-accent" : "text-muted"}`}
           >
             <SlidersHorizontal size={16} aria-hidden />
             {t("more")}
@@ -154,7 +154,19 @@ export function PromptForm() {
             {t("make")}
           </Button>
         </div>
-        <Suspense>{draft.advanced && <Advanced model={model} />}</Suspense>
+        <Suspense>
+          {draft.advanced && (
+            <>
+              <Advanced model={model} />
+              <div className="border-t border-line p-3 sm:hidden">
+                <Button look="primary" size="large" type="submit" disabled={make.isPending || waits} className="w-full">
+                  <ArrowUp size={18} aria-hidden />
+                  {t("make")}
+                </Button>
+              </div>
+            </>
+          )}
+        </Suspense>
       </div>
       {waits && <p className="mt-3 text-sm text-muted">{guests("oneAtATime")}</p>}
       {make.error && (
@@ -162,26 +174,7 @@ export function PromptForm() {
           {text(make.error)}
         </p>
       )}
-      <div className="hide-scrollbar -mx-4 mt-4 flex gap-2 overflow-x-auto px-4 md:mx-0 md:flex-wrap md:px-0">
-        <button
-          type="button"
-          onClick={() => write(surprise())}
-          className="flex h-9 shrink-0 items-center gap-2 rounded-full border border-line-strong px-4 text-sm font-semibold text-accent transition hover:bg-raised"
-        >
-          <Dices size={16} aria-hidden />
-          {t("surprise")}
-        </button>
-        {STARTERS.map((starter) => (
-          <button
-            key={starter.name}
-            type="button"
-            onClick={() => write(starter.prompt)}
-            className="h-9 shrink-0 rounded-full border border-line px-4 text-sm text-muted transition hover:border-line-strong hover:text-ink"
-          >
-            {t(`starters.${starter.name}`)}
-          </button>
-        ))}
-      </div>
+      <Starters onWrite={write} className="mt-4" />
     </form>
   );
 }

@@ -66,7 +66,7 @@ export function StructureEditor({
                   aria-label={t("sectionName", { number: at + 1 })}
                   value={section.section}
                   onChange={(event) => change(at, { section: event.target.value })}
-                  className="h-8 min-w-0 flex-1 rounded-md bg-transparent font-semibold"
+                  className="h-8 touch:h-11 min-w-0 flex-1 rounded-md bg-transparent font-semibold"
                 >
                   {SECTIONS.map((name) => (
                     <option key={name} value={name}>
@@ -78,7 +78,7 @@ export function StructureEditor({
                   type="button"
                   aria-label={t("removeSection", { number: at + 1 })}
                   onClick={() => onChange(sections.filter((_, position) => position !== at))}
-                  className="grid size-7 place-items-center rounded-full text-faint hover:bg-line hover:text-ink"
+                  className="grid size-7 touch:size-11 place-items-center rounded-full text-faint hover:bg-line hover:text-ink"
                 >
                   <X size={14} />
                 </button>
@@ -88,7 +88,7 @@ export function StructureEditor({
                   aria-label={t("sectionBars", { number: at + 1 })}
                   value={section.bars}
                   onChange={(event) => change(at, { bars: Number(event.target.value) })}
-                  className="h-7 rounded-md bg-transparent text-[13px] text-muted"
+                  className="h-7 touch:h-11 rounded-md bg-transparent text-[13px] text-muted"
                 >
                   {BARS.map((bars) => (
                     <option key={bars} value={bars}>
@@ -102,7 +102,7 @@ export function StructureEditor({
                     disabled={at === 0}
                     aria-label={t("moveLeft", { number: at + 1 })}
                     onClick={() => move(at, -1)}
-                    className="grid size-7 place-items-center rounded-full text-faint hover:bg-line hover:text-ink disabled:opacity-30"
+                    className="grid size-7 touch:size-11 place-items-center rounded-full text-faint hover:bg-line hover:text-ink disabled:opacity-30"
                   >
                     <ArrowLeft size={14} />
                   </button>
@@ -111,7 +111,7 @@ export function StructureEditor({
                     disabled={at === sections.length - 1}
                     aria-label={t("moveRight", { number: at + 1 })}
                     onClick={() => move(at, 1)}
-                    className="grid size-7 place-items-center rounded-full text-faint hover:bg-line hover:text-ink disabled:opacity-30"
+                    className="grid size-7 touch:size-11 place-items-center rounded-full text-faint hover:bg-line hover:text-ink disabled:opacity-30"
                   >
                     <ArrowRight size={14} />
                   </button>
@@ -123,7 +123,7 @@ export function StructureEditor({
                 value={section.prompt ?? ""}
                 maxLength={2000}
                 onChange={(event) => change(at, { prompt: event.target.value })}
-                className="h-8 w-full rounded-md border border-transparent bg-transparent px-1 text-[13px] transition hover:border-line focus:border-line-strong"
+                className="h-8 touch:h-11 w-full rounded-md border border-transparent bg-transparent px-1 text-[13px] transition hover:border-line focus:border-line-strong"
               />
             </li>
           ))}

@@ -1,5 +1,6 @@
 "use client";
 
+import Link from "next/link";
 import { Loader, Pause, Play, RotateCcw, X } from "lucide-react";
 import { memo } from "react";
 import { useTranslations } from "use-intl";
@@ -9,12 +10,14 @@ import { Waveform } from "@/components/ui/waveform";
 import { LIVE_BINS_PER_SECOND } from "@/lib/audio/live-peaks";
 import { engine } from "@/lib/audio/player-engine";
 import type { Job } from "@/lib/api/client";
+import { ProblemError } from "@/lib/api/problem";
 import { clock } from "@/lib/format";
 import {
   isActive,
   playableTake,
   playableTrack,
   requestOf,
+  trackHref,
   useCancel,
   useMake,
   useTrack,
@@ -55,11 +58,12 @@ export const TakeCard = memo(function TakeCard({
   const playable = track.data ? playableTrack(track.data) : playableTake(job, artist);
   const madeLive = live ? Math.min(1, live.length / LIVE_BINS_PER_SECOND / duration) : 0;
   const settled = stored.data ?? null;
-  const canPlay = !broken && job.status !== "queued";
+  const gone = track.error instanceof ProblemError && track.error.status === 404;
+  const canPlay = !broken && !gone && job.status !== "queued";
 
   return (
     <li
-      className={`panel appear relative overflow-hidden p-4 transition md:p-5 ${isOn ? "border-line-strong" : ""} ${broken ? "bg-transparent" : ""}`}
+      className={`panel appear relative overflow-hidden p-4 transition md:p-5 ${isOn ? "border-line-strong" : ""} ${broken || gone ? "bg-transparent" : ""}`}
       aria-label={title}
     >
       <div className="flex items-start gap-4">
@@ -87,7 +91,15 @@ export const TakeCard = memo(function TakeCard({
         </button>
         <div className="min-w-0 flex-1">
           <div className="flex items-start gap-3">
-            <h3 className="line-clamp-2 min-w-0 flex-1 text-base leading-snug">{title}</h3>
+            <h3 className="line-clamp-2 min-w-0 flex-1 text-base leading-snug" dir="auto">
+              {trackId ? (
+                <Link prefetch={false} href={trackHref(trackId)} className="hover:underline">
+                  {title}
+                </Link>
+              ) : (
+                title
+              )}
+            </h3>
             {active && (
               <IconButton
                 label={t("cancel")}
@@ -105,7 +117,18 @@ export const TakeCard = memo(function TakeCard({
               </button>
             )}
           </div>
-          {!broken && (
+          {gone && (
+            <p className="mt-1 text-sm text-muted">
+              {t.rich("gone", {
+                trash: (words) => (
+                  <Link prefetch={false} href="/trash/" className="text-accent underline underline-offset-4">
+                    {words}
+                  </Link>
+                ),
+              })}
+            </p>
+          )}
+          {!broken && !gone && (
             <Waveform
               peaks={settled ?? live ?? null}
               made={settled ? 1 : madeLive}

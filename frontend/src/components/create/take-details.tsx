@@ -36,7 +36,7 @@ export function TakeDetails({
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <TrackFacts track={track} />
         <StemDots stems={track.stems} />
-        <div className="ml-auto flex flex-wrap gap-1">
+        <div className="ml-auto flex flex-wrap gap-1 max-sm:grid max-sm:w-full max-sm:grid-cols-2 max-sm:*:border max-sm:*:border-line">
           {track.spec && (
             <button
               type="button"
@@ -69,7 +69,7 @@ export function TakeDetails({
             <Download size={14} aria-hidden />
             WAV
           </a>
-          <Link prefetch={false} href={trackHref(track.id)} className={buttonClass("quiet", "small")}>
+          <Link prefetch={false} href={trackHref(track.id)} className={buttonClass("quiet", "small", "max-sm:hidden")}>
             {t("details")}
           </Link>
         </div>

@@ -23,7 +23,7 @@ export function AccountMenu({ user }: { user: User }) {
       label={t("account", { name })}
       align="end"
       trigger={name.slice(0, 1)}
-      triggerClass="grid size-10 place-items-center rounded-full border border-line bg-raised font-bold uppercase text-accent transition hover:border-line-strong"
+      triggerClass="grid size-10 touch:size-11 place-items-center rounded-full border border-line bg-raised font-bold uppercase text-accent transition hover:border-line-strong"
       className="w-60 p-1.5"
     >
       <div className="px-3 pb-2 pt-1.5">

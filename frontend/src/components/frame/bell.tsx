@@ -32,7 +32,7 @@ export function Bell() {
           )}
         </>
       }
-      triggerClass="relative grid size-10 place-items-center rounded-full text-muted transition hover:bg-raised hover:text-ink"
+      triggerClass="relative grid size-10 touch:size-11 place-items-center rounded-full text-muted transition hover:bg-raised hover:text-ink"
       className="max-h-[70dvh] w-[min(92vw,380px)] p-1.5"
     >
       <News unread={unread} />

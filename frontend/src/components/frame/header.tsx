@@ -31,7 +31,7 @@ export function Header() {
         <Link
           href="/"
           prefetch={false}
-          className="flex shrink-0 items-center gap-2.5 text-[17px] font-bold tracking-tight whitespace-nowrap"
+          className="flex shrink-0 items-center gap-2.5 touch:h-11 text-[17px] font-bold tracking-tight whitespace-nowrap"
         >
           <Logo />
           <span>Music Gen AI</span>
@@ -64,7 +64,7 @@ export function Header() {
             <button
               type="button"
               onClick={openPalette}
-              className="flex h-10 items-center gap-2 rounded-lg px-2.5 text-muted transition hover:bg-raised hover:text-ink md:border md:border-line md:bg-surface md:text-sm lg:pr-2"
+              className="flex h-10 touch:h-11 touch:min-w-11 justify-center items-center gap-2 rounded-lg px-2.5 text-muted transition hover:bg-raised hover:text-ink md:border md:border-line md:bg-surface md:text-sm lg:pr-2"
             >
               <Search size={17} aria-hidden />
               <span className="max-md:sr-only">{t("search")}</span>

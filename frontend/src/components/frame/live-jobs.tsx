@@ -9,6 +9,7 @@ import { LiveFeed } from "@/lib/live/feed";
 import { isActive, keys, playableTrack, useTakes } from "@/lib/music";
 import { answer, api } from "@/lib/api/client";
 import { useSession } from "@/lib/session";
+import { useFrame } from "@/stores/frame";
 import { useLivePeaks } from "@/stores/live-peaks";
 import { usePlayer } from "@/stores/player";
 
@@ -41,7 +42,10 @@ export function LiveJobs() {
       onGap: () => {
         void queries.invalidateQueries({ queryKey: keys.jobs });
         void refreshNews(queries);
+        // What could not be had while the server was away.
+        void queries.invalidateQueries({ predicate: ({ state }) => state.status === "error" });
       },
+      onReach: (reached) => useFrame.setState({ serverLost: !reached }),
       poll: () => void queries.invalidateQueries({ queryKey: keys.jobs }),
     });
     feeds.current = feed;
@@ -51,6 +55,7 @@ export function LiveJobs() {
     return () => {
       removeEventListener("online", wake);
       feed.stop();
+      useFrame.setState({ serverLost: false });
     };
   }, [userId, queries]);
 

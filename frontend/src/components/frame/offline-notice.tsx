@@ -3,6 +3,7 @@
 import { WifiOff } from "lucide-react";
 import { useSyncExternalStore } from "react";
 import { useTranslations } from "use-intl";
+import { useFrame } from "@/stores/frame";
 
 function subscribe(changed: () => void): () => void {
   addEventListener("online", changed);
@@ -13,7 +14,7 @@ function subscribe(changed: () => void): () => void {
   };
 }
 
-/** Says that the connection is gone, and that nothing is lost by it. */
+/** Says that the connection or the server is gone, and that nothing is lost by it. */
 export function OfflineNotice() {
   const t = useTranslations("frame");
   const online = useSyncExternalStore(
@@ -21,11 +22,12 @@ export function OfflineNotice() {
     () => navigator.onLine,
     () => true,
   );
-  if (online) return null;
+  const serverLost = useFrame((frame) => frame.serverLost);
+  if (online && !serverLost) return null;
   return (
     <p role="status" className="flex items-center justify-center gap-2 bg-raised px-4 py-2 text-sm text-muted">
-      <WifiOff size={15} aria-hidden />
-      {t("offline")}
+      <WifiOff size={15} aria-hidden className="shrink-0" />
+      {online ? t("serverLost") : t("offline")}
     </p>
   );
 }

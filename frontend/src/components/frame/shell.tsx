@@ -52,16 +52,16 @@ function Frame({ children }: { children: ReactNode }) {
       <main id="main" tabIndex={-1} className="flex flex-1 flex-col outline-none">
         {children}
       </main>
-      <div className="sticky bottom-0 z-30">
+      <div className="pointer-events-none sticky bottom-0 z-30 *:pointer-events-auto">
+        <Suspense>
+          <Toaster />
+        </Suspense>
         <PlayerBar />
         <TabBar />
       </div>
       <Shortcuts />
       <LiveJobs />
       <AppNews />
-      <Suspense>
-        <Toaster />
-      </Suspense>
     </div>
   );
 }

@@ -10,7 +10,14 @@ import { inMixerOrder, stemVariable } from "@/lib/stems";
 import { usePlayer } from "@/stores/player";
 
 /** One example: the words that made it, and the music as its stems' colours. */
-export function ExampleRecord({ example }: { example: (typeof EXAMPLES)[number] }) {
+export function ExampleRecord({
+  example,
+  inviting,
+}: {
+  example: (typeof EXAMPLES)[number];
+  /** Whether its button shines until something is on. */
+  inviting: boolean;
+}) {
   const t = useTranslations("landing");
   const player = usePlayer();
   const peaks = useExamplePeaks(example.id);
@@ -40,7 +47,9 @@ export function ExampleRecord({ example }: { example: (typeof EXAMPLES)[number] 
         onClick={toggle}
         aria-label={playing ? t("pause", { prompt: example.prompt }) : t("play", { prompt: example.prompt })}
         className={`grid size-14 place-items-center rounded-full transition ${
-          playing ? "making text-on-accent" : "bg-raised text-ink group-hover:bg-line"
+          playing || (inviting && !player.current())
+            ? "making text-on-accent shadow-[0_6px_24px_-8px_var(--glow)]"
+            : "bg-raised text-ink group-hover:bg-line"
         }`}
       >
         {playing ? (

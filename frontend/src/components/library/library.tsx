@@ -1,31 +1,32 @@
 "use client";
 
-import { CheckSquare, LayoutGrid, List, ListMusic, Search, Trash2 } from "lucide-react";
+import { ListFilter, ListMusic, Search, Trash2 } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 import { useTranslations } from "use-intl";
 import { BulkBar } from "./bulk-bar";
+import { Filters, type View } from "./filters";
 import { ProjectBar, ProjectHead, projectHref } from "./project-bar";
 import { TrackRow } from "./track-row";
 import { TrackTile } from "./track-tile";
 import { Upload } from "./upload";
 import { MembersOnly } from "@/components/frame/members-only";
-import { Button, ButtonLink, IconButton } from "@/components/ui/button";
-import { inputClass, selectClass } from "@/components/ui/field";
+import { Button, ButtonLink } from "@/components/ui/button";
+import { inputClass } from "@/components/ui/field";
 import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
-import { TagFilter } from "@/components/ui/tag-filter";
 import type { Track } from "@/lib/api/client";
 import { ProblemError } from "@/lib/api/problem";
 import { useDeleteTracks } from "@/lib/change-tracks";
-import { frequentTags, SORTS, VISIBILITIES, type Sort, type Visibility } from "@/lib/library";
+import { countFilters, EVERYTHING, frequentTags, narrowedAddress, readNarrowed, type Narrowed } from "@/lib/library";
 import { playableTrack, useTracks } from "@/lib/music";
 import { useProject } from "@/lib/projects";
 import { useQueryValue } from "@/lib/query-value";
 import { useSettled } from "@/lib/use-settled";
 import { usePlayer } from "@/stores/player";
 
-type View = "grid" | "list";
 const VIEW_KEY = "studio.library.view";
+const GRID = "grid grid-cols-2 gap-x-4 gap-y-6 sm:grid-cols-3 lg:grid-cols-5";
+const ON_PHONES_A_SIGN = "max-sm:w-11 max-sm:px-0";
 
 /** All of one's tracks, or those of one project: `/library/?project=…`. */
 export function Library() {
@@ -39,23 +40,30 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
   const project = useProject(shelf);
   const remove = useDeleteTracks();
   const [view, setView] = useState<View>("list");
-  const [text, setText] = useState("");
-  const [tag, setTag] = useState<string | null>(null);
-  const [sort, setSort] = useState<Sort>("newest");
-  const [visibility, setVisibility] = useState<Visibility>("all");
+  // It stands in the address: a reload and the way back from a track find the same shelf.
+  const [narrowed, setNarrowed] = useState(() => readNarrowed(location.search));
+  const [filtering, setFiltering] = useState(false);
   const [marked, setMarked] = useState<ReadonlyMap<string, Track>>(new Map());
   const [choosing, setChoosing] = useState(false);
   const whole = useTracks({ project: shelf });
-  const wanted = { project: shelf, text: useSettled(text.trim()), tag, sort, visibility };
-  const tracks = useTracks(wanted);
+  const settled = { ...narrowed, text: useSettled(narrowed.text.trim()) };
+  const { tag } = narrowed;
+  const tracks = useTracks({ project: shelf, ...settled });
   const all = useMemo(() => whole.data?.pages.flatMap((page) => page.items) ?? [], [whole.data]);
   const shown = useMemo(() => tracks.data?.pages.flatMap((page) => page.items) ?? [], [tracks.data]);
   const tags = useMemo(() => {
     const frequent = frequentTags(all, 8);
     return tag && !frequent.includes(tag) ? [tag, ...frequent] : frequent;
   }, [all, tag]);
-  const narrowed = Boolean(text.trim() || tag || visibility !== "all");
+  const isPart = Boolean(narrowed.text.trim() || tag || narrowed.visibility !== "all");
+  const filters = countFilters(narrowed);
+  const hasFilters = all.length > 0 || isPart;
+  const narrow = (change: Partial<Narrowed>) => setNarrowed((now) => ({ ...now, ...change }));
 
+  const address = narrowedAddress(location.search, settled);
+  useEffect(() => {
+    if (address !== location.search) history.replaceState(null, "", `${location.pathname}${address}`);
+  }, [address]);
   useEffect(() => {
     if (localStorage.getItem(VIEW_KEY) === "grid") setView("grid");
   }, []);
@@ -92,97 +100,65 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
 
   return (
     <div className="mx-auto w-full max-w-[1280px] px-4 pb-16 pt-8 md:px-6 md:pt-12">
-      <div className="flex flex-wrap items-end gap-x-6 gap-y-4">
-        <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
-        <div className="ml-auto flex flex-wrap items-center gap-2 max-sm:w-full">
-          <ButtonLink href="/playlists/">
-            <ListMusic size={16} aria-hidden />
-            {t("playlists")}
-          </ButtonLink>
-          <ButtonLink href="/trash/" aria-label={t("trash")} title={t("trash")} className="px-3">
-            <Trash2 size={16} aria-hidden />
-          </ButtonLink>
-          <Upload />
-          <label className="relative flex-1 basis-40 sm:w-72">
+      <div className="flex flex-wrap items-center gap-x-2 gap-y-4">
+        <h1 className="mr-auto text-4xl tracking-[-0.035em]">{t("title")}</h1>
+        <ButtonLink href="/playlists/" aria-label={t("playlists")} title={t("playlists")} className={ON_PHONES_A_SIGN}>
+          <ListMusic size={16} aria-hidden />
+          <span className="max-sm:hidden">{t("playlists")}</span>
+        </ButtonLink>
+        <ButtonLink href="/trash/" aria-label={t("trash")} title={t("trash")} className="px-3 max-sm:w-11 max-sm:px-0">
+          <Trash2 size={16} aria-hidden />
+        </ButtonLink>
+        <Upload className={ON_PHONES_A_SIGN} />
+        <div className="flex w-full gap-2 sm:w-72">
+          <label className="relative min-w-0 flex-1">
             <span className="sr-only">{t("search")}</span>
-            <Search size={17} aria-hidden className="pointer-events-none absolute left-3 top-3 text-faint" />
+            <Search
+              size={17}
+              aria-hidden
+              className="pointer-events-none absolute left-3 top-1/2 -translate-y-1/2 text-faint"
+            />
             <input
               type="search"
-              value={text}
+              value={narrowed.text}
               maxLength={200}
-              onChange={(event) => setText(event.target.value)}
+              onChange={(event) => narrow({ text: event.target.value })}
               placeholder={t("search")}
               className={`${inputClass} pl-10`}
             />
           </label>
-          <IconButton
-            label={t("choose")}
-            pressed={choosing}
-            onClick={() => (choosing ? stopChoosing() : setChoosing(true))}
-            className="rounded-lg border border-line"
-          >
-            <CheckSquare size={17} />
-          </IconButton>
-          <div role="group" aria-label={t("view")} className="flex rounded-lg border border-line p-0.5">
-            <IconButton
-              label={t("list")}
-              size="small"
-              pressed={view === "list"}
-              onClick={() => choose("list")}
-              className="rounded-md"
+          {hasFilters && (
+            <Button
+              aria-expanded={filtering}
+              aria-controls="filters"
+              onClick={() => setFiltering(!filtering)}
+              className="px-3! md:hidden"
             >
-              <List size={17} />
-            </IconButton>
-            <IconButton
-              label={t("grid")}
-              size="small"
-              pressed={view === "grid"}
-              onClick={() => choose("grid")}
-              className="rounded-md"
-            >
-              <LayoutGrid size={16} />
-            </IconButton>
-          </div>
+              <ListFilter size={17} aria-hidden />
+              {t("filters")}
+              {filters > 0 && (
+                <span className="tabular grid h-5 min-w-5 place-items-center rounded-full bg-coral px-1 text-xs text-on-accent">
+                  {filters}
+                </span>
+              )}
+            </Button>
+          )}
         </div>
       </div>
       <ProjectBar chosen={shelf} />
       {project.data && <ProjectHead project={project.data} />}
-      {(all.length > 1 || narrowed) && (
-        <div className="mt-5 flex items-center gap-x-6 gap-y-3 max-md:flex-wrap">
-          <TagFilter
-            label={t("tags")}
-            tags={tags}
-            chosen={tag}
-            onChoose={setTag}
-            className="max-md:basis-[calc(100%+2rem)] md:min-w-0 md:flex-nowrap! lg:flex-wrap!"
-          />
-          <div className="flex shrink-0 gap-2 md:ml-auto">
-            <select
-              aria-label={t("visibility")}
-              className={`${selectClass} h-8 px-2 text-sm`}
-              value={visibility}
-              onChange={(event) => setVisibility(event.target.value as Visibility)}
-            >
-              {VISIBILITIES.map((name) => (
-                <option key={name} value={name}>
-                  {t(`visibilities.${name}`)}
-                </option>
-              ))}
-            </select>
-            <select
-              aria-label={t("sort")}
-              className={`${selectClass} h-8 px-2 text-sm`}
-              value={sort}
-              onChange={(event) => setSort(event.target.value as Sort)}
-            >
-              {SORTS.map((name) => (
-                <option key={name} value={name}>
-                  {t(`sorts.${name}`)}
-                </option>
-              ))}
-            </select>
-          </div>
-        </div>
+      {hasFilters && (
+        <Filters
+          id="filters"
+          open={filtering}
+          tags={tags}
+          narrowed={narrowed}
+          onNarrow={narrow}
+          view={view}
+          onView={choose}
+          choosing={choosing}
+          onChoosing={() => (choosing ? stopChoosing() : setChoosing(true))}
+        />
       )}
       {(choosing || chosen.length > 0) && (
         <BulkBar
@@ -204,17 +180,17 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
             {projects("missingText")}
           </Empty>
         ) : tracks.isPending ? (
-          <Waiting />
+          <Waiting view={view} />
         ) : tracks.error && !tracks.data ? (
           <Failed failure={tracks.error} retry={() => void tracks.refetch()} />
-        ) : shown.length === 0 && !narrowed && shelf ? (
+        ) : shown.length === 0 && !isPart && shelf ? (
           <Empty
             title={projects("emptyTitle")}
             action={<ButtonLink href={projectHref()}>{projects("emptyAction")}</ButtonLink>}
           >
             {projects("emptyText")}
           </Empty>
-        ) : shown.length === 0 && !narrowed ? (
+        ) : shown.length === 0 && !isPart ? (
           <Empty
             title={t("emptyTitle")}
             action={
@@ -228,22 +204,12 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
         ) : shown.length === 0 ? (
           <Empty
             title={t("noneTitle")}
-            action={
-              <Button
-                onClick={() => {
-                  setText("");
-                  setTag(null);
-                  setVisibility("all");
-                }}
-              >
-                {t("showAll")}
-              </Button>
-            }
+            action={<Button onClick={() => setNarrowed({ ...EVERYTHING, sort: narrowed.sort })}>{t("showAll")}</Button>}
           >
-            {t("noneText")}
+            {narrowed.text.trim() ? t("noneText") : t("noneFiltered")}
           </Empty>
         ) : view === "grid" ? (
-          <ul className="grid grid-cols-2 gap-x-4 gap-y-6 sm:grid-cols-3 lg:grid-cols-5">
+          <ul className={GRID}>
             {shown.map((track) => (
               <TrackTile
                 key={track.id}
@@ -275,7 +241,15 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
   );
 }
 
-function Waiting() {
+function Waiting({ view }: { view: View }) {
+  if (view === "grid")
+    return (
+      <div aria-busy className={GRID}>
+        {Array.from({ length: 10 }, (_, at) => (
+          <Skeleton key={at} className="aspect-[4/5]" />
+        ))}
+      </div>
+    );
   return (
     <div aria-busy className="flex flex-col gap-2">
       {Array.from({ length: 8 }, (_, at) => (

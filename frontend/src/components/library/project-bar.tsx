@@ -45,7 +45,7 @@ export function ProjectBar({ chosen }: { chosen: string | undefined }) {
           type="button"
           disabled={projects.isFetchingNextPage}
           onClick={() => void projects.fetchNextPage()}
-          className="h-9 shrink-0 rounded-lg px-3 text-sm font-medium text-muted transition hover:text-ink"
+          className="h-9 shrink-0 touch:h-11 rounded-lg px-3 text-sm font-medium text-muted transition hover:text-ink"
         >
           {t("more")}
         </button>
@@ -58,7 +58,7 @@ export function ProjectBar({ chosen }: { chosen: string | undefined }) {
       <button
         type="button"
         onClick={() => setNaming(true)}
-        className="inline-flex h-9 shrink-0 items-center gap-2 rounded-lg border border-dashed border-line-strong px-3 text-sm font-medium text-muted transition hover:text-ink"
+        className="inline-flex h-9 shrink-0 touch:h-11 items-center gap-2 rounded-lg border border-dashed border-line-strong px-3 text-sm font-medium text-muted transition hover:text-ink"
       >
         <FolderPlus size={14} aria-hidden />
         {t("new")}
@@ -95,7 +95,7 @@ function Shelf({ href, here, children }: { href: string; here: boolean; children
       prefetch={false}
       href={href}
       aria-current={here ? "page" : undefined}
-      className={`inline-flex h-9 shrink-0 items-center gap-2 rounded-lg border px-3 text-sm transition ${
+      className={`inline-flex h-9 shrink-0 touch:h-11 items-center gap-2 rounded-lg border px-3 text-sm transition ${
         here ? "border-line-strong bg-raised font-semibold text-ink" : "border-line text-muted hover:text-ink"
       }`}
     >

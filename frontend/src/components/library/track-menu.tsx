@@ -60,7 +60,7 @@ export function TrackMenu({ track, onDelete }: { track: Track; onDelete?: () => 
         label={t("menu", { title: track.title })}
         align="end"
         trigger={<Ellipsis size={18} />}
-        triggerClass="grid size-10 shrink-0 place-items-center rounded-full text-muted transition hover:bg-raised hover:text-ink"
+        triggerClass="grid size-10 touch:size-11 shrink-0 place-items-center rounded-full text-muted transition hover:bg-raised hover:text-ink"
         className="w-56 p-1.5"
       >
         <button type="button" data-close className={menuItemClass} onClick={() => enqueue(playableTrack(track), true)}>

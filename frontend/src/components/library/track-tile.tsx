@@ -43,7 +43,7 @@ export function TrackTile({
           />
         </Link>
         {onMark && (
-          <label className="absolute left-2 top-2 grid size-9 place-items-center rounded-lg bg-black/55">
+          <label className="absolute left-2 top-2 grid size-9 touch:size-11 place-items-center rounded-lg bg-black/55">
             <span className="sr-only">{t("mark", { title: track.title })}</span>
             <input type="checkbox" checked={marked} onChange={onMark} className="size-4 accent-[var(--coral)]" />
           </label>

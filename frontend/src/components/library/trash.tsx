@@ -190,7 +190,7 @@ function Line({
     <li
       className={`flex items-center gap-x-4 gap-y-2 border-t max-sm:gap-x-3 border-line py-3 pr-3 last:border-b ${marked ? "bg-surface" : ""}`}
     >
-      <label className="-mr-2 grid size-8 shrink-0 place-items-center">
+      <label className="-mr-2 grid size-8 touch:size-11 shrink-0 place-items-center">
         <span className="sr-only">{t("mark", { title: track.title })}</span>
         <input type="checkbox" checked={marked} onChange={onMark} className="size-4 accent-[var(--coral)]" />
       </label>

@@ -11,7 +11,7 @@ import { AUDIO_TYPES, useUpload } from "@/lib/uploads";
 import { useProblemText } from "@/lib/use-problem-text";
 
 /** Bring a recording of one's own: by the button, or by dropping it anywhere on the page. */
-export function Upload() {
+export function Upload({ className }: { className: string }) {
   const t = useTranslations("library");
   const text = useProblemText();
   const field = useRef<HTMLInputElement>(null);
@@ -73,9 +73,14 @@ export function Upload() {
           event.target.value = "";
         }}
       />
-      <Button onClick={() => field.current?.click()} disabled={busy}>
+      <Button
+        onClick={() => field.current?.click()}
+        disabled={busy}
+        title={t("upload")}
+        className={busy ? "" : className}
+      >
         {busy ? <Loader size={16} className="animate-spin" aria-hidden /> : <UploadSign size={16} aria-hidden />}
-        <span className="tabular">
+        <span className={busy ? "tabular" : "max-sm:sr-only"}>
           {upload.isPending ? t("sending", { percent: Math.round(sent * 100) }) : busy ? t("checking") : t("upload")}
         </span>
       </Button>

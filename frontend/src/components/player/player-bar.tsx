@@ -133,7 +133,7 @@ export function PlayerBar() {
         value={Math.min(player.time, player.duration)}
         onValue={player.seek}
         aria-label={t("position")}
-        className="slider-edge absolute inset-x-0 -top-2.5 w-full md:hidden"
+        className="slider-edge absolute inset-x-0 -top-3.5 h-7! w-full md:hidden"
       />
     </section>
   );

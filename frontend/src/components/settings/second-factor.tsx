@@ -201,7 +201,7 @@ function RecoveryCodes({ codes, username, onClose }: { codes: string[]; username
         <a
           href={file}
           download={`recovery-codes-${username}.txt`}
-          className="inline-flex h-10 items-center gap-2 rounded-lg border border-line bg-surface px-4 font-semibold transition hover:border-line-strong hover:bg-raised"
+          className="inline-flex h-10 touch:h-11 items-center gap-2 rounded-lg border border-line bg-surface px-4 font-semibold transition hover:border-line-strong hover:bg-raised"
         >
           <Download size={16} aria-hidden />
           {t("download")}

@@ -134,7 +134,7 @@ function Appearance() {
                 applyTheme(choice);
                 setTheme(choice);
               }}
-              className={`rounded-md px-3 py-1 text-sm transition ${theme === choice ? "bg-raised font-semibold text-ink" : "text-muted hover:text-ink"}`}
+              className={`min-h-8 rounded-md px-3 py-1 text-sm touch:min-h-11 transition ${theme === choice ? "bg-raised font-semibold text-ink" : "text-muted hover:text-ink"}`}
             >
               {t(`themes.${choice}`)}
             </button>

@@ -99,7 +99,7 @@ function OnPicture({ label, children, ...rest }: ComponentProps<"button"> & { la
       type="button"
       aria-label={label}
       title={label}
-      className="grid size-10 place-items-center rounded-full bg-black/65 text-white transition hover:bg-black/85"
+      className="grid size-10 touch:size-11 place-items-center rounded-full bg-black/65 text-white transition hover:bg-black/85"
       {...rest}
     >
       {children}

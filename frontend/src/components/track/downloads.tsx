@@ -10,7 +10,7 @@ const FORMATS = ["wav", "flac", "mp3", "ogg", "opus"] as const;
 /** The track as a file, in every format that there is. */
 export function Downloads({ track }: { track: Track }) {
   const t = useTranslations("track");
-  const line = "flex h-10 items-center gap-3 rounded-md px-2 transition hover:bg-raised";
+  const line = "flex h-10 touch:h-11 items-center gap-3 rounded-md px-2 transition hover:bg-raised";
   return (
     <section aria-labelledby="downloads" className="panel p-5">
       <h2 id="downloads" className="text-sm font-semibold text-muted">

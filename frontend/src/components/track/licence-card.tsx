@@ -21,7 +21,7 @@ export function LicenceCard({ track }: { track: Pick<Track, "licence"> }) {
       <p className="mt-1.5 text-sm text-muted">{name}</p>
       {attributions.length > 0 && (
         <details className="mt-3 text-sm">
-          <summary className="font-medium text-muted hover:text-ink">{t("credits")}</summary>
+          <summary className="py-1 font-medium touch:py-3 text-muted hover:text-ink">{t("credits")}</summary>
           <ul className="mt-2 flex flex-col gap-1.5 text-faint">
             {attributions.map((line) => (
               <li key={line}>{line}</li>

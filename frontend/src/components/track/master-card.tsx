@@ -84,7 +84,7 @@ export function MasterCard({ track }: { track: Track }) {
         type="button"
         aria-expanded={fine}
         onClick={() => setFine(!fine)}
-        className={`mt-2 -ml-2 flex h-9 items-center gap-2 rounded-lg px-2 text-sm font-medium transition hover:bg-raised ${fine ? "text-accent" : "text-muted"}`}
+        className={`mt-2 -ml-2 flex h-9 touch:h-11 items-center gap-2 rounded-lg px-2 text-sm font-medium transition hover:bg-raised ${fine ? "text-accent" : "text-muted"}`}
       >
         <SlidersHorizontal size={15} aria-hidden />
         {t("fine")}

@@ -186,7 +186,7 @@ function Roll({ track, song }: { track: Track; song: MidiSong }) {
               type="button"
               aria-pressed={!off}
               onClick={() => setHidden(off ? hidden.filter((other) => other !== at) : [...hidden, at])}
-              className={`flex h-8 items-center gap-2 rounded-full border px-3 text-[13px] first-letter:uppercase transition ${off ? "border-line text-faint line-through" : "border-line-strong"}`}
+              className={`flex h-8 touch:h-11 items-center gap-2 rounded-full border px-3 text-[13px] first-letter:uppercase transition ${off ? "border-line text-faint line-through" : "border-line-strong"}`}
             >
               <span
                 aria-hidden

@@ -37,7 +37,7 @@ export function Stems({ track }: { track: Track }) {
                 type="button"
                 onClick={() => (isOn ? player.toggle() : player.play(playables, at))}
                 aria-label={playing ? t("pauseStem", { stem: nameOf(stem) }) : t("playStem", { stem: nameOf(stem) })}
-                className="grid size-10 place-items-center rounded-full text-white transition hover:brightness-110"
+                className="grid size-10 touch:size-11 place-items-center rounded-full text-white transition hover:brightness-110"
                 style={{ background: `color-mix(in oklab, ${stemVariable(stem)} 78%, black)` }}
               >
                 {playing ? (
@@ -53,7 +53,7 @@ export function Stems({ track }: { track: Track }) {
                   href={stemUrl(track.id, stem, format, true)}
                   download
                   aria-label={t("downloadStem", { stem: nameOf(stem), format: format.toUpperCase() })}
-                  className={`flex h-8 items-center gap-1.5 rounded-md px-2 text-[13px] font-medium text-muted transition hover:bg-raised hover:text-ink ${format === "wav" ? "" : "max-sm:hidden"}`}
+                  className={`flex h-8 touch:h-11 items-center gap-1.5 rounded-md px-2 text-[13px] font-medium text-muted transition hover:bg-raised hover:text-ink ${format === "wav" ? "" : "max-sm:hidden"}`}
                 >
                   {format === "wav" && <Download size={14} aria-hidden />}
                   {format.toUpperCase()}

@@ -31,7 +31,7 @@ export function TagEditor({ track }: { track: Track }) {
             type="button"
             onClick={() => set(track.tags.filter((other) => other !== tag))}
             aria-label={t("removeTag", { tag })}
-            className="group flex h-7 items-center gap-1 rounded-full border border-line px-3 text-[13px] text-muted transition hover:border-line-strong hover:text-ink"
+            className="group flex h-7 touch:h-11 items-center gap-1 rounded-full border border-line px-3 text-[13px] text-muted transition hover:border-line-strong hover:text-ink"
           >
             {tag}
             <X size={12} aria-hidden className="hidden group-hover:block group-focus-visible:block" />
@@ -39,7 +39,11 @@ export function TagEditor({ track }: { track: Track }) {
         </li>
       ))}
       <li className="relative">
-        <Plus size={13} aria-hidden className="pointer-events-none absolute left-2.5 top-[7px] text-faint" />
+        <Plus
+          size={13}
+          aria-hidden
+          className="pointer-events-none absolute left-2.5 top-1/2 -translate-y-1/2 text-faint"
+        />
         <input
           value={text}
           onChange={(event) => setText(event.target.value)}
@@ -48,7 +52,7 @@ export function TagEditor({ track }: { track: Track }) {
           maxLength={50}
           placeholder={t("addTag")}
           aria-label={t("addTag")}
-          className="h-7 w-28 rounded-full border border-dashed border-line-strong bg-transparent pl-7 pr-2 text-[13px]"
+          className="h-7 touch:h-11 touch:w-32 w-28 rounded-full border border-dashed border-line-strong bg-transparent pl-7 pr-2 text-[13px]"
         />
       </li>
     </ul>

@@ -12,8 +12,8 @@ const LOOKS: Record<Look, string> = {
   danger: "border border-line text-bad hover:border-bad disabled:opacity-50",
 };
 const SIZES: Record<Size, string> = {
-  small: "h-8 px-3 text-[13px]",
-  medium: "h-10 px-4",
+  small: "h-8 px-3 text-[13px] touch:h-11",
+  medium: "h-10 px-4 touch:h-11",
   large: "h-12 px-6 text-base",
 };
 
@@ -42,7 +42,7 @@ export function ButtonLink({
   return <Link prefetch={false} className={buttonClass(look, size, className)} {...rest} />;
 }
 
-const ICON_SIZES = { small: "size-8", medium: "size-10", large: "size-12" };
+const ICON_SIZES = { small: "size-8 touch:size-11", medium: "size-10 touch:size-11", large: "size-12" };
 
 /** A button with a sign only; `label` is its name for everybody. */
 export function IconButton({

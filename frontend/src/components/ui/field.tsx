@@ -1,9 +1,9 @@
 import { useId, type ComponentProps, type ReactNode } from "react";
 
 export const inputClass =
-  "h-10 w-full rounded-lg border border-line bg-ground px-3 text-ink transition hover:border-line-strong focus:border-line-strong aria-invalid:border-bad";
+  "h-10 touch:h-11 w-full rounded-lg border border-line bg-ground px-3 text-ink transition hover:border-line-strong focus:border-line-strong aria-invalid:border-bad";
 export const selectClass =
-  "h-10 rounded-lg border border-line bg-surface px-3 font-medium text-ink transition hover:border-line-strong disabled:opacity-40";
+  "h-10 touch:h-11 rounded-lg border border-line bg-surface px-3 font-medium text-ink transition hover:border-line-strong disabled:opacity-40";
 
 /** A named input with room for a hint and for what is wrong with it. */
 export function Field({

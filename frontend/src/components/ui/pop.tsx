@@ -98,4 +98,4 @@ export function Pop({
 
 /** Classes of one line of a menu. */
 export const menuItemClass =
-  "flex min-h-9 w-full cursor-pointer items-center gap-2.5 rounded-md px-3 py-1.5 text-left text-[15px] hover:bg-raised focus-visible:bg-raised focus-visible:outline-offset-[-2px] disabled:pointer-events-none disabled:opacity-40";
+  "flex min-h-9 touch:min-h-11 w-full cursor-pointer items-center gap-2.5 rounded-md px-3 py-1.5 text-left text-[15px] hover:bg-raised focus-visible:bg-raised focus-visible:outline-offset-[-2px] disabled:pointer-events-none disabled:opacity-40";

@@ -27,7 +27,7 @@ export function TagFilter({
           type="button"
           aria-pressed={chosen === name}
           onClick={() => onChoose(chosen === name ? null : name)}
-          className={`h-8 shrink-0 rounded-full border px-3.5 text-sm transition ${
+          className={`h-8 shrink-0 touch:h-11 rounded-full border px-3.5 text-sm transition ${
             chosen === name
               ? "border-transparent bg-ink font-semibold text-ground"
               : "border-line text-muted hover:border-line-strong hover:text-ink"

@@ -2,21 +2,19 @@
 
 import { Toaster as Sonner } from "sonner";
 
-/** Where short messages appear; above the player, out of the thumb's way. */
+/** Where short messages appear: in a row of their own over the player, which `globals.css` puts into the page's flow. */
 export default function Toaster() {
   return (
     <Sonner
-      position="bottom-right"
-      offset={{ bottom: 104, right: 16 }}
-      mobileOffset={{ bottom: 140 }}
+      position="bottom-center"
       style={{ fontFamily: "inherit" }}
       toastOptions={{
         unstyled: true,
         classNames: {
-          toast: "panel shadow-float flex w-[min(92vw,360px)] items-center gap-3 bg-raised px-4 py-3 text-sm text-ink",
+          toast: "panel shadow-float flex w-full items-center gap-3 bg-raised px-4 py-3 text-sm text-ink",
           content: "flex-1",
           description: "text-muted",
-          actionButton: "rounded-md px-2 py-1 font-semibold text-accent hover:bg-line",
+          actionButton: "rounded-md px-2 py-1 touch:min-h-11 touch:px-3 font-semibold text-accent hover:bg-line",
           error: "border-bad",
         },
       }}

@@ -20,6 +20,8 @@ type FeedOptions = {
   onNotification?: () => void;
   /** Something may have been missed: the connection came up, or came up again. */
   onGap: () => void;
+  /** Whether the server answers: false once a new attempt has failed, too. */
+  onReach?: (reached: boolean) => void;
   /** Ask the server; called every `pollMilliseconds` while the socket is down and something is being made. */
   poll: () => void;
   openSocket?: (url: string) => WebSocket;
@@ -116,6 +118,7 @@ export class LiveFeed {
     socket.onopen = () => {
       this.open = true;
       this.attempt = 0;
+      this.options.onReach?.(true);
       this.options.onGap();
     };
     socket.onmessage = (event: MessageEvent) => {
@@ -129,6 +132,7 @@ export class LiveFeed {
       if (this.stopped || this.socket !== socket) return;
       this.reconnectTimer = setTimeout(() => this.connect(), reconnectDelay(this.attempt, Math.random()));
       this.attempt += 1;
+      if (this.attempt > 1) this.options.onReach?.(false);
     };
   }
 }
