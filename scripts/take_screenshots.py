@@ -133,8 +133,17 @@ def playing(page: Page) -> None:
     page.wait_for_timeout(2500)
 
 
+def filters(page: Page) -> None:
+    """What narrows the library; a phone keeps it behind a button."""
+    page.locator("main li").first.wait_for()
+    button = page.get_by_role("button", name=re.compile("^Filter"))
+    if button.is_visible():
+        button.click()
+
+
 def grid(page: Page) -> None:
     """The library as covers."""
+    filters(page)
     page.get_by_role("button", name="Grid").click()
 
 
@@ -149,6 +158,7 @@ def editing(page: Page) -> None:
 
 def choosing(page: Page) -> None:
     """Tracks that are chosen, with what can be done with all of them."""
+    filters(page)
     page.get_by_role("button", name="Choose", exact=True).click()
     for box in page.locator("main li input[type=checkbox]").all()[:3]:
         box.check()
@@ -265,6 +275,7 @@ def shots(track: dict[str, Any], kept: Kept) -> tuple[Shot, ...]:
         Shot("create-models", "/create/", model_picker),
         Shot("library", "/library/", playing),
         Shot("library-grid", "/library/", grid),
+        Shot("library-filters", "/library/", filters),
         Shot("library-choosing", "/library/", choosing),
         Shot("library-moving", "/library/", moving),
         Shot("library-project", f"/library/?project={kept.project}"),

@@ -229,12 +229,13 @@ describe("the live connection", () => {
 
   function feed() {
     const sockets: FakeSocket[] = [];
-    const seen = { jobs: [] as unknown[], gaps: 0, polls: 0 };
+    const seen = { jobs: [] as unknown[], gaps: 0, polls: 0, reached: [] as boolean[] };
     const live = new LiveFeed({
       url: "ws://x",
       onJob: (id, change) => seen.jobs.push([id, change]),
       onGap: () => (seen.gaps += 1),
       poll: () => (seen.polls += 1),
+      onReach: (reached) => seen.reached.push(reached),
       openSocket: () => {
         const socket = new FakeSocket();
         sockets.push(socket);
@@ -269,6 +270,20 @@ describe("the live connection", () => {
     vi.advanceTimersByTime(60_000);
     expect(sockets).toHaveLength(2);
     expect(seen.polls).toBe(0);
+  });
+  test("says that the server is gone when it does not come back at once, and that it is there again", () => {
+    const { live, sockets, seen } = feed();
+    sockets[0]!.onopen!();
+    sockets[0]!.onclose!();
+    expect(seen.reached).toEqual([true]);
+    vi.advanceTimersByTime(600);
+    sockets[1]!.onclose!();
+    expect(seen.reached).toEqual([true, false]);
+    vi.advanceTimersByTime(1100);
+    sockets[2]!.onopen!();
+    expect(seen.reached).toEqual([true, false, true]);
+    live.stop();
+    expect(seen.reached).toHaveLength(3);
   });
   test("does not wait for its turn when the connection is back, and never has two", () => {
     const { live, sockets } = feed();

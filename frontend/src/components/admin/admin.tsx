@@ -9,6 +9,7 @@ import { Models } from "./models";
 import { People } from "./people";
 import { MembersOnly } from "@/components/frame/members-only";
 import { ButtonLink } from "@/components/ui/button";
+import { Contents } from "@/components/ui/contents";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { answer, api } from "@/lib/api/client";
 import { clock } from "@/lib/format";
@@ -28,26 +29,33 @@ function NotForYou() {
 function Overview() {
   const t = useTranslations("admin");
   const frame = useTranslations("frame");
+  const parts = [
+    { id: "health", title: t("health"), content: <Health /> },
+    { id: "models", title: t("models.title"), content: <Models /> },
+    { id: "work", title: t("work.title"), content: <Jobs /> },
+    { id: "people", title: t("users"), content: <People /> },
+  ];
   return (
-    <div className="mx-auto w-full max-w-[1040px] px-4 pb-20 pt-8 md:px-6 md:pt-12">
-      <div className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
+    <div className="mx-auto w-full max-w-[1240px] px-4 pb-20 pt-8 md:px-6 md:pt-12 lg:grid lg:grid-cols-[140px_minmax(0,1fr)] lg:gap-x-12">
+      <div className="flex flex-wrap items-end lg:col-span-2 justify-between gap-x-6 gap-y-3">
         <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
         <ButtonLink href="/moderation/">
           <Gavel size={16} aria-hidden />
           {frame("moderation")}
         </ButtonLink>
       </div>
-      <Numbers />
-      <h2 className="mt-12 text-xl">{t("health")}</h2>
-      <Health />
-      <h2 id="models" className="mt-12 text-xl">
-        {t("models.title")}
-      </h2>
-      <Models />
-      <h2 className="mt-12 text-xl">{t("work.title")}</h2>
-      <Jobs />
-      <h2 className="mt-12 text-xl">{t("users")}</h2>
-      <People />
+      <Contents label={t("contents")} parts={parts} />
+      <div className="min-w-0">
+        <Numbers />
+        {parts.map(({ id, title, content }) => (
+          <section key={id} id={id} aria-labelledby={`${id}-title`} className="scroll-mt-32 lg:scroll-mt-20">
+            <h2 id={`${id}-title`} className="mt-12 text-xl">
+              {title}
+            </h2>
+            {content}
+          </section>
+        ))}
+      </div>
     </div>
   );
 }

@@ -36,7 +36,7 @@ export function TakeDetails({
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <TrackFacts track={track} />
         <StemDots stems={track.stems} />
-        <div className="ml-auto flex flex-wrap gap-1 max-sm:grid max-sm:w-full max-sm:grid-cols-2 max-sm:*:border max-sm:*:border-line">
+        <div className="ml-auto flex flex-wrap gap-1 max-sm:grid max-sm:w-full max-sm:grid-cols-2 max-sm:*:border max-sm:*:border-line max-sm:*:px-2">
           {track.spec && (
             <button
               type="button"

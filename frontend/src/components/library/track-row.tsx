@@ -53,11 +53,11 @@ export function TrackRow({
         onPress={onPlay}
         className="size-14"
       />
-      <div className="min-w-0 flex-1">
+      <div className="relative min-w-0 flex-1">
         <Link
           prefetch={false}
           href={trackHref(track.id)}
-          className={`line-clamp-2 font-semibold leading-snug hover:underline sm:line-clamp-1 ${isOn ? "text-accent" : ""}`}
+          className={`line-clamp-2 font-semibold leading-snug hover:underline touch:after:absolute touch:after:inset-0 sm:line-clamp-1 ${isOn ? "text-accent" : ""}`}
         >
           {track.title}
         </Link>

@@ -1,9 +1,9 @@
 import type { ReactNode } from "react";
 
 /** A group of settings under a heading. */
-export function Section({ title, children }: { title: string; children: ReactNode }) {
+export function Section({ id, title, children }: { id?: string; title: string; children: ReactNode }) {
   return (
-    <section aria-label={title} className="mt-10">
+    <section id={id} aria-label={title} className="mt-10 scroll-mt-32 lg:scroll-mt-20">
       <h2 className="text-lg">{title}</h2>
       <div className="panel mt-3 divide-y divide-line px-5">{children}</div>
     </section>

@@ -16,6 +16,7 @@ import { Usage } from "./usage";
 import { Webhooks } from "./webhooks";
 import { MembersOnly } from "@/components/frame/members-only";
 import { Button } from "@/components/ui/button";
+import { Contents } from "@/components/ui/contents";
 import { selectClass } from "@/components/ui/field";
 import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api, type User } from "@/lib/api/client";
@@ -68,50 +69,50 @@ function Sections({ user, onClosed }: { user: User; onClosed: (due: string) => v
   const archive = useTranslations("archive");
   const version = useVersion();
   const single = version.data?.single_user ?? false;
-  return (
-    <div className="mx-auto w-full max-w-[760px] px-4 pb-20 pt-8 md:px-6 md:pt-12">
-      <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
-      <Section title={t("profile")}>
-        <Profile user={user} />
-      </Section>
-      <Section title={t("usage")}>
-        <Usage />
-      </Section>
-      <Section title={t("appearance")}>
-        <Appearance />
-      </Section>
-      <Section title={tell("title")}>
-        <NotificationSettings />
-      </Section>
-      {!single && (
-        <Section title={t("security")}>
+  const parts = [
+    { id: "profile", title: t("profile"), content: <Profile user={user} /> },
+    { id: "usage", title: t("usage"), content: <Usage /> },
+    { id: "appearance", title: t("appearance"), content: <Appearance /> },
+    { id: "notifications", title: tell("title"), content: <NotificationSettings /> },
+    {
+      id: "security",
+      title: t("security"),
+      ofAccounts: true,
+      content: (
+        <>
           <Password />
           <SecondFactor user={user} />
           <Sessions />
-        </Section>
-      )}
-      {!single && (
-        <Section title={t("keys")}>
-          <ApiKeys user={user} />
-        </Section>
-      )}
-      <Section title={webhooks("title")}>
-        <Webhooks />
-      </Section>
-      <Section title={archive("title")}>
-        <DataExport />
-      </Section>
-      {!single && (
-        <Section title={t("goingAway")}>
-          <DeleteAccount user={user} onClosed={onClosed} />
-        </Section>
-      )}
-      <p className="mt-12 text-sm text-faint">
-        Music Gen AI {version.data?.version} ·{" "}
-        <a href="/docs" className="underline underline-offset-4 hover:text-ink">
-          {t("api")}
-        </a>
-      </p>
+        </>
+      ),
+    },
+    { id: "keys", title: t("keys"), ofAccounts: true, content: <ApiKeys user={user} /> },
+    { id: "webhooks", title: webhooks("title"), content: <Webhooks /> },
+    { id: "data", title: archive("title"), content: <DataExport /> },
+    {
+      id: "leave",
+      title: t("goingAway"),
+      ofAccounts: true,
+      content: <DeleteAccount user={user} onClosed={onClosed} />,
+    },
+  ].filter(({ ofAccounts }) => !(single && ofAccounts));
+  return (
+    <div className="mx-auto w-full max-w-[1040px] px-4 pb-20 pt-8 md:px-6 md:pt-12 lg:grid lg:grid-cols-[200px_minmax(0,1fr)] lg:gap-x-12">
+      <h1 className="text-4xl tracking-[-0.035em] lg:col-span-2">{t("title")}</h1>
+      <Contents label={t("contents")} parts={parts} />
+      <div className="min-w-0">
+        {parts.map(({ id, title, content }) => (
+          <Section key={id} id={id} title={title}>
+            {content}
+          </Section>
+        ))}
+        <p className="mt-12 text-sm text-faint">
+          Music Gen AI {version.data?.version} ·{" "}
+          <a href="/docs" className="underline underline-offset-4 hover:text-ink">
+            {t("api")}
+          </a>
+        </p>
+      </div>
     </div>
   );
 }

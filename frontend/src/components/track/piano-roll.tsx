@@ -199,7 +199,15 @@ function Roll({ track, song }: { track: Track; song: MidiSong }) {
         })}
         <label className="ml-auto flex items-center gap-2 text-muted" title={t("zoom")}>
           <ZoomIn size={16} aria-hidden />
-          <Slider min={0} max={1} step={0.01} value={zoom} onValue={setZoom} aria-label={t("zoom")} className="w-28" />
+          <Slider
+            min={0}
+            max={1}
+            step={0.01}
+            value={zoom}
+            onValue={setZoom}
+            aria-label={t("zoom")}
+            className="w-28 touch:h-11"
+          />
         </label>
       </div>
     </div>
