@@ -15,6 +15,8 @@ import {
   splitAt,
   useStudio,
 } from "@/stores/studio";
+import { ProblemError } from "@/lib/api/problem";
+import { sessionOf } from "@/lib/session";
 import { freshArrangement } from "@/lib/audio/edits";
 import { keptText, readKept } from "@/lib/audio/kept";
 
@@ -212,6 +214,21 @@ describe("events of jobs", () => {
       job_id: "j",
       type: "done",
     });
+  });
+});
+
+describe("who is signed in", () => {
+  const asked = { data: undefined, error: null, failureCount: 0, errorUpdateCount: 0 };
+  const lost = new ProblemError(0, "offline", "", []);
+  test("is not known until the server has answered", () => {
+    expect(sessionOf(asked)).toEqual({ user: null, loading: true, failure: null, unanswered: false });
+    expect(sessionOf({ ...asked, data: null })).toMatchObject({ user: null, loading: false, unanswered: false });
+    expect(sessionOf({ ...asked, failureCount: 1 })).toMatchObject({ loading: true, unanswered: true });
+  });
+  test("stays unknown while a server that did not answer is asked again", () => {
+    expect(sessionOf({ ...asked, error: lost, failureCount: 3, errorUpdateCount: 1 }).failure).toBe(lost);
+    const again = sessionOf({ ...asked, errorUpdateCount: 1 });
+    expect([again.loading, again.failure, again.unanswered]).toEqual([false, lost, true]);
   });
 });
 

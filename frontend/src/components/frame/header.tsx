@@ -23,7 +23,7 @@ export const PLACES = [
 export function Header() {
   const t = useTranslations("frame");
   const path = usePathname();
-  const { user, loading } = useSession();
+  const { user, loading, failure } = useSession();
   const openPalette = useFrame((frame) => frame.openPalette);
   return (
     <header className="sticky top-0 z-30 border-b border-line bg-[color-mix(in_oklab,var(--ground)_86%,transparent)] backdrop-blur-md">
@@ -82,7 +82,8 @@ export function Header() {
               <AccountMenu user={user} />
             </>
           ) : (
-            !loading && (
+            !loading &&
+            !failure && (
               <>
                 <ButtonLink look="plain" href="/sign-in/">
                   {t("signIn")}

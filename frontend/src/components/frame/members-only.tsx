@@ -15,7 +15,7 @@ export function MembersOnly({ children }: { children: (user: User) => ReactNode 
   const { user, loading, failure } = useSession();
   if (user) return children(user);
   if (failure) return <Failed failure={failure} retry={() => location.reload()} />;
-  if (loading) return <Skeleton className="mx-auto mt-16 h-64 w-full max-w-[1040px]" />;
+  if (loading) return <Skeleton className="mx-auto mt-16 h-64 w-[calc(100%-2rem)] max-w-[1040px]" />;
   return (
     <Empty
       title={t("membersTitle")}

@@ -3,6 +3,7 @@
 import { WifiOff } from "lucide-react";
 import { useSyncExternalStore } from "react";
 import { useTranslations } from "use-intl";
+import { useSession } from "@/lib/session";
 import { useFrame } from "@/stores/frame";
 
 function subscribe(changed: () => void): () => void {
@@ -22,7 +23,8 @@ export function OfflineNotice() {
     () => navigator.onLine,
     () => true,
   );
-  const serverLost = useFrame((frame) => frame.serverLost);
+  const { unanswered } = useSession();
+  const serverLost = useFrame((frame) => frame.serverLost) || unanswered;
   if (online && !serverLost) return null;
   return (
     <p role="status" className="flex items-center justify-center gap-2 bg-raised px-4 py-2 text-sm text-muted">

@@ -33,7 +33,7 @@ export function Filters({
   onChoosing: () => void;
 }) {
   const t = useTranslations("library");
-  const select = `${selectClass} md:h-8 px-2 md:text-sm max-md:min-w-0 max-md:flex-1`;
+  const select = `${selectClass} md:h-8 px-2 md:text-sm max-md:flex-auto`;
   return (
     <div
       id={id}
