@@ -208,7 +208,13 @@ function Line({
         </p>
       </div>
       <div className="flex gap-2">
-        <Button size="small" disabled={busy} aria-label={t("restoreOne", { title: track.title })} onClick={onRestore}>
+        <Button
+          size="small"
+          disabled={busy}
+          aria-label={t("restoreOne", { title: track.title })}
+          onClick={onRestore}
+          className="touch:min-w-11"
+        >
           <RotateCcw size={14} aria-hidden />
           <span className="max-sm:sr-only">{t("restore")}</span>
         </Button>
@@ -219,6 +225,7 @@ function Line({
           aria-haspopup="dialog"
           aria-label={t("foreverOne", { title: track.title })}
           onClick={onDestroy}
+          className="touch:min-w-11"
         >
           <Trash2 size={14} aria-hidden />
           <span className="max-sm:sr-only">{t("forever")}</span>

@@ -12,8 +12,8 @@ const LOOKS: Record<Look, string> = {
   danger: "border border-line text-bad hover:border-bad disabled:opacity-50",
 };
 const SIZES: Record<Size, string> = {
-  small: "h-8 px-3 text-[13px] touch:h-11 touch:min-w-11",
-  medium: "h-10 px-4 touch:h-11 touch:min-w-11",
+  small: "h-8 px-3 text-[13px] touch:h-11",
+  medium: "h-10 px-4 touch:h-11",
   large: "h-12 px-6 text-base",
 };
 
