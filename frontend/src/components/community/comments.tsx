@@ -162,8 +162,12 @@ function Said({
     <li className="group flex gap-3 border-t border-line py-3.5">
       <Avatar name={author.username} className="size-9 text-sm" />
       <div className="min-w-0 flex-1">
-        <p className="flex flex-wrap items-baseline gap-x-2 text-sm">
-          <Link prefetch={false} href={personHref(author.username)} className="font-semibold hover:underline">
+        <p className="flex flex-wrap items-center gap-x-2 text-sm">
+          <Link
+            prefetch={false}
+            href={personHref(author.username)}
+            className="font-semibold hover:underline touch:py-1"
+          >
             {author.display_name || author.username}
           </Link>
           {position !== null && position !== undefined && (
@@ -171,7 +175,7 @@ function Said({
               type="button"
               onClick={listen}
               aria-label={t("listenAt", { time: clock(position) })}
-              className="tabular rounded bg-raised px-1.5 text-accent hover:underline"
+              className="tabular rounded bg-raised px-1.5 text-accent hover:underline touch:min-h-11 touch:min-w-11"
             >
               {clock(position)}
             </button>

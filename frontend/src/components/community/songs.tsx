@@ -48,7 +48,7 @@ export function Songs({ shelf, empty }: { shelf: Shelf; empty: ReactNode }) {
               <Link
                 prefetch={false}
                 href={personHref(track.owner.username)}
-                className="min-w-0 truncate text-sm text-muted hover:text-ink hover:underline"
+                className="min-w-0 truncate text-sm text-muted hover:text-ink hover:underline touch:py-1"
               >
                 {track.owner.username}
               </Link>

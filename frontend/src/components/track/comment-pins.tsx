@@ -49,6 +49,7 @@ export function CommentPins({ track }: { track: Track }) {
             <li key={first!.id} className="absolute -translate-x-1/2" style={{ left: `${at * 100}%` }}>
               <button
                 type="button"
+                data-pin
                 aria-label={
                   here.length > 1
                     ? t("pinMany", { count: here.length, time })
