@@ -225,7 +225,7 @@ function Shown({ track }: { track: SharedTrack }) {
           <p className="mt-2">{track.licence.name}</p>
           {track.licence.attributions.length > 0 && (
             <details className="mt-3 text-sm">
-              <summary className="font-medium text-muted hover:text-ink">{t("credits")}</summary>
+              <summary className="py-1 font-medium touch:py-3 text-muted hover:text-ink">{t("credits")}</summary>
               <ul className="mt-2 flex flex-col gap-1.5 text-faint">
                 {track.licence.attributions.map((line) => (
                   <li key={line}>{line}</li>
