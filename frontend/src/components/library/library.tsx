@@ -1,6 +1,7 @@
 "use client";
 
 import { ListFilter, ListMusic, Search, Trash2 } from "lucide-react";
+import { useSearchParams } from "next/navigation";
 import { useEffect, useMemo, useState } from "react";
 import { useTranslations } from "use-intl";
 import { BulkBar } from "./bulk-bar";
@@ -40,8 +41,9 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
   const project = useProject(shelf);
   const remove = useDeleteTracks();
   const [view, setView] = useState<View>("list");
+  const said = useSearchParams();
   // It stands in the address: a reload and the way back from a track find the same shelf.
-  const [narrowed, setNarrowed] = useState(() => readNarrowed(location.search));
+  const [narrowed, setNarrowed] = useState(() => readNarrowed(said.toString()));
   const [filtering, setFiltering] = useState(false);
   const [marked, setMarked] = useState<ReadonlyMap<string, Track>>(new Map());
   const [choosing, setChoosing] = useState(false);
@@ -60,10 +62,12 @@ function Shelves({ shelf }: { shelf: string | undefined }) {
   const hasFilters = all.length > 0 || isPart;
   const narrow = (change: Partial<Narrowed>) => setNarrowed((now) => ({ ...now, ...change }));
 
-  const address = narrowedAddress(location.search, settled);
+  const inAddress = narrowedAddress("", settled);
   useEffect(() => {
+    // On the way to another shelf the address becomes that one's only now.
+    const address = narrowedAddress(location.search, readNarrowed(inAddress));
     if (address !== location.search) history.replaceState(null, "", `${location.pathname}${address}`);
-  }, [address]);
+  }, [inAddress]);
   useEffect(() => {
     if (localStorage.getItem(VIEW_KEY) === "grid") setView("grid");
   }, []);
