@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from services.generation.musicgen.decoder import CrossMemory
+from services.generation.musicgen.gathering import Gathering
 from services.generation.musicgen.model import MusicGen
 from services.generation.musicgen.text_conditioner import TextConditioner, Tokenizer
 
@@ -37,6 +38,7 @@ class Conditioner:
     def __init__(self, model: MusicGen, tokenizer: Tokenizer) -> None:
         self._model = model
         self._text = TextConditioner(model.configuration.text, tokenizer, model.text_encoder, model.enc_to_dec_proj)
+        self._memory = Gathering(model.decoder.cross_memories)
 
     @torch.inference_mode()
     def text(self, prompt: str) -> Tensor:
@@ -72,9 +74,8 @@ class Conditioner:
             ]
         if any(melody is not None for melody in melodies):
             raise ValueError("This model does not follow melodies.")
-        decoder = self._model.decoder
-        null = None if negative is None else decoder.cross_memory(negative)
-        memories = {prompt: decoder.cross_memory(states) for prompt, states in words.items()}
+        null = None if negative is None else self._memory(negative)
+        memories = {prompt: self._memory(states) for prompt, states in words.items()}
         return [SongCondition(memories=(memories[prompt], null)) for prompt in prompts]
 
     def _prefix(self, text: Tensor, negative: Tensor | None, melody: Tensor | None, longest: int) -> Tensor:
