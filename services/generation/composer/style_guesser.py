@@ -15,6 +15,7 @@ import structlog
 
 from services.generation.backends.protocol import GenerationRequest, StyleGuess
 from services.generation.composer.learned.style_words import StyleWords, learned_style_words
+from services.generation.composer.phrases import words_of
 from services.shared.assets.store import AssetStore, sha256_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,17 @@ LEAST_LIKENESS: Final = 0.25
 _FEWEST_WORDS: Final = 2
 _LEAST_SHARE_OF_KNOWN_WORDS: Final = 0.75
 _READ_CHARACTERS: Final = 4_000
+
+_LEAST_SHARE_OF_FOREIGN_WORDS: Final = 0.2
+_FOREIGN_WORDS: Final = frozenset(
+    {
+        "la", "le", "les", "un", "une", "des", "du", "de", "et", "est", "dans", "avec", "el", "los",
+        "las", "una", "del", "que", "por", "para", "il", "lo", "gli", "di", "della", "os", "um", "uma",
+        "da", "der", "das", "dem", "ein", "eine", "und", "mit", "von", "im", "ist", "auf", "het", "een",
+        "ik", "och", "ett", "det", "en", "av", "og",
+    }
+)  # fmt: skip
+"""Articles and the like of other languages: their nouns may be words that the model knows ("la casa de mi padre")."""
 
 _log = structlog.get_logger(__name__)
 
@@ -95,6 +107,9 @@ def guess_style(
     text = prompt[:_READ_CHARACTERS]
     known, words = encoder.known_words(text)
     if words < _FEWEST_WORDS or known < _LEAST_SHARE_OF_KNOWN_WORDS * words:
+        return None
+    tokens = words_of(text)
+    if sum(token in _FOREIGN_WORDS for token in tokens) >= _LEAST_SHARE_OF_FOREIGN_WORDS * max(1, len(tokens)):
         return None
     guess = style_words.nearest(encoder.encode([text])[0], styles)
     return guess if guess.likeness >= LEAST_LIKENESS else None

@@ -107,6 +107,13 @@ def test_no_english_no_guess(guesser: StyleGuesser, prompt: str) -> None:
     assert guesser.settle(replace(REQUEST, prompt=prompt)).guess is None
 
 
+def test_foreign_articles_among_words_that_the_model_knows_are_no_english(guesser: StyleGuesser) -> None:
+    assert guesser.settle(replace(REQUEST, prompt="la kitchen de the evening")).guess is None
+    assert guesser.settle(
+        replace(REQUEST, prompt="he walks home through the town after a long evening at la town")
+    ).guess
+
+
 def test_a_prompt_without_end_is_read_to_a_point(guesser: StyleGuesser) -> None:
     assert guesser.settle(replace(REQUEST, prompt="the plates at home " * 20_000)).guess is not None
 
@@ -239,6 +246,7 @@ def test_the_shipped_vectors_are_the_real_models(real: StyleGuesser) -> None:
     [
         *("qwertz uiop", "hello", "the", "lorem ipsum dolor sit amet", "my invoice number is 4711"),
         *("der Geruch von frischem Brot am Sonntag", "la sensación de volver a casa", "le matin où tu es partie"),
+        *("la casa de mi padre", "une maison en hiver", "Die Hand in der Sand", "El amor de la casa"),
         *("ночной поезд уходит на север", "o cheiro da chuva no sertão", "jazda nocą przez miasto"),
     ],
 )
