@@ -114,7 +114,10 @@ def end_leftovers(mark: str) -> list[str]:
 def run_limited(command: list[str], seconds: float) -> int:
     """Run `command` for `seconds` at most and leave no process of it; its exit code, or `OUT_OF_TIME`."""
     mark = uuid.uuid4().hex
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, MARK: mark})
+    environment = {**os.environ, MARK: mark}
+    # Tests start servers by the hundred: what they are made of is compiled once, whatever the caller's habits.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         try:
             return process.wait(max(seconds, 0))
