@@ -29,6 +29,7 @@ test: environment-test ## lint, types, contracts, protos and the sampled test ti
 
 test-full: environment-test ## the same with every test, the slow ones too
 	@$(PY) scripts/fetch_assets.py
+	@$(PY) scripts/fetch_assets.py sentences.minilm-weights
 	@$(PY) scripts/run_tests.py --seed $(SEED) --full
 
 lint: environment-test ## ruff, bandit, licences, known weaknesses, mypy, import contracts, protos, studio

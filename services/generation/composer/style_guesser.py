@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from services.generation.backends.protocol import GenerationRequest, StyleGuess
 from services.generation.composer.learned.style_words import StyleWords, learned_style_words
 from services.generation.composer.phrases import words_of
@@ -44,8 +42,6 @@ _FOREIGN_WORDS: Final = frozenset(
     }
 )  # fmt: skip
 """Articles and the like of other languages: their nouns may be words that the model knows ("la casa de mi padre")."""
-
-_log = structlog.get_logger(__name__)
 
 
 class StyleGuesser:
@@ -92,7 +88,12 @@ class StyleGuesser:
             self._require_pinned(TOKENIZER, tokenizer)
             return SentenceEncoder.load(weights, tokenizer)
         except (OSError, ValueError) as error:
-            _log.warning("style_guesser_unusable", error=str(error), advice=f"Remove {weights.parent} and fetch anew.")
+            # A twentieth of the time to a first song, for a line that hardly anybody ever needs.
+            import structlog
+
+            structlog.get_logger(__name__).warning(
+                "style_guesser_unusable", error=str(error), advice=f"Remove {weights.parent} and fetch anew."
+            )
             return None
 
     def _require_pinned(self, name: str, file: Path) -> None:
