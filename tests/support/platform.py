@@ -69,7 +69,10 @@ class Platform:
     def start(self, within: float = 120) -> None:
         """Start and wait until every part is healthy."""
         self.launch()
-        eventually(self.ready, within=within, what=f"platform ready; its log ends:\n{self.log[-3000:]}", every=0.2)
+        try:
+            eventually(self.ready, within=within, what="platform ready", every=0.2)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log ends:\n{self.log[-3000:]}") from error
 
     def launch(self) -> None:
         environment = {
