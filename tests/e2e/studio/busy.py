@@ -1,4 +1,6 @@
-"""What keeps a page busy: its long tasks (W3C Long Tasks), and the frames that came late."""
+"""What keeps a page busy: long tasks (W3C Long Tasks), frames that came late, what was drawn, the work that it took."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from playwright.sync_api import Page
@@ -11,8 +13,27 @@ new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map
 window.frameTimes = [];
 const tick = (now) => { window.frameTimes.push(now); requestAnimationFrame(tick); };
 requestAnimationFrame(tick);
+window.canvasesDrawn = 0;
+const clear = CanvasRenderingContext2D.prototype.clearRect;
+CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+  window.canvasesDrawn += 1;
+  return clear.apply(this, area);
+};
 """
 LATE_MS = 1_000 / 30
+_IN_EACH_FRAME = """
+(frames) => new Promise((go) => {
+  const step = STEP;
+  const drawn = window.canvasesDrawn;
+  let done = 0;
+  const next = () => {
+    if (done === frames || step(done) === false) return go([done, window.canvasesDrawn - drawn]);
+    done += 1;
+    requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+})
+"""
 
 
 def print_busy(page: Page, what: str) -> None:
@@ -24,3 +45,33 @@ def print_busy(page: Page, what: str) -> None:
         f"{len(frames)} frames, {int((frames > LATE_MS).sum())} later than {LATE_MS:.0f} ms, "
         f"the latest {max(frames, default=0):.0f} ms"
     )
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a page did in so many frames: canvases drawn anew, and milliseconds of its main thread's processor time a
+    frame. Those do not count what else the machine does; a frame of 60 in a second has 17 ms.
+    """
+
+    frames: int
+    canvases_drawn: int
+    cpu_ms_per_frame: float
+
+
+def work_of(page: Page, what: str, step: str, frames: int) -> Work:
+    """Have `step`, a function of the page that is given the frame's number, called once in each of so many frames, or
+    until it answers false; what that took.
+    """
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def cpu_seconds() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
+
+    began = cpu_seconds()
+    done, drawn = page.evaluate(_IN_EACH_FRAME.replace("STEP", step), frames)
+    cpu_ms = 1_000 * (cpu_seconds() - began) / max(1, done)
+    session.detach()
+    print(f"{what}: {done} frames, {drawn} canvases drawn, {cpu_ms:.1f} ms of CPU a frame")
+    return Work(done, drawn, cpu_ms)

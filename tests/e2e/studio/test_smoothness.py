@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Page, expect
 
-from tests.e2e.studio.busy import WATCH, print_busy
+from tests.e2e.studio.busy import WATCH, print_busy, work_of
 from tests.e2e.studio.conftest import MAKE, Visitor
 from tests.support.platform import eventually
 
@@ -21,6 +21,26 @@ RATE_HZ = 44_100
 TRACKS = 100
 # The window and a page on each side of it, at two pixels of canvas for one of the page.
 MOST_DRAWN_PIXELS = 2 * 5_000
+# After so much another part of a picture is drawn: PAGE_PIXELS in rows.ts.
+PAGE_PIXELS = 1_000
+FRAME_MS = 1_000 / 60
+SCROLL_PIXELS, SCROLL_FRAMES, ZOOM_FRAMES = 200, 60, 30
+SCROLL = f"() => {{ document.querySelector('[role=group][aria-label=Timeline]').scrollLeft -= {SCROLL_PIXELS}; }}"
+ZOOM = f"""
+(frame) => {{
+  const slider = document.querySelector("input[type=range][aria-label=Zoom]");
+  const write = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
+  write.call(slider, String(1 - (frame + 1) / {ZOOM_FRAMES}));
+  slider.dispatchEvent(new Event("input", {{bubbles: true}}));
+}}
+"""
+SCROLL_PAGE = f"""
+() => {{
+  scrollBy(0, 150);
+  const below = document.documentElement.scrollHeight - innerHeight - scrollY;
+  return below > 2 || document.querySelectorAll("main ul > li").length < {TRACKS};
+}}
+"""
 # A piece of 20 s, and a second on each side of it.
 MOST_DECODED_SECONDS = 22
 KEEP_DECODED = """
@@ -91,10 +111,15 @@ def test_half_an_hour_of_music_opens_while_the_page_answers_and_is_drawn_where_o
         )
         assert 0 < drawn <= MOST_DRAWN_PIXELS
     print_busy(page, "looked through")
-    for _ in range(60):
-        timeline.evaluate("(element) => { element.scrollLeft -= 200; }")
-        page.evaluate("() => new Promise((go) => requestAnimationFrame(go))")
+    scrolled = work_of(page, "half an hour, scrolled", SCROLL, SCROLL_FRAMES)
     print_busy(page, "scrolled")
+    zoomed = work_of(page, "half an hour, zoomed", ZOOM, ZOOM_FRAMES)
+    print_busy(page, "zoomed")
+    # Its picture is drawn when a page of it has gone by; closer or farther, anew and where that leads to.
+    assert 0 < scrolled.canvases_drawn <= SCROLL_FRAMES * SCROLL_PIXELS / PAGE_PIXELS + 4
+    assert 0 < zoomed.canvases_drawn <= 2 * ZOOM_FRAMES + 4
+    assert max(scrolled.cpu_ms_per_frame, zoomed.cpu_ms_per_frame) <= FRAME_MS
+    page.get_by_role("slider", name="Zoom").fill("1")
     clip_box = page.locator("[data-clip]").first
     before = clip_box.get_attribute("aria-label")
     clip_box.focus()
@@ -148,9 +173,7 @@ def test_a_hundred_tracks_scroll_by_without_a_question_for_each(arrive: Callable
     asked.clear()
     page.reload()
     expect(first).to_have_text(re.compile(r"^Song 9\d$"))
-    while page.evaluate("document.documentElement.scrollHeight - innerHeight - scrollY > 2"):
-        page.mouse.wheel(0, 300)
-        page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+    assert work_of(page, "a hundred tracks, scrolled", SCROLL_PAGE, 10_000).cpu_ms_per_frame <= FRAME_MS
     expect(rows).to_have_count(TRACKS)
     print_busy(page, "scrolled")
     print(f"{len(asked)} requests: {sorted({url.split('?')[0].split('/api/v1')[-1] for url in asked})}")
