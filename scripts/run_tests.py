@@ -45,6 +45,10 @@ LAST_WORDS_SECONDS = 60
 # Every process that a run starts inherits it: the way to find those that lost their parent.
 MARK = "MUSIC_GEN_TEST_RUN"
 
+# Test processes share the cores already: threads of several that wait for each other in OpenMP or in OpenBLAS spin, and
+# double the time of what multiplies matrices.
+_ONE_THREAD_EACH = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 # The longest first: two run at a time.
 CHECKS = {
     "mypy": [str(BIN / "mypy")],
@@ -111,10 +115,12 @@ def end_leftovers(mark: str) -> list[str]:
     return names
 
 
-def run_limited(command: list[str], seconds: float) -> int:
-    """Run `command` for `seconds` at most and leave no process of it; its exit code, or `OUT_OF_TIME`."""
+def run_limited(command: list[str], seconds: float, **settings: str) -> int:
+    """Run `command` with `settings` in its environment, for `seconds` at most, and leave no process of it; its exit
+    code, or `OUT_OF_TIME`.
+    """
     mark = uuid.uuid4().hex
-    environment = {**os.environ, MARK: mark}
+    environment = {**os.environ, **settings, MARK: mark}
     # Tests start servers by the hundred: what they are made of is compiled once, whatever the caller's habits.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
@@ -154,26 +160,28 @@ def deadly_files(report: Path) -> list[str]:
     return sorted(set(DIED.findall(html.unescape(report.read_text("utf-8"))))) if report.exists() else []
 
 
-def run_pytest(arguments: list[str], report: Path, seconds: float) -> tuple[int, dict[str, str]]:
+def run_pytest(arguments: list[str], report: Path, seconds: float, **settings: str) -> tuple[int, dict[str, str]]:
     """One run of pytest: its exit code, and what became of each test."""
-    status = run_limited([sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments], seconds)
+    status = run_limited([sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments], seconds, **settings)
     return status, outcomes_of(report)
 
 
 def run_parallel(
-    common: list[str], chosen: list[str], processes: list[str], report: Path, deadline: float
+    common: list[str], chosen: list[str], processes: list[str], report: Path, deadline: float, **settings: str
 ) -> tuple[int, dict[str, str]]:
     """The `chosen` tests in several processes.
 
     A process that a native library brings down takes the verdict of its test along. The trace is printed, and the
     file runs once more in a process of its own: what fails or dies there has failed.
     """
-    status, outcomes = run_pytest([*common, *chosen, *processes], report, deadline - time.monotonic())
+    status, outcomes = run_pytest([*common, *chosen, *processes], report, deadline - time.monotonic(), **settings)
     files = deadly_files(report)
     if not files:
         return status, outcomes
     print(f"A process died while it ran {', '.join(files)}: see its trace above. Once more, alone:", flush=True)
-    again, verdicts = run_pytest([*common, *files], report.with_suffix(".again.xml"), deadline - time.monotonic())
+    again, verdicts = run_pytest(
+        [*common, *files], report.with_suffix(".again.xml"), deadline - time.monotonic(), **settings
+    )
     outcomes |= verdicts
     if again != 0 or status != TESTS_FAILED:
         return again or status, outcomes
@@ -192,8 +200,13 @@ def run_tests(seed: str, full: bool, further: list[str]) -> int:
     deadline = time.monotonic() + (FULL_LIMIT_SECONDS if full else LIMIT_SECONDS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        parts = {"parts.xml": ["tests", "--ignore=tests/e2e"], "whole.xml": ["tests/e2e"]}
-        runs = [run_parallel(common, chosen, processes, folder / report, deadline) for report, chosen in parts.items()]
+        runs = [
+            run_parallel(
+                common, ["tests", "--ignore=tests/e2e"], processes, folder / "parts.xml", deadline, **_ONE_THREAD_EACH
+            ),
+            # Whole platforms run as people's do.
+            run_parallel(common, ["tests/e2e"], processes, folder / "whole.xml", deadline),
+        ]
     total = Counter(outcome for _, outcomes in runs for outcome in outcomes.values())
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped", flush=True)
     if not total:
