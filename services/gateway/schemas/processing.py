@@ -90,6 +90,10 @@ class MixRequest(Body):
     master: Annotated[dict[str, Any] | None, Field(description="The last channel, with its ceiling.")] = None
     tail: Annotated[float | None, Field(description="Seconds of echo and reverb after the last channel.")] = None
     range: Annotated[dict[str, Any] | None, Field(description="Only this part: `start`, `end` in seconds.")] = None
+    engine_revision: Annotated[
+        str | None,
+        Field(max_length=16, description="Of the mixer that rendered a kept session; another says so in its `notes`."),
+    ] = None
 
 
 class MasterRequest(Body):
