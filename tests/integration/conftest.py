@@ -1,7 +1,7 @@
 """Real servers for every integration test: PostgreSQL and Valkey once a session, a fresh migrated database a test.
 
 `postgres_url`, `valkey_url` (session): the servers, shared; use ids of your own in Valkey, it is never flushed.
-`database_url`: an empty, migrated database (`tests.support.migrated_databases`).
+`database_url`: an empty, migrated database, cloned from a template.
 `user_management`: the service on a unix socket with a database of its own (`tests.support.user_management`).
 `start_user_management(**settings)`: the same, with other settings, as often as needed.
 """
@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from services.shared.secrets import create_missing
@@ -21,8 +22,8 @@ from services.standalone.valkey import ValkeyServer
 from services.user_management.auth import passwords
 from services.user_management.config import UserManagementSettings
 from services.user_management.mail import courier
+from services.user_management.migrate import migrate
 from services.user_management.server import serving
-from tests.support.migrated_databases import MigratedDatabases, drop_database, new_database
 from tests.support.user_management import UserManagement
 
 
@@ -63,22 +64,24 @@ def valkey_url(valkey_server: ValkeyServer) -> str:
 
 
 @pytest.fixture(scope="session")
-async def migrated_databases(postgres_server: PostgresServer) -> MigratedDatabases:
-    """Databases that are migrated and empty."""
-    return await MigratedDatabases.made(postgres_server)
+async def database_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database that nobody is connected to."""
+    name = "template_migrated"
+    await _execute(postgres_server.url(), f"CREATE DATABASE {name}")
+    await migrate(postgres_server.url(name))
+    return name
 
 
 @pytest.fixture
 async def empty_database_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """A database without any table."""
-    name = await new_database(postgres_server, "template1")
-    yield postgres_server.url(name)
-    await drop_database(postgres_server, name)
+    async with _database(postgres_server, "template1") as url:
+        yield url
 
 
 @pytest.fixture
-async def database_url(migrated_databases: MigratedDatabases) -> AsyncIterator[str]:
-    async with migrated_databases.one() as url:
+async def database_url(postgres_server: PostgresServer, database_template: str) -> AsyncIterator[str]:
+    async with _database(postgres_server, database_template) as url:
         yield url
 
 
@@ -127,3 +130,20 @@ async def start_user_management(
 @pytest.fixture
 async def user_management(start_user_management: Callable[..., Awaitable[UserManagement]]) -> UserManagement:
     return await start_user_management()
+
+
+@contextlib.asynccontextmanager
+async def _database(server: PostgresServer, template: str) -> AsyncIterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    await _execute(server.url(), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    yield server.url(name)
+    if server.running:
+        await _execute(server.url(), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

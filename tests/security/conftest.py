@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from tests.integration.conftest import (
+    database_template,
     database_url,
-    migrated_databases,
     postgres_server,
     secrets_dir,
     servers_folder,
@@ -24,10 +24,10 @@ __all__ = [
     "ada",
     "backend",
     "bob",
+    "database_template",
     "database_url",
     "gateway",
     "gateway_valkey_url",
-    "migrated_databases",
     "postgres_server",
     "secrets_dir",
     "servers_folder",

@@ -1,10 +1,12 @@
 """The crowd that lists are measured with: whole, the same each time, and only where nobody lives."""
 
+from pathlib import Path
+
 import asyncpg
 import pytest
 
 from scripts.seed_demo import Scale, SeedError, fill
-from tests.support.migrated_databases import MigratedDatabases
+from services.standalone.postgres import PostgresServer
 from tests.support.social import miscounted
 
 pytestmark = pytest.mark.integration
@@ -47,12 +49,18 @@ async def test_a_crowd_does_not_move_in_where_people_live(database_url: str, sql
     assert await sql.fetchval("SELECT count(*) FROM users") == 25
 
 
-async def test_every_run_makes_the_same_crowd(migrated_databases: MigratedDatabases) -> None:
+async def test_every_run_makes_the_same_crowd(
+    postgres_server: PostgresServer, database_template: str, tmp_path: Path
+) -> None:
     seen = []
-    for _ in range(2):
-        async with migrated_databases.one() as url:
-            await fill(url, Scale(people=25, tracks=50, likes_each=5, follows_each=3, comments=9))
-            connection = await asyncpg.connect(url)
-            seen.append(await connection.fetch("SELECT * FROM likes ORDER BY 1, 2"))
-            await connection.close()
+    admin = await asyncpg.connect(postgres_server.url())
+    for number in range(2):
+        name = f"crowd_{tmp_path.name[-6:].replace('-', '_')}_{number}".lower()
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY")
+        await fill(postgres_server.url(name), Scale(people=25, tracks=50, likes_each=5, follows_each=3, comments=9))
+        connection = await asyncpg.connect(postgres_server.url(name))
+        seen.append(await connection.fetch("SELECT * FROM likes ORDER BY 1, 2"))
+        await connection.close()
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
     assert seen[0] == seen[1]
