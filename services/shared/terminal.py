@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from services.shared import direction
+
 # Control characters, with which escape sequences begin (ECMA-48), all that ends lines, what turns the direction of
-# writing (Unicode TR 36 §3.2), and halves of characters.
-_ACTIVE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_ACTIVE_IN_TEXT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# writing, and halves of characters.
+_ALWAYS: Final = f"\x0b-\x1f\x7f-\x9f\u2028\u2029{direction.CHARACTERS}\ud800-\udfff"
+_ACTIVE: Final = re.compile(f"[\x00-\x0a{_ALWAYS}]")
+_ACTIVE_IN_TEXT: Final = re.compile(f"[\x00-\x08{_ALWAYS}]")
 
 
 def shown_in_line(text: str) -> str:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from services.gateway.media.conditional import http_date, is_unchanged, range_applies
 from services.gateway.media.ranges import ByteRange, parse_range
 from services.gateway.streams.response import StreamedResponse
+from services.shared import direction
 from services.shared.storage import ObjectStore
 
 # Signed and authorised answers are the listener's own; what lies under an entity tag never changes.
@@ -24,8 +25,8 @@ CACHED_FOR_AN_HOUR = "private, max-age=3600"
 CACHED_AND_ASKED_FOR = "private, no-cache"
 
 # What paths are made of, control characters, and what turns the direction of writing, with which a name seems to end
-# otherwise than it does (Unicode TR 36 §3.2).
-_NOT_FOR_FILE_NAMES = re.compile('[\x00-\x1f\x7f-\x9f"\\\\/:*?<>|\u200e\u200f\u2028-\u202e\u2066-\u2069]+')
+# otherwise than it does.
+_NOT_FOR_FILE_NAMES = re.compile(f'[\x00-\x1f\x7f-\x9f"\\\\/:*?<>|\u2028\u2029{direction.CHARACTERS}]+')
 _LONGEST_TITLE = 100
 
 

@@ -7,13 +7,13 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.shared.direction import TURNING
 from services.user_management.database import Database
 from services.user_management.mail.message import Mail
 from services.user_management.mail.repository import MailRepository
 from services.user_management.notifications.notification import Kind, Notification
 from services.user_management.notifications.repository import MOST_COUNTED, NotificationRepository
 from services.user_management.notifications.unsubscribing import Unsubscribing
-from services.user_management.social.rules import TURNING
 
 MOST_LINES: Final = 20
 PER_RUN: Final = 1_000

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from services.shared.direction import TURNING
 from services.shared.errors import AppError, ErrorCode
 
 LONGEST_DISPLAY_NAME: Final = 50
@@ -23,8 +24,6 @@ MOST_COMMENTS: Final = 500
 
 _HOST = re.compile(r"(?=.{4,253}$)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\ud800-\udfff]")
-# They turn the direction of what stands around them, and hide what is written (Unicode TR 36 §3.2).
-TURNING: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def display_name(text: str) -> str:

@@ -1,11 +1,12 @@
 "use client";
 
 import Link from "next/link";
-import { Loader, Pause, Play, RotateCcw, X } from "lucide-react";
+import { Loader, RotateCcw, X } from "lucide-react";
 import { memo } from "react";
 import { useTranslations } from "use-intl";
 import { TakeDetails } from "./take-details";
 import { IconButton, buttonClass } from "@/components/ui/button";
+import { PlaySign } from "@/components/ui/play-button";
 import { Waveform } from "@/components/ui/waveform";
 import { LIVE_BINS_PER_SECOND } from "@/lib/audio/live-peaks";
 import { engine } from "@/lib/audio/player-engine";
@@ -81,12 +82,10 @@ export const TakeCard = memo(function TakeCard({
             isOn ? "making text-on-accent" : "bg-raised text-ink hover:bg-line"
           } disabled:opacity-40`}
         >
-          {playing ? (
-            <Pause size={22} fill="currentColor" />
-          ) : job.status === "queued" ? (
+          {!playing && job.status === "queued" ? (
             <Loader size={20} className="animate-spin" />
           ) : (
-            <Play size={22} fill="currentColor" className="translate-x-px" />
+            <PlaySign playing={playing} size={22} />
           )}
         </button>
         <div className="min-w-0 flex-1">

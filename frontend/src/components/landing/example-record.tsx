@@ -1,8 +1,8 @@
 "use client";
 
-import { Pause, Play } from "lucide-react";
 import { useMemo } from "react";
 import { useTranslations } from "use-intl";
+import { PlaySign } from "@/components/ui/play-button";
 import { Waveform } from "@/components/ui/waveform";
 import { engine } from "@/lib/audio/player-engine";
 import { EXAMPLES, EXAMPLE_SECONDS, playableExample, useExamplePeaks } from "@/lib/examples";
@@ -52,11 +52,7 @@ export function ExampleRecord({
             : "bg-raised text-ink group-hover:bg-line"
         }`}
       >
-        {playing ? (
-          <Pause size={22} fill="currentColor" />
-        ) : (
-          <Play size={22} fill="currentColor" className="translate-x-px" />
-        )}
+        <PlaySign playing={playing} size={22} />
       </button>
       <p className="text-left text-[17px] font-medium leading-snug md:text-xl md:tracking-[-0.01em]">
         “{example.prompt}”

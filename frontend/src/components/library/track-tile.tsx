@@ -1,9 +1,9 @@
 "use client";
 
 import Link from "next/link";
-import { Pause, Play } from "lucide-react";
 import type { ReactNode } from "react";
 import { useTranslations } from "use-intl";
+import { PlaySign } from "@/components/ui/play-button";
 import { TrackCover } from "@/components/ui/track-cover";
 import type { Track } from "@/lib/api/client";
 import { coverUrl } from "@/lib/cover-url";
@@ -56,11 +56,7 @@ export function TrackTile({
             isOn ? "" : "opacity-0 [@media(hover:hover)]:translate-y-2 [@media(hover:none)]:opacity-100"
           }`}
         >
-          {playing ? (
-            <Pause size={20} fill="currentColor" />
-          ) : (
-            <Play size={20} fill="currentColor" className="translate-x-px" />
-          )}
+          <PlaySign playing={playing} />
         </button>
       </div>
       <Link

@@ -1,7 +1,7 @@
 "use client";
 
 import Link from "next/link";
-import { Loader, ListMusic, Pause, Play, SkipBack, SkipForward, Volume1, Volume2, VolumeX } from "lucide-react";
+import { ListMusic, SkipBack, SkipForward, Volume1, Volume2, VolumeX } from "lucide-react";
 import { lazy, Suspense, useEffect } from "react";
 import { toast } from "sonner";
 import { useTranslations } from "use-intl";
@@ -9,6 +9,7 @@ import { Modes } from "./modes";
 import { useMediaSession } from "./use-media-session";
 import { usePeaks } from "./use-peaks";
 import { IconButton } from "@/components/ui/button";
+import { PlayButton } from "@/components/ui/play-button";
 import { Slider } from "@/components/ui/slider";
 import { TrackCover } from "@/components/ui/track-cover";
 import { Waveform } from "@/components/ui/waveform";
@@ -43,20 +44,12 @@ export function PlayerBar() {
           <IconButton label={t("previous")} className="max-md:hidden" onClick={player.previous}>
             <SkipBack size={19} fill="currentColor" />
           </IconButton>
-          <button
-            type="button"
-            aria-label={player.playing ? t("pause") : t("play")}
+          <PlayButton
+            label={player.playing ? t("pause") : t("play")}
+            playing={player.playing}
+            waiting={player.waiting}
             onClick={() => player.toggle()}
-            className="making grid size-11 place-items-center rounded-full text-on-accent transition hover:brightness-105"
-          >
-            {player.waiting && player.playing ? (
-              <Loader size={20} className="animate-spin" />
-            ) : player.playing ? (
-              <Pause size={20} fill="currentColor" />
-            ) : (
-              <Play size={20} fill="currentColor" className="translate-x-px" />
-            )}
-          </button>
+          />
           <IconButton label={t("next")} onClick={() => player.next()} className="max-sm:hidden">
             <SkipForward size={19} fill="currentColor" />
           </IconButton>

@@ -1,7 +1,7 @@
 "use client";
 
 import { useEffect, useRef } from "react";
-import { peakDb } from "@/lib/audio/multitrack";
+import { peakDb } from "@/lib/audio/strip-nodes";
 
 const LOWEST_DB = -54;
 const FALL_DB_PER_FRAME = 0.7;

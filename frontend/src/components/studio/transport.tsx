@@ -1,6 +1,6 @@
 "use client";
 
-import { History, Pause, Play, Redo2, RotateCcw, Scissors, SkipBack, Undo2, ZoomIn } from "lucide-react";
+import { History, Redo2, RotateCcw, Scissors, SkipBack, Undo2, ZoomIn } from "lucide-react";
 import { useEffect, useRef, type RefObject } from "react";
 import { useTranslations } from "use-intl";
 import { Bounce } from "./bounce";
@@ -8,6 +8,7 @@ import { GRIDS } from "./grids";
 import { Meter } from "./meter";
 import { IconButton } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
+import { PlayButton } from "@/components/ui/play-button";
 import { Slider } from "@/components/ui/slider";
 import type { Track } from "@/lib/api/client";
 import type { Multitrack } from "@/lib/audio/multitrack";
@@ -52,18 +53,7 @@ export function Transport({
         <IconButton label={t("toStart")} onClick={() => engine?.seek(0)}>
           <SkipBack size={19} fill="currentColor" />
         </IconButton>
-        <button
-          type="button"
-          onClick={onToggle}
-          aria-label={playing ? t("pause") : t("play")}
-          className="making grid size-11 place-items-center rounded-full text-on-accent transition hover:brightness-105"
-        >
-          {playing ? (
-            <Pause size={20} fill="currentColor" />
-          ) : (
-            <Play size={20} fill="currentColor" className="translate-x-px" />
-          )}
-        </button>
+        <PlayButton label={playing ? t("pause") : t("play")} playing={playing} onClick={onToggle} />
       </div>
       <Clock engine={engine} />
       <p className="tabular flex gap-3 text-sm text-muted max-md:hidden">

@@ -1,9 +1,9 @@
 "use client";
 
-import { Pause, Play } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
 import { LoudnessMeters } from "@/components/ui/loudness-meters";
+import { PlayButton } from "@/components/ui/play-button";
 import type { Track } from "@/lib/api/client";
 import { loadEffects } from "@/lib/audio/inserts";
 import { useMeters } from "@/lib/audio/meter";
@@ -125,18 +125,7 @@ export function CompareMasters({ before, after }: { before: Track; after: Track 
   return (
     <>
       <div className="flex items-center gap-3">
-        <button
-          type="button"
-          onClick={toggle}
-          aria-label={playing ? t("pause") : t("compare")}
-          className="making grid size-11 place-items-center rounded-full text-on-accent"
-        >
-          {playing ? (
-            <Pause size={18} fill="currentColor" />
-          ) : (
-            <Play size={18} fill="currentColor" className="translate-x-px" />
-          )}
-        </button>
+        <PlayButton label={playing ? t("pause") : t("compare")} playing={playing} onClick={toggle} />
         <div
           role="group"
           aria-label={t("compare")}

@@ -1,7 +1,8 @@
 "use client";
 
-import { Download, Pause, Play } from "lucide-react";
+import { Download } from "lucide-react";
 import { useTranslations } from "use-intl";
+import { PlaySign } from "@/components/ui/play-button";
 import type { Track } from "@/lib/api/client";
 import { stemUrl } from "@/lib/music";
 import { useStemName } from "@/lib/use-stem-name";
@@ -40,11 +41,7 @@ export function Stems({ track }: { track: Track }) {
                 className="grid size-10 touch:size-11 place-items-center rounded-full text-white transition hover:brightness-110"
                 style={{ background: `color-mix(in oklab, ${stemVariable(stem)} 78%, black)` }}
               >
-                {playing ? (
-                  <Pause size={17} fill="currentColor" />
-                ) : (
-                  <Play size={17} fill="currentColor" className="translate-x-px" />
-                )}
+                <PlaySign playing={playing} size={17} />
               </button>
               <span className="flex-1 font-medium capitalize">{nameOf(stem)}</span>
               {(["wav", "flac", "mp3"] as const).map((format) => (

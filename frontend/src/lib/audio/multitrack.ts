@@ -30,22 +30,9 @@ import {
 } from "./session";
 import { Spaces } from "./spaces";
 import { Streams } from "./streams";
+import { makeStrip, silence, type StripNodes } from "./strip-nodes";
 import type { EffectKind } from "@/lib/processing";
 
-/** A strip's nodes: what comes in, inserts, fader, balance, and what leaves it (which the meter reads). */
-type StripNodes = {
-  input: GainNode;
-  inserts: InsertChain;
-  /** Behind the inserts, before the fader. */
-  inserted: GainNode;
-  fader: GainNode;
-  left: GainNode;
-  right: GainNode;
-  output: AnalyserNode;
-  sources: AudioBufferSourceNode[];
-  /** What clips go through whose sound comes in pieces. */
-  fades: GainNode[];
-};
 type WireNodes = { from: AudioNode; gain: GainNode; wait: DelayNode };
 
 /** A mix, what is known of its effects, and the tempo that they follow. */
@@ -59,14 +46,6 @@ const START_DELAY_SECONDS = 0.06;
 /** More than all latencies of a mix together. */
 const LONGEST_WAIT_SECONDS = 2;
 const FADE_POINTS = 64;
-
-/** The loudest sample that an analyser holds, in dBFS. */
-export function peakDb(analyser: AnalyserNode, samples: Float32Array<ArrayBuffer>): number {
-  analyser.getFloatTimeDomainData(samples);
-  let loudest = 0;
-  for (const sample of samples) loudest = Math.max(loudest, Math.abs(sample));
-  return loudest > 0 ? 20 * Math.log10(loudest) : -Infinity;
-}
 
 /** A fade as a curve of gains, for `setValueCurveAtTime`; from `from` (0…1 of its length) to its end. */
 function fadeCurve(clip: Clip, side: "fadeIn" | "fadeOut", from: number): Float32Array<ArrayBuffer> {
@@ -179,7 +158,7 @@ export class Multitrack {
     if (rebuilt.length || shifted) this.setKeys();
     for (const [id, nodes] of this.strips)
       if (!strips.some((strip) => strip.id === id)) {
-        this.silence(nodes);
+        silence(nodes);
         nodes.inserts.clear();
         nodes.output.disconnect();
         this.strips.delete(id);
@@ -213,7 +192,7 @@ export class Multitrack {
     this.from = this.position;
     this.running = false;
     this.streams.stop();
-    for (const nodes of this.strips.values()) this.silence(nodes);
+    for (const nodes of this.strips.values()) silence(nodes);
     this.followAutomation();
   }
 
@@ -238,24 +217,8 @@ export class Multitrack {
   private strip(id: string): StripNodes {
     const known = this.strips.get(id);
     if (known) return known;
-    const context = this.context;
-    const input = context.createGain();
-    input.channelCount = 2;
-    input.channelCountMode = "explicit";
-    const inserted = context.createGain();
-    const inserts = new InsertChain(input, inserted, this.spaces);
-    const fader = context.createGain();
-    const splitter = context.createChannelSplitter(2);
-    const merger = context.createChannelMerger(2);
-    const [left, right] = [context.createGain(), context.createGain()];
-    const output = context.createAnalyser();
-    output.fftSize = 2048;
-    inserted.connect(fader).connect(splitter);
-    splitter.connect(left, 0).connect(merger, 0, 0);
-    splitter.connect(right, 1).connect(merger, 0, 1);
-    if (id === MASTER) this.ceiling = new InsertChain(merger, output, this.spaces);
-    else merger.connect(output);
-    const nodes = { input, inserts, inserted, fader, left, right, output, sources: [], fades: [] };
+    const nodes = makeStrip(this.context, this.spaces, id === MASTER);
+    if (nodes.ceiling) this.ceiling = nodes.ceiling;
     this.strips.set(id, nodes);
     return nodes;
   }
@@ -501,13 +464,5 @@ export class Multitrack {
       source.start(begin, clip.offset + (round ? skipped % round : skipped), length - skipped);
       nodes.sources.push(source);
     }
-  }
-
-  private silence(nodes: StripNodes): void {
-    for (const source of nodes.sources.splice(0)) {
-      source.stop();
-      source.disconnect();
-    }
-    for (const fade of nodes.fades.splice(0)) fade.disconnect();
   }
 }

@@ -1,5 +1,5 @@
 import { mixedDown, wavFile } from "./wav-file";
-import { peakDb } from "./multitrack";
+import { peakDb } from "./strip-nodes";
 
 /** The longest recording, in seconds: what a melody needs, and what a browser holds with ease. */
 export const LONGEST_RECORDING_SECONDS = 120;
