@@ -125,7 +125,7 @@ def attention_error(
         return torch.randn(len(counts), heads, *shape, generator=generator).to(device, dtype)
 
     queries, keys, values = random(1, head), random(positions, head), random(positions, head)
-    worst, most = 0.0, 0.0
+    worst = 0.0
     expected = torch.zeros(queries.shape, device=device)
     for row, count in enumerate(counts):
         if count:
