@@ -15,5 +15,6 @@ def test_flux_does_not_depend_on_how_the_sound_is_cut() -> None:
     for start in range(0, len(sound), 777):
         pieces.add(sound[start : start + 777])
     frames = len(sound) // HOP
-    np.testing.assert_array_equal(pieces.result(frames), whole.result(frames))
+    # Products of matrices are rounded differently by how many rows they have: on some processors in the last bit.
+    np.testing.assert_allclose(pieces.result(frames), whole.result(frames), rtol=1e-5, atol=1e-7)
     assert whole.result(frames).max() > 0.0
