@@ -108,7 +108,7 @@ class ModelCatalogue:
     def _newest(self, model_id: str) -> ModelDescription | None:
         """The model; one that was not here a moment ago is looked for again."""
         model = self._current().get(model_id)
-        if model is not None and not model.installed:
+        if model is None or not model.installed:
             self.refresh()
             model = self._current().get(model_id)
         return model

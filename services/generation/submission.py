@@ -64,12 +64,8 @@ class RequestChecker:
     ) -> None:
         self._catalogue = catalogue
         self._draw_seed = draw_seed
-        self._closer: dict[str, CheckingBackend] = {
-            model.id: backend
-            for backend in backends
-            if isinstance(backend, CheckingBackend)
-            for model in backend.describe()
-        }
+        self._backends = tuple(backends)
+        self._closer = self._read_closer()
 
     def check(self, wire: GenerateRequest) -> tuple[GenerationRequest, ModelDescription]:
         """The request with every default filled in, and its model.
@@ -127,9 +123,22 @@ class RequestChecker:
             continue_from_id=wire.continue_from_id,
             continue_at=_optional(wire, "continue_at"),
         )
-        if model.id in self._closer:
-            self._closer[model.id].check(request)
+        if (closer := self._closer_look(model.id)) is not None:
+            closer.check(request)
         return request, model
+
+    def _closer_look(self, model_id: str) -> CheckingBackend | None:
+        """Who looks closer at a model's requests; one that was installed after the start is looked for again."""
+        if model_id not in self._closer:
+            self._closer = self._read_closer()
+        return self._closer.get(model_id)
+
+    def _read_closer(self) -> dict[str, CheckingBackend | None]:
+        return {
+            model.id: backend if isinstance(backend, CheckingBackend) else None
+            for backend in reversed(self._backends)
+            for model in backend.describe()
+        }
 
     def _model(self, wire: GenerateRequest, found: _Violations) -> ModelDescription | None:
         model = self._catalogue.find(wire.model)

@@ -72,7 +72,9 @@ class MusicGenBackend:
         return (_DEBUG, *self._shelf.descriptions())
 
     def check(self, request: GenerationRequest) -> None:
-        """Refuse what `generate` would refuse: a form whose times make no sense."""
+        """Refuse what `generate` would refuse: a form whose times make no sense, a past in which there is nothing."""
+        if request.continue_from_id and request.continue_at == 0.0:
+            raise AppError.field("/continue_at", "The track has no audio before that second. Choose a later one.")
         passages(request.prompt, request.structure, request.bpm, request.duration_seconds)
 
     def load(self, model_id: str) -> None:

@@ -105,7 +105,7 @@ def _part_folder(folder: Path, part: str, values: object, usual: str, beside: Se
     named = values.get("_name_or_path") if isinstance(values, Mapping) else None
     name = Path(str(named)).name if named else usual
     roots = (folder.parent, folder.resolve().parent, *beside)
-    for place in (folder / part, *(root / name for root in roots)):
+    for place in (folder / part, *(root / called for root in roots for called in (name, part))):
         if (place / "config.json").is_file():
             return place
     what = "text encoder" if part == "text_encoder" else "codec"

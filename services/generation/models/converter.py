@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import resource
 import sys
 import zipfile
@@ -23,6 +24,8 @@ _OPEN_FILES = 128
 # Beside the checkpoint itself, which is mapped and then written.
 _MEMORY_BYTES = 6 * 2**30
 _LONGEST_SETTINGS = 2**20
+# What a pickle wants to call, in torch's refusals of it.
+_CALLED = re.compile(r"GLOBAL ([\w.]{1,100})")
 
 
 class Refused(Exception):  # noqa: N818 — an outcome, not an error
@@ -62,8 +65,10 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).split("\n", 1)[0][:200]
-        raise Refused(f"{path.name} holds more than weights, so it was not opened further ({reason}).") from error
+        # torch's own sentence says how to open it all the same.
+        called = _CALLED.search(str(error))
+        what = f" ({called[1]})" if called else ""
+        raise Refused(f"{path.name} holds more than weights{what}, so it was not opened further.") from error
     except (RuntimeError, ValueError, KeyError, EOFError, TypeError, AttributeError, OSError) as error:
         raise Refused(
             f"{path.name} cannot be read ({str(error).splitlines()[0][:200] if str(error) else error})."

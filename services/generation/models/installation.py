@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
 from services.generation.backends.protocol import ModelDescription
 from services.generation.models.checkpoint import Checkpoint, load_model, open_checkpoint
 from services.generation.models.conversion import converted, is_audiocraft
+from services.generation.models.refusal import about, refuse
 from services.generation.models.tokenizer import read_tokenizer
 from services.generation.musicgen.song import InstalledModel
 from services.generation.runtimes.plan import OPENVINO, TORCH_CUDA, RuntimePlan
 from services.generation.runtimes.precision import WeightPrecision, cache_bytes, weight_bytes
+from services.shared.errors import AppError
 
 _FLOAT_BYTES = 4
 # What a model has on a GPU beside weights and caches: recorded graphs, keys and values of prompts, activations.
@@ -23,11 +26,17 @@ def checked(folder: Path, models_dir: Path) -> Checkpoint:
 
     Raises MODEL_NOT_INSTALLED with the reason.
     """
-    if not is_audiocraft(folder) or (folder / "config.json").is_file():
+    if (folder / "config.json").is_file():
         return open_checkpoint(folder)
+    if not is_audiocraft(folder):
+        raise refuse(folder, "there is no model in it: neither config.json nor audiocraft's state_dict.bin.")
     place = converted(folder, models_dir)
-    # The parts that a converted model leaves out lie beside the folder that it came from.
-    return open_checkpoint(place, beside=(folder.parent, folder.resolve().parent, models_dir))
+    try:
+        # The parts that a converted model leaves out lie in the folder that it came from, or beside it.
+        checkpoint = open_checkpoint(place, beside=(folder, folder.parent, folder.resolve().parent, models_dir))
+    except AppError as error:
+        raise about(folder, error, place) from error
+    return dataclasses.replace(checkpoint, tokenizer_folders=(folder, *checkpoint.tokenizer_folders))
 
 
 def install(description: ModelDescription, checkpoint: Checkpoint) -> InstalledModel:

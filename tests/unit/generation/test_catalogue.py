@@ -69,6 +69,13 @@ def test_model_that_was_installed_meanwhile_is_noticed(monkeypatch: pytest.Monke
     assert catalogue.get("musicgen-debug").installed
 
 
+def test_model_that_nobody_knew_is_looked_for_at_once() -> None:
+    known = list(BACKEND.describe())
+    catalogue = ModelCatalogue(lambda: known)
+    known.append(replace(known[0], id="musicgen-mine"))
+    assert catalogue.get("musicgen-mine").id == "musicgen-mine"
+
+
 def test_unknown_model_is_not_found() -> None:
     catalogue = ModelCatalogue.of([BACKEND])
     assert catalogue.find("nope") is None

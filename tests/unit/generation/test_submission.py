@@ -221,6 +221,20 @@ def test_backends_closer_look_is_asked() -> None:
     assert "/key" in refused(model="picky", key="H major")
 
 
+def test_backends_closer_look_is_asked_for_models_that_came_after_the_start() -> None:
+    class Shelf(PickyBackend):
+        models: tuple[ModelDescription, ...] = (description("first"),)
+
+        def describe(self) -> tuple[ModelDescription, ...]:
+            return self.models
+
+    shelf = Shelf()
+    checker = RequestChecker(ModelCatalogue(shelf.describe), [shelf])  # type: ignore[list-item]
+    shelf.models += (description("later", parameters=("key",)),)
+    with pytest.raises(AppError, match="B major"):
+        checker.check(GenerateRequest(prompt="lofi", model="later", key="H major"))
+
+
 @given(
     prompt=st.text(max_size=2100), duration=st.floats() | st.none(), model=st.sampled_from(["", "neural", "nope"]),
     top_p=st.floats() | st.none(),

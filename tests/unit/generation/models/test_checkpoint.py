@@ -23,6 +23,7 @@ from services.generation.models.checkpoint import load_model, open_checkpoint
 from services.generation.models.conversion import CACHE_FOLDER, content_key, converted
 from services.generation.models.converter import Refused, check_archive, convert
 from services.generation.models.installation import checked
+from services.generation.models.tokenizer import read_tokenizer
 from services.shared.errors import AppError, ErrorCode
 
 
@@ -227,6 +228,35 @@ def test_codec_of_a_folder_of_its_own_completes_an_audiocraft_model(
     same(load_model(open_checkpoint(target)).state_dict(), load_model(open_checkpoint(folder("mono"))).state_dict())
 
 
+def converted_here(path: Path) -> Path:
+    """The folder that an audiocraft folder is converted into, made without a child."""
+    convert(path, path.parent / CACHE_FOLDER / content_key(path))
+    return path.parent / CACHE_FOLDER / content_key(path)
+
+
+def test_audiocraft_folder_may_hold_its_text_encoder_and_tokenizer(
+    folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
+) -> None:
+    path = write_audiocraft(folder("mono"), tmp_path / "anything", reference("mono"))
+    converted_here(path)
+    (tmp_path / "t5-base").rename(path / "text_encoder")
+    (path / "text_encoder" / "tokenizer.json").rename(path / "tokenizer.json")
+    checkpoint = checked(path, tmp_path)
+    assert read_tokenizer(checkpoint.tokenizer_folders, checkpoint.configuration.text.vocabulary)
+    same(load_model(checkpoint).state_dict(), load_model(open_checkpoint(folder("mono"))).state_dict())
+
+
+def test_refusal_of_a_converted_model_names_the_folder_that_people_know(
+    folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
+) -> None:
+    path = write_audiocraft(folder("mono"), tmp_path / "anything", reference("mono"))
+    place = converted_here(path)
+    change(place, lambda state: state.update({"decoder.lm_heads.1.weight": torch.zeros(7, 48)}))
+    assert refusal(path).startswith("anything cannot be used: decoder.lm_heads.1.weight")
+    (tmp_path / "t5-base" / "config.json").unlink()
+    assert refusal(path).startswith("anything cannot be used: its text encoder “t5-base” is not there")
+
+
 class Bomb:
     """Writes a file when it is unpickled: if a test finds the file, something was executed."""
 
@@ -243,7 +273,8 @@ def test_pickle_bomb_is_refused_and_does_not_go_off(
     path = write_audiocraft(folder("mono"), tmp_path / "models" / "bomb", reference("mono"))
     mark = tmp_path / "went off"
     torch.save({"best_state": {"emb.0.weight": torch.zeros(1)}, "xp.cfg": "", "x": Bomb(mark)}, path / "state_dict.bin")
-    assert "more than weights" in refusal(path)
+    # Torch's own sentence would say how to open it all the same.
+    assert refusal(path).endswith("state_dict.bin holds more than weights (getattr), so it was not opened further.")
     assert not mark.exists()
     assert not [entry for entry in (tmp_path / "models" / CACHE_FOLDER).iterdir() if entry.is_dir()]
 
@@ -447,7 +478,7 @@ def test_other_architectures_and_impossible_sizes_are_refused(
 
 
 def test_folders_without_a_model_are_refused(tmp_path: Path) -> None:
-    assert "config.json" in refusal(tmp_path)
+    assert "neither config.json nor audiocraft's state_dict.bin" in refusal(tmp_path)
     (tmp_path / "config.json").write_text("{" * 100_000)
     assert "JSON" in refusal(tmp_path)
     with (tmp_path / "config.json").open("wb") as file:

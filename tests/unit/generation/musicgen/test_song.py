@@ -219,8 +219,11 @@ async def test_continuation_begins_where_it_is_asked_to_and_depends_on_what_was_
 
 async def test_continuation_from_nothing_is_refused(backend: MusicGenBackend, tune: Path, tmp_path: Path) -> None:
     with pytest.raises(AppError) as caught:
-        await backend.generate(request(continue_from_id="t", continue_at=0.0), Stage(tmp_path, sources={"t": tune}))
+        await backend.generate(request(continue_from_id="t", continue_at=0.01), Stage(tmp_path, sources={"t": tune}))
     assert caught.value.code is ErrorCode.VALIDATION
+    with pytest.raises(AppError) as caught:
+        backend.check(request(continue_from_id="t", continue_at=0.0))
+    assert [violation.pointer for violation in caught.value.violations] == ["/continue_at"]
 
 
 @pytest.mark.parametrize("kind", ["mono", "stereo", "melody"])
