@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from services.gateway.problems import HTTP_ERROR, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, ProblemKind, kind_of
 from services.gateway.schemas.problems import Problem, ProblemError
-from services.gateway.validation import sentence_of
+from services.gateway.validation import entry_of
 from services.shared.errors import AppError, ErrorCode
 
 log = structlog.get_logger(__name__)
@@ -100,7 +100,7 @@ def _location_of(error: AppError) -> Any:
 
 def validation_response(request: Request, error: RequestValidationError) -> Response:
     """The answer for values that pydantic refused."""
-    errors = [sentence_of(item) for item in error.errors()]
+    errors = [entry_of(item) for item in error.errors()]
     detail = errors[0].detail if len(errors) == 1 else f"{len(errors)} values of the request have to change."
     return problem_response(request, kind_of(ErrorCode.VALIDATION), detail, errors=errors)
 

@@ -19,7 +19,7 @@ from services.gateway.responses import also
 from services.gateway.schemas.jobs import Job
 from services.gateway.schemas.uploads import UPLOAD_FORM, Upload, UploadFields
 from services.gateway.streams.disconnect import nobody_there
-from services.gateway.validation import sentence_of
+from services.gateway.validation import entry_of
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 from services.shared.identity import Principal
 
@@ -90,6 +90,6 @@ def _fields(form: FileForm) -> UploadFields:
     try:
         return UploadFields.model_validate(form.fields)
     except ValidationError as error:
-        found = [sentence_of({**item, "loc": ("body", *item["loc"])}) for item in error.errors()]
+        found = [entry_of({**item, "loc": ("body", *item["loc"])}) for item in error.errors()]
         violations = [FieldViolation(item.pointer, item.detail) for item in found]
         raise AppError(ErrorCode.VALIDATION, violations[0].detail, violations=violations) from None

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from services.shared import findings
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-
-_SENTENCES: Final = {
-    "missing": "This value is required: add it.",
-    "extra_forbidden": "This field is not known; leave it out.",
-}
 
 
 def validated(model: type[ModelT], body: Mapping[str, Any]) -> ModelT:
@@ -36,10 +32,4 @@ def refused(violations: Iterable[FieldViolation]) -> AppError:
 
 
 def _violation(item: Mapping[str, Any]) -> FieldViolation:
-    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in item["loc"])
-    kind = str(item["type"])
-    if kind == "literal_error":
-        return FieldViolation(pointer, f"Must be one of {item['ctx']['expected']}.")
-    if kind == "value_error":
-        return FieldViolation(pointer, str(item["msg"]).removeprefix("Value error, "))
-    return FieldViolation(pointer, _SENTENCES.get(kind, f"{item['msg']}."))
+    return FieldViolation(findings.json_pointer(item["loc"]), findings.sentence_of(item))

@@ -161,7 +161,7 @@ class Range(_Model):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.end is not None and self.end <= self.start:
-            raise ValueError("the end has to lie after the start")
+            raise ValueError("The end has to lie after the start.")
         return self
 
 

@@ -33,6 +33,7 @@ from services.processing.mixing.session import (
     Track,
 )
 from services.shared.errors import AppError, ErrorCode, FieldViolation
+from services.shared.findings import json_pointer, sentence_of
 
 _MOST_VIOLATIONS: Final = 50
 _OF_THE_CLIP: Final = ("track_id", "stem")
@@ -79,12 +80,14 @@ def _lies_in(inner: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
 
 
 def _violation(item: Any) -> FieldViolation:
-    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in item["loc"])
+    pointer = json_pointer(item["loc"])
     if item["type"] == "extra_forbidden":
         *above, name = item["loc"]
         part = next((_PARTS[step] for step in reversed(above) if step in _PARTS), MixRequest)
         return FieldViolation(pointer, f"This field is not known{_or_meant(name, part.model_fields)}; leave it out.")
-    return FieldViolation(pointer, f"{item['msg'].removeprefix('Value error, ')}.")
+    if item["type"] == "string_pattern_mismatch":
+        return FieldViolation(pointer, "A name begins with a letter or digit; then dots, dashes and _ may follow too.")
+    return FieldViolation(pointer, sentence_of(item))
 
 
 def _or_meant(name: object, known: Iterable[str]) -> str:
@@ -199,7 +202,7 @@ def _effect(pointer: str, effect: Effect) -> Iterator[FieldViolation]:
         return
     for name, value in effect.parameters.items():
         parameter = kind.parameter(name)
-        at = f"{pointer}/parameters/{name.replace('~', '~0').replace('/', '~1')}"
+        at = f"{pointer}/parameters{json_pointer([name])}"
         if parameter is None:
             names = [item.name for item in kind.parameters]
             yield FieldViolation(

@@ -3,7 +3,7 @@ import pytest
 
 from services.gateway.problems import PROBLEM_KINDS, kind_of
 from services.gateway.schemas.jobs import problem_of
-from services.gateway.validation import json_pointer, sentence_of
+from services.gateway.validation import entry_of
 from services.shared.errors import ErrorCode
 from services.shared.grpc_errors import GRPC_STATUS
 
@@ -54,14 +54,6 @@ def test_an_unknown_code_counts_as_internal() -> None:
     assert problem_of("worker-crashed", "It broke.").detail == "It broke."
 
 
-@pytest.mark.parametrize(
-    ("path", "pointer"), [([], ""), (["a"], "/a"), (["a", 0, "b"], "/a/0/b"), (["a/b", "m~n"], "/a~1b/m~0n")]
-)
-def test_places_are_json_pointers(path: list[object], pointer: str) -> None:
-    # RFC 6901 §3 for the escapes.
-    assert json_pointer(path) == pointer
-
-
 def test_an_unforeseen_finding_keeps_its_own_words() -> None:
-    found = sentence_of({"type": "url_parsing", "loc": ("body", "webhook_url"), "msg": "Input should be a valid URL"})
+    found = entry_of({"type": "url_parsing", "loc": ("body", "webhook_url"), "msg": "Input should be a valid URL"})
     assert (found.pointer, found.detail) == ("/webhook_url", "Input should be a valid URL.")
