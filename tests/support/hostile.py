@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from services.processing.media import m4a
+from services.processing.media import aac_extra, m4a
 from services.processing.media.ogg_serial import checksum
 
 RATE = 44_100
@@ -27,7 +27,7 @@ GOOD = {
     "opus.opus": ("OGG", "OPUS", 48_000),
 }
 # With the optional extra `aac` files of that kind too.
-KINDS = (*GOOD, *(["aac.m4a"] if m4a.available() else []))
+KINDS = (*GOOD, *(["aac.m4a"] if aac_extra.available() else []))
 
 
 def music(seconds: float, rate: int, channels: int = 2) -> np.ndarray:
@@ -49,7 +49,7 @@ def write_good(folder: Path, seconds: float = 1.0) -> dict[str, bytes]:
             for start in range(0, len(samples), 65_536):
                 file.write(samples[start : start + 65_536])
         found[name] = path.read_bytes()
-    if m4a.available():
+    if aac_extra.available():
         samples, path = music(seconds, RATE), folder / "aac.m4a"
         blocks = (np.clip(samples[start : start + 4_096], -1, 1) for start in range(0, len(samples), 4_096))
         m4a.write_m4a(blocks, path, RATE, 2, 128_000, {"title": "A title"})

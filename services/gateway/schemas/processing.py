@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.schemas.body import Body
 
-# m4a needs an encoder that not every server has; a job for it then says so.
+# m4a needs an encoder that not every server has; the processing service then says so.
 ConvertFormat = Literal["wav", "flac", "mp3", "ogg", "opus", "m4a"]
 
 _TRACK = "0196f1c2-7b3a-7d42-9a61-3f0f6f2c9b11"

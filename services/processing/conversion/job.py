@@ -12,9 +12,10 @@ from services.processing.covers.sizes import EMBEDDED
 from services.processing.jobs.kind import Check, Made, SourceTrack, Wanted, Work
 from services.processing.jobs.parsing import refused, validated
 from services.processing.jobs.sizes import Sound, converted_bytes
+from services.processing.media import aac_extra
 from services.processing.media.formats import violations_of
 from services.processing.media.tagging import FileTags, Picture
-from services.shared.errors import AppError, ErrorCode
+from services.shared.errors import AppError, ErrorCode, FieldViolation
 
 
 class ConvertKind:
@@ -26,6 +27,8 @@ class ConvertKind:
         """The checked request. Raises VALIDATION with every field that has to change."""
         request = validated(ConvertRequest, body)
         wrong = violations_of(request.asked)
+        if request.format == "m4a" and not aac_extra.available():
+            wrong.insert(0, FieldViolation("/format", aac_extra.NOT_WRITTEN))
         if wrong:
             raise refused(wrong)
         return request

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from services.processing.media import aac_extra
 from services.processing.media.sandbox import Limits, confine
 from services.processing.media.sniffing import Sniffed, sniff
 
@@ -66,7 +67,7 @@ def main() -> None:
 def _sniffed(path: Path) -> Sniffed:
     found = sniff(path)
     if not found.container:
-        raise Refused(f"This is {found.instead}. Send WAV, FLAC, AIFF, MP3, Ogg, Opus or M4A audio.")
+        raise Refused(f"This is {found.instead}. {aac_extra.what_to_send()}")
     if found.missing_bytes:
         raise Refused(f"The file ends early: {found.missing_bytes:,} bytes that it announces are not there.")
     return found
@@ -126,7 +127,7 @@ def _decode_mp4(path: Path, _found: Sniffed) -> None:
     try:
         import av
     except ImportError:
-        raise Refused("M4A and AAC are not taken by this server. Send WAV, FLAC, AIFF, MP3, Ogg or Opus.") from None
+        raise Refused(f"M4A and AAC are not taken by this server. {aac_extra.what_to_send()}") from None
     import numpy as np
 
     try:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+from services.processing.media import aac_extra
 from services.processing.media.reading import Block
 from services.shared.errors import AppError, ErrorCode
-
-
-def available() -> bool:
-    """Whether M4A can be written here."""
-    return find_spec("av") is not None
 
 
 def write_m4a(
@@ -25,8 +20,8 @@ def write_m4a(
     The same samples always make the same bytes. Raises UNSUPPORTED_MEDIA without the extra, STORAGE_FULL when the file
     cannot be written.
     """
-    if not available():
-        raise AppError(ErrorCode.UNSUPPORTED_MEDIA, "This server writes no M4A. Choose wav, flac, mp3, ogg or opus.")
+    if not aac_extra.available():
+        raise AppError(ErrorCode.UNSUPPORTED_MEDIA, aac_extra.NOT_WRITTEN)
     import av
 
     layout = "mono" if channels == 1 else "stereo"

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 
 from services.processing.importing.mastering_copy import Kept, keep
-from services.processing.media import decoder, m4a
+from services.processing.media import aac_extra, decoder
 from services.processing.media.sandbox import ROOT
 from services.shared.errors import AppError, ErrorCode
 from tests.support.hostile import KINDS, by_hand, music, mutated, wav, write_good
@@ -195,7 +195,7 @@ def fuzz(good: dict[str, bytes], seed: int, count: int, folder: Path) -> Counter
     return outcomes
 
 
-@pytest.mark.skipif(not m4a.available(), reason="the extra aac is not installed")
+@pytest.mark.skipif(not aac_extra.available(), reason="the extra aac is not installed")
 def test_mutated_m4a_files_do_no_harm(good: dict[str, bytes], tmp_path: Path, seed: int) -> None:
     outcomes = fuzz({"aac.m4a": good["aac.m4a"]}, seed, 60, tmp_path)
     assert set(outcomes) == {"m4a kept", "m4a refused"}
