@@ -14,7 +14,7 @@ import httpx
 
 from musicgen_client.auth import ApiKeyAuth, TokenAuth
 from musicgen_client.calls.call import API, Call
-from musicgen_client.errors import ApiError, UnexpectedAnswerError
+from musicgen_client.errors import ApiError, UnexpectedAnswerError, UnsendableError
 from musicgen_client.models import Track
 from musicgen_client.tokens import MemoryTokenStore, TokenStore
 from musicgen_client.uploads import AsyncFileBody, FileBody
@@ -67,7 +67,10 @@ class Connection:
         return self.auth if call.signed else None
 
     def request(self, http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
-        """A call as a request. Raises OSError when a file that is to be sent cannot be read."""
+        """A call as a request.
+
+        Raises `UnsendableError` for values that JSON does not know, OSError for a file that cannot be read.
+        """
         content: bytes | FileBody | AsyncFileBody | None = None
         headers = dict(call.headers)
         if call.upload is not None:
@@ -75,7 +78,7 @@ class Connection:
             content = AsyncFileBody(body) if isinstance(http, httpx.AsyncClient) else body
             headers |= {"Content-Type": body.content_type, "Content-Length": str(body.length)}
         elif call.body is not None:
-            content = json.dumps(call.body, allow_nan=False).encode()
+            content = _json(call.body)
             headers["Content-Type"] = "application/json"
         return http.build_request(
             call.method,
@@ -119,6 +122,13 @@ class Connection:
             if _STEM_NAME.fullmatch(stem.name) is None:
                 raise UnexpectedAnswerError(f"the stem name {stem.name!r} cannot be used as a file name")
         return [stem.name for stem in track.stems]
+
+
+def _json(body: object) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnsendableError(f"the request cannot be sent as JSON: {error}") from error
 
 
 def _level_of_caller() -> int:

@@ -174,6 +174,10 @@ class VerificationPendingError(MusicGenError):
         super().__init__("open the link in the mail that is on its way to you, then sign in")
 
 
+class UnsendableError(MusicGenError, ValueError):
+    """A value of the request has no form in JSON: NaN, an infinity, a date, …"""
+
+
 class UnreachableError(MusicGenError):
     """The server could not be reached, or the connection broke."""
 

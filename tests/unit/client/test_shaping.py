@@ -154,6 +154,27 @@ def test_stems_are_fetched_into_a_folder(server: Any, studio: Any, capsys: Captu
     assert server.to("/api/v1/processing/separate")[0].document["stems"] == ["vocals", "rest"]
 
 
+def test_every_option_of_a_separation_and_a_transcription_is_sent(server: Any, studio: Any) -> None:
+    studio("processing/separate")
+    assert run(["separate", "t1", "--residual", "stem"]) == 0
+    assert run(["separate", "t1", "--karaoke", "--guide-vocals", "-12"]) == 0
+    assert [asked.document for asked in server.to("/api/v1/processing/separate")] == [
+        {"track_id": "t1", "residual": "stem"},
+        {"track_id": "t1", "preset": "karaoke", "guide_vocals_db": -12.0},
+    ]
+    studio("processing/transcribe")
+    grid = ["-q", "1/8", "--strength", "0.8", "--swing", "0.5", "--triplets", "--ends"]
+    assert run(["transcribe", "t1", "--bpm", "92.5", "--no-bends", "--no-score", *grid]) == 0
+    [asked] = server.to("/api/v1/processing/transcribe")
+    assert asked.document == {
+        "track_id": "t1",
+        "quantize": {"grid": "1/8", "strength": 0.8, "swing": 0.5, "triplets": True, "ends": True},
+        "bpm": 92.5,
+        "bends": False,
+        "musicxml": False,
+    }
+
+
 def test_analysis_is_printed(studio: Any, capsys: Captured) -> None:
     studio("processing/analyze", bpm=84.0)
     assert run(["analyze", "t1"]) == 0
@@ -269,7 +290,15 @@ def test_track_that_was_not_mixed_has_no_session(mixed: None, track_id: str, cap
         (["mix", "lost.yaml"], "no file"),
         (["convert", "t1", "-o", "nowhere/x.mp3"], "does not exist"),
         (["convert", "t1", "-o", "x.mp3", "--no-wait"], "--no-wait"),
-        (["transcribe", "t1", "--swing", "0.5"], "--quantize"),
+        (["convert", "t1", "-f", "mp3", "-o", "x.wav"], "makes no .wav file"),
+        (["transcribe", "t1", "--swing", "0.5"], "--swing needs --quantize"),
+        (["transcribe", "t1", "--triplets"], "--triplets needs --quantize"),
+        (["separate", "t1", "--guide-vocals", "-6"], "--guide-vocals needs --karaoke"),
+        (["mix", "date.yaml"], "/title is read as a date: put it in quotes"),
+        (["mix", "nan.yaml"], "/tracks/0/gain_db is nan"),
+        (["mix", "nan.json"], "/tracks/0/gain_db is inf"),
+        (["mix", "number.yaml"], "/buses/1 needs quotes"),
+        (["master", "t1", "--lufs", "nan"], "cannot be sent as JSON"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_sent(
@@ -279,6 +308,10 @@ def test_wrong_usage_is_told_before_anything_is_sent(
     Path("broken.yaml").write_text("tracks: [")
     Path("list.yaml").write_text("- 1")
     Path("lost.yaml").write_text("tracks: [{file: lost.wav}]")
+    Path("date.yaml").write_text("title: 2026-11-22\ntracks: [{file: song.wav}]")
+    Path("nan.yaml").write_text("tracks: [{file: song.wav, gain_db: .nan}]")
+    Path("nan.json").write_text('{"tracks": [{"gain_db": Infinity}]}')
+    Path("number.yaml").write_text("buses: {1: {}}")
     assert run(arguments) == 2
     assert word in capsys.readouterr().err
     assert server.asked == []

@@ -1,5 +1,4 @@
 import grpc
-import pytest
 
 from services.gateway.problems import PROBLEM_KINDS, kind_of
 from services.gateway.schemas.jobs import problem_of

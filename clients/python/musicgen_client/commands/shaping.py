@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
 
 import typer
 
@@ -31,7 +31,9 @@ Wait: TypeAlias = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait fo
 
 @app.command()
 def upload(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="WAV, FLAC, AIFF, MP3, Ogg, Opus or M4A.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="WAV, FLAC, AIFF, MP3, Ogg, Opus or, where the server can, M4A.")
+    ],
     title: Annotated[str | None, typer.Option("--title", help="The track's name; the file's if not said.")] = None,
     wait: Wait = True,
     url: Url = DEFAULT_URL,
@@ -51,14 +53,24 @@ def separate(
     track: Source,
     model: Annotated[str | None, typer.Option("--model", "-m", help="spleeter-2stems, htdemucs, …")] = None,
     stems: Annotated[str | None, typer.Option("--stems", help="Only these, with commas: vocals,drums.")] = None,
+    residual: Annotated[
+        str | None, typer.Option("--residual", help="Sound that no stem holds: fold (into the rest), stem or drop.")
+    ] = None,
     karaoke: Annotated[bool, typer.Option("--karaoke", help="One track without the vocals.")] = False,
+    guide_vocals_db: Annotated[
+        float | None, typer.Option("--guide-vocals", help="Vocals that stay in a karaoke track, in dB: -60 to 0.")
+    ] = None,
     out: Output = None,
     wait: Wait = True,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
     """Take a song apart into stems."""
-    options = {"preset": "karaoke"} if karaoke else None
+    from musicgen_client.calls.call import given
+
+    if guide_vocals_db is not None and not karaoke:
+        raise typer.BadParameter("--guide-vocals needs --karaoke")
+    options = given(preset="karaoke" if karaoke else None, residual=residual, guide_vocals_db=guide_vocals_db)
     names = [name.strip() for name in stems.split(",")] if stems else None
 
     def ask(client: Client, track_id: str) -> Job:
@@ -149,19 +161,30 @@ def transcribe(
     stem: Annotated[str | None, typer.Option("--stem", help="Only this part of the track.")] = None,
     instrument: Annotated[str | None, typer.Option("--instrument", help="auto, pitched or drums.")] = None,
     grid: Annotated[str | None, typer.Option("--quantize", "-q", help="Move notes to a grid: 1/16, 1/8, …")] = None,
+    strength: Annotated[
+        float | None, typer.Option("--strength", min=0, max=1, help="How far notes go: 1 is onto the grid.")
+    ] = None,
     swing: Annotated[float | None, typer.Option("--swing", min=0, max=1, help="Of the grid.")] = None,
+    triplets: Annotated[
+        bool | None, typer.Option("--triplets", help="The triplets of the grid count too.", show_default=False)
+    ] = None,
+    ends: Annotated[bool | None, typer.Option("--ends", help="Move the ends of notes too.", show_default=False)] = None,
+    bpm: Annotated[float | None, typer.Option("--bpm", help="The tempo, if you know it.")] = None,
+    bends: Annotated[bool | None, typer.Option("--bends/--no-bends", help="Write pitch bends, or not.")] = None,
+    musicxml: Annotated[bool | None, typer.Option("--score/--no-score", help="Write MusicXML too, or not.")] = None,
     out: Output = None,
     wait: Wait = True,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
     """Write a track's notes down as MIDI."""
-    if swing is not None and grid is None:
-        raise typer.BadParameter("--swing needs --quantize")
-    quantize: dict[str, Any] | None = None
-    if grid is not None:
-        quantize = {"grid": grid} if swing is None else {"grid": grid, "swing": swing}
-    options = {"instrument": instrument} if instrument else None
+    from musicgen_client.calls.call import given
+
+    how = given(strength=strength, swing=swing, triplets=triplets, ends=ends)
+    if how and grid is None:
+        raise typer.BadParameter(f"--{next(iter(how))} needs --quantize")
+    quantize = {"grid": grid, **how} if grid is not None else None
+    options = given(instrument=instrument, bpm=bpm, bends=bends, musicxml=musicxml)
 
     def ask(client: Client, track_id: str) -> Job:
         return client.transcribe(track_id, stem=stem, quantize=quantize, options=options)
@@ -191,19 +214,23 @@ def analyze(
 @app.command()
 def convert(
     track: Source,
-    format_name: Annotated[str | None, typer.Option("--format", "-f", help="wav, flac, mp3, ogg or opus.")] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", "-f", help="wav, flac, mp3, ogg, opus or, where the server can, m4a.")
+    ] = None,
     sample_rate: Annotated[int | None, typer.Option("--rate", help="Hertz.")] = None,
     bit_depth: Annotated[
         int | None, typer.Option("--bits", help="16, 24 or 32, for wav and flac; else the track's.")
     ] = None,
-    bitrate: Annotated[int | None, typer.Option("--bitrate", help="Bits a second, for mp3, ogg and opus.")] = None,
+    bitrate: Annotated[int | None, typer.Option("--bitrate", help="Bits a second, for mp3, ogg, opus and m4a.")] = None,
     out: Output = None,
     wait: Wait = True,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
     """Make a file of a track in another form."""
-    ending = out.suffix.lstrip(".").lower() if out is not None else ""
+    ending = out.suffix.lstrip(".").lower() if out is not None and not out.is_dir() else ""
+    if format_name and ending and format_name != ending:
+        raise typer.BadParameter(f"--format {format_name} makes no .{ending} file")
     name = cast("AudioFormat", format_name or ending or "wav")
 
     def ask(client: Client, track_id: str) -> Job:

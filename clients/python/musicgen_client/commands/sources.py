@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import math
 import os
 from collections.abc import Mapping
 from itertools import chain, islice
@@ -148,7 +149,27 @@ def read_session(path: Path) -> dict[str, Any]:
         raise typer.BadParameter(f"{path} has to hold one object, with a list of tracks")
     if not _fits(found):
         raise typer.BadParameter(f"{path} is no session: it holds far too much, or the same within itself")
+    if wrong := _without_json(found, ""):
+        raise typer.BadParameter(f"{path} is no session: {wrong}")
     return found
+
+
+def _without_json(value: object, place: str) -> str:
+    """What of a document has no form in JSON, and where; empty if it all has. YAML knows dates and NaN."""
+    if isinstance(value, dict):
+        for name in value:
+            if not isinstance(name, str):
+                return f"{place}/{name} needs quotes to be a name"
+        parts = [(f"{place}/{name}", part) for name, part in value.items()]
+    elif isinstance(value, list):
+        parts = [(f"{place}/{index}", part) for index, part in enumerate(value)]
+    elif isinstance(value, float):
+        return "" if math.isfinite(value) else f"{place} is {value}, which is no number that can be sent"
+    elif value is None or isinstance(value, str | int):
+        return ""
+    else:
+        return f"{place} is read as a {type(value).__name__}: put it in quotes"
+    return next(filter(None, (_without_json(part, where) for where, part in parts)), "")
 
 
 def _fits(document: object) -> bool:
