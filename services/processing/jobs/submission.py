@@ -15,6 +15,7 @@ from services.processing.jobs import registry, separated
 from services.processing.jobs.kind import JobKind, Wanted
 from services.processing.jobs.stored_request import SourceRecord, StoredRequest, at_place, source_record
 from services.shared.errors import AppError
+from services.shared.findings import json_pointer
 from services.shared.grpc_client import call
 from services.shared.identity import Principal
 from services.shared.telemetry import inject_headers
@@ -150,4 +151,23 @@ def _object(text: str) -> Mapping[str, Any]:
         raise AppError.field("", "The request is not valid JSON.") from None
     if not isinstance(body, dict):
         raise AppError.field("", "The request has to be a JSON object.")
+    place = _place_of_nul(body)
+    if place is not None:
+        raise AppError.field(place, "Texts must not hold the character U+0000.")
     return body
+
+
+def _place_of_nul(body: dict[str, Any]) -> str | None:
+    """Where a text holds U+0000, which no database keeps; None if none does. Without recursion: JSON may be deep."""
+    waiting: list[tuple[tuple[object, ...], Any]] = [((), body)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            if any("\0" in name for name in value):
+                return json_pointer(path)
+            waiting.extend(((*path, name), part) for name, part in value.items())
+        elif isinstance(value, list):
+            waiting.extend(((*path, index), part) for index, part in enumerate(value))
+        elif isinstance(value, str) and "\0" in value:
+            return json_pointer(path)
+    return None

@@ -9,8 +9,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from services.processing.jobs.kind import JobKind, Made, NewTrack, SourceTrack, Wanted, Work
-from services.processing.jobs.parsing import validated
 from services.processing.jobs.sizes import Sound, version_bytes
+from services.processing.mastering import request as requests
 from services.processing.mastering.request import HIGHEST_LUFS, LOWEST_LUFS, MasterRequest
 from services.shared.errors import AppError, ErrorCode
 
@@ -28,7 +28,7 @@ class MasterKind:
 
     def parse(self, body: Mapping[str, Any]) -> MasterRequest:
         """The checked request. Raises VALIDATION."""
-        return validated(MasterRequest, body)
+        return requests.parse(body)
 
     def wanted(self, request: BaseModel) -> Sequence[Wanted]:
         """The track, and the reference if there is one."""

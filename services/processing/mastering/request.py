@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.processing.jobs.parsing import refused, validated
 from services.processing.mastering.presets import DEFAULT, PRESETS, Preset, PresetName
+from services.shared.errors import FieldViolation
 
 LOWEST_LUFS: Final = -36.0
 HIGHEST_LUFS: Final = -5.0
@@ -37,17 +40,6 @@ class MasterRequest(BaseModel):
     reference_track_id: TrackId | None = None
     preset: PresetName | None = None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> MasterRequest:
-        if self.reference_track_id == self.track_id:
-            raise ValueError("The reference has to be another track than the one that is mastered.")
-        if self.target_lufs is not None and self.target_lufs > self.ceiling_dbtp - _CLOSEST_LU:
-            raise ValueError(
-                f"A target of {self.target_lufs:g} LUFS cannot be met below {self.ceiling_dbtp:g} dBTP: "
-                f"leave at least {_CLOSEST_LU:g} dB between them."
-            )
-        return self
-
     @property
     def chosen(self) -> Preset:
         """The preset that was asked for, or the default."""
@@ -57,3 +49,25 @@ class MasterRequest(BaseModel):
     def ceiling_dbtp(self) -> float:
         """The highest true peak that the master may have."""
         return self.true_peak_dbtp if self.true_peak_dbtp is not None else self.chosen.ceiling_dbtp
+
+
+def parse(body: Mapping[str, Any]) -> MasterRequest:
+    """The checked request. Raises VALIDATION with every field that has to change."""
+    request = validated(MasterRequest, body)
+    wrong = list(_violations(request))
+    if wrong:
+        raise refused(wrong)
+    return request
+
+
+def _violations(request: MasterRequest) -> Iterator[FieldViolation]:
+    if request.reference_track_id == request.track_id:
+        yield FieldViolation(
+            "/reference_track_id", "The reference has to be another track than the one that is mastered."
+        )
+    if request.target_lufs is not None and request.target_lufs > request.ceiling_dbtp - _CLOSEST_LU:
+        yield FieldViolation(
+            "/target_lufs",
+            f"A target of {request.target_lufs:g} LUFS cannot be met below {request.ceiling_dbtp:g} dBTP: "
+            f"leave at least {_CLOSEST_LU:g} dB between them.",
+        )

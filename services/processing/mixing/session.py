@@ -6,9 +6,10 @@ field can say is checked here; what fields say about each other, in `session_rul
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from services.processing.mixing import limits
 from services.processing.mixing.catalogue.channel import GAIN, PAN, PITCH, STRETCH, WIDTH
@@ -25,7 +26,15 @@ MASTER: Final = "master"
 
 Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Seconds = Annotated[float, Field(ge=0, le=limits.LONGEST_SECONDS)]
-Title = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _one_line(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError("Must be one line: remove line breaks and control characters.")
+    return text
+
+
+Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 
 
 def _within(parameter: Parameter) -> object:

@@ -98,9 +98,12 @@ def _or_meant(name: object, known: Iterable[str]) -> str:
 
 def violations_of(request: MixRequest) -> Iterator[FieldViolation]:
     """Everything that is wrong with a session whose fields are each right."""
-    yield from _names(request)
+    taken = list(_names(request))
+    yield from taken
     yield from _sources(request)
-    yield from _routing(request)
+    if not taken:
+        # Of two channels of one name nobody knows which is meant.
+        yield from _routing(request)
     for pointer, strip in _strips(request):
         for number, effect in enumerate(strip.effects):
             yield from _effect(f"{pointer}/effects/{number}", effect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -129,8 +130,19 @@ def _made(request: SeparateRequest, track: SourceTrack, separator: Separator, wr
             {"name": stem.name, "peak": round(stem.peak, 6), "energy_share": round(stem.energy_share, 6)}
             for stem in written.stems
         ],
+        "notes": _notes(written.gain, len(tracks)),
     }
     return Made(result=result, tracks=tracks)
+
+
+def _notes(gain: float, count: int) -> list[str]:
+    """What a musician should know of stems that do not have the song's level."""
+    if gain == 1.0:
+        return []
+    lowered = f"{-20.0 * math.log10(gain):.1f} dB"
+    if count == 1:
+        return [f"What was made is {lowered} lower than in the song, because it would have clipped."]
+    return [f"One stem alone would have clipped, so all are {lowered} lower: together they are the song at that level."]
 
 
 def licence_of(model: str, source: LicenceTerms) -> LicenceTerms:

@@ -151,3 +151,17 @@ async def test_as_much_is_held_as_the_job_will_write(kind: str, body: dict[str, 
 async def test_a_mix_holds_what_its_song_will_be_long(session: dict[str, Any], seconds: float) -> None:
     held = (await _submitted("mix", session)).held_bytes
     assert held == pytest.approx(seconds * 48_000 * 2 * 2 + (1 << 20))
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"track_id": "a", "model": "x\0"}, "/model"),
+        ({"track_id": "a", "weights": {"a/b": [1, {"c": "\0"}]}}, "/weights/a~1b/1/c"),
+        ({"track_id": "a", "weights": {"\0": 1}}, "/weights"),
+    ],
+)
+async def test_text_that_no_database_keeps_is_refused_where_it_stands(body: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(AppError) as raised:
+        await _stored("separate", body)
+    assert [(item.pointer, "U+0000" in item.detail) for item in raised.value.violations] == [(pointer, True)]

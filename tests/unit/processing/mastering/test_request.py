@@ -52,11 +52,11 @@ def test_values_out_of_range_are_refused_by_name(field, value):
 
 
 def test_a_track_cannot_be_its_own_reference():
-    assert "another track" in refusal(reference_track_id="a")[""]
+    assert "another track" in refusal(reference_track_id="a")["/reference_track_id"]
 
 
 def test_a_target_too_close_to_its_ceiling_is_refused():
-    assert "cannot be met" in refusal(target_lufs=-6.0, true_peak_dbtp=-9.0)[""]
+    assert "cannot be met" in refusal(target_lufs=-6.0, true_peak_dbtp=-9.0)["/target_lufs"]
 
 
 def test_the_presets_are_those_that_were_promised():

@@ -94,6 +94,8 @@ def test_clips_inherit_the_tracks_source() -> None:
         (_with() | {"version": 2}, "/version"),
         (_with() | {"sample_rate": 22_050}, "/sample_rate"),
         (_with() | {"tempo": 0}, "/tempo"),
+        (_with() | {"title": "two\nlines"}, "/title"),
+        (_with(id="ü"), "/tracks/0/id"),
         (_with() | {"bpm": 120}, "/bpm"),
         (_with() | {"range": {"start": 5, "end": 2}}, "/range"),
         (_with(gain_db=40), "/tracks/0/gain_db"),
@@ -173,6 +175,10 @@ def test_every_error_is_found_at_once() -> None:
         "/tracks/1/effects/0/type",
         "/master/effects/0/parameters/feedback",
     }
+
+
+def test_channel_of_a_taken_name_is_no_circle_beside() -> None:
+    assert _pointers({"tracks": [{"track_id": "a", "id": "master"}]}) == ["/tracks/0/id"]
 
 
 def test_wrong_item_is_not_called_a_short_list() -> None:
