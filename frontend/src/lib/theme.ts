@@ -1,8 +1,8 @@
 export type ThemeChoice = "system" | "dark" | "light";
 export const THEME_KEY = "studio.theme";
 
-/** Runs before the first paint, so that no visit starts with a flash of the other theme. */
-export const THEME_SCRIPT = `(function(){var c;try{c=localStorage.getItem("${THEME_KEY}")}catch(e){}var l=c==="light"||(c!=="dark"&&matchMedia("(prefers-color-scheme: light)").matches);document.documentElement.dataset.theme=l?"light":"dark"})()`;
+/** Runs before the first paint, so that no visit starts with a flash of the other theme; and when the device turns. */
+export const THEME_SCRIPT = `(function(){var d=matchMedia("(prefers-color-scheme: light)"),w=function(){var c;try{c=localStorage.getItem("${THEME_KEY}")}catch(e){}document.documentElement.dataset.theme=c==="light"||(c!=="dark"&&d.matches)?"light":"dark"};w();d.addEventListener("change",w)})()`;
 
 /** What the person chose; "system" when nothing. */
 export function chosenTheme(): ThemeChoice {

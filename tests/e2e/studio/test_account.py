@@ -1,10 +1,6 @@
 """What a person settles about an account: the second factor, keys for programs, and leaving."""
 
-import base64
-import hashlib
-import hmac
 import re
-import struct
 import time
 from collections.abc import Callable
 
@@ -14,19 +10,10 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.studio.conftest import PASSWORD, Visitor
 from tests.e2e.studio.test_qualities import violations
+from tests.support.authenticator import code_at
 from tests.support.platform import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
-
-PERIOD_SECONDS = 30
-
-
-def code_at(secret: str, seconds: float) -> str:
-    """The code of an authenticator app (RFC 6238)."""
-    counter = struct.pack(">Q", int(seconds) // PERIOD_SECONDS)
-    digest = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
-    start = digest[-1] & 15
-    return f"{(struct.unpack('>I', digest[start : start + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
 
 
 def turn_on(page: Page) -> tuple[str, list[str]]:

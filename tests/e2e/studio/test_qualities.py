@@ -213,6 +213,8 @@ def test_keyboard_alone_makes_a_take_and_stops_it(member: Visitor) -> None:
     expect(stop).to_be_visible()
     stop.focus()
     page.keyboard.press("Enter")
+    # What had the focus is gone; it went on to something near, not to the top of the page.
+    expect(member.card("keyboard blues").locator(":focus")).to_have_count(1)
     again = member.card("keyboard blues").get_by_role("button", name="Make it again")
     again.focus()
     page.keyboard.press("Enter")

@@ -8,7 +8,7 @@ export const metadata: Metadata = { title: "Track" };
 /** One track: `/track/?id=…`. */
 export default function Page() {
   return (
-    <Suspense fallback={<Skeleton className="mx-auto mt-16 h-64 w-full max-w-[1120px]" />}>
+    <Suspense fallback={<Skeleton className="mx-auto mt-16 h-64 w-[calc(100%-2rem)] max-w-[1120px]" />}>
       <TrackPage />
     </Suspense>
   );

@@ -10,6 +10,7 @@ import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api, type JobStatus } from "@/lib/api/client";
 import type { components } from "@/lib/api/schema";
 import { clock } from "@/lib/format";
+import { useStageText } from "@/lib/use-stage-text";
 
 type ManagedJob = components["schemas"]["ManagedJob"];
 
@@ -94,6 +95,7 @@ export function Jobs() {
 
 function Row({ job }: { job: ManagedJob }) {
   const t = useTranslations("admin.work");
+  const stageText = useStageText();
   const format = useFormatter();
   const now = useNow({ updateInterval: REFRESH_MS });
   const Sign = SIGNS[job.status];
@@ -104,7 +106,7 @@ function Row({ job }: { job: ManagedJob }) {
   const about = [
     t(`statuses.${job.status}`),
     job.status === "running" && `${Math.round(job.progress * 100)} %`,
-    job.status === "running" && job.stage,
+    job.status === "running" && stageText(job.stage),
     seconds !== null && seconds >= 0 && t("took", { time: clock(seconds) }),
     job.attempts > 0 && t("crashes", { count: job.attempts }),
   ];

@@ -75,6 +75,8 @@ export function People() {
 /** One account; what is not in the list is asked for when it is opened. */
 function Person({ user }: { user: User }) {
   const t = useTranslations("admin");
+  const guests = useTranslations("guest");
+  const role = ROLES.find((known) => known === user.role);
   const text = useProblemText();
   const queries = useQueryClient();
   const [open, setOpen] = useState(false);
@@ -103,7 +105,7 @@ function Person({ user }: { user: User }) {
           <span className="block truncate font-semibold">{user.username}</span>
           <span className="block truncate text-sm text-muted">{user.email}</span>
         </span>
-        <span className="text-sm text-muted">{user.role === "user" ? "" : user.role}</span>
+        <span className="text-sm text-muted">{role === "user" ? "" : role ? t(`roles.${role}`) : guests("name")}</span>
         <ChevronDown size={17} aria-hidden className={`text-faint transition ${open ? "rotate-180" : ""}`} />
       </button>
       {open &&

@@ -2,7 +2,7 @@
 
 import Link from "next/link";
 import { Flag, Trash2 } from "lucide-react";
-import { lazy, Suspense, useState, type FormEvent } from "react";
+import { lazy, Suspense, useRef, useState, type FormEvent } from "react";
 import { useFormatter, useNow, useTranslations } from "use-intl";
 import { toast } from "sonner";
 import { Avatar } from "./avatar";
@@ -90,6 +90,7 @@ function Say({ track }: { track: Track }) {
   const { say } = useCommenting(track.id);
   const [text, setText] = useState("");
   const [pinned, setPinned] = useState(true);
+  const field = useRef<HTMLTextAreaElement>(null);
   const isOn = usePlayer((player) => player.queue[player.index]?.id === track.id);
   const second = usePlayer((player) => (isOn ? Math.floor(player.time) : 0));
   const position = isOn && pinned ? Math.min(second, track.duration) : null;
@@ -97,14 +98,16 @@ function Say({ track }: { track: Track }) {
     event.preventDefault();
     const body = text.trim();
     if (!body || say.isPending) return;
-    say.mutate(
-      { body, position },
-      { onSuccess: () => setText(""), onError: (failure) => toast.error(problem(failure)) },
-    );
+    const said = () => {
+      setText("");
+      field.current?.focus();
+    };
+    say.mutate({ body, position }, { onSuccess: said, onError: (failure) => toast.error(problem(failure)) });
   };
   return (
     <form onSubmit={send} className="mt-4 flex flex-col gap-2">
       <textarea
+        ref={field}
         value={text}
         maxLength={LONGEST}
         rows={2}
@@ -186,26 +189,28 @@ function Said({
         </p>
         <p className="mt-0.5 whitespace-pre-line break-words">{comment.body}</p>
       </div>
-      {!mine && (
-        <IconButton
-          label={report("comment", { name: author.username })}
-          size="small"
-          aria-haspopup="dialog"
-          onClick={() => setReporting(true)}
-        >
-          <Flag size={15} />
-        </IconButton>
-      )}
-      {reporting && (
-        <Suspense>
-          <ReportDialog kind="comment" id={comment.id} name={author.username} onClose={() => setReporting(false)} />
-        </Suspense>
-      )}
-      {onDelete && (
-        <IconButton label={t("deleteComment", { name: author.username })} size="small" onClick={onDelete}>
-          <Trash2 size={15} />
-        </IconButton>
-      )}
+      <div className="flex shrink-0 gap-3 max-sm:flex-col max-sm:gap-0">
+        {!mine && (
+          <IconButton
+            label={report("comment", { name: author.username })}
+            size="small"
+            aria-haspopup="dialog"
+            onClick={() => setReporting(true)}
+          >
+            <Flag size={15} />
+          </IconButton>
+        )}
+        {reporting && (
+          <Suspense>
+            <ReportDialog kind="comment" id={comment.id} name={author.username} onClose={() => setReporting(false)} />
+          </Suspense>
+        )}
+        {onDelete && (
+          <IconButton label={t("deleteComment", { name: author.username })} size="small" onClick={onDelete}>
+            <Trash2 size={15} />
+          </IconButton>
+        )}
+      </div>
     </li>
   );
 }

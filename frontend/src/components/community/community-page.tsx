@@ -42,7 +42,11 @@ function Places({ me }: { me: string }) {
         <h1 className="text-4xl tracking-[-0.035em]">{t("title")}</h1>
         <label className="relative ml-auto max-sm:basis-full sm:w-80">
           <span className="sr-only">{t("search")}</span>
-          <Search size={17} aria-hidden className="pointer-events-none absolute left-3 top-3 text-faint" />
+          <Search
+            size={17}
+            aria-hidden
+            className="pointer-events-none absolute left-3 top-1/2 -translate-y-1/2 text-faint"
+          />
           <input
             type="search"
             value={text}

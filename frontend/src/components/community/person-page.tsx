@@ -49,7 +49,7 @@ function Loaded({ name, me }: { name: string | undefined; me: string }) {
         {t("missingPersonText")}
       </Empty>
     );
-  if (error && !profile.data) return <Failed failure={error} retry={() => void profile.refetch()} />;
+  if (error && !profile.data) return <Failed alone failure={error} retry={() => void profile.refetch()} />;
   if (!profile.data)
     return (
       <div aria-busy className="mx-auto w-full max-w-[1120px] px-4 pt-12 md:px-6">

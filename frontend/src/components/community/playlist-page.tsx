@@ -49,8 +49,8 @@ function Loaded({ id, me }: { id: string | undefined; me: string }) {
         {t("missingListText")}
       </Empty>
     );
-  if (error && !playlist.data) return <Failed failure={error} retry={() => void playlist.refetch()} />;
-  if (!playlist.data) return <Skeleton className="mx-auto mt-16 h-64 w-full max-w-[860px]" />;
+  if (error && !playlist.data) return <Failed alone failure={error} retry={() => void playlist.refetch()} />;
+  if (!playlist.data) return <Skeleton className="mx-auto mt-16 h-64 w-[calc(100%-2rem)] max-w-[860px]" />;
   return <List playlist={playlist.data} me={me} />;
 }
 
@@ -208,7 +208,7 @@ function Invitation({ playlist }: { playlist: Playlist }) {
     );
   return (
     <section className="mt-6 flex flex-wrap items-center gap-3 rounded-lg bg-surface px-4 py-3">
-      <p className="min-w-0 flex-1">{t("invited", { name: playlist.owner.username })}</p>
+      <p className="min-w-0 flex-1 basis-64">{t("invited", { name: playlist.owner.username })}</p>
       <Button disabled={answerInvitation.isPending} onClick={() => say(false)}>
         {t("decline")}
       </Button>
@@ -241,7 +241,7 @@ function Line({
   const complain = { onError: (failure: Error) => void toast.error(text(failure)) };
   const move = (to: number) => put.mutate({ playlist: playlist.id, track: track.id, position: to }, complain);
   return (
-    <li className="group flex items-center gap-3 rounded-lg px-2 py-2 transition hover:bg-surface">
+    <li className="group flex items-center gap-3 rounded-lg px-2 py-2 transition hover:bg-surface max-sm:flex-wrap max-sm:gap-y-0">
       <CoverButton
         seed={track.id}
         src={coverUrl(track)}
@@ -264,11 +264,11 @@ function Line({
       <LikeButton track={track} />
       <p className="tabular w-12 text-right text-sm text-muted max-sm:hidden">{clock(track.duration)}</p>
       {mayChange && (
-        <div className="flex max-sm:hidden">
+        <div className="flex max-sm:order-last max-sm:basis-full max-sm:justify-end">
           <IconButton
             label={t("moveUp", { title: track.title })}
             size="small"
-            disabled={position === 0 || put.isPending}
+            unavailable={position === 0 || put.isPending}
             onClick={() => move(position - 1)}
           >
             <ArrowUp size={16} />
@@ -276,7 +276,7 @@ function Line({
           <IconButton
             label={t("moveDown", { title: track.title })}
             size="small"
-            disabled={last || put.isPending}
+            unavailable={last || put.isPending}
             onClick={() => move(position + 1)}
           >
             <ArrowDown size={16} />

@@ -25,6 +25,7 @@ import {
   useWaveform,
 } from "@/lib/music";
 import { useProblemText } from "@/lib/use-problem-text";
+import { useStageText } from "@/lib/use-stage-text";
 import { useLivePeaks } from "@/stores/live-peaks";
 import { usePlayer } from "@/stores/player";
 
@@ -112,7 +113,7 @@ export const TakeCard = memo(function TakeCard({
             {broken && (
               <button type="button" className={buttonClass("quiet", "small")} onClick={() => make.mutate({ request })}>
                 <RotateCcw size={14} aria-hidden />
-                {t("again")}
+                <span className="max-sm:sr-only">{t("again")}</span>
               </button>
             )}
           </div>
@@ -166,6 +167,7 @@ export const TakeCard = memo(function TakeCard({
 
 function Progress({ job, duration }: { job: Job; duration: number }) {
   const t = useTranslations("take");
+  const stageText = useStageText();
   const percent = Math.round(job.progress * 100);
   const words =
     job.status === "queued"
@@ -173,7 +175,7 @@ function Progress({ job, duration }: { job: Job; duration: number }) {
         ? t("inLine", { position: job.queue_position })
         : t("waiting")
       : [
-          job.stage || t("starting"),
+          job.stage ? stageText(job.stage) : t("starting"),
           `${percent} %`,
           job.eta_seconds ? t("left", { seconds: Math.max(1, Math.ceil(job.eta_seconds)) }) : "",
         ]

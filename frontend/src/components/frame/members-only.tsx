@@ -14,7 +14,7 @@ export function MembersOnly({ children }: { children: (user: User) => ReactNode 
   const path = usePathname();
   const { user, loading, failure } = useSession();
   if (user) return children(user);
-  if (failure) return <Failed failure={failure} retry={() => location.reload()} />;
+  if (failure) return <Failed alone failure={failure} retry={() => location.reload()} />;
   if (loading) return <Skeleton className="mx-auto mt-16 h-64 w-[calc(100%-2rem)] max-w-[1040px]" />;
   return (
     <Empty

@@ -1,7 +1,7 @@
 "use client";
 
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense, useState, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
 import { useTranslations } from "use-intl";
 import { AppNews } from "./app-news";
 import { GuestBanner } from "./guest-banner";
@@ -13,6 +13,7 @@ import { LiveJobs } from "./live-jobs";
 import { PlayerBar } from "@/components/player/player-bar";
 import { Language } from "@/lib/i18n";
 import { ProblemError } from "@/lib/api/problem";
+import { keepFocus } from "@/lib/keep-focus";
 
 const Toaster = lazy(() => import("@/components/ui/toaster"));
 
@@ -38,6 +39,7 @@ export function Shell({ children }: { children: ReactNode }) {
 
 function Frame({ children }: { children: ReactNode }) {
   const t = useTranslations("frame");
+  useEffect(keepFocus, []);
   return (
     <div className="flex min-h-dvh flex-col">
       <a

@@ -61,7 +61,10 @@ export function TrackRow({
         >
           {track.title}
         </Link>
-        <p className="truncate text-sm text-muted">{track.tags.slice(0, 3).join(" · ") || track.prompt}</p>
+        <p className="truncate text-sm text-muted">
+          <span className="tabular sm:hidden">{clock(track.duration)} · </span>
+          {track.tags.slice(0, 3).join(" · ") || track.prompt}
+        </p>
       </div>
       <div className="max-lg:hidden">
         <StemDots stems={track.stems} />
@@ -69,7 +72,7 @@ export function TrackRow({
       <p className="tabular w-40 text-sm text-muted max-md:hidden">
         {[track.bpm && `${tempo(track.bpm)} bpm`, track.key && musicalKey(track.key)].filter(Boolean).join(" · ")}
       </p>
-      <p className="tabular w-12 text-right text-sm text-muted">{clock(track.duration)}</p>
+      <p className="tabular w-12 text-right text-sm text-muted max-sm:hidden">{clock(track.duration)}</p>
       <div className={choosing ? "max-md:hidden" : "contents"}>
         <TrackMenu track={track} onDelete={onDelete} />
       </div>

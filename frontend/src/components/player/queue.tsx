@@ -30,21 +30,23 @@ export default function Queue() {
               type="button"
               onClick={() => jump(at)}
               aria-current={at === index ? "true" : undefined}
-              className="flex min-w-0 flex-1 items-center gap-3 px-3 py-2 text-left"
+              className="flex min-w-0 flex-1 items-center gap-3 px-3 py-2 text-left max-md:gap-2 max-md:pl-1 max-md:pr-0"
             >
               <span className="tabular w-5 text-center text-[13px] text-faint">
                 {at === index ? <AudioLines size={16} className="text-accent" aria-label={t("nowPlaying")} /> : at + 1}
               </span>
-              <span className={`min-w-0 flex-1 truncate ${at === index ? "font-semibold text-accent" : ""}`}>
+              <span
+                className={`min-w-0 flex-1 max-md:line-clamp-2 max-md:leading-snug md:truncate ${at === index ? "font-semibold text-accent" : ""}`}
+              >
                 {item.title}
               </span>
-              <span className="tabular text-[13px] text-faint">{clock(item.duration)}</span>
+              <span className="tabular text-[13px] text-faint max-md:hidden">{clock(item.duration)}</span>
             </button>
             <span className="flex opacity-0 transition-opacity group-focus-within:opacity-100 group-hover:opacity-100 max-md:opacity-100">
               <IconButton
                 label={t("moveUp", { title: item.title })}
                 size="small"
-                disabled={at === 0}
+                unavailable={at === 0}
                 onClick={() => move(at, at - 1)}
               >
                 <ArrowUp size={14} />
@@ -52,7 +54,7 @@ export default function Queue() {
               <IconButton
                 label={t("moveDown", { title: item.title })}
                 size="small"
-                disabled={at === queue.length - 1}
+                unavailable={at === queue.length - 1}
                 onClick={() => move(at, at + 1)}
               >
                 <ArrowDown size={14} />

@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Laptop } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
+import { toast } from "sonner";
 import { ApiKeys } from "./api-keys";
 import { AccountClosed, DeleteAccount } from "./delete-account";
 import { DataExport } from "./data-export";
@@ -26,6 +27,7 @@ import { isGuest } from "@/lib/roles";
 import { useSignOut, useVersion } from "@/lib/session";
 import { forgetQueue } from "@/stores/player";
 import { applyTheme, chosenTheme, type ThemeChoice } from "@/lib/theme";
+import { useProblemText } from "@/lib/use-problem-text";
 
 const THEMES: ThemeChoice[] = ["system", "dark", "light"];
 
@@ -164,6 +166,7 @@ function Sessions() {
   const t = useTranslations("settings");
   const format = useFormatter();
   const queries = useQueryClient();
+  const text = useProblemText();
   const signOut = useSignOut();
   const sessions = useQuery({
     queryKey: ["sessions"],
@@ -172,7 +175,8 @@ function Sessions() {
   const end = useMutation({
     mutationFn: (id: string) =>
       answer(api.DELETE("/api/v1/auth/sessions/{session_id}", { params: { path: { session_id: id } } })),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
+    onError: (failure) => toast.error(text(failure)),
+    onSettled: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
   });
   if (sessions.error) return <Failed failure={sessions.error} retry={() => void sessions.refetch()} />;
   if (!sessions.data) return <Skeleton className="my-4 h-16" />;

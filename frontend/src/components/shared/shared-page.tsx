@@ -69,7 +69,7 @@ function Opened({ token }: { token: string }) {
           onTry={(given) => (given === password ? void shared.refetch() : setPassword(given))}
         />
       );
-  if (error) return <Failed failure={error} retry={() => void shared.refetch()} />;
+  if (error) return <Failed alone failure={error} retry={() => void shared.refetch()} />;
   if (!shared.data) return <Waiting />;
   return <Shown track={shared.data} />;
 }

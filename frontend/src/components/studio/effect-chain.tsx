@@ -4,6 +4,7 @@ import { ChevronDown, Power, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useTranslations } from "use-intl";
 import { Dial } from "./dial";
+import { ActionSelect } from "@/components/ui/action-select";
 import { Button, IconButton } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
 import { CONVOLVED, isMatched } from "@/lib/audio/effects/kinds";
@@ -35,14 +36,12 @@ export function EffectChain({ strip }: { strip: Channel | Bus | Master }) {
     <div className="mt-7 border-t border-line pt-5" data-effects-heard={effectsHeard ?? undefined}>
       <div className="flex items-center gap-3">
         <h3 className="text-base">{t("effects")}</h3>
-        <select
-          aria-label={t("addEffect")}
-          value=""
+        <ActionSelect
+          label={t("addEffect")}
           disabled={!kinds.data}
-          onChange={(event) => event.target.value && add(event.target.value)}
-          className={`${selectClass} ml-auto h-9 max-w-44 text-sm`}
+          onAction={add}
+          className="ml-auto h-9 max-w-44 text-sm"
         >
-          <option value="">{t("addEffect")}</option>
           {groups.map((group) => (
             <optgroup key={group} label={group}>
               {kinds
@@ -54,7 +53,7 @@ export function EffectChain({ strip }: { strip: Channel | Bus | Master }) {
                 ))}
             </optgroup>
           ))}
-        </select>
+        </ActionSelect>
       </div>
       {kinds.error && !kinds.data && (
         <div role="alert" className="mt-2 flex items-center gap-3 text-[13px] text-bad">

@@ -4,6 +4,7 @@ import { Plus, X } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { Dial } from "./dial";
 import { gainText } from "./strip";
+import { ActionSelect } from "@/components/ui/action-select";
 import { IconButton } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
 import { openBuses } from "@/lib/audio/routing";
@@ -49,20 +50,14 @@ export function Routing({ strip }: { strip: Channel | Bus }) {
         <h3 className="text-base">{t("sends")}</h3>
         <label className="ml-auto flex items-center gap-1.5 text-muted">
           <Plus size={15} aria-hidden />
-          <select
-            aria-label={t("addSend")}
-            value=""
-            onChange={(event) => event.target.value && send(event.target.value)}
-            className={`${selectClass} h-9 max-w-40 text-sm`}
-          >
-            <option value="">{t("addSend")}</option>
+          <ActionSelect label={t("addSend")} onAction={send} className="h-9 max-w-40 text-sm">
             {free.map(({ id }) => (
               <option key={id} value={id}>
                 {nameOf(id)}
               </option>
             ))}
             <option value={NEW_SEND}>{t("newBus")}</option>
-          </select>
+          </ActionSelect>
         </label>
       </div>
       <ul>

@@ -46,6 +46,7 @@ function Opened({ id, parts }: { id: string; parts: string | undefined }) {
   if (error)
     return (
       <Failed
+        alone
         failure={error}
         retry={() => {
           if (track.error) void track.refetch();

@@ -16,11 +16,13 @@ import { CEILING_RANGE, LUFS_RANGE, loudestTarget, masterRequest, readReport } f
 import { isActive, trackHref, useTrack } from "@/lib/music";
 import { useJob, useMaster, usePresets } from "@/lib/processing";
 import { useProblemText } from "@/lib/use-problem-text";
+import { useStageText } from "@/lib/use-stage-text";
 
 /** Mastering: choose for whom or like what, hear before and after at the same loudness, see what the meters say. */
 export function MasterCard({ track }: { track: Track }) {
   const t = useTranslations("master");
   const text = useProblemText();
+  const stageText = useStageText();
   const presets = usePresets();
   const master = useMaster();
   const job = useJob(master.data?.id);
@@ -43,10 +45,10 @@ export function MasterCard({ track }: { track: Track }) {
       <h2 id="master" className="text-sm font-semibold text-muted">
         {t("title")}
       </h2>
-      <div className="mt-3 flex gap-2">
+      <div className="mt-3 flex gap-2 max-sm:flex-col">
         <select
           aria-label={t("preset")}
-          className={`${selectClass} min-w-0 flex-1`}
+          className={`${selectClass} min-w-0 sm:flex-1`}
           value={chosen?.name ?? ""}
           onChange={(event) => {
             setName(event.target.value);
@@ -122,7 +124,7 @@ export function MasterCard({ track }: { track: Track }) {
       )}
       {busy && job.data && (
         <p role="status" className="tabular mt-3 text-sm text-muted first-letter:uppercase">
-          {[job.data.stage, `${Math.round(job.data.progress * 100)} %`].filter(Boolean).join(" · ")}
+          {[stageText(job.data.stage), `${Math.round(job.data.progress * 100)} %`].filter(Boolean).join(" · ")}
         </p>
       )}
       {(master.error || job.error || job.data?.status === "failed") && (

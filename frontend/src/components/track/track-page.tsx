@@ -25,7 +25,7 @@ function Loaded({ id, me }: { id: string | undefined; me: string }) {
         {t("missingText")}
       </Empty>
     );
-  if (track.error) return <Failed failure={track.error} retry={() => void track.refetch()} />;
+  if (track.error) return <Failed alone failure={track.error} retry={() => void track.refetch()} />;
   if (!track.data)
     return (
       <div aria-busy className="mx-auto w-full max-w-[1120px] px-4 pt-12 md:px-6">

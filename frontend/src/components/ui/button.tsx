@@ -49,13 +49,17 @@ export function IconButton({
   label,
   size = "medium",
   pressed,
+  unavailable = false,
   className = "",
+  onClick,
   children,
   ...rest
 }: Omit<ComponentProps<"button">, "aria-label"> & {
   label: string;
   size?: Size;
   pressed?: boolean;
+  /** Does nothing now and says so, but keeps the focus: what moves a row has nowhere to move it at the end of the list. */
+  unavailable?: boolean;
   children: ReactNode;
 }) {
   return (
@@ -64,7 +68,9 @@ export function IconButton({
       aria-label={label}
       title={label}
       aria-pressed={pressed}
-      className={`inline-grid shrink-0 place-items-center rounded-full transition hover:bg-raised hover:text-ink disabled:pointer-events-none disabled:opacity-40 ${
+      aria-disabled={unavailable || undefined}
+      onClick={unavailable ? undefined : onClick}
+      className={`inline-grid shrink-0 place-items-center rounded-full transition hover:bg-raised hover:text-ink disabled:pointer-events-none disabled:opacity-40 aria-disabled:opacity-40 ${
         pressed ? "text-accent" : "text-muted"
       } ${ICON_SIZES[size]} ${className}`}
       {...rest}

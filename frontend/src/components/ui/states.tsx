@@ -30,12 +30,24 @@ export function Empty({
 }
 
 /** Something could not be had: what happened and what to do next. */
-export function Failed({ failure, retry }: { failure: Error; retry?: () => void }) {
+export function Failed({
+  failure,
+  retry,
+  alone = false,
+}: {
+  failure: Error;
+  retry?: () => void;
+  /** It stands instead of a whole page, and keeps off the window's edges itself. */
+  alone?: boolean;
+}) {
   const t = useTranslations("states");
   const text = useProblemText();
   const offline = failure instanceof ProblemError && failure.status === 0;
   return (
-    <div role="alert" className="panel mx-auto my-8 flex max-w-lg flex-col items-center gap-3 px-6 py-8 text-center">
+    <div
+      role="alert"
+      className={`panel mx-auto my-8 flex max-w-lg flex-col items-center gap-3 px-6 py-8 text-center ${alone ? "w-[calc(100%-2rem)]" : ""}`}
+    >
       {offline && <WifiOff className="text-faint" aria-hidden />}
       <p className="font-semibold">{text(failure)}</p>
       {retry && (

@@ -2,11 +2,15 @@
 
 import { Toaster as Sonner } from "sonner";
 
+/** Long enough to read two lines, and to reach for what takes something back. */
+const STAYS_MS = 8000;
+
 /** Where short messages appear: in a row of their own over the player, which `globals.css` puts into the page's flow. */
 export default function Toaster() {
   return (
     <Sonner
       position="bottom-center"
+      duration={STAYS_MS}
       style={{ fontFamily: "inherit" }}
       toastOptions={{
         unstyled: true,
