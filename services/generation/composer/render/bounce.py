@@ -151,8 +151,7 @@ def _write(
                 yield block
 
         write_flac(path, blocks(), timeline.rate_hz, 2, gain_db)
-        take.close()
-        take.path.unlink()
+        take.discard()
 
     progress.report(stages.played, "mastering and printing the stems")
     paths = {name: scratch / "master.flac" if name == _LIVE else folder / f"{name}.flac" for name in takes}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from services.generation.composer.sampler.interpolation import interpolation_table
 from services.generation.composer.sampler.samples import Sample, SampleCache
-from services.generation.composer.sampler.soundfont import Preset, SoundFont
-from services.generation.composer.sampler.voice import VoiceSettings, voice_settings
+from services.generation.composer.sampler.soundfont import Preset, Region, SoundFont
+from services.generation.composer.sampler.voice import VoiceMaker, VoiceSettings
 
 CACHE_BYTES = 192 * 2**20
 """Default bound of decoded audio kept between notes and songs."""
@@ -27,6 +27,8 @@ class Instrument:
         self.table = interpolation_table()
         self._samples = samples
         self._settings = lru_cache(maxsize=_SETTINGS_CACHED)(self._build)
+        # By the region's id: the preset keeps it.
+        self._makers: dict[int, VoiceMaker] = {}
 
     def settings(self, key: int, velocity: int) -> tuple[VoiceSettings, ...]:
         """What one note sounds: a voice for each region that answers, none outside the instrument's range."""
@@ -48,7 +50,13 @@ class Instrument:
 
     def _build(self, key: int, velocity: int) -> tuple[VoiceSettings, ...]:
         regions = self.preset.regions_at(key, velocity)
-        return tuple(voice_settings(region, key, velocity, self.rate_hz) for region in regions)
+        return tuple(self._maker(region).settings(key, velocity) for region in regions)
+
+    def _maker(self, region: Region) -> VoiceMaker:
+        maker = self._makers.get(id(region))
+        if maker is None:
+            maker = self._makers[id(region)] = VoiceMaker(region, self.rate_hz)
+        return maker
 
 
 class SoundBank:

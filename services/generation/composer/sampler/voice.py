@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,18 +51,18 @@ class VoiceSettings:
 
 
 class _Values:
-    """A region's generators with its modulators evaluated for one key and velocity, clamped, in natural units."""
+    """A region's generators for one key, with what its modulators add to them, clamped, in natural units."""
 
-    def __init__(self, region: Region, key: int, velocity: int, rate_hz: int) -> None:
-        forced_key, forced_velocity = region.generators[Generator.KEY_NUMBER], region.generators[Generator.VELOCITY]
-        self.key = forced_key if 0 <= forced_key <= 127 else key
-        velocity = forced_velocity if 0 <= forced_velocity <= 127 else velocity
-        self.region = region
+    __slots__ = ("_generators", "key", "moved", "rate_hz")
+
+    def __init__(self, region: Region, rate_hz: int, key: int, moved: Mapping[int, float]) -> None:
+        self._generators = region.generators
         self.rate_hz = rate_hz
-        self.moved = modulators.values(region.modulators, region.preset_modulators, self.key, velocity)
+        self.key = key
+        self.moved = moved
 
     def __getitem__(self, generator: Generator) -> float:
-        return clamp(generator, self.region.generators[generator] + self.moved.get(generator, 0.0))
+        return clamp(generator, self._generators[generator] + self.moved.get(generator, 0.0))
 
     def frames(self, generator: Generator, key_scale: Generator | None = None) -> float:
         """A time in output frames; `key_scale` shortens it towards high keys (generators 31, 32, 39 and 40)."""
@@ -70,33 +71,64 @@ class _Values:
             timecents += (60 - self.key) * self[key_scale]
         return timecents_to_seconds(min(timecents, 8_000.0)) * self.rate_hz
 
+    def falling(self, generator: Generator, key_scale: Generator | None = None) -> float:
+        """A time in which the volume falls by 100 dB, as nepers per output frame."""
+        return _HUNDRED_DB_NEPERS / max(self.frames(generator, key_scale), _MIN_RELEASE_SECONDS * self.rate_hz)
+
     def cycles_per_frame(self, generator: Generator) -> float:
         """An oscillator's frequency."""
         return 8.175798915643707 * math.pow(2.0, self[generator] / 1200.0) / self.rate_hz
 
 
-def voice_settings(region: Region, key: int, velocity: int, rate_hz: int) -> VoiceSettings:
-    """The settings of one region for one note (SoundFont 2.04, sections 8.1 and 9)."""
-    values = _Values(region, key, velocity, rate_hz)
-    p = np.zeros(kernel.PARAMETERS, np.float64)
-    p[kernel.RATE] = rate_hz
-    p[kernel.WHEEL_CENTS] = modulators.wheel_vibrato_cents((*region.modulators, *region.preset_modulators))
-    _set_pitch(p, values)
-    _set_volume(p, values)
-    _set_modulation(p, values)
-    _set_filter(p, values)
-    moving = (kernel.MOD_LFO_CENTS, kernel.VIB_LFO_CENTS, kernel.WHEEL_CENTS, kernel.MOD_ENV_CENTS)
-    highest = p[kernel.CENTS] + sum(abs(p[index]) for index in moving) + kernel.MAX_BEND_CENTS
-    return VoiceSettings(
-        playback=_playback(region),
-        parameters=p,
-        exclusive_class=int(region.generators[Generator.EXCLUSIVE_CLASS]),
-        reach=2.0 ** (min(highest, kernel.MAX_STEP_CENTS) / 1200.0),
-    )
+class VoiceMaker:
+    """Makes the settings of one region's voices (SoundFont 2.04, sections 8.1 and 9).
+
+    Notes differ in little: what neither the key nor the velocity moves is computed once.
+    """
+
+    def __init__(self, region: Region, rate_hz: int) -> None:
+        self._region = region
+        self._rate_hz = rate_hz
+        self._playback = _playback(region)
+        self._keyed = [each for scale, each in _BY_KEY.items() if region.generators[scale]]
+        self._resting = [0.0] * kernel.PARAMETERS
+        self._resting[kernel.RATE] = rate_hz
+        self._resting[kernel.WHEEL_CENTS] = modulators.wheel_vibrato_cents(
+            (*region.modulators, *region.preset_modulators)
+        )
+        self._resting[kernel.CHOKE_RATE] = _HUNDRED_DB_NEPERS / (CHOKE_SECONDS * rate_hz)
+        self._resting[kernel.CHOKE_AGE] = math.inf
+        at_rest = _Values(region, rate_hz, 60, {})
+        for parameter in _PARAMETERS.values():
+            parameter(self._resting, at_rest)
+
+    def settings(self, key: int, velocity: int) -> VoiceSettings:
+        """The settings of one note's voice."""
+        region = self._region
+        forced_key, forced_velocity = region.generators[Generator.KEY_NUMBER], region.generators[Generator.VELOCITY]
+        key = forced_key if 0 <= forced_key <= 127 else key
+        velocity = forced_velocity if 0 <= forced_velocity <= 127 else velocity
+        moved = modulators.values(region.modulators, region.preset_modulators, key, velocity)
+        values = _Values(region, self._rate_hz, key, moved)
+        p = self._resting.copy()
+        for generator, by in moved.items():
+            if by and generator in _PARAMETERS:
+                _PARAMETERS[generator](p, values)
+        for parameter in self._keyed:
+            parameter(p, values)
+        _set_pitch(p, values, region)
+        _set_gain_and_filter(p, values, region)
+        moving = (kernel.MOD_LFO_CENTS, kernel.VIB_LFO_CENTS, kernel.WHEEL_CENTS, kernel.MOD_ENV_CENTS)
+        highest = p[kernel.CENTS] + sum(abs(p[index]) for index in moving) + kernel.MAX_BEND_CENTS
+        return VoiceSettings(
+            playback=self._playback,
+            parameters=np.array(p, np.float64),
+            exclusive_class=int(region.generators[Generator.EXCLUSIVE_CLASS]),
+            reach=2.0 ** (min(highest, kernel.MAX_STEP_CENTS) / 1200.0),
+        )
 
 
-def _set_pitch(p: Vector, values: _Values) -> None:
-    region = values.region
+def _set_pitch(p: list[float], values: _Values, region: Region) -> None:
     own_root = region.generators[Generator.ROOT_KEY]
     root = own_root if 0 <= own_root <= 127 else region.sample.root_key
     p[kernel.CENTS] = (
@@ -104,48 +136,14 @@ def _set_pitch(p: Vector, values: _Values) -> None:
         + values[Generator.COARSE_TUNE] * 100.0
         + values[Generator.FINE_TUNE]
         + region.sample.correction_cents
-        + 1200.0 * math.log2(region.sample.rate_hz / values.rate_hz)
+        + 1200.0 * math.log2(region.sample.rate_hz / p[kernel.RATE])
     )
 
 
-def _set_volume(p: Vector, values: _Values) -> None:
-    stated = clamp(Generator.ATTENUATION, values.region.generators[Generator.ATTENUATION])
+def _set_gain_and_filter(p: list[float], values: _Values, region: Region) -> None:
+    stated = clamp(Generator.ATTENUATION, region.generators[Generator.ATTENUATION])
     attenuation = stated * _ATTENUATION_SCALE + values.moved.get(Generator.ATTENUATION, 0.0)
     p[kernel.GAIN] = centibels_to_gain(min(max(attenuation, 0.0), 1_440.0))
-    angle = (values[Generator.PAN] + 500.0) / 1_000.0 * math.pi / 2.0
-    p[kernel.PAN_LEFT], p[kernel.PAN_RIGHT] = math.cos(angle), math.sin(angle)
-    p[kernel.DELAY] = values.frames(Generator.VOL_ENV_DELAY)
-    p[kernel.ATTACK] = max(values.frames(Generator.VOL_ENV_ATTACK), _MIN_ATTACK_SECONDS * values.rate_hz)
-    p[kernel.HOLD] = values.frames(Generator.VOL_ENV_HOLD, Generator.KEY_TO_VOL_ENV_HOLD)
-    shortest = _MIN_RELEASE_SECONDS * values.rate_hz
-    decay = max(values.frames(Generator.VOL_ENV_DECAY, Generator.KEY_TO_VOL_ENV_DECAY), shortest)
-    p[kernel.DECAY_RATE] = _HUNDRED_DB_NEPERS / decay
-    p[kernel.SUSTAIN] = centibels_to_gain(values[Generator.VOL_ENV_SUSTAIN])
-    p[kernel.RELEASE_RATE] = _HUNDRED_DB_NEPERS / max(values.frames(Generator.VOL_ENV_RELEASE), shortest)
-    p[kernel.CHOKE_RATE] = _HUNDRED_DB_NEPERS / (CHOKE_SECONDS * values.rate_hz)
-    p[kernel.CHOKE_AGE] = math.inf
-
-
-def _set_modulation(p: Vector, values: _Values) -> None:
-    p[kernel.MOD_DELAY] = values.frames(Generator.MOD_ENV_DELAY)
-    p[kernel.MOD_ATTACK] = values.frames(Generator.MOD_ENV_ATTACK)
-    p[kernel.MOD_HOLD] = values.frames(Generator.MOD_ENV_HOLD, Generator.KEY_TO_MOD_ENV_HOLD)
-    p[kernel.MOD_DECAY] = 1.0 / max(values.frames(Generator.MOD_ENV_DECAY, Generator.KEY_TO_MOD_ENV_DECAY), 1.0)
-    p[kernel.MOD_SUSTAIN] = 1.0 - values[Generator.MOD_ENV_SUSTAIN] / 1_000.0
-    p[kernel.MOD_RELEASE] = 1.0 / max(values.frames(Generator.MOD_ENV_RELEASE), 1.0)
-    p[kernel.MOD_ENV_CENTS] = values[Generator.MOD_ENV_TO_PITCH]
-    p[kernel.MOD_ENV_FILTER] = values[Generator.MOD_ENV_TO_FILTER]
-    p[kernel.MOD_LFO_DELAY] = values.frames(Generator.MOD_LFO_DELAY)
-    p[kernel.MOD_LFO_STEP] = values.cycles_per_frame(Generator.MOD_LFO_FREQUENCY)
-    p[kernel.MOD_LFO_CENTS] = values[Generator.MOD_LFO_TO_PITCH]
-    p[kernel.MOD_LFO_FILTER] = values[Generator.MOD_LFO_TO_FILTER]
-    p[kernel.MOD_LFO_GAIN] = values[Generator.MOD_LFO_TO_VOLUME] * math.log(10.0) / 200.0
-    p[kernel.VIB_LFO_DELAY] = values.frames(Generator.VIB_LFO_DELAY)
-    p[kernel.VIB_LFO_STEP] = values.cycles_per_frame(Generator.VIB_LFO_FREQUENCY)
-    p[kernel.VIB_LFO_CENTS] = values[Generator.VIB_LFO_TO_PITCH]
-
-
-def _set_filter(p: Vector, values: _Values) -> None:
     cutoff = values[Generator.FILTER_CUTOFF]
     # Section 8.1.3 counts Q in decibels above the DC gain; zero is the maximally flat response.
     q_db = values[Generator.FILTER_Q] / 10.0 + _BUTTERWORTH_Q_DB
@@ -159,6 +157,73 @@ def _set_filter(p: Vector, values: _Values) -> None:
     if p[kernel.FILTER]:
         # Half of a resonance's height is taken off the whole band, so that a resonant sound is no louder.
         p[kernel.GAIN] *= math.pow(10.0, -(q_db - _BUTTERWORTH_Q_DB) / 40.0)
+
+
+def _set_pan(p: list[float], values: _Values) -> None:
+    angle = (values[Generator.PAN] + 500.0) / 1_000.0 * math.pi / 2.0
+    p[kernel.PAN_LEFT], p[kernel.PAN_RIGHT] = math.cos(angle), math.sin(angle)
+
+
+_Parameter = Callable[[list[float], _Values], None]
+
+
+def _parameter(index: int, read: Callable[[_Values], float]) -> _Parameter:
+    def put(p: list[float], values: _Values) -> None:
+        p[index] = read(values)
+
+    return put
+
+
+_HOLD = _parameter(kernel.HOLD, lambda v: v.frames(Generator.VOL_ENV_HOLD, Generator.KEY_TO_VOL_ENV_HOLD))
+_DECAY = _parameter(kernel.DECAY_RATE, lambda v: v.falling(Generator.VOL_ENV_DECAY, Generator.KEY_TO_VOL_ENV_DECAY))
+_MOD_HOLD = _parameter(kernel.MOD_HOLD, lambda v: v.frames(Generator.MOD_ENV_HOLD, Generator.KEY_TO_MOD_ENV_HOLD))
+_MOD_DECAY = _parameter(
+    kernel.MOD_DECAY, lambda v: 1.0 / max(v.frames(Generator.MOD_ENV_DECAY, Generator.KEY_TO_MOD_ENV_DECAY), 1.0)
+)
+# What changes with the key where the region says how much.
+_BY_KEY: dict[Generator, _Parameter] = {
+    Generator.KEY_TO_VOL_ENV_HOLD: _HOLD,
+    Generator.KEY_TO_VOL_ENV_DECAY: _DECAY,
+    Generator.KEY_TO_MOD_ENV_HOLD: _MOD_HOLD,
+    Generator.KEY_TO_MOD_ENV_DECAY: _MOD_DECAY,
+}
+# What follows from each generator, beside pitch, level and filter, which every note has of its own.
+_PARAMETERS: dict[int, _Parameter] = {
+    **_BY_KEY,
+    Generator.PAN: _set_pan,
+    Generator.VOL_ENV_DELAY: _parameter(kernel.DELAY, lambda v: v.frames(Generator.VOL_ENV_DELAY)),
+    Generator.VOL_ENV_ATTACK: _parameter(
+        kernel.ATTACK, lambda v: max(v.frames(Generator.VOL_ENV_ATTACK), _MIN_ATTACK_SECONDS * v.rate_hz)
+    ),
+    Generator.VOL_ENV_HOLD: _HOLD,
+    Generator.VOL_ENV_DECAY: _DECAY,
+    Generator.VOL_ENV_SUSTAIN: _parameter(kernel.SUSTAIN, lambda v: centibels_to_gain(v[Generator.VOL_ENV_SUSTAIN])),
+    Generator.VOL_ENV_RELEASE: _parameter(kernel.RELEASE_RATE, lambda v: v.falling(Generator.VOL_ENV_RELEASE)),
+    Generator.MOD_ENV_DELAY: _parameter(kernel.MOD_DELAY, lambda v: v.frames(Generator.MOD_ENV_DELAY)),
+    Generator.MOD_ENV_ATTACK: _parameter(kernel.MOD_ATTACK, lambda v: v.frames(Generator.MOD_ENV_ATTACK)),
+    Generator.MOD_ENV_HOLD: _MOD_HOLD,
+    Generator.MOD_ENV_DECAY: _MOD_DECAY,
+    Generator.MOD_ENV_SUSTAIN: _parameter(kernel.MOD_SUSTAIN, lambda v: 1.0 - v[Generator.MOD_ENV_SUSTAIN] / 1_000.0),
+    Generator.MOD_ENV_RELEASE: _parameter(
+        kernel.MOD_RELEASE, lambda v: 1.0 / max(v.frames(Generator.MOD_ENV_RELEASE), 1.0)
+    ),
+    Generator.MOD_ENV_TO_PITCH: _parameter(kernel.MOD_ENV_CENTS, lambda v: v[Generator.MOD_ENV_TO_PITCH]),
+    Generator.MOD_ENV_TO_FILTER: _parameter(kernel.MOD_ENV_FILTER, lambda v: v[Generator.MOD_ENV_TO_FILTER]),
+    Generator.MOD_LFO_DELAY: _parameter(kernel.MOD_LFO_DELAY, lambda v: v.frames(Generator.MOD_LFO_DELAY)),
+    Generator.MOD_LFO_FREQUENCY: _parameter(
+        kernel.MOD_LFO_STEP, lambda v: v.cycles_per_frame(Generator.MOD_LFO_FREQUENCY)
+    ),
+    Generator.MOD_LFO_TO_PITCH: _parameter(kernel.MOD_LFO_CENTS, lambda v: v[Generator.MOD_LFO_TO_PITCH]),
+    Generator.MOD_LFO_TO_FILTER: _parameter(kernel.MOD_LFO_FILTER, lambda v: v[Generator.MOD_LFO_TO_FILTER]),
+    Generator.MOD_LFO_TO_VOLUME: _parameter(
+        kernel.MOD_LFO_GAIN, lambda v: v[Generator.MOD_LFO_TO_VOLUME] * math.log(10.0) / 200.0
+    ),
+    Generator.VIB_LFO_DELAY: _parameter(kernel.VIB_LFO_DELAY, lambda v: v.frames(Generator.VIB_LFO_DELAY)),
+    Generator.VIB_LFO_FREQUENCY: _parameter(
+        kernel.VIB_LFO_STEP, lambda v: v.cycles_per_frame(Generator.VIB_LFO_FREQUENCY)
+    ),
+    Generator.VIB_LFO_TO_PITCH: _parameter(kernel.VIB_LFO_CENTS, lambda v: v[Generator.VIB_LFO_TO_PITCH]),
+}
 
 
 def _playback(region: Region) -> Playback:
