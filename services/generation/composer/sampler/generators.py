@@ -86,6 +86,10 @@ _DEFAULTS = {
     Generator.ROOT_KEY: -1,
 }
 
+_DEFAULT_VALUES = [0] * GENERATOR_COUNT
+for _generator, _value in _DEFAULTS.items():
+    _DEFAULT_VALUES[_generator] = _value
+
 # Section 8.1.3, "min" and "max"; generators that are not named here keep 16 bits.
 _RANGES = {
     Generator.MOD_LFO_TO_PITCH: (-12_000, 12_000),
@@ -149,10 +153,7 @@ INSTRUMENT_ONLY = frozenset(
 
 def default_values() -> list[int]:
     """A fresh list of every generator's default, indexed by generator number."""
-    values = [0] * GENERATOR_COUNT
-    for generator, value in _DEFAULTS.items():
-        values[generator] = value
-    return values
+    return _DEFAULT_VALUES.copy()
 
 
 def clamp(generator: Generator, value: float) -> float:

@@ -261,6 +261,7 @@ class SoundFont:
         preset_modulators = override(preset_shared.modulators, preset_zone.modulators)
         first, last = int(self._instruments[target]["bag"]), int(self._instruments[target + 1]["bag"])
         shared, zones = self._instrument_level.zones(first, last)
+        shared_modulators = override(DEFAULTS, shared.modulators)
         regions = []
         for zone in zones:
             keys = _intersect(_first(zone.keys, shared.keys), _first(preset_zone.keys, preset_shared.keys))
@@ -276,7 +277,7 @@ class SoundFont:
             for number, value in offsets.items():
                 if number not in INSTRUMENT_ONLY:
                     values[number] += value
-            modulators = override(override(DEFAULTS, shared.modulators), zone.modulators)
+            modulators = override(shared_modulators, zone.modulators) if zone.modulators else shared_modulators
             regions.append(Region(keys, velocities, tuple(values), modulators, preset_modulators, sample))
         return regions
 

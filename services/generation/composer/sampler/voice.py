@@ -181,7 +181,7 @@ _MOD_DECAY = _parameter(
     kernel.MOD_DECAY, lambda v: 1.0 / max(v.frames(Generator.MOD_ENV_DECAY, Generator.KEY_TO_MOD_ENV_DECAY), 1.0)
 )
 # What changes with the key where the region says how much.
-_BY_KEY: dict[Generator, _Parameter] = {
+_BY_KEY: dict[int, _Parameter] = {
     Generator.KEY_TO_VOL_ENV_HOLD: _HOLD,
     Generator.KEY_TO_VOL_ENV_DECAY: _DECAY,
     Generator.KEY_TO_MOD_ENV_HOLD: _MOD_HOLD,
