@@ -46,7 +46,7 @@ _GENRES: dict[str, dict[int, tuple[str, ...]]] = {
         3: ("skydiving", "snowboarding", "rollercoaster", "roller coaster", "urban pursuit", "getaway", "car chase", "chase", "racing game", "race", "racing", "parkour", "adrenaline", "high speed"),
     },
     "dubstep": {
-        10: ("dubstep", "brostep", "riddim", "future bass", "bass music"),
+        10: ("dubstep", "dub step", "brostep", "riddim", "future bass", "bass music"),
         6: ("wobble bass", "wobble", "bass drop", "heavy drop", "wub"),
         3: ("mech", "giant robots", "explosion", "explosions", "stunt", "montage", "transformers"),
     },
@@ -236,12 +236,12 @@ ENERGY_WORDS: dict[str, float] = {
 """Words that move the energy without naming a mood."""
 
 NEGATIONS: frozenset[str] = frozenset(
-    {"no", "without", "minus", "sans", "ohne", "kein", "keine", "keinen", "sin", "senza", "sem", "zero", "not", "exclude", "excluding", "except", "never", "don't use", "without any", "leave out", "leaving out", "left out", "omit", "omitting", "avoid", "avoiding", "skip", "skipping", "remove", "free of", "lacking", "без", "無し"}
+    {"no", "without", "minus", "sans", "ohne", "kein", "keine", "keinen", "sin", "senza", "sem", "zero", "not", "exclude", "excluding", "except", "anything but", "everything but", "all but", "never", "nicht", "isn't", "pas", "pas de", "pas du", "pas des", "aucun", "aucune", "nessun", "nessuna", "ningún", "ninguna", "nenhum", "nenhuma", "zonder", "geen", "utan", "uden", "bez", "don't use", "do not use", "don't want", "do not want", "don't want to hear", "do not want to hear", "don't add", "do not add", "don't include", "do not include", "don't need", "do not need", "don't make it", "do not make it", "doesn't need", "does not need", "without any", "leave out", "leaving out", "left out", "omit", "omitting", "avoid", "avoiding", "skip", "skipping", "remove", "free of", "lacking", "без", "無し"}
 )  # fmt: skip
 """Words that turn the noun after them into something unwanted."""
 
 ABSENT_WORDS: dict[str, str] = {
-    "drumless": "drums", "beatless": "drums", "no beat": "drums", "no beats": "drums", "without a beat": "drums", "no percussion": "drums", "no rhythm section": "drums", "bassless": "bass", "no low end": "bass", "no melody": "melody", "without melody": "melody", "no lead": "melody", "backing track": "melody", "no chords": "chords", "ohne schlagzeug": "drums", "sans batterie": "drums", "sin batería": "drums",
+    "drumless": "drums", "beatless": "drums", "no beat": "drums", "no beats": "drums", "without a beat": "drums", "no percussion": "drums", "no rhythm section": "drums", "bassless": "bass", "no low end": "bass", "no melody": "melody", "without melody": "melody", "no lead": "melody", "backing track": "melody", "no chords": "chords", "ohne melodie": "melody", "sans mélodie": "melody", "sin melodía": "melody", "senza melodia": "melody", "ohne schlagzeug": "drums", "sans batterie": "drums", "sin batería": "drums",
 }  # fmt: skip
 """Phrases that leave a whole role out."""
 

@@ -12,8 +12,10 @@ from typing import Generic, TypeVar
 V = TypeVar("V")
 
 _TOKEN = re.compile(r"[^\W_]+(?:['&./][^\W_]+)*|&")
+# French and Italian articles that cling to their noun: "l'accordéon", "d'orgue".
+_ELIDED = re.compile(r"^(?:l|d|qu|dell|all|un)'(?=[^\W\d_]{2})")
 _BREAK = re.compile(r"[.,;:!?()\n\r]|\s[-–—]\s|\bbut\b|\baber\b|\bpero\b|\bmais\b")
-_WEAK = frozenset({"not", "never", "nicht"})
+_WEAK = frozenset({"not", "never", "nicht", "isn't", "pas"})
 _INTENSIFIERS = frozenset({"too", "so", "very", "overly", "that", "zu", "muy", "trop"})
 _LISTING = frozenset({"or", "nor", "and", "oder", "und", "ou", "et", "ni", "y", "o", "e", "&"})
 _REACH = 2  # words that may stand between a negation and its noun ("no loud drums")
@@ -32,7 +34,7 @@ class Match(Generic[V]):
 
 def words_of(text: str) -> list[str]:
     """Lower-case tokens of a text; hyphens separate, apostrophes and ampersands inside words do not."""
-    return _TOKEN.findall(fold(text))
+    return [_ELIDED.sub("", token) for token in _TOKEN.findall(fold(text))]
 
 
 def fold(text: str) -> str:
@@ -126,7 +128,7 @@ class Text:
         for match in _TOKEN.finditer(self.folded):
             while clause < len(breaks) and breaks[clause] <= match.start():
                 clause += 1
-            self.tokens.append(match.group())
+            self.tokens.append(_ELIDED.sub("", match.group()))
             self._clause.append(clause)
         self._negations = _split(negations)
         self._negated = self._mark_negated()
@@ -162,7 +164,7 @@ class Text:
                 reach = 0
             length = self._negation_at(index)
             if length:
-                reach = 1 if self.tokens[index] in _WEAK else _REACH + 1
+                reach = 1 if length == 1 and self.tokens[index] in _WEAK else _REACH + 1
                 index += length
                 continue
             if self.tokens[index] in _LISTING:

@@ -288,6 +288,8 @@ def _read_instruments(text: Text, spec: MusicSpec) -> MusicSpec:
     matches = [match for match in _instruments.find(text) if match.value]
     for match in matches:
         (unwanted if match.negated else wanted).append(match.value)
+    for name in dict.fromkeys(name for name in wanted if name in unwanted):
+        spec = spec.noted(f"The prompt both asks for {name} and refuses it, so none plays.")
     only = _is_solo(text, [match for match in matches if not match.negated])
     for ensemble in _ensembles.find(text)[:1]:
         players, absent_roles = ensemble.value

@@ -177,12 +177,16 @@ def test_master_is_the_live_audio_times_the_stated_gain(tmp_path: Path) -> None:
     assert master.duration_seconds == live.duration_seconds == 3.0
 
 
-def test_recording_reads_back_while_it_grows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.1, 10.0], ids=["in memory", "on disk"])
+def test_recording_reads_back_while_it_grows(tmp_path: Path, seconds: float) -> None:
     live = Recording(tmp_path / "live.f32", RATE, 2)
-    first, second = noise(0.1, 0.1), noise(0.1, 0.1, seed=1)
+    first, second = noise(seconds, 0.1), noise(seconds, 0.1, seed=1)
     live.append(first)
     np.testing.assert_array_equal(np.concatenate(list(live.blocks())), first)
     live.append(second)
     live.close()
     live.close()
     np.testing.assert_array_equal(np.concatenate(list(live.blocks())), np.concatenate([first, second]))
+    assert live.path.exists() == (seconds > 1.0)
+    live.discard()
+    assert not live.path.exists()

@@ -219,6 +219,14 @@ def test_an_unknown_meter_is_said() -> None:
         ("sans batterie avec violon", ("violin",), ("drums",)),
         ("drum and bass", (), ()),
         ("house with saxophone and congas", ("saxophone", "congas"), ()),
+        ("I don't want to hear any drums, techno", (), ("drums",)),
+        ("please do not use any strings, ballad", (), ("strings",)),
+        ("everything but drums, pop", (), ("drums",)),
+        ("rock, pas de piano ni d'orgue", (), ("piano", "organ")),
+        ("valse à l'accordéon", ("accordion",), ()),
+        ("jazz zonder piano", (), ("piano",)),
+        ("techno ohne Melodie", (), ("melody",)),
+        ("not only piano but also violin", ("piano", "violin"), ()),
     ],
 )
 def test_instruments_are_wanted_or_not(prompt: str, wanted: tuple[str, ...], unwanted: tuple[str, ...]) -> None:
@@ -239,6 +247,23 @@ def test_solo_leaves_everybody_else_out(prompt: str) -> None:
 )
 def test_a_solo_inside_a_band_does_not(prompt: str) -> None:
     assert not read_prompt(prompt).only
+
+
+def test_who_is_asked_for_and_refused_does_not_play_and_it_is_said() -> None:
+    spec = read_prompt("rock with drums, no drums")
+    assert (spec.instruments, spec.without) == ((), ("drums",))
+    assert any("drums" in note for note in spec.notes)
+    assert not read_prompt("string quartet without viola").notes
+
+
+@pytest.mark.parametrize("prompt", ["anything but rock", "not rock", "pas rock"])
+def test_a_refused_style_is_not_chosen(prompt: str) -> None:
+    assert read_prompt(prompt).genre != "rock"
+
+
+@pytest.mark.parametrize("prompt", ["don't make it sad", "nicht traurig", "pas trop triste"])
+def test_a_refused_mood_is_not_taken(prompt: str) -> None:
+    assert not read_prompt(prompt).mood
 
 
 def test_negation_ends_with_its_noun() -> None:
