@@ -377,7 +377,7 @@ def mastering_gain_db(
     return max(-limit_db, min(limit_db, wanted))
 
 
-class _UnsyncedFile(soundfile.SoundFile):
+class _UnsyncedFile(soundfile.SoundFile):  # type: ignore[misc]  # the library has no types
     """A file that is closed without waiting for the disk, 15 ms and more: what a power cut interrupts is made again."""
 
     def flush(self) -> None:
