@@ -19,6 +19,8 @@ HEAD_SECONDS = 15.0
 LARGEST_TRAILERS_BYTES = 8_192
 # From an answer to the end of its request's body, which nobody reads any more.
 REST_SECONDS = 15.0
+# Written at once.
+LARGE_BYTES = 65_536
 
 
 def _too_large(what: str, limit_bytes: int) -> bytes:
@@ -35,6 +37,43 @@ def _too_large(what: str, limit_bytes: int) -> bytes:
         b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/problem+json\r\n"
         b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(problem), problem)
     )
+
+
+class Outlet(asyncio.Transport):
+    """Lets what is written within a turn of the event loop leave in one piece.
+
+    uvicorn writes an answer's head and its body each by itself, and uvloop makes a system call of each, which wakes up
+    whoever reads: that took an eighth of the gateway's processor time.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write it soon; at once what is large, so that whoever writes hears that it has to wait."""
+        if not self._held:
+            self._loop.call_soon(self.flush)
+        self._held.append(bytes(data))
+        if len(data) >= LARGE_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        if self._held:
+            held, self._held = self._held, []
+            self._transport.write(b"".join(held))
+
+    def close(self) -> None:
+        """Close the connection behind what was written."""
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether it is closed, or about to be."""
+        return self._transport.is_closing()
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -57,6 +96,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there."""
         super().connection_made(transport)
+        self._outlet = Outlet(transport, self.loop)
         self._head_timer = self.loop.call_later(HEAD_SECONDS, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -110,6 +150,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse_head()
         elif not self._refused:
             super().on_headers_complete()
+            if self.cycle is not None:
+                self.cycle.transport = self._outlet
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -133,6 +175,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The answer was sent: what is missing of its request has to come soon."""
+        self._outlet.flush()
         super().on_response_complete()
         # uvicorn's timer of idle connections ends with any byte, and starts again with the next answer only.
         if self._in_message and not self._in_head and self._is_idle() and not self.transport.is_closing():

@@ -104,6 +104,7 @@ from services.shared.outbound import Outbound
 from services.shared.secrets import Secrets
 from services.shared.storage import ObjectStore
 from services.shared.valkey import open_valkey
+from services.shared.valkey_line import ValkeyLine
 
 log = structlog.get_logger(__name__)
 
@@ -177,7 +178,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             stack.push_async_callback(redis.aclose)
             listening = open_valkey(settings.redis_url)
             stack.push_async_callback(listening.aclose)
-            signals, window = Signals(listening), SlidingWindow(redis)
+            line = ValkeyLine(settings.redis_url)
+            stack.push_async_callback(line.aclose)
+            signals, window = Signals(listening), SlidingWindow(line)
             stack.push_async_callback(_end, asyncio.create_task(signals.run()))
             store = ObjectStore.from_url(settings.storage_url)
             accounts, credentials = AccountsClient(users_channel, tokens), CredentialsClient(users_channel, tokens)

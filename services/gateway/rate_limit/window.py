@@ -11,13 +11,14 @@ import hashlib
 import math
 import time
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from services.gateway.rate_limit.policy import LimitClass
 from services.shared.errors import AppError, ErrorCode
+from services.shared.valkey_line import ValkeyLine
 
 log = structlog.get_logger(__name__)
 
@@ -77,8 +78,8 @@ class SlidingWindow:
     One round trip a request; `None` in place of a limit turns counting off and keeps the look-up.
     """
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, valkey: ValkeyLine) -> None:
+        self._valkey = valkey
         self._logged_at = -math.inf
 
     async def admit(
@@ -104,7 +105,7 @@ class SlidingWindow:
         if not session_id:
             return False
         try:
-            return bool(await self._redis.exists(_revocation_key(session_id)))
+            return bool(await self._valkey.call("EXISTS", _revocation_key(session_id)))
         except (RedisError, OSError, TimeoutError):
             return False
 
@@ -114,20 +115,19 @@ class SlidingWindow:
         if limit is None and not session_id:
             return None, False
         if limit is None:
-            return None, bool(await self._redis.exists(_revocation_key(session_id)))
+            return None, bool(await self._valkey.call("EXISTS", _revocation_key(session_id)))
         keys = [f"mg:rate:{name}:{subject}"]
         if session_id:
             keys.append(_revocation_key(session_id))
         arguments = (str(limit.quota), str(limit.window_seconds * 1000), str(cost))
         try:
             # One command for both: packing and reading a second one costs the gateway as much as the first.
-            allowed, remaining, reset_ms, retry_ms, revoked = await self._redis.evalsha(
-                _SCRIPT_SHA, len(keys), *keys, *arguments
-            )
+            found = await self._valkey.call("EVALSHA", _SCRIPT_SHA, str(len(keys)), *keys, *arguments)
         except NoScriptError:
             # A restarted Valkey forgets scripts.
-            await self._redis.script_load(_SCRIPT)
+            await self._valkey.call("SCRIPT", "LOAD", _SCRIPT)
             return await self._ask(name, limit, subject, cost, session_id)
+        allowed, remaining, reset_ms, retry_ms, revoked = cast("tuple[int, int, int, int, int]", found)
         return (allowed, remaining, reset_ms, retry_ms), bool(revoked)
 
     def _go_without(self, limit: LimitClass | None, error: Exception) -> None:
