@@ -383,6 +383,9 @@ def _hand_over(dependant: Dependant) -> None:
     To the framework each is a dependency with parameters, a place in a cache and a kind of function, all of which it
     looks into at every call: that took about as long as the endpoint itself.
     """
+    for item in dependant.dependencies:
+        if inspect.isclass(item.call):
+            item.call = _made_at_once(item.call)
     endpoint, own = dependant.call, dependant.request_param_name
     if endpoint is None or not inspect.iscoroutinefunction(endpoint):
         return
@@ -402,6 +405,15 @@ def _hand_over(dependant: Dependant) -> None:
         return await endpoint(**values)
 
     dependant.request_param_name, dependant.call = named, call
+
+
+def _made_at_once(kind: type[Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """Makes what a call's parameters are gathered in; the framework would send the class through a thread."""
+
+    async def make(**values: Any) -> Any:
+        return kind(**values)
+
+    return make
 
 
 async def collaborators_of(request: Request) -> Collaborators:

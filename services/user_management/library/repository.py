@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
@@ -10,9 +9,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Row,
     Select,
+    Text,
     any_,
     bindparam,
     delete,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.user_management.accounts.tables import users
@@ -75,28 +77,27 @@ class TrackRepository:
 
     async def visible(self, track_id: UUID, viewer_id: UUID) -> Track | None:
         """One track, if the viewer may hear it. What lies in the trash nobody hears."""
-        found = await self._with_stems(await _VISIBLE.rows(self._connection, item=track_id, person=viewer_id))
-        return found[0] if found else None
+        rows = await _VISIBLE.rows(self._connection, item=track_id, person=viewer_id)
+        return _track(rows[0]) if rows else None
 
     async def of_ids(self, track_ids: Sequence[UUID], viewer_id: UUID) -> list[Track]:
         """Tracks by id, in that order, as the viewer sees them."""
         if not track_ids:
             return []
         rows = await _OF_IDS.rows(self._connection, items=track_ids, person=viewer_id)
-        found = {track.id: track for track in await self._with_stems(rows)}
+        found = {row.id: _track(row) for row in rows}
         return [found[track_id] for track_id in track_ids if track_id in found]
 
     async def found(self, query: Select[Any]) -> list[tuple[Track, Row[Any]]]:
         """The tracks of a query that began as `select_tracks`, each with its row, for what was added to it."""
         rows = (await self._connection.execute(query)).all()
-        return list(zip(await self._with_stems(rows), rows, strict=True))
+        return [(_track(row), row) for row in rows]
 
     async def listed(self, owner_id: UUID, wanted: Wanted, cursor: str, limit: int) -> list[tuple[Track, str]]:
         """The owner's tracks that match, in the wanted order; each with the cursor behind it."""
         if wanted == _ANY and not cursor:
             rows = await _NEWEST.rows(self._connection, person=owner_id, limit=limit)
-            listed = await self._with_stems(rows)
-            return [(track, cursor_at(wanted.order, "", track.id)) for track in listed]
+            return [(_track(row), cursor_at(wanted.order, "", row.id)) for row in rows]
         query = sorted_after(select_tracks(owner_id).where(*matching(wanted, owner_id)), wanted, cursor).limit(limit)
         return [(track, cursor_at(wanted.order, row.place, row.id)) for track, row in await self.found(query)]
 
@@ -223,16 +224,9 @@ class TrackRepository:
     async def _found(self, query: Select[Any]) -> list[Track]:
         return [track for track, _ in await self.found(query)]
 
-    async def _with_stems(self, rows: Sequence[Row[Any] | Found]) -> list[Track]:
-        parts: defaultdict[UUID, list[Stem]] = defaultdict(list)
-        if rows:
-            for row in await _STEMS.rows(self._connection, items=[row.id for row in rows]):
-                parts[row.track_id].append(Stem(row.name, row.object_key))
-        return [_track(row, parts[row.id]) for row in rows]
-
 
 def select_tracks(viewer_id: UUID | ColumnElement[UUID] | None = None) -> Select[Any]:
-    """All that makes up a track but its stems, as the viewer sees it; the owner is joined as `users`."""
+    """All that makes up a track, as the viewer sees it; the owner is joined as `users`."""
     columns = [column for column in tracks.c if column.name != "words"]
     liked: ColumnElement[bool] = false()
     if viewer_id is not None:
@@ -245,13 +239,21 @@ def select_tracks(viewer_id: UUID | ColumnElement[UUID] | None = None) -> Select
             track_standings.c.likes,
             track_standings.c.comments,
             liked.label("liked"),
+            _parts().label("parts"),
         )
         .join(users, users.c.id == tracks.c.owner_id)
         .join(track_standings, track_standings.c.track_id == tracks.c.id)
     )
 
 
-def _track(row: Row[Any] | Found, parts: Sequence[Stem]) -> Track:
+def _parts() -> ColumnElement[Sequence[Sequence[str]]]:
+    """A track's stems in their order, a name and an object key each: no second query for them."""
+    pair = select(array([stems.c.name, stems.c.object_key])).where(stems.c.track_id == tracks.c.id)
+    ordered = pair.order_by(stems.c.position).correlate(tracks).scalar_subquery()
+    return func.array(ordered, type_=ARRAY(Text, dimensions=2))
+
+
+def _track(row: Row[Any] | Found) -> Track:
     values = row._mapping
     content: dict[str, Any] = {name: tuple(values[name]) if name in _LISTS else values[name] for name in _CONTENT}
     return Track(
@@ -260,7 +262,7 @@ def _track(row: Row[Any] | Found, parts: Sequence[Stem]) -> Track:
         owner_username=row.owner_username,
         job_id=row.job_id,
         created_at=row.created_at,
-        content=TrackContent(**content, stems=tuple(parts)),
+        content=TrackContent(**content, stems=tuple(Stem(*pair) for pair in row.parts)),
         deleted_at=row.deleted_at,
         hidden_at=row.hidden_at,
         likes=row.likes,
@@ -278,9 +280,6 @@ _VISIBLE: Final = Prepared(lambda: select_tracks(PERSON).where(tracks.c.id == IT
 _OF_IDS: Final = Prepared(lambda: select_tracks(PERSON).where(tracks.c.id == any_(ITEMS)))
 _NEWEST: Final = Prepared(
     lambda: sorted_after(select_tracks(PERSON).where(*matching(_ANY, PERSON)), _ANY, "").limit(LIMIT)
-)
-_STEMS: Final = Prepared(
-    lambda: select(stems).where(stems.c.track_id == any_(ITEMS)).order_by(stems.c.track_id, stems.c.position)
 )
 
 

@@ -129,29 +129,30 @@ class SocialServicer(social_pb2_grpc.SocialServiceServicer):
         """Like a track, or take that back."""
         person_id, track_id = user_id(), _track_id(request.track_id)
 
-        async def like(connection: AsyncConnection) -> list[Told]:
+        async def like(connection: AsyncConnection) -> tuple[list[Told], int]:
             track = await _heard(connection, track_id, person_id)
             if track.liked:
-                return []
+                return [], track.likes
             notifications = NotificationRepository(connection)
             noted = await notifications.tell(Kind.LIKE, track.owner_id, person_id, track_id=track_id)
             # At last, because the track's counters are locked from here on.
             await LikeRepository(connection).add(track_id, person_id)
-            return _told(track.owner_id, noted)
+            return _told(track.owner_id, noted), await count(connection)
 
-        async def unlike(connection: AsyncConnection) -> list[Told]:
+        async def unlike(connection: AsyncConnection) -> tuple[list[Told], int]:
             # Also where one hears nothing any more.
             if not await LikeRepository(connection).remove(track_id, person_id):
-                await _heard(connection, track_id, person_id)
-            return []
+                return [], (await _heard(connection, track_id, person_id)).likes
+            return [], await count(connection)
 
         async def count(connection: AsyncConnection) -> int:
             # How many like what one cannot hear is nobody's business.
             track = await TrackRepository(connection).visible(track_id, person_id)
             return track.likes if track is not None else 0
 
-        self._bell.ring(await self._database.write(like if request.liked else unlike, repeatable=True))
-        return social_pb2.SetLikeResponse(likes=await self._database.read(count))
+        told, likes = await self._database.write(like if request.liked else unlike, repeatable=True)
+        self._bell.ring(told)
+        return social_pb2.SetLikeResponse(likes=likes)
 
     async def ListLikedTracks(
         self, request: social_pb2.ListLikedTracksRequest, context: Context
