@@ -54,7 +54,7 @@ class RowStep:
 class StepRunner(Protocol):
     """All tensors of the engine: one decoder with a cache of a fixed number of slots, called by one thread.
 
-    A slot stands for two decoder rows, the conditional and the unconditional one. `condition` comes first; then
+    A slot stands for the decoder rows of one song's guidance. `condition` comes first; then
     `fill_prefix` for every position of the condition's prefix, if it has one; then `fill` and `step` in the order of
     the positions, 0, 1, 2, … When a song slides to its next window the positions begin at 0 again, over the same
     cache (what lies at later positions is old and must not be read), after a `condition` and a prefix of its own where

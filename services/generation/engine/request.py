@@ -29,6 +29,9 @@ class RequestState(Enum):
 class SamplingParameters:
     """How tokens are drawn. `top_k` 0 and `top_p` 0 or 1 are off; `temperature` 0 takes the likeliest token.
 
+    `guidance_scale` is how far a draw is led from no condition to all of them. `guidance_beta` is, before that, how far
+    from the style to style and words (style models; 1 is as far as the words themselves lead).
+
     ValueError for what is not a number: in a batch it would be everybody's.
     """
 
@@ -37,9 +40,10 @@ class SamplingParameters:
     temperature: float = 1.0
     top_k: int = 250
     top_p: float = 0.0
+    guidance_beta: float = 1.0
 
     def __post_init__(self) -> None:
-        if not all(map(math.isfinite, (self.guidance_scale, self.temperature, self.top_p))):
+        if not all(map(math.isfinite, (self.guidance_scale, self.temperature, self.top_p, self.guidance_beta))):
             raise ValueError("Sampling parameters are finite numbers.")
 
     @property
@@ -98,7 +102,7 @@ class EngineRequest:
 
     @property
     def positions(self) -> int:
-        """Cache positions that it needs at most, of each of its two rows."""
+        """Cache positions that it needs at most, of each of its rows."""
         return self.prefix_length + self.timeline.positions
 
     @property

@@ -4,6 +4,9 @@
 `compression_state_dict.bin` the codec (`decoder.model.0.conv.conv.weight_g`, …), each as `{"best_state": …, "xp.cfg":
 YAML}`. The text encoder is not among them: audiocraft fetches it by name (`t5-base`). Names go by rules; only the
 queries, keys and values of an attention are one tensor there and three here.
+
+transformers has no style models (musicgen-style), so theirs is a layout of our own beside its names: the conditioner's
+layers are under `style_conditioner`, and its encoder (MERT), which audiocraft fetches by name too, is a part like T5.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any
 
 from torch import Tensor
 
+_STYLE_LAYER = r"condition_provider\.conditioners\.self_wav\.transformer\.layers\.(\d+)\."
 _LANGUAGE_MODEL = (
     (r"^emb\.(\d+)\.", r"decoder.model.decoder.embed_tokens.\1."),
     (r"^linears\.(\d+)\.", r"decoder.lm_heads.\1."),
@@ -27,11 +31,23 @@ _LANGUAGE_MODEL = (
     (r"^transformer\.layers\.(\d+)\.cross_attention\.", r"decoder.model.decoder.layers.\1.encoder_attn."),
     (r"^condition_provider\.conditioners\.description\.output_proj\.", "enc_to_dec_proj."),
     (r"^condition_provider\.conditioners\.self_wav\.output_proj\.", "audio_enc_to_dec_proj."),
+    (r"^condition_provider\.conditioners\.self_wav\.(embed|batch_norm)\.", r"style_conditioner.\1."),
+    (rf"^{_STYLE_LAYER}norm1\.", r"style_conditioner.layers.\1.self_attn_layer_norm."),
+    (rf"^{_STYLE_LAYER}norm2\.", r"style_conditioner.layers.\1.final_layer_norm."),
+    (rf"^{_STYLE_LAYER}linear([12])\.", r"style_conditioner.layers.\1.fc\2."),
+    (rf"^{_STYLE_LAYER}self_attn\.", r"style_conditioner.layers.\1.self_attn."),
+    (
+        r"^condition_provider\.conditioners\.self_wav\.rvq\.vq\.layers\.(\d+)\._codebook\.",
+        r"style_conditioner.quantizer.layers.\1.codebook.",
+    ),
 )
-# What a language model's file may hold beside weights: features of the melody conditioner, which are computed here.
-_LANGUAGE_MODEL_UNUSED = re.compile(r"^condition_provider\.conditioners\.self_wav\.(chroma|demucs|stem)")
-# musicgen-style hears a recording through MERT, a transformer and a quantizer of its own.
-_STYLE = re.compile(r"^condition_provider\.conditioners\.self_wav\.(?!output_proj\.|chroma|demucs|stem)")
+# What a language model's file may hold beside weights: features of the melody conditioner, which are computed here, and
+# a count of training steps.
+_LANGUAGE_MODEL_UNUSED = re.compile(
+    r"^condition_provider\.conditioners\.self_wav\.(chroma|demucs|stem|batch_norm\.num_batches_tracked)"
+)
+# Attention heads of a style conditioner's transformer, by its scale.
+_STYLE_HEADS = {"xsmall": 8, "default": 8, "large": 16}
 _CODEC = (
     (r"^(encoder|decoder)\.model\.(\d+)\.(?:conv\.conv|convtr\.convtr)\.", r"audio_encoder.\1.layers.\2.conv."),
     (r"^(encoder|decoder)\.model\.(\d+)\.block\.(\d+)\.conv\.conv\.", r"audio_encoder.\1.layers.\2.block.\3.conv."),
@@ -43,9 +59,7 @@ _PARTS = ("q_proj", "k_proj", "v_proj")
 
 
 def language_model_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """audiocraft's language model under transformers' names. ValueError for other names, and for style models."""
-    if any(_STYLE.match(name) for name in state):
-        raise ValueError("it is a style model (musicgen-style), whose conditioner is not built here")
+    """audiocraft's language model under transformers' names. ValueError for other names."""
     renamed = {
         _rename(name, _LANGUAGE_MODEL): tensor
         for name, tensor in state.items()
@@ -81,7 +95,7 @@ def transformers_configuration(
     """
     try:
         books = sum(bool(re.fullmatch(r"decoder\.lm_heads\.\d+\.weight", name)) for name in model)
-        layers = sum(name.endswith(".fc1.weight") for name in model)
+        layers = sum(name.startswith("decoder.") and name.endswith(".fc1.weight") for name in model)
         vocabulary, width = model["decoder.lm_heads.0.weight"].shape
         feed_forward = model["decoder.model.decoder.layers.0.fc1.weight"].shape[0]
         language = settings["transformer_lm"]
@@ -104,7 +118,11 @@ def transformers_configuration(
         "decoder": decoder,
         "text_encoder": {"_name_or_path": str(text_name)},
     }
-    if "audio_enc_to_dec_proj.weight" in model:
+    if any(name.startswith("style_conditioner.") for name in model):
+        document["model_type"] = "musicgen_style"
+        document["style_conditioner"] = _style_configuration(model, settings)
+        document["style_encoder"] = {"_name_or_path": "m-a-p/MERT-v1-95M"}
+    elif "audio_enc_to_dec_proj.weight" in model:
         document["model_type"] = "musicgen_melody"
         document["num_chroma"] = int(model["audio_enc_to_dec_proj.weight"].shape[1])
     if codec is None:
@@ -112,6 +130,34 @@ def transformers_configuration(
     else:
         document["audio_encoder"] = _codec_configuration(codec, codec_settings)
     return document
+
+
+def _style_configuration(model: Mapping[str, Tensor], settings: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        style = settings["conditioners"]["self_wav"]["style"]
+        if style["model_name"] != "mert":
+            raise ValueError(f"its style conditioner hears through {style['model_name']!r}; the engine knows MERT")
+        # Where its conditions are read: as ours are, in front of the song, the style first.
+        places = settings["fuser"]
+        if list(places["prepend"]) != ["self_wav", "description"] or places.get("cross"):
+            raise ValueError("its decoder does not read style and words in front of the song")
+        width = model["style_conditioner.embed.weight"].shape[0]
+        books = [name for name in model if re.fullmatch(r"style_conditioner\.quantizer\..*\.codebook\.embed", name)]
+        return {
+            "hidden_size": int(width),
+            "num_attention_heads": _STYLE_HEADS[style.get("transformer_scale", "default")],
+            "num_hidden_layers": sum(
+                name.startswith("style_conditioner.") and name.endswith(".fc1.weight") for name in model
+            ),
+            "ffn_dim": int(model["style_conditioner.layers.0.fc1.weight"].shape[0]),
+            "codebook_size": int(model[books[0]].shape[0]),
+            "num_codebooks": len(books),
+            "usual_codebooks": int(style.get("eval_q", 3)),
+            "stride": int(style["ds_factor"]),
+            "excerpt_seconds": float(style["length"]),
+        }
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"the style conditioner's settings or tensors lack {error}") from error
 
 
 def _codec_configuration(codec: Mapping[str, Tensor], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """From a folder on disk to a model in memory, everything checked first.
 
-A folder in the transformers layout holds all of a model, or leaves the text encoder or the codec to a folder of their
-own: `text_encoder/` or `audio_encoder/` inside it, or one beside it that its configuration names (`t5-base`,
-`encodec_32khz`).
+A folder in the transformers layout holds all of a model, or leaves the text encoder, the codec or the style encoder to
+a folder of their own: `text_encoder/`, `audio_encoder/` or `style_encoder/` inside it, or one beside it that its
+configuration names (`t5-base`, `encodec_32khz`, `MERT-v1-95M`). Such a part may be pickled: a limited child makes
+safetensors of it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from services.generation.models.conversion import converted, is_pickled
 from services.generation.models.refusal import refuse
 from services.generation.models.tensor_folder import StoredTensor, read_json, stored_tensors
-from services.generation.models.transformers_layout import is_unused, model_configuration, normed_weights
+from services.generation.models.transformers_layout import (
+    gain_shape,
+    is_unused,
+    model_configuration,
+    normed_weights,
+)
 from services.generation.musicgen.configuration import MusicGenConfiguration
 from services.generation.musicgen.decoder import sinusoidal_positions
 from services.generation.musicgen.model import MusicGen
@@ -25,6 +32,8 @@ from services.generation.musicgen.model import MusicGen
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 # Part of a model: the prefix of its tensors, and what its own folder is called when the configuration says nothing.
 _PARTS = {"text_encoder": "t5-base", "audio_encoder": "encodec_32khz"}
+_STYLE_PARTS = {**_PARTS, "style_encoder": "MERT-v1-95M"}
+_IN_WORDS = {"text_encoder": "text encoder", "audio_encoder": "codec", "style_encoder": "style encoder"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +54,24 @@ class Checkpoint:
         return sum(path.stat().st_size for path in {tensor.file for tensor in self.tensors.values()})
 
 
-def open_checkpoint(folder: Path, beside: Sequence[Path] = ()) -> Checkpoint:
+def open_checkpoint(folder: Path, beside: Sequence[Path] = (), cache: Path | None = None) -> Checkpoint:
     """Check a folder in the transformers layout. `beside` are further folders where parts of their own may lie.
+
+    Parts that are pickled are converted below `cache`; without one they are refused.
 
     Raises MODEL_NOT_INSTALLED with the reason: another architecture, broken or cut files, missing tensors, tensors of
     another shape.
     """
     document = dict(read_json(folder / "config.json"))
     tensors = dict(stored_tensors(folder))
-    places = dict.fromkeys(_PARTS, folder)
-    for part, usual in _PARTS.items():
+    parts = _STYLE_PARTS if document.get("model_type") == "musicgen_style" else _PARTS
+    places = dict.fromkeys(parts, folder)
+    for part, usual in parts.items():
         if any(name.startswith(f"{part}.") for name in tensors):
             continue
         place = _part_folder(folder, part, document.get(part), usual, beside)
+        if cache is not None and is_pickled(place):
+            place = converted(place, cache)
         document[part] = read_json(place / "config.json")
         tensors |= {_part_name(part, name): tensor for name, tensor in stored_tensors(place).items()}
         places[part] = place
@@ -82,11 +96,12 @@ def load_model(checkpoint: Checkpoint) -> MusicGen:
         pair[is_gain] = tensor
         if len(pair) == 2:
             # Salimans & Kingma, 2016: the direction's length is divided out and the gain is multiplied in.
-            direction = pair[False]
-            length = direction.flatten(1).norm(dim=1).view(-1, 1, 1)
+            gain, direction = pair[True], pair[False]
+            shared = [axis for axis, size in enumerate(gain.shape) if size == 1]
+            length = torch.linalg.vector_norm(direction, dim=shared, keepdim=True)
             if not torch.all(length > 0):
                 raise refuse(checkpoint.folder, f"{whole} has a direction of no length.")
-            state[whole] = pair[True] * direction / length
+            state[whole] = gain * direction / length
             del halves[whole]
     decoder = checkpoint.configuration.decoder
     if "enc_to_dec_proj.weight" not in state:
@@ -108,8 +123,9 @@ def _part_folder(folder: Path, part: str, values: object, usual: str, beside: Se
     for place in (folder / part, *(root / called for root in roots for called in (name, part))):
         if (place / "config.json").is_file():
             return place
-    what = "text encoder" if part == "text_encoder" else "codec"
-    raise refuse(folder, f"its {what} “{name}” is not there. Put that folder beside it or into it as {part}/.")
+    raise refuse(
+        folder, f"its {_IN_WORDS[part]} “{name}” is not there. Put that folder beside it or into it as {part}/."
+    )
 
 
 def _part_name(part: str, name: str) -> str:
@@ -149,7 +165,7 @@ def _check_tensors(folder: Path, configuration: MusicGenConfiguration, tensors: 
         if found[name] != shape:
             raise refuse(folder, f"{name} has the shape {list(found[name])}; it should be {list(shape)}.")
     for name, shape in gains.items():
-        if shape != (wanted[name][0], 1, 1):
+        if shape != gain_shape(name, wanted[name]):
             raise refuse(folder, f"the gain of {name} has the shape {list(shape)}.")
     normed_names = {normed[0] for name in tensors if (normed := normed_weights(name)) and not normed[1]}
     if normed_names != set(gains):

@@ -149,7 +149,7 @@ def _described(folder: Path, name: str) -> ModelDescription:
 def _describe(description: ModelDescription, checkpoint: Checkpoint) -> None:
     configuration = checkpoint.configuration
     decoder = configuration.decoder
-    kind = "melody" if configuration.chroma else "text"
+    kind = "melody" if configuration.chroma else "style" if configuration.style else "text"
     sound = "stereo" if configuration.channels == 2 else "mono"
     _say(
         f"{description.id}: {kind} model, {decoder.layers} layers of {decoder.hidden_size}, "

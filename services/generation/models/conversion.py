@@ -1,9 +1,13 @@
-"""Checkpoints in audiocraft's layout as safetensors, converted once by a limited child and kept by their content."""
+"""Pickled checkpoints as safetensors, converted once by a limited child and kept by their content.
+
+They are models in audiocraft's layout, and parts of models that their publishers have as `pytorch_model.bin` only.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -16,11 +20,13 @@ import structlog
 
 from services.generation.models.converter import REFUSED
 from services.generation.models.refusal import refuse
+from services.generation.models.tensor_folder import read_json
 
 CACHE_FOLDER = ".converted"
 _FORMAT = b"1"
 _TIMEOUT_SECONDS = 3600
-_FILES = ("state_dict.bin", "compression_state_dict.bin")
+_PICKLED = "pytorch_model.bin"
+_FILES = ("state_dict.bin", "compression_state_dict.bin", _PICKLED)
 
 _log = structlog.get_logger(__name__)
 
@@ -30,9 +36,17 @@ def is_audiocraft(folder: Path) -> bool:
     return (folder / _FILES[0]).is_file()
 
 
+def is_pickled(folder: Path) -> bool:
+    """Whether a folder in the transformers layout holds its weights as a pickle only."""
+    return (folder / _PICKLED).is_file() and not any(folder.glob("*.safetensors"))
+
+
 def content_key(folder: Path) -> str:
     """A name for the content of a checkpoint: the checksums that its archives hold of each of their members."""
     digest = hashlib.sha256(_FORMAT)
+    if is_pickled(folder):
+        # It goes with the weights, and says what they are.
+        digest.update(json.dumps(read_json(folder / "config.json"), sort_keys=True).encode())
     for name in _FILES:
         path = folder / name
         if not path.is_file():
@@ -47,7 +61,7 @@ def content_key(folder: Path) -> str:
 
 
 def converted(folder: Path, cache: Path) -> Path:
-    """The transformers layout of an audiocraft folder, below `cache`; converted now if it was not yet.
+    """The transformers layout of a pickled folder, with safetensors, below `cache`; converted now if it was not yet.
 
     The result appears whole or not at all, and processes that ask for it at once convert it once. Raises
     MODEL_NOT_INSTALLED with the reason of a refusal.

@@ -2,7 +2,8 @@
 
 Nothing else of the platform opens pickles. The child limits itself (memory, processor time, files) before torch is
 imported, and loads with `weights_only=True`: tensors, numbers and strings come out of it and nothing is called. TARGET
-becomes a folder in the transformers layout (`config.json`, `model.safetensors`). A refusal is one line on stderr and
+becomes a folder in the transformers layout (`config.json`, `model.safetensors`); SOURCE is in audiocraft's layout, or
+has its weights as `pytorch_model.bin`, which keep their names. A refusal is one line on stderr and
 exit code 3; the parent (`conversion`) turns it into the reason that people read.
 """
 
@@ -108,12 +109,13 @@ def weights(content: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def convert(source: Path, target: Path) -> None:
-    """Convert audiocraft's files of SOURCE into the folder TARGET."""
+    """Convert the pickles of SOURCE into the folder TARGET."""
+    if not (source / "state_dict.bin").is_file():
+        _convert_plain(source, target)
+        return
     for path in sorted(source.glob("*state_dict.bin")):
         check_archive(path)
     # Torch comes after the archives were looked at.
-    from safetensors.torch import save_file
-
     from services.generation.models.audiocraft_layout import (
         codec_state,
         language_model_state,
@@ -133,9 +135,27 @@ def convert(source: Path, target: Path) -> None:
         document = transformers_configuration(model, settings(model_content, "state_dict.bin"), codec, codec_settings)
     except ValueError as error:
         raise Refused(f"It is not a MusicGen of audiocraft: {error}.") from error
+    _write(target, model | (codec or {}), document)
+
+
+def _convert_plain(source: Path, target: Path) -> None:
+    """A table of tensors and a configuration, both as they are."""
+    path = source / "pytorch_model.bin"
+    check_archive(path)
+    state = weights({"best_state": load(path)}, path.name)
+    try:
+        document = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise Refused("its config.json cannot be read.") from error
+    _write(target, state, document)
+
+
+def _write(target: Path, state: Mapping[str, Any], document: Any) -> None:
+    from safetensors.torch import save_file
+
     target.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor.contiguous().clone() for name, tensor in (model | (codec or {})).items()}
-    save_file(state, target / "model.safetensors", metadata={"format": "pt"})
+    whole = {name: tensor.contiguous().clone() for name, tensor in state.items()}
+    save_file(whole, target / "model.safetensors", metadata={"format": "pt"})
     (target / "config.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from services.generation.models.refusal import about, refuse
 from services.generation.models.tokenizer import read_tokenizer
 from services.generation.musicgen.song import InstalledModel
 from services.generation.runtimes.plan import OPENVINO, TORCH_CUDA, RuntimePlan
-from services.generation.runtimes.precision import WeightPrecision, cache_bytes, weight_bytes
+from services.generation.runtimes.precision import CachePrecision, WeightPrecision, song_bytes, weight_bytes
 from services.shared.errors import AppError
 
 _FLOAT_BYTES = 4
@@ -27,13 +27,14 @@ def checked(folder: Path, models_dir: Path) -> Checkpoint:
     Raises MODEL_NOT_INSTALLED with the reason.
     """
     if (folder / "config.json").is_file():
-        return open_checkpoint(folder)
+        return open_checkpoint(folder, cache=models_dir)
     if not is_audiocraft(folder):
         raise refuse(folder, "there is no model in it: neither config.json nor audiocraft's state_dict.bin.")
     place = converted(folder, models_dir)
+    beside = (folder, folder.parent, folder.resolve().parent, models_dir)
     try:
         # The parts that a converted model leaves out lie in the folder that it came from, or beside it.
-        checkpoint = open_checkpoint(place, beside=(folder, folder.parent, folder.resolve().parent, models_dir))
+        checkpoint = open_checkpoint(place, beside, models_dir)
     except AppError as error:
         raise about(folder, error, place) from error
     return dataclasses.replace(checkpoint, tokenizer_folders=(folder, *checkpoint.tokenizer_folders))
@@ -47,10 +48,8 @@ def install(description: ModelDescription, checkpoint: Checkpoint) -> InstalledM
 
 def memory_bytes(checkpoint: Checkpoint, slots: int) -> int:
     """Bytes that a model takes in memory as float32, with the caches of its slots."""
-    numbers = _numbers(checkpoint)
-    decoder = checkpoint.configuration.decoder
-    cache = 2 * 2 * slots * decoder.layers * decoder.cache_positions * decoder.hidden_size
-    return _FLOAT_BYTES * (numbers + cache)
+    caches = slots * song_bytes(checkpoint.configuration.decoder, CachePrecision.FLOAT32)
+    return _FLOAT_BYTES * _numbers(checkpoint) + round(caches)
 
 
 def least_bytes(checkpoint: Checkpoint, plan: RuntimePlan) -> int:
@@ -63,7 +62,7 @@ def least_bytes(checkpoint: Checkpoint, plan: RuntimePlan) -> int:
     weights = (
         weight_bytes(decoder, plan.precision.weights) if quantised else _FLOAT_BYTES * _numbers(checkpoint, "decoder.")
     )
-    return round(beside + weights + 2 * cache_bytes(decoder, plan.precision.cache, decoder.cache_positions))
+    return round(beside + weights + song_bytes(decoder, plan.precision.cache))
 
 
 def device_bytes(checkpoint: Checkpoint, plan: RuntimePlan) -> int:
@@ -72,7 +71,7 @@ def device_bytes(checkpoint: Checkpoint, plan: RuntimePlan) -> int:
         return 0
     decoder = checkpoint.configuration.decoder
     weight = 2 if plan.precision.weights is WeightPrecision.BFLOAT16 else _FLOAT_BYTES
-    caches = 2 * plan.slots * cache_bytes(decoder, plan.precision.cache, decoder.cache_positions)
+    caches = plan.slots * song_bytes(decoder, plan.precision.cache)
     weights = weight * _numbers(checkpoint, "decoder.") + _FLOAT_BYTES * _numbers(checkpoint, "audio_encoder.")
     return round(weights + caches) + _DEVICE_OVERHEAD
 

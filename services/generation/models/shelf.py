@@ -34,12 +34,15 @@ PARAMETERS = (
     "continue_from_id",
     "continue_at",
 )
+STYLE_PARAMETERS = ("style_id", "guidance_beta", "style_codebooks")
 CONDITIONING = ("text", "structure", "audio_prompt")
 _WEIGHTS = (".safetensors", ".bin")
 _EDGE_BYTES = 2**16
 
 # Parameters of the text encoder (T5-base) and the codec (EnCodec 32 kHz), and of the decoders by their width and depth.
 _SHARED_PARAMETERS = 110_000_000 + 59_000_000
+# Of MERT-v1-95M, and of a transformer of eight layers of 512 with six codebooks.
+_STYLE_SIZE = 95_000_000 + 29_000_000
 _FLOAT_BYTES = 4
 
 
@@ -55,15 +58,35 @@ _MEDIUM = _Size("medium: better sound, three times the work", 1536, 48)
 _LARGE = _Size("large: the best of the family, for a GPU", 2048, 48)
 
 
-def _known(name: str, size: _Size, *, melody: bool = False, stereo: bool = False) -> ModelDescription:
+_MUSICGEN = "MusicGen by Meta AI (Copet et al., 2023), CC-BY-NC 4.0"
+_STYLE_ATTRIBUTIONS = (
+    "MusicGen-Style by Meta AI (Rouard et al., 2024), CC-BY-NC 4.0",
+    "MERT by the Multimodal Art Projection (Li et al., 2023), CC-BY-NC 4.0",
+)
+
+
+def _conditioning(*, melody: bool, style: bool) -> tuple[str, ...]:
+    return (*CONDITIONING, *(("melody",) if melody else ()), *(("style",) if style else ()))
+
+
+def _parameters(*, melody: bool, style: bool) -> tuple[str, ...]:
+    return (*PARAMETERS, *(("melody_id",) if melody else ()), *(STYLE_PARAMETERS if style else ()))
+
+
+def _known(
+    name: str, size: _Size, *, melody: bool = False, stereo: bool = False, style: bool = False
+) -> ModelDescription:
     traits = [size.words]
     if melody:
         traits.append("follows a melody that it is given")
+    if style:
+        traits.append("plays in the manner of a few seconds that it is given")
     if stereo:
         traits.append("stereo")
-    per_layer = (12 if melody else 16) * size.width**2
+    per_layer = (12 if melody or style else 16) * size.width**2
     books = 8 if stereo else 4
     parameters = per_layer * size.layers + 2 * books * 2048 * size.width + _SHARED_PARAMETERS
+    parameters += _STYLE_SIZE if style else 0
     return ModelDescription(
         id=f"musicgen-{name}",
         family=FAMILY,
@@ -79,13 +102,13 @@ def _known(name: str, size: _Size, *, melody: bool = False, stereo: bool = False
         channels=2 if stereo else 1,
         max_duration_seconds=MAX_SECONDS,
         default_duration_seconds=30.0,
-        conditioning=(*CONDITIONING, "melody") if melody else CONDITIONING,
+        conditioning=_conditioning(melody=melody, style=style),
         outputs=("audio",),
-        parameters=(*PARAMETERS, "melody_id") if melody else PARAMETERS,
+        parameters=_parameters(melody=melody, style=style),
         revision="",
         installed=False,
         continues_from="sound",
-        attributions=("MusicGen by Meta AI (Copet et al., 2023), CC-BY-NC 4.0",),
+        attributions=(_MUSICGEN, *_STYLE_ATTRIBUTIONS) if style else (_MUSICGEN,),
     )
 
 
@@ -98,6 +121,7 @@ KNOWN: Mapping[str, ModelDescription] = MappingProxyType(
             _known("large", _LARGE),
             _known("melody", _MEDIUM, melody=True),
             _known("melody-large", _LARGE, melody=True),
+            _known("style", _MEDIUM, style=True),
             _known("stereo-small", _SMALL, stereo=True),
             _known("stereo-medium", _MEDIUM, stereo=True),
             _known("stereo-large", _LARGE, stereo=True),
@@ -178,14 +202,14 @@ def describe_folder(folder: Path, name: str = "") -> ModelDescription | None:
         document = read_json(folder / "config.json")
         if document.get("model_type") not in MODEL_TYPES:
             return None
-        melody = document["model_type"] == "musicgen_melody"
+        melody, style = document["model_type"] == "musicgen_melody", document["model_type"] == "musicgen_style"
         decoder = document.get("decoder")
         codec = document.get("audio_encoder")
         stereo = isinstance(decoder, Mapping) and decoder.get("audio_channels") == 2
         rate = codec.get("sampling_rate") if isinstance(codec, Mapping) else None
     elif is_audiocraft(folder):
         # Its settings lie inside a pickle, which nobody opens for a list: the name has to say what it is.
-        melody, stereo, rate = "melody" in name, "stereo" in name, None
+        melody, style, stereo, rate = "melody" in name, "style" in name, "stereo" in name, None
     else:
         return None
     known = KNOWN.get(name)
@@ -201,8 +225,8 @@ def describe_folder(folder: Path, name: str = "") -> ModelDescription | None:
         size_bytes=size,
         channels=2 if stereo else 1,
         sample_rate_hz=rate if isinstance(rate, int) else base.sample_rate_hz,
-        conditioning=(*CONDITIONING, "melody") if melody else CONDITIONING,
-        parameters=(*PARAMETERS, "melody_id") if melody else PARAMETERS,
+        conditioning=_conditioning(melody=melody, style=style),
+        parameters=_parameters(melody=melody, style=style),
         revision=fingerprint(folder),
     )
 

@@ -15,14 +15,21 @@ from services.generation.musicgen.configuration import (
     ChromaConfiguration,
     CodecConfiguration,
     DecoderConfiguration,
+    MertConfiguration,
     MusicGenConfiguration,
+    StyleConfiguration,
     TextConfiguration,
 )
 
-MODEL_TYPES = ("musicgen", "musicgen_melody")
+# The last one is ours: transformers has no style models, and MERT is HuBERT under a name of its own.
+MODEL_TYPES = ("musicgen", "musicgen_melody", "musicgen_style")
+_ENCODER_TYPES = ("mert_model", "hubert")
 _WINDOW_SECONDS = 30
 _TEXT_TOKENS = 512
-_MELODY_TEXT_TOKENS = 256
+# Where words are a prefix, they are in every cache.
+_PREFIX_TEXT_TOKENS = 256
+_SHORTEST_EXCERPT, _LONGEST_EXCERPT = 1.5, 30.0
+_STYLE_ROWS = 3
 # Positions are a cosine and a sine of at least two frequencies.
 _LEAST_WIDTH = 4
 _MOST_CHANNELS = 2
@@ -34,7 +41,7 @@ _MOST_DILATION = 1_024
 # Tensors of the files that the engine computes itself or has no use for.
 _UNUSED = re.compile(
     r"embed_positions\.weights$|\.codebook\.(inited|cluster_size|embed_avg)$|^text_encoder\.encoder\.embed_tokens\.weight$"
-    r"|^text_encoder\.decoder\.|^text_encoder\.lm_head\."
+    r"|^text_encoder\.decoder\.|^text_encoder\.lm_head\.|^style_encoder\.masked_spec_embed$"
 )
 _GAIN = re.compile(r"\.conv\.(weight_g|parametrizations\.weight\.original0)$")
 _DIRECTION = re.compile(r"\.conv\.(weight_v|parametrizations\.weight\.original1)$")
@@ -51,6 +58,11 @@ def normed_weights(name: str) -> tuple[str, bool] | None:
         if pattern.search(name):
             return pattern.sub(".conv.weight", name), is_gain
     return None
+
+
+def gain_shape(name: str, weight: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the gain of a whole weight `[out, in, kernel]`: one for each output; MERT's, one for each place."""
+    return (1, 1, weight[2]) if name.startswith("style_encoder.") else (weight[0], 1, 1)
 
 
 class _Reader:
@@ -75,6 +87,12 @@ class _Reader:
             raise refuse(self._path, f"{self._name}.{key} is {value!r}, which no MusicGen has.")
         return tuple(_Reader(self._path, self._name, {key: one}).size(key, most) for one in value)
 
+    def number(self, key: str, least: float, most: float, default: float) -> float:
+        value = self._values.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise refuse(self._path, f"{self._name}.{key} is {value!r}, which no MusicGen has.")
+        return float(value)
+
     def expect(self, key: str, wanted: object, default: object) -> None:
         value = self._values.get(key, default)
         if value != wanted:
@@ -89,13 +107,14 @@ def model_configuration(path: Path, document: Mapping[str, Any]) -> MusicGenConf
     kind = document.get("model_type")
     if kind not in MODEL_TYPES:
         raise refuse(path, f"it describes a model of type {kind!r}, not a MusicGen.")
-    melody = kind == "musicgen_melody"
+    melody, styled = kind == "musicgen_melody", kind == "musicgen_style"
     top = _Reader(path, "config", document)
     decoder = _Reader(path, "decoder", document.get("decoder"))
     decoder.expect("activation_function", "gelu", "gelu")
     decoder.expect("scale_embedding", wanted=False, default=False)
     codec = codec_configuration(path, document.get("audio_encoder"))
-    text = text_configuration(path, document.get("text_encoder"), _MELODY_TEXT_TOKENS if melody else _TEXT_TOKENS)
+    prefixed = melody or styled
+    text = text_configuration(path, document.get("text_encoder"), _PREFIX_TEXT_TOKENS if prefixed else _TEXT_TOKENS)
     codebooks = decoder.size("num_codebooks", 32, 4)
     channels = decoder.size("audio_channels", 2, 1)
     if codebooks % channels:
@@ -110,6 +129,8 @@ def model_configuration(path: Path, document: Mapping[str, Any]) -> MusicGenConf
         if melody
         else None
     )
+    style = style_configuration(path, document) if styled else None
+    heard = chroma.frames if chroma else style.vectors if style else 0
     vocabulary = decoder.size("vocab_size", 65_535, 2048)
     if vocabulary != codec.codebook_size:
         raise refuse(path, f"the decoder has {vocabulary} tokens and the codec {codec.codebook_size} codes.")
@@ -123,11 +144,13 @@ def model_configuration(path: Path, document: Mapping[str, Any]) -> MusicGenConf
             feed_forward_size=decoder.size("ffn_dim", 65_536, 4096),
             layers=decoder.size("num_hidden_layers", 128, 24),
             max_positions=round(_WINDOW_SECONDS * codec.frame_rate) + codebooks // channels - 1,
-            prefix_positions=chroma.frames + text.max_tokens if chroma else 0,
+            prefix_positions=heard + text.max_tokens if prefixed else 0,
             channels=channels,
+            **({"guidance_rows": _STYLE_ROWS} if styled else {}),
         ),
         codec=codec,
         chroma=chroma,
+        style=style,
         window_seconds=_WINDOW_SECONDS,
     )
 
@@ -160,6 +183,65 @@ def text_configuration(path: Path, values: object, max_tokens: int = _TEXT_TOKEN
         gated=activation == "gated-gelu",
         epsilon=epsilon,
     )
+
+
+def style_configuration(path: Path, document: Mapping[str, Any]) -> StyleConfiguration:
+    """The configuration of a style conditioner and of the encoder that it hears through."""
+    encoder = mert_configuration(path, document.get("style_encoder"))
+    style = _Reader(path, "style_conditioner", document.get("style_conditioner"))
+    hidden, heads = style.size("hidden_size", 8192), style.size("num_attention_heads", 128)
+    if hidden % heads or hidden % 2 or hidden < _LEAST_WIDTH:
+        raise refuse(path, f"style_conditioner.hidden_size {hidden} cannot be shared by {heads} heads.")
+    codebooks = style.size("num_codebooks", 32)
+    return StyleConfiguration(
+        encoder=encoder,
+        hidden_size=hidden,
+        heads=heads,
+        layers=style.size("num_hidden_layers", 128),
+        feed_forward_size=style.size("ffn_dim", 65_536),
+        codebook_size=style.size("codebook_size", 65_535),
+        codebooks=codebooks,
+        usual_codebooks=style.size("usual_codebooks", codebooks),
+        stride=style.size("stride", 1_000),
+        excerpt_seconds=style.number("excerpt_seconds", _SHORTEST_EXCERPT, _LONGEST_EXCERPT, 3.0),
+    )
+
+
+def mert_configuration(path: Path, values: object) -> MertConfiguration:
+    """The configuration of a MERT in the shape of `m-a-p/MERT-v1-95M`, as its hub's `config.json` says it."""
+    mert = _Reader(path, "style_encoder", values)
+    if mert.get("model_type") not in _ENCODER_TYPES:
+        raise refuse(path, f"style_encoder.model_type is {mert.get('model_type')!r}; the engine knows MERT.")
+    mert.expect("feat_extract_norm", "group", "group")
+    mert.expect("feat_extract_activation", "gelu", "gelu")
+    mert.expect("hidden_act", "gelu", "gelu")
+    for key in ("conv_bias", "do_stable_layer_norm", "feature_extractor_cqt", "deepnorm", "conv_pos_batch_norm"):
+        mert.expect(key, wanted=False, default=False)
+    mert.expect("feat_proj_layer_norm", wanted=True, default=True)
+    mert.expect("attention_relax", -1.0, -1.0)
+    widths, kernels, strides = (mert.sizes(key, 8192) for key in ("conv_dim", "conv_kernel", "conv_stride"))
+    if not len(widths) == len(kernels) == len(strides):
+        raise refuse(path, "style_encoder's convolutions have widths, kernels and strides of different counts.")
+    hidden, heads = mert.size("hidden_size", 8192, 768), mert.size("num_attention_heads", 128, 12)
+    groups = mert.size("num_conv_pos_embedding_groups", 8192, 16)
+    if hidden % heads or hidden % groups:
+        raise refuse(path, f"style_encoder.hidden_size {hidden} cannot be shared by {heads} heads, or {groups} groups.")
+    configuration = MertConfiguration(
+        hidden_size=hidden,
+        heads=heads,
+        layers=mert.size("num_hidden_layers", 128, 12),
+        feed_forward_size=mert.size("intermediate_size", 65_536, 3072),
+        widths=widths,
+        kernels=kernels,
+        strides=strides,
+        position_kernel=mert.size("num_conv_pos_embeddings", 1_024, 128),
+        position_groups=groups,
+        epsilon=mert.number("layer_norm_eps", 1e-12, 0.1, 1e-5),
+        sample_rate=mert.size("sample_rate", 192_000, 24_000),
+    )
+    if configuration.frames(round(_SHORTEST_EXCERPT * configuration.sample_rate)) < 1:
+        raise refuse(path, "style_encoder makes nothing of so short an excerpt as a style may be.")
+    return configuration
 
 
 def codec_configuration(path: Path, values: object) -> CodecConfiguration:

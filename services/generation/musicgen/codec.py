@@ -77,32 +77,30 @@ class CodecEncoder(nn.Module):
 class Codebook(nn.Module):
     """The vectors of one codebook, `embed` `[size, d]`."""
 
-    def __init__(self, configuration: CodecConfiguration) -> None:
+    def __init__(self, size: int, width: int) -> None:
         super().__init__()
-        self.embed = nn.Parameter(torch.zeros(configuration.codebook_size, configuration.hidden_size))
+        self.embed = nn.Parameter(torch.zeros(size, width))
 
 
 class QuantizerLayer(nn.Module):
     """The level that transformers' names have between the quantizer and a codebook."""
 
-    def __init__(self, configuration: CodecConfiguration) -> None:
+    def __init__(self, size: int, width: int) -> None:
         super().__init__()
-        self.codebook = Codebook(configuration)
+        self.codebook = Codebook(size, width)
 
 
 class Quantizer(nn.Module):
-    """Residual vector quantization: a frame is the sum of its codes' vectors."""
+    """Residual vector quantization: a frame is the sum of its codes' vectors, `width` of `size` to a codebook."""
 
-    def __init__(self, configuration: CodecConfiguration, codebooks: int) -> None:
+    def __init__(self, size: int, width: int, codebooks: int) -> None:
         super().__init__()
-        self.layers = cast(
-            "list[QuantizerLayer]", nn.ModuleList(QuantizerLayer(configuration) for _ in range(codebooks))
-        )
+        self.layers = cast("list[QuantizerLayer]", nn.ModuleList(QuantizerLayer(size, width) for _ in range(codebooks)))
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Codes `[K, T]` to latents `[1, d, T]`."""
+        """Codes `[K, T]`, of all codebooks or of the first ones, to latents `[1, d, T]`."""
         latents = torch.stack(
-            [functional.embedding(codes[index], layer.codebook.embed) for index, layer in enumerate(self.layers)]
+            [functional.embedding(one, layer.codebook.embed) for one, layer in zip(codes, self.layers, strict=False)]
         ).sum(dim=0)
         return latents.T[None]
 
@@ -132,7 +130,7 @@ class Codec(nn.Module):
     def __init__(self, configuration: CodecConfiguration, codebooks: int) -> None:
         super().__init__()
         self.configuration = configuration
-        self.quantizer = Quantizer(configuration, codebooks)
+        self.quantizer = Quantizer(configuration.codebook_size, configuration.hidden_size, codebooks)
         self.encoder = CodecEncoder(configuration)
         self.decoder = CodecDecoder(configuration)
 

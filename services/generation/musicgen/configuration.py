@@ -28,8 +28,9 @@ class DecoderConfiguration:
     """The language model over codec tokens.
 
     `max_positions` is how many steps of a song a slot's cache holds. `prefix_positions` is what it holds in front of
-    them: melody models have no cross-attention but read their conditioning there; 0 for all others. With `channels` 2
-    the codebooks alternate between left and right.
+    them: melody and style models have no cross-attention but read their conditioning there; 0 for all others. With
+    `channels` 2 the codebooks alternate between left and right. A song has `guidance_rows` rows: all conditions, fewer,
+    none (style models: style and words, style, nothing; all others: words, nothing).
     """
 
     codebooks: int
@@ -41,6 +42,7 @@ class DecoderConfiguration:
     max_positions: int
     prefix_positions: int = 0
     channels: int = 1
+    guidance_rows: int = 2
 
     @property
     def pad_token(self) -> int:
@@ -103,8 +105,65 @@ class ChromaConfiguration:
 
 
 @dataclass(frozen=True, slots=True)
+class MertConfiguration:
+    """MERT (Li et al., 2023), in the shape of HuBERT base (Hsu et al., 2021): convolutions, then a transformer.
+
+    `widths`, `kernels` and `strides` are the convolutions' over samples, the `position_…` those of the one over frames
+    that tells the transformer where they are.
+    """
+
+    hidden_size: int
+    heads: int
+    layers: int
+    feed_forward_size: int
+    widths: tuple[int, ...]
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
+    position_kernel: int = 128
+    position_groups: int = 16
+    epsilon: float = 1e-5
+    sample_rate: int = 24_000
+
+    def frames(self, samples: int) -> int:
+        """How many frames so many samples give; 0 or less for too few."""
+        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+            samples = (samples - kernel) // stride + 1
+        return samples
+
+
+@dataclass(frozen=True, slots=True)
+class StyleConfiguration:
+    """The style conditioner (Rouard et al., 2024): a transformer over an encoder's frames, and a quantizer.
+
+    Of its `codebooks` a song uses `usual_codebooks` unless it says otherwise: the fewer, the freer it is. Every
+    `stride`-th vector is kept, of at most `excerpt_seconds`.
+    """
+
+    encoder: MertConfiguration
+    hidden_size: int
+    heads: int
+    layers: int
+    feed_forward_size: int
+    codebook_size: int
+    codebooks: int = 6
+    usual_codebooks: int = 3
+    stride: int = 15
+    excerpt_seconds: float = 3.0
+
+    @property
+    def excerpt_samples(self) -> int:
+        """Samples of the longest excerpt that it hears."""
+        return round(self.excerpt_seconds * self.encoder.sample_rate)
+
+    @property
+    def vectors(self) -> int:
+        """How many vectors the longest excerpt becomes."""
+        return -(-self.encoder.frames(self.excerpt_samples) // self.stride)
+
+
+@dataclass(frozen=True, slots=True)
 class MusicGenConfiguration:
-    """A whole model. `chroma` is set for melody models.
+    """A whole model. `chroma` is set for melody models, `style` for style models.
 
     `window_seconds` is how much the decoder was trained to see, `stride_seconds` how far a longer song moves on from
     one window to the next (audiocraft's `extend_stride`).
@@ -114,6 +173,7 @@ class MusicGenConfiguration:
     decoder: DecoderConfiguration
     codec: CodecConfiguration
     chroma: ChromaConfiguration | None = None
+    style: StyleConfiguration | None = None
     window_seconds: float = 30.0
     stride_seconds: float = 18.0
 

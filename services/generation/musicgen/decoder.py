@@ -1,9 +1,10 @@
 """The language model over codec tokens: one step of a fixed set of rows, or a chunk of one slot's positions.
 
-A slot has two rows, for guidance: 2 · slot with the prompt, 2 · slot + 1 without. Slots are independent streams at
-positions of their own. A step computes the dense layers of all rows in one fixed shape and each slot's attention over
-exactly what that slot has, so a row's numbers are bitwise the same whatever the others hold. Modules are named as in
-transformers' MusicGen (`model.decoder.layers.0.self_attn.q_proj` …), so that its weights load by name.
+A slot has a row for each part of guidance, next to each other: the first with all conditions, the last with none.
+Slots are independent streams at positions of their own. A step computes the dense layers of all rows in one fixed shape
+and each slot's attention over exactly what that slot has, so a row's numbers are bitwise the same whatever the others
+hold. Modules are named as in transformers' MusicGen (`model.decoder.layers.0.self_attn.q_proj` …), so that its weights
+load by name.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ def sinusoidal_positions(count: int, size: int) -> Tensor:
     frequencies = torch.exp(torch.arange(half) * (-math.log(10_000.0) / (half - 1)))
     angles = torch.arange(count)[:, None] * frequencies[None]
     return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+def slot_rows(slot: int, guidance_rows: int) -> slice:
+    """The rows of a slot, where each has `guidance_rows`."""
+    return slice(guidance_rows * slot, guidance_rows * (slot + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,9 @@ class DecoderCache:
 class Attention(nn.Module):
     """The projections of multi-head attention; who attends to what is the layer's to say."""
 
-    def __init__(self, configuration: DecoderConfiguration) -> None:
+    def __init__(self, size: int, heads: int) -> None:
         super().__init__()
-        size = configuration.hidden_size
-        self._heads = configuration.heads
+        self._heads = heads
         self.q_proj = nn.Linear(size, size, bias=False)
         self.k_proj = nn.Linear(size, size, bias=False)
         self.v_proj = nn.Linear(size, size, bias=False)
@@ -100,16 +105,17 @@ class Attention(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Self-attention, cross-attention (not in melody models), feed-forward, each after a norm, around a residual."""
+    """Self-attention, cross-attention (not after a prefix), feed-forward, each after a norm, around a residual."""
 
     def __init__(self, configuration: DecoderConfiguration) -> None:
         super().__init__()
-        size = configuration.hidden_size
+        size, heads = configuration.hidden_size, configuration.heads
         self._has_cross = configuration.cross_attention
-        self.self_attn = Attention(configuration)
+        self._rows = configuration.guidance_rows
+        self.self_attn = Attention(size, heads)
         self.self_attn_layer_norm = nn.LayerNorm(size)
         if self._has_cross:
-            self.encoder_attn = Attention(configuration)
+            self.encoder_attn = Attention(size, heads)
             self.encoder_attn_layer_norm = nn.LayerNorm(size)
         self.fc1 = nn.Linear(size, configuration.feed_forward_size, bias=False)
         self.fc2 = nn.Linear(configuration.feed_forward_size, size, bias=False)
@@ -122,7 +128,7 @@ class DecoderLayer(nn.Module):
         keys, values = self.self_attn.memory(normed)
         mixed = torch.zeros_like(queries)
         for slot, position in positions.items():
-            rows = slice(2 * slot, 2 * slot + 2)
+            rows = slot_rows(slot, self._rows)
             cache.keys[layer, rows, :, position] = keys[rows, :, 0]
             cache.values[layer, rows, :, position] = values[rows, :, 0]
             seen = slice(0, position + 1)
@@ -130,11 +136,11 @@ class DecoderLayer(nn.Module):
                 queries[rows], cache.keys[layer, rows, :, seen], cache.values[layer, rows, :, seen]
             )
         x = x + self.self_attn.merge(mixed)
-        return self._rest(x, cache, layer, [row for slot in positions for row in (2 * slot, 2 * slot + 1)])
+        return self._rest(x, cache, layer, [self._rows * slot + row for slot in positions for row in range(self._rows)])
 
     def fill(self, x: Tensor, cache: DecoderCache, layer: int, slot: int, first: int) -> Tensor:
-        """Positions `first …` of both rows of a slot, `[2, n, d]`."""
-        rows, after = slice(2 * slot, 2 * slot + 2), first + x.shape[1]
+        """Positions `first …` of the rows of a slot, `[G, n, d]`."""
+        rows, after = slot_rows(slot, self._rows), first + x.shape[1]
         normed = self.self_attn_layer_norm(x)
         keys, values = self.self_attn.memory(normed)
         cache.keys[layer, rows, :, first:after] = keys
@@ -147,7 +153,7 @@ class DecoderLayer(nn.Module):
             attn_mask=seen,
         )
         x = x + self.self_attn.merge(mixed)
-        return self._rest(x, cache, layer, [2 * slot, 2 * slot + 1], first_row=2 * slot)
+        return self._rest(x, cache, layer, range(rows.start, rows.stop), first_row=rows.start)
 
     def _rest(self, x: Tensor, cache: DecoderCache, layer: int, rows: Sequence[int], first_row: int = 0) -> Tensor:
         if self._has_cross:
@@ -235,7 +241,7 @@ class Decoder(nn.Module):
         stack = self.model.decoder
         places = torch.zeros(len(tokens), dtype=torch.long)
         for slot, position in positions.items():
-            places[2 * slot : 2 * slot + 2] = position
+            places[slot_rows(slot, self.configuration.guidance_rows)] = position
         x = (self.embed(tokens) + stack.positions[places])[:, None]
         for index, layer in enumerate(stack.layers):
             x = layer.step(x, cache, index, positions)
@@ -244,7 +250,7 @@ class Decoder(nn.Module):
 
     @torch.inference_mode()
     def fill(self, embedded: Tensor, slot: int, first: int, cache: DecoderCache) -> Tensor:
-        """Inputs `[2, n, d]` at positions `first …` of a slot's two rows into its cache; the last norm's output."""
+        """Inputs `[G, n, d]` at positions `first …` of a slot's rows into its cache; the last norm's output."""
         stack = self.model.decoder
         x = embedded + stack.positions[first : first + embedded.shape[1]]
         for index, layer in enumerate(stack.layers):

@@ -36,6 +36,21 @@ def guide(conditional: Tensor, unconditional: Tensor, scale: Tensor) -> Tensor:
     return unconditional + (conditional - unconditional) * scale[:, None, None]
 
 
+def with_words(rows: Tensor, betas: Sequence[float]) -> Tensor:
+    """What a song's conditional rows say together, `[B, K, V]`, of logits `[B, G, K, V]` whose last row is without.
+
+    Of two rows it is the first. Of three (style and words, style, nothing) it goes from the style to style and words,
+    by each song's β: double guidance (Rouard et al., 2024, section 4.3), of which `guide` is the second half.
+    """
+    full = rows[:, 0]
+    if rows.shape[1] == 2 or all(beta == 1.0 for beta in betas):
+        return full
+    style = rows[:, 1]
+    beta = torch.tensor(betas, device=rows.device, dtype=rows.dtype)[:, None, None]
+    # A row that is led nowhere stays what it is, to the bit.
+    return torch.where(beta == 1.0, full, style + (full - style) * beta)
+
+
 def restrict(logits: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
     """Keep the `top_k` likeliest tokens of a row, and of those the fewest that reach `top_p`; the rest is −inf.
 

@@ -127,10 +127,10 @@ def _teach(model: MusicGen, condition: SongCondition, frames: int, seed: int, do
     while not timeline.finished:
         step = timeline.step
         row = RowStep(0, step, timeline.inputs(step), sampling, timeline.noise_step)
-        conditional, unconditional = runner.logits([row])
-        tokens = sample(conditional[None], unconditional[None], [sampling], [row.noise_step])[0]
+        conditional, unconditional = runner.predictions([row])
+        tokens = sample(conditional, unconditional, [sampling], [row.noise_step])[0]
         steps.append(row)
-        logits.append(_guided(conditional, unconditional, sampling))
+        logits.append(_guided(conditional[0], unconditional[0], sampling))
         drawn.append(tokens)
         live.append(torch.tensor(model.pattern.live(step, frames)))
         timeline.accept(tokens.tolist())
@@ -140,8 +140,9 @@ def _teach(model: MusicGen, condition: SongCondition, frames: int, seed: int, do
 
 def _measure(model: MusicGen, songs: Sequence[_Song], precision: Precision, threads: int, done: _Share) -> Agreement:
     weights = decoder_weights(model.decoder, precision.weights)
-    decoder = cpu_decoder(model.configuration.decoder, weights, precision, 2, threads)
-    runner = OpenVinoRunner(decoder)
+    guidance_rows = model.configuration.decoder.guidance_rows
+    decoder = cpu_decoder(model.configuration.decoder, weights, precision, guidance_rows, threads)
+    runner = OpenVinoRunner(decoder, guidance_rows)
     distances, greedy, draws, wrong, size = [], [], [], 0.0, 0.0
     for song in songs:
         runner.condition(0, song.condition)

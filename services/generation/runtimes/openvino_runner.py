@@ -17,13 +17,15 @@ from services.generation.runtimes.row_decoder import CrossRow, RowDecoder
 
 
 class OpenVinoRunner:
-    """Two rows for each slot: 2 · slot is conditional, 2 · slot + 1 is not. Owned by the engine's thread.
+    """`guidance_rows` rows for each slot, the first with all conditions, the last with none. The engine thread's own.
 
-    A song with a guidance scale of 1 needs no unconditional row, so it gets none: its steps cost half.
+    A row that guidance does not lead from is not computed: a song with a guidance scale of 1 needs no unconditional
+    one, so its steps cost half, and one whose β is 1 no row of the style alone.
     """
 
-    def __init__(self, decoder: RowDecoder) -> None:
+    def __init__(self, decoder: RowDecoder, guidance_rows: int = 2) -> None:
         self._decoder = decoder
+        self._guidance_rows = guidance_rows
         self._conditions: dict[int, SongCondition] = {}
 
     def condition(self, slot: int, condition: Condition) -> None:
@@ -32,21 +34,20 @@ class OpenVinoRunner:
         self._conditions[slot] = song
         for row, memory in enumerate(song.memories):
             cross = None if memory is None else CrossRow(memory.keys.numpy(), memory.values.numpy())
-            self._decoder.set_cross(2 * slot + row, cross)
+            self._decoder.set_cross(self._guidance_rows * slot + row, cross)
 
     def fill_prefix(self, slot: int, first: int, count: int) -> None:
         """Run positions of the condition's prefix."""
         prefix = self._conditions[slot].prefix
         if prefix is None:
             raise RuntimeError("There is no prefix to fill.")
-        chunk = prefix[:, first : first + count].numpy()
-        self._decoder.run([2 * slot, 2 * slot + 1], chunk, [first, first])
+        self._fill(slot, prefix[:, first : first + count].numpy(), first)
 
     def fill(self, slot: int, position: int, tokens: Sequence[Tokens]) -> None:
         """Run inputs `[n, K]` at `position …`."""
         embedded = self._decoder.embed(np.array(tokens))
         first = self._conditions[slot].prefix_length + position
-        self._decoder.run([2 * slot, 2 * slot + 1], np.stack([embedded, embedded]), [first, first])
+        self._fill(slot, np.stack([embedded] * self._guidance_rows), first)
 
     def step(self, rows: Sequence[RowStep]) -> list[Tokens]:
         """Run one position of every row and draw."""
@@ -60,18 +61,34 @@ class OpenVinoRunner:
         """
         embedded = self._decoder.embed(np.array([row.tokens for row in rows]))
         positions = [self._conditions[row.slot].prefix_length + row.position for row in rows]
+        firsts = [self._guidance_rows * row.slot for row in rows]
         guided = [index for index, row in enumerate(rows) if row.sampling.guidance_scale != 1.0]
-        decoder_rows = [2 * row.slot for row in rows] + [2 * rows[index].slot + 1 for index in guided]
-        inputs = np.concatenate([embedded, embedded[guided]])[:, None]
-        places = positions + [positions[index] for index in guided]
-        logits = self._decoder.run(decoder_rows, inputs, places)[:, 0]
-        conditional = logits[: len(rows)]
+        styled = self._styled(rows)
+        taking = [*range(len(rows)), *guided, *styled]
+        decoder_rows = firsts + [firsts[one] + self._guidance_rows - 1 for one in guided]
+        decoder_rows += [firsts[one] + 1 for one in styled]
+        logits = self._decoder.run(decoder_rows, embedded[taking][:, None], [positions[one] for one in taking])[:, 0]
+        conditional, without, style = np.split(logits, [len(rows), len(rows) + len(guided)])
         unconditional = conditional.copy()
-        unconditional[guided] = logits[len(rows) :]
+        unconditional[guided] = without
+        if styled:
+            betas = np.array([rows[one].sampling.guidance_beta for one in styled], np.float32)[:, None, None]
+            conditional[styled] = style + (conditional[styled] - style) * betas
         return conditional, unconditional
+
+    def _styled(self, rows: Sequence[RowStep]) -> list[int]:
+        """Which of these are led from the style alone to style and words."""
+        if self._guidance_rows == 2:
+            return []
+        return [index for index, row in enumerate(rows) if row.sampling.guidance_beta != 1.0]
+
+    def _fill(self, slot: int, inputs: NDArray[np.float32], first: int) -> None:
+        """Inputs `[G, n, d]` at positions `first …` of a slot's rows."""
+        begin = self._guidance_rows * slot
+        self._decoder.run(range(begin, begin + self._guidance_rows), inputs, [first] * self._guidance_rows)
 
     def release(self, slot: int) -> None:
         """Let go of what the slot was conditioned on."""
         self._conditions.pop(slot, None)
-        for row in (2 * slot, 2 * slot + 1):
+        for row in range(self._guidance_rows * slot, self._guidance_rows * (slot + 1)):
             self._decoder.set_cross(row, None)

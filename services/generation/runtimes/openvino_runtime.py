@@ -18,7 +18,7 @@ from services.generation.runtimes.plan import OPENVINO
 from services.generation.runtimes.precision import Precision
 from services.generation.runtimes.turns import Turns
 
-# Two rows of so many positions cost about as much as a step of sixteen songs: nobody's buffer runs dry meanwhile.
+# A song's rows of so many positions cost about as much as a step of sixteen songs: nobody's buffer runs dry meanwhile.
 _PREFILL_CHUNK = 16
 # What the conditioner still runs in torch, once for a song.
 _KEPT = ("encoder_attn.k_proj", "encoder_attn.v_proj")
@@ -44,7 +44,8 @@ def openvino_runtime(
     configuration = model.configuration
     weights = decoder_weights(model.decoder, precision.weights, cache)
     turns = Turns()
-    decoder = cpu_decoder(configuration.decoder, weights, precision, 2 * slots, threads, turns)
+    guidance_rows = configuration.decoder.guidance_rows
+    decoder = cpu_decoder(configuration.decoder, weights, precision, guidance_rows * slots, threads, turns)
     way, reason = way_of(configuration.decoder, precision)
     _log.info("decoder_selected", decoder=way, reason=reason)
     codec = OpenVinoCodec(
@@ -60,7 +61,7 @@ def openvino_runtime(
     if not keep_torch:
         release_dense_weights(model.decoder)
     return Runtime(
-        runner=OpenVinoRunner(decoder),
+        runner=OpenVinoRunner(decoder, guidance_rows),
         codec=codec,
         slots=slots,
         name=OPENVINO,

@@ -10,8 +10,8 @@ from services.generation.runtimes.precision import (
     CachePrecision,
     Precision,
     WeightPrecision,
-    cache_bytes,
     dense_weights,
+    song_bytes,
     weight_bytes,
 )
 
@@ -139,6 +139,6 @@ def _on_torch(machine: Machine, wish: Wish, reason: str) -> RuntimePlan:
 
 
 def _slots_that_fit(configuration: DecoderConfiguration, precision: Precision, memory_bytes: float, most: int) -> int:
-    """Songs whose two rows fit beside the weights."""
+    """Songs whose rows fit beside the weights."""
     left = memory_bytes - weight_bytes(configuration, precision.weights)
-    return min(most, int(left // (2 * cache_bytes(configuration, precision.cache, configuration.cache_positions))))
+    return min(most, int(left // song_bytes(configuration, precision.cache)))

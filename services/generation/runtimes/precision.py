@@ -70,3 +70,8 @@ def weight_bytes(configuration: DecoderConfiguration, precision: WeightPrecision
 def cache_bytes(configuration: DecoderConfiguration, precision: CachePrecision, positions: int) -> float:
     """Bytes of keys and values of `positions` positions of one row, all layers."""
     return 2.0 * configuration.layers * configuration.hidden_size * positions * precision.bytes_per_number
+
+
+def song_bytes(configuration: DecoderConfiguration, precision: CachePrecision) -> float:
+    """Bytes of the caches of one song, all its rows."""
+    return configuration.guidance_rows * cache_bytes(configuration, precision, configuration.cache_positions)

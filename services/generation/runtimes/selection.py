@@ -145,7 +145,7 @@ def _try(model: MusicGen, runtime: Runtime) -> None:
         states = torch.zeros(1, decoder.hidden_size)
         runner.condition(0, SongCondition((model.decoder.cross_memory(states), None)))
     else:
-        runner.condition(0, SongCondition(prefix=torch.zeros(2, 1, decoder.hidden_size)))
+        runner.condition(0, SongCondition(prefix=torch.zeros(decoder.guidance_rows, 1, decoder.hidden_size)))
         runner.fill_prefix(0, 0, 1)
     runner.fill(0, 0, [pads])
     runner.step([RowStep(0, 1, pads, SamplingParameters(seed=0), 1)])

@@ -5,8 +5,9 @@ they cost one launch. A graph needs fixed shapes and addresses, so inputs, cache
 shapes are rounded up: slots to a power of two, positions to a multiple of 256. Without CUDA the same code runs
 eagerly, which is how it is tested.
 
-Rows: 2 · slot with the prompt, 2 · slot + 1 without. How they attend to their caches in a step is `decode_attention`'s
-matter; a row without conditioning has nothing to read, and keys and values of zeros, whose attention is zero.
+A slot's rows stand next to each other, from the one with all conditions to the one without. How they attend to their
+caches in a step is `decode_attention`'s matter; a row without conditioning has nothing to read, and keys and values of
+zeros, whose attention is zero.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.generation.musicgen.configuration import DecoderConfiguration
-from services.generation.musicgen.decoder import CrossMemory, Decoder, sinusoidal_positions
+from services.generation.musicgen.decoder import CrossMemory, Decoder, sinusoidal_positions, slot_rows
 from services.generation.runtimes.decode_attention import Attend, DecodeAttention, MaskedAttention
 from services.generation.runtimes.step_graph import recorded
 
@@ -78,7 +79,7 @@ class SlotDecoder:
         positions = -(-(configuration.cache_positions + 1) // POSITION_BUCKET) * POSITION_BUCKET
         self._spare = positions - 1
         self._positions = self._take(sinusoidal_positions(positions, configuration.hidden_size))
-        rows, heads, head = 2 * slots, configuration.heads, configuration.head_size
+        rows, heads, head = self._rows(slots), configuration.heads, configuration.head_size
         shape = (configuration.layers, rows, heads, positions, head)
         self._keys = torch.zeros(shape, device=device, dtype=dtype)
         self._values = torch.zeros(shape, device=device, dtype=dtype)
@@ -109,7 +110,7 @@ class SlotDecoder:
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, places: Sequence[int | None]) -> Tensor:
-        """Tokens `[S, K]` of the first S slots at their places to logits `[S, 2, K, V]`, on the device.
+        """Tokens `[S, K]` of the first S slots at their places to logits `[S, G, K, V]`, on the device.
 
         A slot whose place is None takes part in the shape alone; its logits mean nothing. The answer holds until the
         next step.
@@ -119,14 +120,15 @@ class SlotDecoder:
             raise ValueError(f"Places lie between 0 and {self.configuration.cache_positions}.")
         songs = min(self.slots, 1 << (len(places) - 1).bit_length())
         longest = (max(taking) // POSITION_BUCKET + 1) * POSITION_BUCKET
-        used = 2 * len(places)
+        used, guidance_rows = self._rows(len(places)), self.configuration.guidance_rows
         spared = torch.tensor([self._spare if place is None else place for place in places])
-        self._tokens[:used] = tokens.to(self._device).repeat_interleave(2, dim=0)
+        self._tokens[:used] = tokens.to(self._device).repeat_interleave(guidance_rows, dim=0)
         self._places.fill_(self._spare)
-        self._places[:used] = spared.to(self._device).repeat_interleave(2)
-        logits = self._replay(songs, longest) if self._device.type == "cuda" else self._forward(2 * songs, longest)
+        self._places[:used] = spared.to(self._device).repeat_interleave(guidance_rows)
+        on_cuda = self._device.type == "cuda"
+        logits = self._replay(songs, longest) if on_cuda else self._forward(self._rows(songs), longest)
         configuration = self.configuration
-        shaped = logits.view(-1, 2, configuration.codebooks, configuration.vocabulary)
+        shaped = logits.view(-1, guidance_rows, configuration.codebooks, configuration.vocabulary)
         return shaped[: len(places)].float()
 
     @torch.inference_mode()
@@ -137,9 +139,9 @@ class SlotDecoder:
 
     @torch.inference_mode()
     def fill(self, embedded: Tensor, slot: int, first: int) -> None:
-        """Inputs `[2, n, d]` at positions `first …` of a slot's rows into its cache."""
+        """Inputs `[G, n, d]` at positions `first …` of a slot's rows into its cache."""
         count = embedded.shape[1]
-        rows, after = slice(2 * slot, 2 * slot + 2), first + count
+        rows, after = slot_rows(slot, self.configuration.guidance_rows), first + count
         x = embedded.to(self._device, self._dtype) + self._positions[first:after]
         seen = torch.arange(after, device=self._device) <= torch.arange(first, after, device=self._device)[:, None]
         cross = self._cross(rows, self._masked)
@@ -157,11 +159,15 @@ class SlotDecoder:
 
         To be recorded and timed: it only reads, and its answer means nothing.
         """
-        configuration, rows = self.configuration, 2 * self.slots
-        middles = [max(1, (2 * slot + 1) * configuration.cache_positions // rows) for slot in range(self.slots)]
+        configuration, rows = self.configuration, self._rows(self.slots)
+        whole = 2 * self.slots
+        middles = [max(1, (2 * slot + 1) * configuration.cache_positions // whole) for slot in range(self.slots)]
         longest = -(-middles[-1] // POSITION_BUCKET) * POSITION_BUCKET
-        lengths = torch.tensor(middles, dtype=torch.int32).repeat_interleave(2).to(self._device)
-        prompts = torch.tensor([_CROSS_BUCKET // 2, 0], dtype=torch.int32).repeat(self.slots).to(self._device)
+        lengths = torch.tensor(middles, dtype=torch.int32)
+        lengths = lengths.repeat_interleave(configuration.guidance_rows).to(self._device)
+        # The last row has none.
+        prompt = [_CROSS_BUCKET // 2] * (configuration.guidance_rows - 1) + [0]
+        prompts = torch.tensor(prompt, dtype=torch.int32).repeat(self.slots).to(self._device)
         queries = torch.ones(rows, configuration.heads, 1, configuration.head_size).to(self._device, self._dtype)
 
         @torch.inference_mode()
@@ -187,10 +193,14 @@ class SlotDecoder:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def _rows(self, slots: int) -> int:
+        """The rows of so many slots."""
+        return self.configuration.guidance_rows * slots
+
     def _replay(self, songs: int, longest: int) -> Tensor:
         """The graph of a shape, recorded when it is first met."""
         if (songs, longest) not in self._graphs:
-            self._graphs[songs, longest] = recorded(lambda: self._forward(2 * songs, longest), self._device)
+            self._graphs[songs, longest] = recorded(lambda: self._forward(self._rows(songs), longest), self._device)
         graph, logits = self._graphs[songs, longest]
         graph.replay()
         return logits
@@ -237,7 +247,7 @@ class SlotDecoder:
 
     def _allocate_cross(self, length: int) -> None:
         configuration = self.configuration
-        rows = 2 * self.slots
+        rows = self._rows(self.slots)
         shape = (configuration.layers, rows, configuration.heads, length, configuration.head_size)
         # All of them or none: memory may run out between them, and the songs that run go on with the old ones.
         keys, values = (torch.zeros(shape, device=self._device, dtype=self._dtype) for _ in range(2))

@@ -13,12 +13,13 @@ from services.generation.engine.engine import RowStep
 from services.generation.engine.request import Condition, SamplingParameters
 from services.generation.engine.timeline import Tokens
 from services.generation.musicgen.conditioning import SongCondition
-from services.generation.musicgen.sampler import gumbel_noise
+from services.generation.musicgen.decoder import slot_rows
+from services.generation.musicgen.sampler import gumbel_noise, with_words
 from services.generation.runtimes.slot_decoder import SlotDecoder
 
 
 class SlotRunner:
-    """Two rows for each slot. Owned by the engine's thread."""
+    """A slot has the rows of one song's guidance. Owned by the engine's thread."""
 
     def __init__(self, decoder: SlotDecoder, device: torch.device) -> None:
         self._decoder = decoder
@@ -30,7 +31,7 @@ class SlotRunner:
         song = cast("SongCondition", condition)
         self._conditions[slot] = song
         for row, memory in enumerate(song.memories):
-            self._decoder.set_cross(2 * slot + row, memory)
+            self._decoder.set_cross(self._decoder.configuration.guidance_rows * slot + row, memory)
 
     def fill_prefix(self, slot: int, first: int, count: int) -> None:
         """Run positions of the condition's prefix."""
@@ -43,7 +44,7 @@ class SlotRunner:
         """Run inputs `[n, K]` at `position …`."""
         embedded = self._decoder.embed(torch.tensor(tokens))
         first = self._conditions[slot].prefix_length + position
-        self._decoder.fill(embedded.expand(2, -1, -1), slot, first)
+        self._decoder.fill(embedded.expand(self._decoder.configuration.guidance_rows, -1, -1), slot, first)
 
     def step(self, rows: Sequence[RowStep]) -> list[Tokens]:
         """Run one position of every row and draw."""
@@ -61,7 +62,7 @@ class SlotRunner:
 
     @torch.inference_mode()
     def logits(self, rows: Sequence[RowStep]) -> Tensor:
-        """Run one position of every row; logits `[B, 2, K, V]` on the device, conditional first."""
+        """Run one position of every row; logits `[B, G, K, V]` on the device, with all conditions first."""
         configuration = self._decoder.configuration
         used = max(row.slot for row in rows) + 1
         tokens = torch.zeros(used, configuration.codebooks, dtype=torch.long)
@@ -74,8 +75,9 @@ class SlotRunner:
     def release(self, slot: int) -> None:
         """Let go of what the slot was conditioned on."""
         self._conditions.pop(slot, None)
-        self._decoder.set_cross(2 * slot, None)
-        self._decoder.set_cross(2 * slot + 1, None)
+        rows = slot_rows(slot, self._decoder.configuration.guidance_rows)
+        for row in range(rows.start, rows.stop):
+            self._decoder.set_cross(row, None)
 
 
 @torch.inference_mode()
@@ -85,7 +87,8 @@ def draw_on_device(logits: Tensor, parameters: Sequence[SamplingParameters], noi
     def column(values: list[float]) -> Tensor:
         return torch.tensor(values, device=logits.device)[:, None, None]
 
-    conditional, unconditional = logits[:, 0], logits[:, 1]
+    conditional = with_words(logits, [row.guidance_beta for row in parameters])
+    unconditional = logits[:, -1]
     guided = unconditional + (conditional - unconditional) * column([row.guidance_scale for row in parameters])
     guided = guided / column([1.0 if row.greedy else row.temperature for row in parameters])
     vocabulary = guided.shape[-1]

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+from services.generation.models.converter import convert
 from tests.support.checkpoints import build_reference, write_checkpoint
+from tests.support.style_models import write_style_model
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -55,3 +57,17 @@ def folder(reference: Callable[[str], Any], tmp_path_factory: pytest.TempPathFac
         return written[kind]
 
     return get
+
+
+@pytest.fixture(scope="session")
+def style_folder(
+    folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A style model as it is kept here: converted from its publishers' layouts, its T5 and MERT inside it."""
+    models = tmp_path_factory.mktemp("style")
+    published = write_style_model(models / "published", folder("melody"), reference("melody"))
+    place = models / "musicgen-style"
+    convert(published, place)
+    convert(models / "MERT-v1-95M", place / "style_encoder")
+    (models / "t5-base").rename(place / "text_encoder")
+    return place

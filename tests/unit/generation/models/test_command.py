@@ -62,6 +62,14 @@ def test_check_takes_a_folder_or_a_name(
     assert main(["--models-dir", str(tmp_path), "check", "mine", "--quick"]) == 0
 
 
+def test_a_style_model_is_added_with_its_encoder(
+    style_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--models-dir", str(tmp_path), "add", str(style_folder)]) == 0
+    assert "musicgen-style: style model, 3 layers of 48" in capsys.readouterr().out
+    assert main(["--models-dir", str(tmp_path), "check", "style", "--shapes"]) == 0
+
+
 def test_models_folder_is_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MUSICGEN_MODELS_DIR", "MUSICGEN_GENERATION_MODELS_DIR", "MUSICGEN_HOME"):
         monkeypatch.delenv(name, raising=False)

@@ -11,7 +11,9 @@ from services.generation.musicgen.configuration import (
     ChromaConfiguration,
     CodecConfiguration,
     DecoderConfiguration,
+    MertConfiguration,
     MusicGenConfiguration,
+    StyleConfiguration,
     TextConfiguration,
 )
 from services.generation.musicgen.decoder import DecoderCache
@@ -31,12 +33,21 @@ CODEC = CodecConfiguration(
     ratios=(8, 5, 4, 4),
     lstm_layers=2,
 )
+STYLE = StyleConfiguration(
+    MertConfiguration(16, 2, 1, 32, widths=(8, 8), kernels=(20, 16), strides=(20, 16), position_kernel=8),
+    hidden_size=16,
+    heads=2,
+    layers=1,
+    feed_forward_size=32,
+    codebook_size=32,
+)
 
 
 def build(
     prefix: int = 0,
     channels: int = 1,
     *,
+    styled: bool = False,
     hidden_size: int = 128,
     heads: int = 2,
     feed_forward_size: int = 256,
@@ -53,10 +64,11 @@ def build(
         max_positions=120,
         prefix_positions=prefix,
         channels=channels,
+        guidance_rows=3 if styled else 2,
     )
-    chroma = ChromaConfiguration(frames=10) if prefix else None
+    chroma = ChromaConfiguration(frames=10) if prefix and not styled else None
     torch.manual_seed(3)
-    model = MusicGen(MusicGenConfiguration(TEXT, decoder, CODEC, chroma)).eval()
+    model = MusicGen(MusicGenConfiguration(TEXT, decoder, CODEC, chroma, STYLE if styled else None)).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim == 2 and "codebook" not in name:
@@ -69,6 +81,12 @@ def build(
 def condition(model: MusicGen, prompt: str, negative: str = "") -> SongCondition:
     """A prompt as the runners take it."""
     return Conditioner(model, HashTokenizer(TEXT.vocabulary)).conditions([prompt], negative)[0]
+
+
+def in_the_manner(model: MusicGen, prompt: str, seed: int, negative: str = "") -> SongCondition:
+    """A prompt with a style, drawn by a seed."""
+    style = torch.randn(5, model.configuration.decoder.hidden_size, generator=torch.Generator().manual_seed(seed))
+    return Conditioner(model, HashTokenizer(TEXT.vocabulary)).conditions([prompt], negative, style=style)[0]
 
 
 def give(decoder: RowDecoder, cache: DecoderCache, slot: int, song: SongCondition) -> None:
@@ -146,3 +164,9 @@ def model() -> MusicGen:
 def melody_model() -> MusicGen:
     """Prefix instead of cross-attention."""
     return build(prefix=40)
+
+
+@pytest.fixture(scope="session")
+def style_model() -> MusicGen:
+    """Prefix instead of cross-attention, and three rows a song."""
+    return build(prefix=40, styled=True)

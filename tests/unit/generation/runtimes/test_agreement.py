@@ -7,7 +7,7 @@ import pytest
 from services.generation.musicgen.model import MusicGen
 from services.generation.runtimes.agreement import MOST_DISTANCE, measure_agreement
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
-from tests.unit.generation.runtimes.conftest import condition
+from tests.unit.generation.runtimes.conftest import condition, in_the_manner
 
 
 def test_agreement_falls_with_the_bits(model: MusicGen) -> None:
@@ -53,6 +53,17 @@ def test_melody_models_are_measured_through_their_prefix(melody_model: MusicGen)
     assert told == sorted(set(told)), "it never goes back, and says nothing twice"
     assert 0.5 in told, "half of it is listening to the model, half to what is measured"
     assert told[-1] == 1.0
+
+
+def test_style_models_are_measured_with_all_their_rows(style_model: MusicGen) -> None:
+    offered = [
+        Precision(weights, CachePrecision.FLOAT16) for weights in (WeightPrecision.FLOAT32, WeightPrecision.INT8)
+    ]
+    exact, eight = measure_agreement(
+        style_model, [in_the_manner(style_model, "flute", 1)], offered, seconds=0.4, threads=1
+    )
+    assert exact.distance < 1e-3
+    assert eight.distance < 0.05
 
 
 def test_nothing_to_measure_on_is_refused(model: MusicGen) -> None:

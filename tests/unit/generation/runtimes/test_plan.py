@@ -10,7 +10,13 @@ from services.generation.musicgen.configuration import DecoderConfiguration
 from services.generation.runtimes.attention_kernel import NARROW
 from services.generation.runtimes.machine import Gpu, Machine
 from services.generation.runtimes.plan import OPENVINO, TORCH_CPU, TORCH_CUDA, Wish, plan_runtime
-from services.generation.runtimes.precision import CachePrecision, WeightPrecision, dense_weights, weight_bytes
+from services.generation.runtimes.precision import (
+    CachePrecision,
+    WeightPrecision,
+    dense_weights,
+    song_bytes,
+    weight_bytes,
+)
 
 GIB = 2**30
 SMALL = DecoderConfiguration(4, 2_048, 1_024, 16, 4_096, 24, max_positions=1_504)
@@ -131,6 +137,14 @@ def test_no_more_slots_are_made_than_songs_can_come() -> None:
 def test_slots_and_threads_that_are_asked_for_are_given() -> None:
     plan = plan_runtime(SMALL, LAPTOP, Wish(slots=3, threads=5))
     assert (plan.slots, plan.threads) == (3, 5)
+
+
+def test_songs_of_three_rows_take_half_as_much_memory_again() -> None:
+    styled = replace(SMALL, guidance_rows=3)
+    ours, usual = (song_bytes(one, CachePrecision.FLOAT16) for one in (styled, SMALL))
+    assert ours == 1.5 * usual
+    tight = replace(LAPTOP, memory_bytes=3 * GIB)
+    assert 1 < plan_runtime(styled, tight, Wish()).slots < plan_runtime(SMALL, tight, Wish()).slots
 
 
 def test_little_memory_still_makes_one_song() -> None:

@@ -21,7 +21,7 @@ from services.generation.runtimes.openvino_runtime import openvino_runtime, rele
 from services.generation.runtimes.plan import Wish
 from services.generation.runtimes.precision import CachePrecision, Precision, WeightPrecision
 from services.generation.runtimes.selection import select_runtime
-from tests.unit.generation.runtimes.conftest import build, condition
+from tests.unit.generation.runtimes.conftest import build, condition, in_the_manner
 
 FLOAT32 = Precision(WeightPrecision.FLOAT32, CachePrecision.FLOAT32)
 SLOTS = 3
@@ -105,6 +105,49 @@ def test_melody_models_read_their_prefix_in_every_runtime(build_runtime: Builder
         [request(melody_model, "melody", condition(melody_model, "flute"), 40, sampling)],
     )
     assert made == alone
+
+
+def styled_songs(model: MusicGen) -> list[EngineRequest]:
+    """Four requests that need all three rows, those of words alone, those of the style, and one."""
+    greedy = SamplingParameters(4, temperature=0.0, guidance_scale=1.0)
+    return [
+        request(model, "doubly", in_the_manner(model, "flute", 1), 30, SamplingParameters(1, guidance_beta=4.0)),
+        request(model, "words", condition(model, "fast drums"), 40, SamplingParameters(2, top_k=20)),
+        request(
+            model,
+            "pushed",
+            in_the_manner(model, "choir", 2),
+            25,
+            SamplingParameters(3, guidance_scale=1.0, guidance_beta=3.0),
+        ),
+        request(model, "alone", in_the_manner(model, "strings", 3, "noise"), 30, greedy, known=11),
+    ]
+
+
+@RUNTIMES
+def test_songs_of_one_two_and_three_rows_share_a_style_models_engine(
+    build_runtime: Builder, style_model: MusicGen
+) -> None:
+    runtime = build_runtime(style_model)
+    whole = run(runtime, styled_songs(style_model))
+    for one in styled_songs(style_model):
+        assert whole[one.id] == run(torch_runtime(style_model, 1), [one])[one.id], one.id
+    made = run(runtime, styled_songs(style_model), cancelled="words")
+    begun, song = made.pop("words"), whole.pop("words")
+    assert 0 < len(begun) < len(song)
+    assert begun == song[: len(begun)]
+    assert made == whole
+    runtime.close()
+
+
+def test_the_word_and_the_style_both_lead_a_song(style_model: MusicGen) -> None:
+    def song(style: int, prompt: str, beta: float) -> list[Tokens]:
+        sampling = SamplingParameters(1, temperature=0.0, guidance_beta=beta)
+        asked = request(style_model, "one", in_the_manner(style_model, prompt, style), 20, sampling)
+        return run(torch_runtime(style_model, 1), [asked])["one"]
+
+    songs = [song(1, "flute", 4.0), song(2, "flute", 4.0), song(1, "drums", 4.0), song(1, "flute", 1.0)]
+    assert all(one != other for index, one in enumerate(songs) for other in songs[:index])
 
 
 @RUNTIMES
