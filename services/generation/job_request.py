@@ -47,10 +47,11 @@ def encode(
         "seed": request.seed,
     }
     texts = ("negative_prompt", "lyrics", "key", "title", "public", "spec")
-    for name in (*texts, "melody_id", "continue_from_id", "variation_of_id"):
+    for name in (*texts, "melody_id", "style_id", "continue_from_id", "variation_of_id"):
         if value := getattr(request, name):
             body[name] = value
-    for name in ("guidance_scale", "temperature", "top_k", "top_p", "bpm", "continue_at", "frame_seed"):
+    numbers = ("guidance_scale", "temperature", "top_k", "top_p", "bpm", "continue_at", "frame_seed")
+    for name in (*numbers, "guidance_beta", "style_codebooks"):
         if (number := getattr(request, name)) is not None:
             body[name] = number
     if request.structure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from protos.users.v1 import tracks_pb2, tracks_pb2_grpc
 from services.generation.backends.protocol import GenerationRequest
 from services.generation.job_request import SourceTrack
+from services.generation.musicgen.style_excerpt import SHORTEST_STYLE_SECONDS, too_short_for_a_style
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
 
@@ -13,7 +14,7 @@ _UNKNOWN = {ErrorCode.NOT_FOUND, ErrorCode.VALIDATION}
 
 
 class TrackSources:
-    """Resolves `melody_id`, `continue_from_id` and `variation_of_id`."""
+    """Resolves `melody_id`, `style_id`, `continue_from_id` and `variation_of_id`."""
 
     def __init__(self, tracks: tracks_pb2_grpc.TrackServiceStub) -> None:
         self._tracks = tracks
@@ -23,11 +24,13 @@ class TrackSources:
     ) -> dict[str, SourceTrack]:
         """The tracks that a request names, by their ids; without sound only their terms.
 
-        Raises VALIDATION with the field when the caller has no such track, or it ends before `continue_at`.
+        Raises VALIDATION with the field when the caller has no such track, it ends before `continue_at`, or is shorter
+        than a style.
         """
         found: dict[str, SourceTrack] = {}
         for pointer, track_id in (
             ("/melody_id", request.melody_id),
+            ("/style_id", request.style_id),
             ("/continue_from_id", request.continue_from_id),
             ("/variation_of", request.variation_of_id),
         ):
@@ -45,6 +48,8 @@ class TrackSources:
                 raise AppError.field(
                     "/continue_at", f"The track is {content.duration_seconds:.1f} seconds long. Choose an earlier one."
                 )
+            if pointer == "/style_id" and content.duration_seconds < SHORTEST_STYLE_SECONDS:
+                raise AppError.field(pointer, too_short_for_a_style(content.duration_seconds))
         return found
 
     async def content(self, pointer: str, track_id: str, token: str) -> tracks_pb2.TrackContent:

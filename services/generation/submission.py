@@ -35,13 +35,17 @@ DRAWN_SEEDS = 2**32
 # Field, lowest, highest, unit or nature in words.
 _NUMBERS: tuple[tuple[str, float, float], ...] = (
     ("guidance_scale", 0.0, 20.0),
+    ("guidance_beta", 0.0, 20.0),
+    ("style_codebooks", 1, 6),
     ("temperature", 0.0, 5.0),
     ("top_k", 0, 100_000),
     ("top_p", 0.0, 1.0),
     ("bpm", 20.0, 400.0),
     ("continue_at", 0.0, 36_000.0),
 )
-_SOURCES = ("melody_id", "continue_from_id")
+_SOURCES = ("melody_id", "style_id", "continue_from_id")
+# What says how another track is listened to means nothing without one.
+_OF_THE_STYLE = ("guidance_beta", "style_codebooks")
 _OPTIONAL = (
     "negative_prompt",
     "lyrics",
@@ -90,6 +94,9 @@ class RequestChecker:
                 found.add(f"/{name}", "There is no such track.")
         if wire.HasField("continue_at") and not wire.continue_from_id:
             found.add("/continue_at", "Name the track to go on from (continue_from_id), or leave this out.")
+        for name in _OF_THE_STYLE:
+            if wire.HasField(name) and not wire.style_id:  # type: ignore[arg-type]
+                found.add(f"/{name}", "Name the track in whose manner the song is (style_id), or leave this out.")
         if wire.HasField("regenerate"):
             found.add(
                 "/regenerate", "Name the track whose section is to be played anew (variation_of), or leave this out."
@@ -120,6 +127,9 @@ class RequestChecker:
             public=wire.public,
             spec=spec,
             melody_id=wire.melody_id,
+            style_id=wire.style_id,
+            guidance_beta=_optional(wire, "guidance_beta"),
+            style_codebooks=_optional(wire, "style_codebooks"),
             continue_from_id=wire.continue_from_id,
             continue_at=_optional(wire, "continue_at"),
         )

@@ -26,7 +26,7 @@ from protos.common.v1 import common_pb2 as protos_dot_common_dot_v1_dot_common__
 from protos.users.v1 import jobs_pb2 as protos_dot_users_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%protos/generation/v1/generation.proto\x12\x16musicgen.generation.v1\x1a\x1dprotos/common/v1/common.proto\x1a\x1aprotos/users/v1/jobs.proto\"\x89\x05\n\x0fGenerateRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x1d\n\x10\x64uration_seconds\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05model\x18\x03 \x01(\t\x12\x11\n\x04seed\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnegative_prompt\x18\x05 \x01(\t\x12\x1b\n\x0eguidance_scale\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0btemperature\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12\x12\n\x05top_k\x18\x08 \x01(\x05H\x04\x88\x01\x01\x12\x12\n\x05top_p\x18\t \x01(\x01H\x05\x88\x01\x01\x12\x0e\n\x06lyrics\x18\n \x01(\t\x12\x32\n\tstructure\x18\x0b \x03(\x0b\x32\x1f.musicgen.generation.v1.Section\x12\x10\n\x03\x62pm\x18\x0c \x01(\x01H\x06\x88\x01\x01\x12\x0b\n\x03key\x18\r \x01(\t\x12\r\n\x05title\x18\x0e \x01(\t\x12\x0e\n\x06public\x18\x0f \x01(\x08\x12\x11\n\tspec_json\x18\x10 \x01(\t\x12\x11\n\tmelody_id\x18\x11 \x01(\t\x12\x18\n\x10\x63ontinue_from_id\x18\x12 \x01(\t\x12\x18\n\x0b\x63ontinue_at\x18\x13 \x01(\x01H\x07\x88\x01\x01\x12\x17\n\x0fvariation_of_id\x18\x14 \x01(\t\x12\x36\n\nregenerate\x18\x15 \x01(\x0b\x32\".musicgen.generation.v1.Regenerate\x12\x13\n\x0bwebhook_url\x18\x16 \x01(\tB\x13\n\x11_duration_secondsB\x07\n\x05_seedB\x11\n\x0f_guidance_scaleB\x0e\n\x0c_temperatureB\x08\n\x06_top_kB\x08\n\x06_top_pB\x06\n\x04_bpmB\x0e\n\x0c_continue_at\"1\n\nRegenerate\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x12\n\noccurrence\x18\x02 \x01(\x05\"h\n\x07Section\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x14\n\x07seconds\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04\x62\x61rs\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x0e\n\x06prompt\x18\x04 \x01(\tB\n\n\x08_secondsB\x07\n\x05_bars\"~\n\rSubmitRequest\x12\x38\n\x07request\x18\x01 \x01(\x0b\x32\'.musicgen.generation.v1.GenerateRequest\x12\x33\n\x0bidempotency\x18\x02 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\"G\n\x0eSubmitResponse\x12#\n\x03job\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"M\n\x12SubmitBatchRequest\x12\x37\n\x08requests\x18\x01 \x03(\x0b\x32%.musicgen.generation.v1.SubmitRequest\"P\n\x13SubmitBatchResponse\x12\x39\n\tresponses\x18\x01 \x03(\x0b\x32&.musicgen.generation.v1.SubmitResponse\"O\n\x0cWatchRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12/\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1f.musicgen.common.v1.AudioFormat\"\x1d\n\rWatchResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\x1f\n\rCancelRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"5\n\x0e\x43\x61ncelResponse\x12#\n\x03job\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Job\"\x93\x03\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07licence\x18\x05 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\x06 \x01(\x08\x12\x11\n\tinstalled\x18\x07 \x01(\x08\x12\x0e\n\x06loaded\x18\x08 \x01(\x08\x12\x12\n\nsize_bytes\x18\t \x01(\x03\x12\x16\n\x0esample_rate_hz\x18\n \x01(\x05\x12\x10\n\x08\x63hannels\x18\x0b \x01(\x05\x12\x1c\n\x14max_duration_seconds\x18\x0c \x01(\x01\x12\x14\n\x0c\x63onditioning\x18\r \x03(\t\x12\x0f\n\x07outputs\x18\x0e \x03(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x0f \x01(\x08\x12\x12\n\nparameters\x18\x10 \x03(\t\x12\x16\n\x0e\x63ontinues_from\x18\x11 \x01(\t\x12\x10\n\x08\x63\x61n_pull\x18\x12 \x01(\x08\x12\x12\n\ncan_remove\x18\x13 \x01(\x08\x12\x18\n\x10real_time_factor\x18\x14 \x01(\x01\"\x13\n\x11ListModelsRequest\"C\n\x12ListModelsResponse\x12-\n\x06models\x18\x01 \x03(\x0b\x32\x1d.musicgen.generation.v1.Model\"#\n\x0fGetModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\"@\n\x10GetModelResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.musicgen.generation.v1.Model\"Y\n\x10PullModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x33\n\x0bidempotency\x18\x02 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\"J\n\x11PullModelResponse\x12#\n\x03job\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"&\n\x12RemoveModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\"\x15\n\x13RemoveModelResponse2\x93\x06\n\x11GenerationService\x12W\n\x06Submit\x12%.musicgen.generation.v1.SubmitRequest\x1a&.musicgen.generation.v1.SubmitResponse\x12\x66\n\x0bSubmitBatch\x12*.musicgen.generation.v1.SubmitBatchRequest\x1a+.musicgen.generation.v1.SubmitBatchResponse\x12V\n\x05Watch\x12$.musicgen.generation.v1.WatchRequest\x1a%.musicgen.generation.v1.WatchResponse0\x01\x12W\n\x06\x43\x61ncel\x12%.musicgen.generation.v1.CancelRequest\x1a&.musicgen.generation.v1.CancelResponse\x12\x63\n\nListModels\x12).musicgen.generation.v1.ListModelsRequest\x1a*.musicgen.generation.v1.ListModelsResponse\x12]\n\x08GetModel\x12\'.musicgen.generation.v1.GetModelRequest\x1a(.musicgen.generation.v1.GetModelResponse\x12`\n\tPullModel\x12(.musicgen.generation.v1.PullModelRequest\x1a).musicgen.generation.v1.PullModelResponse\x12\x66\n\x0bRemoveModel\x12*.musicgen.generation.v1.RemoveModelRequest\x1a+.musicgen.generation.v1.RemoveModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%protos/generation/v1/generation.proto\x12\x16musicgen.generation.v1\x1a\x1dprotos/common/v1/common.proto\x1a\x1aprotos/users/v1/jobs.proto\"\xfb\x05\n\x0fGenerateRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x1d\n\x10\x64uration_seconds\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05model\x18\x03 \x01(\t\x12\x11\n\x04seed\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnegative_prompt\x18\x05 \x01(\t\x12\x1b\n\x0eguidance_scale\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0btemperature\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12\x12\n\x05top_k\x18\x08 \x01(\x05H\x04\x88\x01\x01\x12\x12\n\x05top_p\x18\t \x01(\x01H\x05\x88\x01\x01\x12\x0e\n\x06lyrics\x18\n \x01(\t\x12\x32\n\tstructure\x18\x0b \x03(\x0b\x32\x1f.musicgen.generation.v1.Section\x12\x10\n\x03\x62pm\x18\x0c \x01(\x01H\x06\x88\x01\x01\x12\x0b\n\x03key\x18\r \x01(\t\x12\r\n\x05title\x18\x0e \x01(\t\x12\x0e\n\x06public\x18\x0f \x01(\x08\x12\x11\n\tspec_json\x18\x10 \x01(\t\x12\x11\n\tmelody_id\x18\x11 \x01(\t\x12\x18\n\x10\x63ontinue_from_id\x18\x12 \x01(\t\x12\x18\n\x0b\x63ontinue_at\x18\x13 \x01(\x01H\x07\x88\x01\x01\x12\x17\n\x0fvariation_of_id\x18\x14 \x01(\t\x12\x36\n\nregenerate\x18\x15 \x01(\x0b\x32\".musicgen.generation.v1.Regenerate\x12\x13\n\x0bwebhook_url\x18\x16 \x01(\t\x12\x10\n\x08style_id\x18\x17 \x01(\t\x12\x1a\n\rguidance_beta\x18\x18 \x01(\x01H\x08\x88\x01\x01\x12\x1c\n\x0fstyle_codebooks\x18\x19 \x01(\x05H\t\x88\x01\x01\x42\x13\n\x11_duration_secondsB\x07\n\x05_seedB\x11\n\x0f_guidance_scaleB\x0e\n\x0c_temperatureB\x08\n\x06_top_kB\x08\n\x06_top_pB\x06\n\x04_bpmB\x0e\n\x0c_continue_atB\x10\n\x0e_guidance_betaB\x12\n\x10_style_codebooks\"1\n\nRegenerate\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x12\n\noccurrence\x18\x02 \x01(\x05\"h\n\x07Section\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x14\n\x07seconds\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04\x62\x61rs\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x0e\n\x06prompt\x18\x04 \x01(\tB\n\n\x08_secondsB\x07\n\x05_bars\"~\n\rSubmitRequest\x12\x38\n\x07request\x18\x01 \x01(\x0b\x32\'.musicgen.generation.v1.GenerateRequest\x12\x33\n\x0bidempotency\x18\x02 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\"G\n\x0eSubmitResponse\x12#\n\x03job\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"M\n\x12SubmitBatchRequest\x12\x37\n\x08requests\x18\x01 \x03(\x0b\x32%.musicgen.generation.v1.SubmitRequest\"P\n\x13SubmitBatchResponse\x12\x39\n\tresponses\x18\x01 \x03(\x0b\x32&.musicgen.generation.v1.SubmitResponse\"O\n\x0cWatchRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12/\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1f.musicgen.common.v1.AudioFormat\"\x1d\n\rWatchResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\x1f\n\rCancelRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"5\n\x0e\x43\x61ncelResponse\x12#\n\x03job\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Job\"\x93\x03\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07licence\x18\x05 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\x06 \x01(\x08\x12\x11\n\tinstalled\x18\x07 \x01(\x08\x12\x0e\n\x06loaded\x18\x08 \x01(\x08\x12\x12\n\nsize_bytes\x18\t \x01(\x03\x12\x16\n\x0esample_rate_hz\x18\n \x01(\x05\x12\x10\n\x08\x63hannels\x18\x0b \x01(\x05\x12\x1c\n\x14max_duration_seconds\x18\x0c \x01(\x01\x12\x14\n\x0c\x63onditioning\x18\r \x03(\t\x12\x0f\n\x07outputs\x18\x0e \x03(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x0f \x01(\x08\x12\x12\n\nparameters\x18\x10 \x03(\t\x12\x16\n\x0e\x63ontinues_from\x18\x11 \x01(\t\x12\x10\n\x08\x63\x61n_pull\x18\x12 \x01(\x08\x12\x12\n\ncan_remove\x18\x13 \x01(\x08\x12\x18\n\x10real_time_factor\x18\x14 \x01(\x01\"\x13\n\x11ListModelsRequest\"C\n\x12ListModelsResponse\x12-\n\x06models\x18\x01 \x03(\x0b\x32\x1d.musicgen.generation.v1.Model\"#\n\x0fGetModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\"@\n\x10GetModelResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.musicgen.generation.v1.Model\"Y\n\x10PullModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x33\n\x0bidempotency\x18\x02 \x01(\x0b\x32\x1e.musicgen.users.v1.Idempotency\"J\n\x11PullModelResponse\x12#\n\x03job\x18\x01 \x01(\x0b\x32\x16.musicgen.users.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"&\n\x12RemoveModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\"\x15\n\x13RemoveModelResponse2\x93\x06\n\x11GenerationService\x12W\n\x06Submit\x12%.musicgen.generation.v1.SubmitRequest\x1a&.musicgen.generation.v1.SubmitResponse\x12\x66\n\x0bSubmitBatch\x12*.musicgen.generation.v1.SubmitBatchRequest\x1a+.musicgen.generation.v1.SubmitBatchResponse\x12V\n\x05Watch\x12$.musicgen.generation.v1.WatchRequest\x1a%.musicgen.generation.v1.WatchResponse0\x01\x12W\n\x06\x43\x61ncel\x12%.musicgen.generation.v1.CancelRequest\x1a&.musicgen.generation.v1.CancelResponse\x12\x63\n\nListModels\x12).musicgen.generation.v1.ListModelsRequest\x1a*.musicgen.generation.v1.ListModelsResponse\x12]\n\x08GetModel\x12\'.musicgen.generation.v1.GetModelRequest\x1a(.musicgen.generation.v1.GetModelResponse\x12`\n\tPullModel\x12(.musicgen.generation.v1.PullModelRequest\x1a).musicgen.generation.v1.PullModelResponse\x12\x66\n\x0bRemoveModel\x12*.musicgen.generation.v1.RemoveModelRequest\x1a+.musicgen.generation.v1.RemoveModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,45 +34,45 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.generation.v1.genera
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GENERATEREQUEST']._serialized_start=125
-  _globals['_GENERATEREQUEST']._serialized_end=774
-  _globals['_REGENERATE']._serialized_start=776
-  _globals['_REGENERATE']._serialized_end=825
-  _globals['_SECTION']._serialized_start=827
-  _globals['_SECTION']._serialized_end=931
-  _globals['_SUBMITREQUEST']._serialized_start=933
-  _globals['_SUBMITREQUEST']._serialized_end=1059
-  _globals['_SUBMITRESPONSE']._serialized_start=1061
-  _globals['_SUBMITRESPONSE']._serialized_end=1132
-  _globals['_SUBMITBATCHREQUEST']._serialized_start=1134
-  _globals['_SUBMITBATCHREQUEST']._serialized_end=1211
-  _globals['_SUBMITBATCHRESPONSE']._serialized_start=1213
-  _globals['_SUBMITBATCHRESPONSE']._serialized_end=1293
-  _globals['_WATCHREQUEST']._serialized_start=1295
-  _globals['_WATCHREQUEST']._serialized_end=1374
-  _globals['_WATCHRESPONSE']._serialized_start=1376
-  _globals['_WATCHRESPONSE']._serialized_end=1405
-  _globals['_CANCELREQUEST']._serialized_start=1407
-  _globals['_CANCELREQUEST']._serialized_end=1438
-  _globals['_CANCELRESPONSE']._serialized_start=1440
-  _globals['_CANCELRESPONSE']._serialized_end=1493
-  _globals['_MODEL']._serialized_start=1496
-  _globals['_MODEL']._serialized_end=1899
-  _globals['_LISTMODELSREQUEST']._serialized_start=1901
-  _globals['_LISTMODELSREQUEST']._serialized_end=1920
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1922
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1989
-  _globals['_GETMODELREQUEST']._serialized_start=1991
-  _globals['_GETMODELREQUEST']._serialized_end=2026
-  _globals['_GETMODELRESPONSE']._serialized_start=2028
-  _globals['_GETMODELRESPONSE']._serialized_end=2092
-  _globals['_PULLMODELREQUEST']._serialized_start=2094
-  _globals['_PULLMODELREQUEST']._serialized_end=2183
-  _globals['_PULLMODELRESPONSE']._serialized_start=2185
-  _globals['_PULLMODELRESPONSE']._serialized_end=2259
-  _globals['_REMOVEMODELREQUEST']._serialized_start=2261
-  _globals['_REMOVEMODELREQUEST']._serialized_end=2299
-  _globals['_REMOVEMODELRESPONSE']._serialized_start=2301
-  _globals['_REMOVEMODELRESPONSE']._serialized_end=2322
-  _globals['_GENERATIONSERVICE']._serialized_start=2325
-  _globals['_GENERATIONSERVICE']._serialized_end=3112
+  _globals['_GENERATEREQUEST']._serialized_end=888
+  _globals['_REGENERATE']._serialized_start=890
+  _globals['_REGENERATE']._serialized_end=939
+  _globals['_SECTION']._serialized_start=941
+  _globals['_SECTION']._serialized_end=1045
+  _globals['_SUBMITREQUEST']._serialized_start=1047
+  _globals['_SUBMITREQUEST']._serialized_end=1173
+  _globals['_SUBMITRESPONSE']._serialized_start=1175
+  _globals['_SUBMITRESPONSE']._serialized_end=1246
+  _globals['_SUBMITBATCHREQUEST']._serialized_start=1248
+  _globals['_SUBMITBATCHREQUEST']._serialized_end=1325
+  _globals['_SUBMITBATCHRESPONSE']._serialized_start=1327
+  _globals['_SUBMITBATCHRESPONSE']._serialized_end=1407
+  _globals['_WATCHREQUEST']._serialized_start=1409
+  _globals['_WATCHREQUEST']._serialized_end=1488
+  _globals['_WATCHRESPONSE']._serialized_start=1490
+  _globals['_WATCHRESPONSE']._serialized_end=1519
+  _globals['_CANCELREQUEST']._serialized_start=1521
+  _globals['_CANCELREQUEST']._serialized_end=1552
+  _globals['_CANCELRESPONSE']._serialized_start=1554
+  _globals['_CANCELRESPONSE']._serialized_end=1607
+  _globals['_MODEL']._serialized_start=1610
+  _globals['_MODEL']._serialized_end=2013
+  _globals['_LISTMODELSREQUEST']._serialized_start=2015
+  _globals['_LISTMODELSREQUEST']._serialized_end=2034
+  _globals['_LISTMODELSRESPONSE']._serialized_start=2036
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2103
+  _globals['_GETMODELREQUEST']._serialized_start=2105
+  _globals['_GETMODELREQUEST']._serialized_end=2140
+  _globals['_GETMODELRESPONSE']._serialized_start=2142
+  _globals['_GETMODELRESPONSE']._serialized_end=2206
+  _globals['_PULLMODELREQUEST']._serialized_start=2208
+  _globals['_PULLMODELREQUEST']._serialized_end=2297
+  _globals['_PULLMODELRESPONSE']._serialized_start=2299
+  _globals['_PULLMODELRESPONSE']._serialized_end=2373
+  _globals['_REMOVEMODELREQUEST']._serialized_start=2375
+  _globals['_REMOVEMODELREQUEST']._serialized_end=2413
+  _globals['_REMOVEMODELRESPONSE']._serialized_start=2415
+  _globals['_REMOVEMODELRESPONSE']._serialized_end=2436
+  _globals['_GENERATIONSERVICE']._serialized_start=2439
+  _globals['_GENERATIONSERVICE']._serialized_end=3226
 # @@protoc_insertion_point(module_scope)

@@ -48,6 +48,9 @@ class GenerateRequest(_message.Message):
     VARIATION_OF_ID_FIELD_NUMBER: _builtins.int
     REGENERATE_FIELD_NUMBER: _builtins.int
     WEBHOOK_URL_FIELD_NUMBER: _builtins.int
+    STYLE_ID_FIELD_NUMBER: _builtins.int
+    GUIDANCE_BETA_FIELD_NUMBER: _builtins.int
+    STYLE_CODEBOOKS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """1 to 2,000 characters of text."""
     duration_seconds: _builtins.float
@@ -83,6 +86,12 @@ class GenerateRequest(_message.Message):
     """
     webhook_url: _builtins.str
     """Hears of the job's end, signed; https://… Empty: nobody."""
+    style_id: _builtins.str
+    """Id of a track in whose manner the song is; empty: none."""
+    guidance_beta: _builtins.float
+    """How far the words push beyond that manner; 1: as guidance_scale alone."""
+    style_codebooks: _builtins.int
+    """Through how many codebooks that track is heard; the fewer, the freer the song."""
     @_builtins.property
     def structure(self) -> _containers.RepeatedCompositeFieldContainer[Global___Section]: ...
     @_builtins.property
@@ -114,10 +123,13 @@ class GenerateRequest(_message.Message):
         variation_of_id: _builtins.str = ...,
         regenerate: Global___Regenerate | None = ...,
         webhook_url: _builtins.str = ...,
+        style_id: _builtins.str = ...,
+        guidance_beta: _builtins.float | None = ...,
+        style_codebooks: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "regenerate", b"regenerate", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_beta", b"_guidance_beta", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_style_codebooks", b"_style_codebooks", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "duration_seconds", b"duration_seconds", "guidance_beta", b"guidance_beta", "guidance_scale", b"guidance_scale", "regenerate", b"regenerate", "seed", b"seed", "style_codebooks", b"style_codebooks", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "continue_from_id", b"continue_from_id", "duration_seconds", b"duration_seconds", "guidance_scale", b"guidance_scale", "key", b"key", "lyrics", b"lyrics", "melody_id", b"melody_id", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "public", b"public", "regenerate", b"regenerate", "seed", b"seed", "spec_json", b"spec_json", "structure", b"structure", "temperature", b"temperature", "title", b"title", "top_k", b"top_k", "top_p", b"top_p", "variation_of_id", b"variation_of_id", "webhook_url", b"webhook_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bpm", b"_bpm", "_continue_at", b"_continue_at", "_duration_seconds", b"_duration_seconds", "_guidance_beta", b"_guidance_beta", "_guidance_scale", b"_guidance_scale", "_seed", b"_seed", "_style_codebooks", b"_style_codebooks", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "bpm", b"bpm", "continue_at", b"continue_at", "continue_from_id", b"continue_from_id", "duration_seconds", b"duration_seconds", "guidance_beta", b"guidance_beta", "guidance_scale", b"guidance_scale", "key", b"key", "lyrics", b"lyrics", "melody_id", b"melody_id", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "public", b"public", "regenerate", b"regenerate", "seed", b"seed", "spec_json", b"spec_json", "structure", b"structure", "style_codebooks", b"style_codebooks", "style_id", b"style_id", "temperature", b"temperature", "title", b"title", "top_k", b"top_k", "top_p", b"top_p", "variation_of_id", b"variation_of_id", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bpm: _TypeAlias = _typing.Literal["bpm"]  # noqa: Y015
     _WhichOneofArgType__bpm: _TypeAlias = _typing.Literal["_bpm", b"_bpm"]  # noqa: Y015
@@ -125,10 +137,14 @@ class GenerateRequest(_message.Message):
     _WhichOneofArgType__continue_at: _TypeAlias = _typing.Literal["_continue_at", b"_continue_at"]  # noqa: Y015
     _WhichOneofReturnType__duration_seconds: _TypeAlias = _typing.Literal["duration_seconds"]  # noqa: Y015
     _WhichOneofArgType__duration_seconds: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__guidance_beta: _TypeAlias = _typing.Literal["guidance_beta"]  # noqa: Y015
+    _WhichOneofArgType__guidance_beta: _TypeAlias = _typing.Literal["_guidance_beta", b"_guidance_beta"]  # noqa: Y015
     _WhichOneofReturnType__guidance_scale: _TypeAlias = _typing.Literal["guidance_scale"]  # noqa: Y015
     _WhichOneofArgType__guidance_scale: _TypeAlias = _typing.Literal["_guidance_scale", b"_guidance_scale"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__style_codebooks: _TypeAlias = _typing.Literal["style_codebooks"]  # noqa: Y015
+    _WhichOneofArgType__style_codebooks: _TypeAlias = _typing.Literal["_style_codebooks", b"_style_codebooks"]  # noqa: Y015
     _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
     _WhichOneofReturnType__top_k: _TypeAlias = _typing.Literal["top_k"]  # noqa: Y015
@@ -142,9 +158,13 @@ class GenerateRequest(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_seconds) -> _WhichOneofReturnType__duration_seconds | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__guidance_beta) -> _WhichOneofReturnType__guidance_beta | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__guidance_scale) -> _WhichOneofReturnType__guidance_scale | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__style_codebooks) -> _WhichOneofReturnType__style_codebooks | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
     @_typing.overload

@@ -251,8 +251,8 @@ class Track(_message.Message):
     liked: _builtins.bool
     """Whether the caller likes it."""
     relation: _builtins.str
-    """How it came from its parent: "remix" (of somebody else's song), "variation", "continuation", "melody", "stem", "mix",
-    "master"; empty without a parent, or when it is not known.
+    """How it came from its parent: "remix" (of somebody else's song), "variation", "continuation", "melody", "style", "stem",
+    "mix", "master"; empty without a parent, or when it is not known.
     """
     project_id: _builtins.str
     """The project that it lies in, for its owner alone; empty: none."""

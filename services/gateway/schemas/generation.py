@@ -161,6 +161,28 @@ class GenerateRequest(Body):
     title: Annotated[Line | None, Field(max_length=200)] = None
     public: Annotated[bool, Field(description="Whether everybody may hear the track.")] = False
     melody_id: Annotated[TrackId | None, Field(description="A track whose melody the song follows.")] = None
+    style_id: Annotated[
+        TrackId | None,
+        Field(
+            description="A track in whose manner the song is (style models), of at least 1.5 seconds: three seconds of "
+            "its middle are heard."
+        ),
+    ] = None
+    guidance_beta: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=20,
+            description="With `style_id`: how far the words push beyond the style (β of double guidance, 5 unless "
+            "said; 1: style and words alike). `guidance_scale` is for both.",
+        ),
+    ] = None
+    style_codebooks: Annotated[
+        int | None,
+        Field(
+            ge=1, le=6, description="With `style_id`: how finely it is heard. Fewer make a freer song; 3 unless said."
+        ),
+    ] = None
     continue_at: Annotated[
         float | None,
         Field(
@@ -216,6 +238,9 @@ class GenerateRequest(Body):
             public=self.public,
             spec_json=orjson.dumps(self.spec).decode() if self.spec else "",
             melody_id=self.melody_id or "",
+            style_id=self.style_id or "",
+            guidance_beta=self.guidance_beta,
+            style_codebooks=self.style_codebooks,
             continue_from_id=self.continue_from_id or "",
             continue_at=self.continue_at,
             variation_of_id=self.variation_of or "",

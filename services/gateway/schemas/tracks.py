@@ -17,7 +17,7 @@ from services.gateway.schemas.body import Body, Line
 from services.gateway.schemas.times import optional_datetime, to_datetime
 from services.gateway.tokens.links import Links
 
-Relation = Literal["remix", "variation", "continuation", "melody", "stem", "mix", "master"]
+Relation = Literal["remix", "variation", "continuation", "melody", "style", "stem", "mix", "master"]
 
 _RELATIONS: Mapping[str, Relation] = {name: name for name in get_args(Relation)}
 _VERSION_DIGITS = 16

@@ -126,8 +126,12 @@ class GenerationRequest:
     title: str = ""
     public: bool = False
     spec: dict[str, Any] = field(default_factory=dict)
-    # Tracks of the library: one whose melody the song follows, one that it goes on from at a second.
+    # Tracks of the library: one whose melody the song follows, one in whose manner it is (with how far the words push
+    # beyond that, and through how many codebooks it is heard), one that it goes on from at a second.
     melody_id: str = ""
+    style_id: str = ""
+    guidance_beta: float | None = None
+    style_codebooks: int | None = None
     continue_from_id: str = ""
     continue_at: float | None = None
     # A song of the composer that this one varies: its form and harmony come from `frame_seed`, and the parts that were
@@ -139,6 +143,11 @@ class GenerationRequest:
     extensions: tuple[Extension, ...] = ()
     # What the composer guessed when nothing said a style; kept with the song, so that nobody guesses twice.
     guess: StyleGuess | None = None
+
+    @property
+    def heard_ids(self) -> tuple[str, ...]:
+        """The tracks whose sound making the song takes."""
+        return tuple(filter(None, (self.melody_id, self.style_id, self.continue_from_id)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,7 @@ class JobRun:
         """Local copies of the tracks that the request names."""
         paths: dict[str, Path] = {}
         for track_id, source in job_request.sources(self._leased.job.request_json).items():
-            if source.object_key and track_id in {request.melody_id, request.continue_from_id}:
+            if source.object_key and track_id in request.heard_ids:
                 path = scratch / f"source-{len(paths)}.flac"
                 await self._shared.store.download(source.object_key, path)
                 paths[track_id] = path

@@ -110,7 +110,7 @@ class Outputs:
             mastering_gain_db=track.mastering_gain_db,
             master_sha256=digest.result(),
             public=request.public,
-            parent_id=request.variation_of_id or request.continue_from_id or request.melody_id,
+            parent_id=request.variation_of_id or request.continue_from_id or request.melody_id or request.style_id,
         )
 
     async def _upload(self, key: str, path: Path) -> None:

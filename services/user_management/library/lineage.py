@@ -17,13 +17,20 @@ class Relation(StrEnum):
     VARIATION = "variation"
     CONTINUATION = "continuation"
     MELODY = "melody"
+    STYLE = "style"
     STEM = "stem"
     MIX = "mix"
     MASTER = "master"
 
 
 _BY_KIND: Final = {"separate": Relation.STEM, "mix": Relation.MIX, "master": Relation.MASTER}
-_BY_FIELD: Final = {"variation_of_id": Relation.VARIATION, "continue_from_id": Relation.CONTINUATION}
+# In the order in which one of several sources is the parent.
+_BY_FIELD: Final = {
+    "variation_of_id": Relation.VARIATION,
+    "continue_from_id": Relation.CONTINUATION,
+    "melody_id": Relation.MELODY,
+    "style_id": Relation.STYLE,
+}
 
 
 def relation_of(kind: str, request: Mapping[str, Any], *, of_somebody_else: bool) -> Relation:

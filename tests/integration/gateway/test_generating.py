@@ -189,6 +189,7 @@ async def test_wrong_takes_are_refused_by_the_bodys_own_fields(gateway: Gateway,
     for body, pointer in (
         ({"prompt": "x", "count": 0}, "/count"),
         ({"prompt": "x", "count": 9}, "/count"),
+        ({"prompt": "x", "style_codebooks": 7}, "/style_codebooks"),
         ({"prompt": "x", "count": 2, "duration": 601}, "/duration"),
     ):
         answer = await ada.http.post("/api/v1/generate", json=body)
@@ -202,12 +203,15 @@ async def test_wrong_takes_are_refused_by_the_bodys_own_fields(gateway: Gateway,
 
 async def test_melody_and_continuation_reach_the_generation_service(gateway: Gateway, ada: Person) -> None:
     track = new_id()
-    body = {"prompt": "x", "melody_id": track, "continue_from_id": track, "continue_at": 12.5}
+    sources = {"melody_id": track, "style_id": track, "continue_from_id": track}
+    body = {"prompt": "x", **sources, "continue_at": 12.5, "guidance_beta": 4.5, "style_codebooks": 2}
     assert (await ada.http.post("/api/v1/generate", json=body)).status_code == 202
     sent = gateway.backend.generation.submitted[-1]
     assert (sent.melody_id, sent.continue_from_id, sent.continue_at) == (track, track, 12.5)
+    assert (sent.style_id, sent.guidance_beta, sent.style_codebooks) == (track, 4.5, 2)
     assert (await ada.http.post("/api/v1/generate", json={"prompt": "x"})).status_code == 202
     assert not gateway.backend.generation.submitted[-1].HasField("continue_at")
+    assert not gateway.backend.generation.submitted[-1].HasField("guidance_beta")
 
 
 async def test_a_remix_is_a_variation_of_a_song_that_one_may_hear(gateway: Gateway, ada: Person, bob: Person) -> None:

@@ -70,13 +70,18 @@ def test_generate_shows_progress_and_writes_the_song(song: None, server: Any, tm
 
 def test_generate_passes_every_option_on(song: None, server: Any) -> None:
     options = ["--model", "composer", "--key", "A minor", "--negative-prompt", "noise", "--lyrics", "la"]
-    assert run(["generate", "x", *options, "--title", "One", "--public"]) == 0
+    heard = ["--melody", "m", "--style", "s", "--style-codebooks", "2", "--guidance-beta", "4"]
+    assert run(["generate", "x", *options, *heard, "--title", "One", "--public"]) == 0
     assert server.asked[0].document == {
         "prompt": "x",
         "model": "composer",
         "key": "A minor",
         "negative_prompt": "noise",
         "lyrics": "la",
+        "melody_id": "m",
+        "style_id": "s",
+        "style_codebooks": 2,
+        "guidance_beta": 4.0,
         "title": "One",
         "public": True,
     }

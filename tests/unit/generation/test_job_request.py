@@ -29,6 +29,9 @@ requests = st.builds(
         st.builds(Section, section=texts.filter(bool), seconds=st.floats(1, 10), prompt=texts)
         | st.builds(Section, section=texts.filter(bool), bars=st.integers(1, 9))
     ).map(tuple),
+    style_id=texts,
+    guidance_beta=numbers,
+    style_codebooks=st.none() | st.integers(1, 6),
     bpm=numbers,
     key=texts,
     title=texts,

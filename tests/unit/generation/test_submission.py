@@ -55,6 +55,7 @@ CATALOGUE = ModelCatalogue(
         description(
             "neural", parameters=("guidance_scale", "temperature", "top_k", "top_p"), max_duration_seconds=30.0
         ),
+        description("styled", parameters=("guidance_scale", "style_id", "guidance_beta", "style_codebooks")),
         description("absent", installed=False),
         *PickyBackend().describe(),
     ],
@@ -86,6 +87,23 @@ def test_given_seed_is_kept_and_zero_is_one() -> None:
     assert accepted(seed=0).seed == 0
     assert accepted(seed=2**63 - 1).seed == 2**63 - 1
     assert "/seed" in refused(seed=-1)
+
+
+def test_a_style_goes_with_how_it_is_heard() -> None:
+    request = accepted(model="styled", style_id="t", guidance_beta=4.0, style_codebooks=1)
+    assert (request.style_id, request.guidance_beta, request.style_codebooks) == ("t", 4.0, 1)
+    assert request.heard_ids == ("t",)
+    lonely = refused(model="styled", guidance_beta=4.0, style_codebooks=2)
+    assert set(lonely) == {"/guidance_beta", "/style_codebooks"}
+    assert "style_id" in lonely["/guidance_beta"]
+    assert set(refused(model="styled", style_id="t", style_codebooks=7)) == {"/style_codebooks"}
+    assert set(refused(model="styled", style_id="t" * 200)) == {"/style_id"}
+
+
+def test_models_without_styles_name_those_that_have_them() -> None:
+    found = refused(model="neural", style_id="t", guidance_beta=2.0, style_codebooks=1)
+    assert set(found) == {"/style_id", "/guidance_beta", "/style_codebooks"}
+    assert "choose a model that does: styled" in found["/style_id"]
 
 
 @pytest.mark.parametrize("prompt", ["", "   ", "\n\t \r\n", "\u200b\u200d", "\u2003"])

@@ -56,6 +56,9 @@ class GenerateOptions(TypedDict, total=False):
     public: bool
     spec: Mapping[str, Any]
     melody_id: str
+    style_id: str
+    guidance_beta: float
+    style_codebooks: int
     continue_from_id: str
     continue_at: float
     count: int

@@ -50,6 +50,19 @@ def generate(
     bpm: Annotated[float | None, typer.Option("--bpm", help="Beats a minute.")] = None,
     key: Annotated[str | None, typer.Option("--key", help='For example "A minor".')] = None,
     lyrics: Annotated[str | None, typer.Option("--lyrics", help="Words to sing, for models that can.")] = None,
+    melody: Annotated[
+        str | None, typer.Option("--melody", metavar="TRACK", help="Follow its melody, for models that can.")
+    ] = None,
+    style: Annotated[
+        str | None, typer.Option("--style", metavar="TRACK", help="Play in its manner, for models that can.")
+    ] = None,
+    style_codebooks: Annotated[
+        int | None,
+        typer.Option("--style-codebooks", min=1, max=6, help="How finely the style is heard; fewer is freer."),
+    ] = None,
+    guidance_beta: Annotated[
+        float | None, typer.Option("--guidance-beta", help="How far the words push beyond the style.")
+    ] = None,
     title: Annotated[str | None, typer.Option("--title", help="The track's name.")] = None,
     public: Annotated[bool, typer.Option("--public", help="Let everybody hear it.")] = False,
     stems: Stems = None,
@@ -63,6 +76,7 @@ def generate(
 ) -> None:
     """Make a song and fetch it. Ctrl-C asks the server to stop."""
     options = _options(duration, model, seed, negative_prompt, bpm, key, lyrics, title, public)
+    options.update(_heard(melody, style, style_codebooks, guidance_beta))
     asked = _checked(out, format_name, stems, midi, wait=wait, stream=stream, json=json)
     with connect(url) as client:
         _follow(client, client.generate(prompt, **options), asked, wait=wait, stream=stream, json=json)
@@ -174,9 +188,7 @@ def _options(
     title: str | None,
     public: bool,
 ) -> GenerateOptions:
-    for name, number in (("--duration", duration), ("--bpm", bpm)):
-        if number is not None and not math.isfinite(number):
-            raise typer.BadParameter(f"{name} has to be a number, not {number}")
+    _require_numbers(("--duration", duration), ("--bpm", bpm))
     options: GenerateOptions = {"public": True} if public else {}
     if duration is not None:
         options["duration"] = duration
@@ -195,6 +207,29 @@ def _options(
     if title is not None:
         options["title"] = title
     return options
+
+
+def _heard(
+    melody: str | None, style: str | None, style_codebooks: int | None, guidance_beta: float | None
+) -> GenerateOptions:
+    """The tracks that a song begins with, and how they are listened to."""
+    _require_numbers(("--guidance-beta", guidance_beta))
+    options: GenerateOptions = {}
+    if melody is not None:
+        options["melody_id"] = melody
+    if style is not None:
+        options["style_id"] = style
+    if style_codebooks is not None:
+        options["style_codebooks"] = style_codebooks
+    if guidance_beta is not None:
+        options["guidance_beta"] = guidance_beta
+    return options
+
+
+def _require_numbers(*named: tuple[str, float | None]) -> None:
+    for name, number in named:
+        if number is not None and not math.isfinite(number):
+            raise typer.BadParameter(f"{name} has to be a number, not {number}")
 
 
 def _checked(

@@ -88,10 +88,13 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def backend(folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[MusicGenBackend]:
+def backend(
+    folder: Callable[[str], Path], style_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MusicGenBackend]:
     models = tmp_path_factory.mktemp("shelf")
     for kind in ("mono", "stereo", "melody"):
         (models / kind).symlink_to(folder(kind))
+    (models / "style").symlink_to(style_folder)
     backend = MusicGenBackend(BackendEnvironment(models, models))
     yield backend
     backend.close()
@@ -114,7 +117,7 @@ def tune(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("kind", "channels"), [("mono", 1), ("stereo", 2), ("melody", 1)])
+@pytest.mark.parametrize(("kind", "channels"), [("mono", 1), ("stereo", 2), ("melody", 1), ("style", 1)])
 async def test_model_from_a_folder_makes_a_song_that_passes_the_gate(
     kind: str, channels: int, backend: MusicGenBackend, tmp_path: Path
 ) -> None:
@@ -187,14 +190,49 @@ async def test_melody_changes_the_song_and_models_without_refuse_it(
     assert "melody_id" not in parameters["musicgen-mono"]
 
 
+async def test_style_its_codebooks_and_beta_change_the_song_and_models_without_refuse_it(
+    backend: MusicGenBackend, tune: Path, tmp_path: Path
+) -> None:
+    asked: list[dict[str, object]] = [
+        {},
+        {"style_id": "t"},
+        {"style_id": "t", "style_codebooks": 1},
+        {"style_id": "t", "guidance_beta": 1.0},
+    ]
+    songs = []
+    for index, fields in enumerate(asked):
+        stage = Stage(tmp_path / str(index), sources={"t": tune})
+        await backend.generate(request("style", 0.5, **fields), stage)
+        songs.append(stage.frames())
+    assert all(one != other for index, one in enumerate(songs) for other in songs[:index])
+    again = Stage(tmp_path / "again", sources={"t": tune})
+    await backend.generate(request("style", 0.5, style_id="t", style_codebooks=3, guidance_beta=5.0), again)
+    assert again.frames() == songs[1]
+    parameters = {model.id: model.parameters for model in backend.describe()}
+    assert {"style_id", "guidance_beta", "style_codebooks"} <= set(parameters["musicgen-style"])
+    assert "style_id" not in parameters["musicgen-melody"]
+
+
+async def test_style_that_is_too_short_is_the_callers_to_mend(
+    backend: MusicGenBackend, tune: Path, tmp_path: Path
+) -> None:
+    short = tmp_path / "short.flac"
+    soundfile.write(short, soundfile.read(tune, frames=44_100)[0], 44_100)
+    with pytest.raises(AppError) as caught:
+        await backend.generate(request("style", style_id="t"), Stage(tmp_path / "s", sources={"t": short}))
+    assert caught.value.code is ErrorCode.VALIDATION
+    assert [violation.pointer for violation in caught.value.violations] == ["/style_id"]
+
+
+@pytest.mark.parametrize("kind", ["melody", "style"])
 @pytest.mark.parametrize("content", [b"", b"not audio at all", b"RIFF\x24\x00\x00\x00WAVEfmt "])
-async def test_melody_that_does_not_decode_is_the_callers_to_mend(
-    content: bytes, backend: MusicGenBackend, tmp_path: Path
+async def test_sound_that_does_not_decode_is_the_callers_to_mend(
+    content: bytes, kind: str, backend: MusicGenBackend, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.flac"
     broken.write_bytes(content)
     with pytest.raises(AppError) as caught:
-        await backend.generate(request("melody", melody_id="t"), Stage(tmp_path / "s", sources={"t": broken}))
+        await backend.generate(request(kind, **{f"{kind}_id": "t"}), Stage(tmp_path / "s", sources={"t": broken}))
     assert caught.value.code is ErrorCode.VALIDATION
 
 

@@ -11,6 +11,8 @@ from services.user_management.library.lineage import relation_of
         ("generate", {"continue_from_id": "x"}, False, "continuation"),
         ("generate", {"melody_id": "x"}, False, "melody"),
         ("generate", {"melody_id": "x"}, True, "remix"),
+        ("generate", {"style_id": "x"}, False, "style"),
+        ("generate", {"style_id": "x", "continue_from_id": "y"}, False, "continuation"),
         ("separate", {}, True, "stem"),
         ("mix", {}, False, "mix"),
         ("master", {}, True, "master"),
