@@ -32,6 +32,7 @@ describe("what a take begins with", () => {
     advanced: true,
     prompt: "x",
     melodyId: "m1",
+    styleId: "s1",
     continueFromId: "t1",
     continueAt: "12,5",
     structure: [{ section: "verse", bars: 8, prompt: " only voice " }],
@@ -44,7 +45,9 @@ describe("what a take begins with", () => {
       structure: [{ section: "verse", bars: 8, prompt: "only voice" }],
     });
     const plain = draftRequest(draft, model());
-    for (const name of ["melody_id", "continue_from_id", "continue_at"]) expect(plain).not.toHaveProperty(name);
+    for (const name of ["melody_id", "style_id", "continue_from_id", "continue_at"])
+      expect(plain).not.toHaveProperty(name);
+    expect(draftRequest(draft, model("style_id")).style_id).toBe("s1");
   });
   test("keeps the song's own tempo and key where notes go on, and adds the length to it", () => {
     const composer = {

@@ -26,6 +26,9 @@ export type Draft = {
   /** A track whose tune is followed; empty: none. */
   melodyId: string;
   melodyTitle: string;
+  /** A track in whose manner the take is; empty: none. */
+  styleId: string;
+  styleTitle: string;
   /** A track that the take goes on from, and the second at which it does; empty: its end. */
   continueFromId: string;
   continueFromTitle: string;
@@ -52,6 +55,8 @@ export const EMPTY_DRAFT: Draft = {
   temperature: "",
   melodyId: "",
   melodyTitle: "",
+  styleId: "",
+  styleTitle: "",
   continueFromId: "",
   continueFromTitle: "",
   continueFromSeconds: 0,
@@ -109,6 +114,7 @@ export function draftRequest(
   if (takes("guidance_scale") && number(draft.guidance) !== undefined) request.guidance_scale = number(draft.guidance);
   if (takes("temperature") && number(draft.temperature) !== undefined) request.temperature = number(draft.temperature);
   if (takes("melody_id") && draft.melodyId) request.melody_id = draft.melodyId;
+  if (takes("style_id") && draft.styleId) request.style_id = draft.styleId;
   if (takes("continue_from_id") && draft.continueFromId) {
     request.continue_from_id = draft.continueFromId;
     const at = number(draft.continueAt);

@@ -1,7 +1,7 @@
 "use client";
 
 import { useTranslations } from "use-intl";
-import { MelodySource } from "./melody-source";
+import { HeardSource } from "./heard-source";
 import { TrackSelect } from "@/components/library/track-select";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
@@ -9,7 +9,7 @@ import type { Model } from "@/lib/api/client";
 import { useModels } from "@/lib/music";
 import { useDraft } from "@/stores/draft";
 
-/** What a take begins with beside words: a tune that it follows, a track that it goes on from. */
+/** What a take begins with beside words: a tune that it follows, a manner it is in, a track that it goes on from. */
 export function Sources({ model }: { model: Model | undefined }) {
   const t = useTranslations("advanced");
   const draft = useDraft();
@@ -17,8 +17,13 @@ export function Sources({ model }: { model: Model | undefined }) {
   return (
     <>
       <div className="sm:col-span-2">
-        {takes("melody_id") ? <MelodySource /> : <Elsewhere what={t("melody")} parameter="melody_id" />}
+        {takes("melody_id") ? <HeardSource what="melody" /> : <Elsewhere what={t("melody")} parameter="melody_id" />}
       </div>
+      {takes("style_id") && (
+        <div className="sm:col-span-2">
+          <HeardSource what="style" />
+        </div>
+      )}
       <div className="sm:col-span-2">
         {takes("continue_from_id") ? (
           <div className="grid grid-cols-[1fr_auto] gap-3">

@@ -11,13 +11,28 @@ import { isActive, useTrack } from "@/lib/music";
 import { useJob } from "@/lib/processing";
 import { AUDIO_TYPES, useUpload } from "@/lib/uploads";
 import { useProblemText } from "@/lib/use-problem-text";
-import { useDraft } from "@/stores/draft";
+import { type Draft, useDraft } from "@/stores/draft";
 
-/** A tune to follow: from the library, from a file, or sung into the microphone. */
-export function MelodySource() {
+type Source = { of: (draft: Draft) => [id: string, title: string]; set: (id: string, title: string) => Partial<Draft> };
+
+/** Where in the draft each stands. */
+const SOURCES: Record<"melody" | "style", Source> = {
+  melody: {
+    of: ({ melodyId, melodyTitle }) => [melodyId, melodyTitle],
+    set: (melodyId, melodyTitle) => ({ melodyId, melodyTitle }),
+  },
+  style: {
+    of: ({ styleId, styleTitle }) => [styleId, styleTitle],
+    set: (styleId, styleTitle) => ({ styleId, styleTitle }),
+  },
+};
+
+/** A tune to follow or a manner to play in: from the library, from a file, or out of the microphone. */
+export function HeardSource({ what }: { what: keyof typeof SOURCES }) {
   const t = useTranslations("advanced");
   const text = useProblemText();
   const draft = useDraft();
+  const [chosen, chosenTitle] = SOURCES[what].of(draft);
   const field = useRef<HTMLInputElement>(null);
   const [sent, setSent] = useState(0);
   const [problem, setProblem] = useState<string | null>(null);
@@ -29,8 +44,8 @@ export function MelodySource() {
   const { id, title } = made.data ?? {};
 
   useEffect(() => {
-    if (id) useDraft.getState().change({ melodyId: id, melodyTitle: title ?? "" });
-  }, [id, title]);
+    if (id) useDraft.getState().change(SOURCES[what].set(id, title ?? ""));
+  }, [what, id, title]);
 
   const send = (file: File | undefined) => {
     if (!file || busy) return;
@@ -44,11 +59,11 @@ export function MelodySource() {
   return (
     <div className="flex flex-col gap-2">
       <TrackSelect
-        label={t("melody")}
-        none={t("noMelody")}
-        value={draft.melodyId}
-        title={draft.melodyTitle}
-        onChange={(melodyId, melodyTitle) => draft.change({ melodyId, melodyTitle })}
+        label={t(what)}
+        none={t(what === "melody" ? "noMelody" : "noStyle")}
+        value={chosen}
+        title={chosenTitle}
+        onChange={(id, title) => draft.change(SOURCES[what].set(id, title))}
       />
       <div className="flex flex-wrap gap-2">
         <input
