@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial, wraps
+from itertools import chain
 from typing import Any, NoReturn
 
 import orjson
@@ -31,6 +32,7 @@ from services.gateway.entity_tags import tagged
 from services.gateway.in_flight import STREAMS, Place
 from services.gateway.rate_limit.policy import LimitClass
 from services.gateway.rate_limit.window import Verdict
+from services.gateway.validation import DEEPEST_LEVELS, TOO_DEEP
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
 from services.shared.networks import network_of, site_of
@@ -85,15 +87,29 @@ class Admission:
 
 
 class JsonRequest(Request):
-    """Reads JSON strictly (RFC 8259): no NaN, no Infinity, no broken UTF-8."""
+    """Reads JSON strictly (RFC 8259): no NaN, no Infinity, no broken UTF-8, and no more levels than anybody needs."""
 
     async def json(self) -> Any:
         """The body. Raises `json.JSONDecodeError`."""
         body = await self.body()
         try:
-            return orjson.loads(body)
+            value = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise json.JSONDecodeError(error.msg, "", error.pos) from error
+        # Most bodies do not even hold so many brackets.
+        if body.count(b"[") + body.count(b"{") > DEEPEST_LEVELS and _is_deep(value):
+            raise json.JSONDecodeError(TOO_DEEP, "", 0)
+        return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST_LEVELS):
+        inner = chain.from_iterable(item.values() if isinstance(item, dict) else item for item in level)
+        level = [item for item in inner if isinstance(item, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 class GatewayRoute(APIRoute):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from services.gateway.schemas.problems import ProblemError
 from services.shared import findings
 
 Location = Literal["body", "query", "path", "header"]
+
+# As far as bodies are read. What writes them again gives up at some two hundred levels.
+DEEPEST_LEVELS: Final = 64
+TOO_DEEP: Final = f"more than {DEEPEST_LEVELS} levels within one another"
 
 _NO_BODY = "Send a JSON object as the body, with Content-Type: application/json."
 
@@ -23,7 +27,9 @@ def entry_of(item: Mapping[str, Any]) -> ProblemError:
         error = (item.get("ctx") or {}).get("error")
         return ProblemError(
             pointer="",
-            detail=f"The body is not valid JSON: {error} at character {path[0] if path else 0}. "
+            detail=f"The body is nested too deeply: {error}."
+            if error == TOO_DEEP
+            else f"The body is not valid JSON: {error} at character {path[0] if path else 0}. "
             "NaN and Infinity are not JSON numbers.",
         )
     if location == "body" and not path and kind in {"missing", "model_attributes_type", "dict_type"}:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends
-from pydantic_core import PydanticSerializationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,7 +28,6 @@ from services.gateway.schemas.processing import (
     SeparateRequest,
     TranscribeRequest,
 )
-from services.shared.errors import AppError
 from services.shared.identity import Principal
 
 router = APIRouter(prefix="/api/v1/processing", tags=["processing"], route_class=GatewayRoute)
@@ -62,10 +60,7 @@ class _Submission:
     async def create(self, kind: str, body: Body) -> Job:
         """The job; `Location` says where it is."""
         idempotency = idempotency_of(self._request, self._key, body)
-        try:
-            text = orjson.dumps(body.model_dump(mode="json", exclude_none=True)).decode()
-        except (orjson.JSONEncodeError, PydanticSerializationError, RecursionError) as error:
-            raise AppError.field("", "The body is nested too deeply: nobody needs more than a few levels.") from error
+        text = orjson.dumps(body.model_dump(mode="json", exclude_none=True)).decode()
         submitted = await self._gateway.processing.submit(self._caller, kind, text, idempotency)
         job = Job.from_message(submitted.job, self._gateway.links.of(self._caller))
         self._response.headers["location"] = job.links["self"]

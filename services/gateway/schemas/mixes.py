@@ -7,13 +7,11 @@ from typing import Annotated, Any, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import PydanticSerializationError
 
 from protos.users.v1 import mixes_pb2
 from services.gateway.schemas.body import Body, Line, Text
 from services.gateway.schemas.processing import MixRequest
 from services.gateway.schemas.times import to_datetime
-from services.shared.errors import AppError
 
 _Title = Annotated[Line, Field(min_length=1, max_length=200)]
 _Note = Annotated[Text, Field(max_length=2_000, description="What is new in it.", examples=["drums up 2 dB"])]
@@ -107,8 +105,5 @@ class NewMixVersion(Body):
 
 
 def session_text(session: MixRequest) -> str:
-    """A session as it was sent, as JSON. Raises `AppError` (VALIDATION)."""
-    try:
-        return orjson.dumps(session.model_dump(mode="json", exclude_unset=True)).decode()
-    except (orjson.JSONEncodeError, PydanticSerializationError, RecursionError) as error:
-        raise AppError.field("/session", "The session is nested too deeply: a few levels are enough.") from error
+    """A session as it was sent, as JSON."""
+    return orjson.dumps(session.model_dump(mode="json", exclude_unset=True)).decode()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.processing.analysis.loudness import Loudness, LoudnessMeter, measure
+from services.processing.analysis.loudness import SILENCE_LUFS, Loudness, LoudnessMeter, measure
 from services.processing.analysis.spectrum import Spectrum, SpectrumMeter, band_power, thirds_hz, to_db
 from services.processing.analysis.stereo import LevelMeter, Levels
 from services.processing.analysis.true_peak import TruePeakMeter, to_dbtp
@@ -32,8 +32,10 @@ class Survey:
     spectrum: Spectrum
 
     @property
-    def peak_to_loudness_lu(self) -> float:
-        """PLR: how far the highest peak stands above the loudness (AES TD1004)."""
+    def peak_to_loudness_lu(self) -> float | None:
+        """PLR: how far the highest peak stands above the loudness (AES TD1004). None where nothing is loud enough."""
+        if self.loudness.integrated_lufs <= SILENCE_LUFS:
+            return None
         return self.true_peak_dbtp - self.loudness.integrated_lufs
 
     def as_dict(self) -> dict[str, Any]:
@@ -45,7 +47,7 @@ class Survey:
             "loudness_range_lu": round(self.loudness.range_lu, 2),
             "true_peak_dbtp": round(self.true_peak_dbtp, 2),
             "sample_peak_dbfs": round(to_dbtp(self.levels.sample_peak), 2),
-            "peak_to_loudness_lu": round(self.peak_to_loudness_lu, 2),
+            "peak_to_loudness_lu": _rounded(self.peak_to_loudness_lu),
             "correlation": _rounded(self.levels.correlation, 3),
             "width_db": _rounded(self.levels.width_db),
             "balance_db": _rounded(self.levels.balance_db),

@@ -93,6 +93,22 @@ async def test_text_that_is_not_json_is_refused(ada: Person, text: bytes) -> Non
     assert "not valid JSON" in problem["errors"][0]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (GENERATE, '{"prompt": "x", "spec": {"a": %s}}'),
+        ("/api/v1/processing/mix", '{"tracks": [{"effects": [{"parameters": {"a": %s}}]}]}'),
+    ],
+)
+async def test_what_is_nested_without_end_is_refused(ada: Person, path: str, body: str) -> None:
+    headers = {"content-type": "application/json", "idempotency-key": "deep"}
+    for levels, said in ((64, True), (900, True), (20, False)):
+        text = body % ("[" * levels + '"]["' + "]" * levels)
+        problem = (await ada.http.post(path, content=text, headers=headers)).json()
+        assert ("nested too deeply" in str(problem.get("detail"))) is said, problem
+        assert problem["status"] != 500
+
+
 async def test_a_number_beyond_every_number_is_refused(ada: Person) -> None:
     answer = await ada.http.post(
         GENERATE, content=b'{"prompt": "x", "duration": 1e999}', headers={"content-type": "application/json"}

@@ -104,6 +104,8 @@ def test_silence_is_an_answer(analyze, write, frames):
     assert (result["tempo"], result["beats"], result["key"], result["spectrum"]) == (None, None, None, None)
     assert result["chords"] == []
     assert result["loudness"]["integrated_lufs"] == -70.0
+    # How far a peak stands above a loudness that there is not.
+    assert result["loudness"]["peak_to_loudness_lu"] is None
     assert len(made.files) == 4
 
 
