@@ -33,7 +33,7 @@ class ComposedChord:
 
 @dataclass(frozen=True)
 class ComposedSong:
-    """`bpm` counts quarter notes; `felt_bpm` the beats that are tapped (dotted quarters in 6/8 and 12/8).
+    """`bpm` counts quarter notes; `felt_bpm` the beats that are tapped (dotted quarters in 6/8).
 
     Times in seconds. `sounding_until` is where the last bar ends and the final chord begins to ring.
     """
@@ -41,6 +41,7 @@ class ComposedSong:
     genre: str
     path: Path
     bpm: float
+    meter: str
     compound: bool
     tonic: int
     minor: bool
@@ -49,6 +50,8 @@ class ComposedSong:
     chords: tuple[ComposedChord, ...]
     # Where sections begin, the first one left out.
     borders: tuple[float, ...]
+    # What each section is ("verse", "chorus"), the first one as well.
+    kinds: tuple[str, ...]
 
     @property
     def felt_bpm(self) -> float:
@@ -81,10 +84,11 @@ class Composer:
     def __init__(self) -> None:
         self._bank = SoundBank(AssetStore(ASSETS).fetch(SOUNDFONT), RATE)
 
-    def song(self, folder: Path, genre: str, seed: int, seconds: float) -> ComposedSong:
-        """One song of a genre, as `master.flac` in a folder that is made."""
+    def song(self, folder: Path, genre: str, seed: int, seconds: float, meter: str = "") -> ComposedSong:
+        """One song of a genre, as `master.flac` in a folder that is made; in one of its meters unless one is named."""
         folder.mkdir(parents=True)
-        request = GenerationRequest("", seconds, "composer", seed, spec={"genre": genre})
+        asked = {"genre": genre, **({"meter": meter} if meter else {})}
+        request = GenerationRequest("", seconds, "composer", seed, spec=asked)
         plan = make_plan(GENRES[genre], read_request(request), seconds, seed)
         with ThreadPoolExecutor(1) as executor:
             made = bounce(compose(request), self._bank, executor, Progress(_Scratch(folder)))
@@ -95,6 +99,7 @@ class Composer:
             genre=genre,
             path=made.master_path,
             bpm=plan.bpm,
+            meter=plan.spec.meter,
             compound=plan.meter.compound,
             tonic=plan.key.tonic,
             minor=plan.key.minor_like,
@@ -110,4 +115,5 @@ class Composer:
                 for span in plan.harmony.spans
             ),
             borders=tuple(section.start_bar * plan.meter.bar_ticks * tick for section in plan.sections[1:]),
+            kinds=tuple(section.kind for section in plan.sections),
         )

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.processing.analysis.bars import levelled_notes, mean_between
 from services.processing.analysis.frames import LONG_FRAMES_PER_SECOND, Frames
+from services.processing.analysis.marks import levelled_notes, mean_between
 from services.processing.analysis.pulse import pitch_classes
 
 Float64 = NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.processing.analysis.bars import Bars, find_bars
-from services.processing.analysis.beats import track_beats
 from services.processing.analysis.chords import Chord, find_chords
 from services.processing.analysis.frames import Frames
 from services.processing.analysis.key import Key, estimate_key
+from services.processing.analysis.meter_finding import FoundMeter, find_meter
 from services.processing.analysis.sections import Section, find_sections
-from services.processing.analysis.tempo import Tempo, estimate_tempo
+from services.processing.analysis.tempo import Level, metrical_levels
 
 Float64 = NDArray[np.float64]
 
@@ -25,16 +25,28 @@ _STEP_SECONDS = 1.0
 _STEADY_SECONDS = 0.03
 
 
-@dataclass(frozen=True, slots=True)
-class Song:
-    """What was heard. None and empty lists stand for what is not there: a drone has no tempo, drums have no key.
+# So many other levels are named.
+_ALTERNATIVES = 3
 
-    `bpm` is the tempo measured on the tracked beats.
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """Beats a minute, as the beats were tracked (dotted quarters where the meter is compound); whether they are steady.
+
+    `confidence` (0–1) is that of this metrical level; then come other ones, the likelier first.
     """
 
-    tempo: Tempo | None
-    bpm: float | None
+    bpm: float
     steady: bool
+    confidence: float
+    alternatives_bpm: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """What was heard. None and empty lists stand for what is not there: a drone has no tempo, drums have no key."""
+
+    tempo: Tempo | None
     bars: Bars | None
     key: Key | None
     chords: list[Chord]
@@ -44,13 +56,12 @@ class Song:
 
 def describe(frames: Frames, check: Callable[[], None] = lambda: None) -> Song:
     """Describe a song that was listened to; `check` runs before each question and may raise."""
-    tempo = estimate_tempo(frames)
+    levels = metrical_levels(frames)
     check()
-    beats = np.zeros(0) if tempo is None else track_beats(frames.onsets, tempo.bpm)
+    meter = find_meter(frames, levels)
     check()
-    bars = find_bars(frames, beats)
+    bars = None if meter is None else find_bars(frames, meter)
     check()
-    bpm, steady = (None, False) if tempo is None else measured_bpm(beats, tempo.bpm)
     seconds = frames.duration_seconds
     grid = bars.beats if bars is not None else np.arange(0.0, seconds, _STEP_SECONDS)
     downbeats = bars.downbeats if bars is not None else np.arange(0.0, seconds, 2.0 * _STEP_SECONDS)
@@ -59,15 +70,24 @@ def describe(frames: Frames, check: Callable[[], None] = lambda: None) -> Song:
     chords = find_chords(frames, _covering(grid, seconds)) if frames.notes.any() else []
     check()
     return Song(
-        tempo=tempo,
-        bpm=bpm,
-        steady=steady,
+        tempo=_tempo(levels, meter),
         bars=bars,
         key=key,
         chords=chords,
         sections=find_sections(frames, downbeats),
         tuning_cents=frames.tuning_cents,
     )
+
+
+def _tempo(levels: Sequence[Level], meter: FoundMeter | None) -> Tempo | None:
+    """The tempo of the beats that were found, or of the likeliest level where there were too few for bars."""
+    if not levels:
+        return None
+    chosen = levels[0].bpm if meter is None else meter.bpm
+    others = tuple(level.bpm for level in levels if level.bpm != chosen)[:_ALTERNATIVES]
+    if meter is None:
+        return Tempo(chosen, False, float(np.exp(levels[0].likelihood)), others)
+    return Tempo(*measured_bpm(meter.beats, chosen), meter.bpm_confidence, others)
 
 
 def measured_bpm(beats: Float64, bpm: float) -> tuple[float, bool]:
@@ -93,11 +113,11 @@ def _covering(grid: Float64, seconds: float) -> Float64:
 
 def tempo_dict(song: Song) -> dict[str, Any] | None:
     """The public form of the tempo."""
-    if song.tempo is None or song.bpm is None:
+    if song.tempo is None:
         return None
     return {
-        "bpm": round(song.bpm, 2),
-        "steady": song.steady,
+        "bpm": round(song.tempo.bpm, 2),
+        "steady": song.tempo.steady,
         "confidence": round(song.tempo.confidence, 3),
         "alternatives_bpm": [round(bpm, 2) for bpm in song.tempo.alternatives_bpm],
     }
@@ -110,7 +130,9 @@ def beats_dict(song: Song) -> dict[str, Any] | None:
     return {
         "times": [round(float(time), 3) for time in song.bars.beats],
         "downbeats": [round(float(time), 3) for time in song.bars.downbeats],
-        "beats_per_bar": song.bars.beats_per_bar,
+        "beats_per_bar": song.bars.meter.beats,
+        "time_signature": song.bars.meter.name,
+        "time_signature_confidence": round(song.bars.meter_confidence, 3),
         "confidence": round(song.bars.confidence, 3),
     }
 

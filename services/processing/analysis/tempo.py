@@ -1,4 +1,4 @@
-"""The tempo: which of the pulses that a song has is the one that feet tap.
+"""The tempo: which of the pulses that a song has may be the one that feet tap.
 
 Every song repeats at many lags: the beat, its halves and doubles, the bar. The strongest one gives candidates that are
 related by simple ratios; which of them is the tempo is told by how onsets of each register and changes of harmony
@@ -40,12 +40,15 @@ FEATURES: Final = sum(len(multiples) for multiples in _MULTIPLES) + 2
 
 
 @dataclass(frozen=True, slots=True)
-class Tempo:
-    """Beats a minute; how sure that is among the other metrical levels (0–1); and these, the likelier first."""
+class Level:
+    """A metrical level that may be the beat, and the logarithm of how likely it is, by its own repeats.
+
+    `compound` is set for one that is the beat only if beats are dotted quarters.
+    """
 
     bpm: float
-    confidence: float
-    alternatives_bpm: tuple[float, ...]
+    likelihood: float
+    compound: bool = False
 
 
 def curves(frames: Frames) -> tuple[Float64, ...]:
@@ -96,22 +99,16 @@ def features(bpm: float, repeats: tuple[Float64, ...]) -> Float64:
     return np.array([*values, octaves, octaves * octaves])
 
 
-def estimate_tempo(frames: Frames) -> Tempo | None:
-    """The tempo of a song; None where nothing repeats, or in less than 4 s."""
+def metrical_levels(frames: Frames) -> list[Level]:
+    """The levels that a song moves at, the likelier first; none where nothing repeats, or in less than 4 s."""
     if frames.duration_seconds < SHORTEST_SECONDS:
-        return None
+        return []
     repeats = curves(frames)
     if not repeats[0].any():
-        return None
+        return []
     weights = load()
     found = candidates(repeats[0])
     levelled = (np.array([features(bpm, repeats) for bpm in found]) - weights.tempo_mean) / weights.tempo_deviation
     scores = levelled @ weights.tempo
-    likelihood = np.exp(scores - scores.max())
-    likelihood /= likelihood.sum()
-    order = np.argsort(-likelihood, kind="stable")
-    return Tempo(
-        bpm=found[order[0]],
-        confidence=float(likelihood[order[0]]),
-        alternatives_bpm=tuple(found[index] for index in order[1:4]),
-    )
+    likelihood = scores - np.logaddexp.reduce(scores)
+    return [Level(found[index], float(likelihood[index])) for index in np.argsort(-scores, kind="stable")]

@@ -25,8 +25,8 @@ CHANNELS: Final = 2
 _VALUES: Final = 2 * CHANNELS
 _ROTARY_BASE: Final = 10_000.0
 # What a layer works on at once: positions, and pairs of them that attend to each other.
-_MOST_POSITIONS: Final = 1 << 14
-_MOST_PAIRS: Final = 1 << 24
+_MOST_POSITIONS: Final = 1 << 13
+_MOST_PAIRS: Final = 1 << 23
 
 Bands = NDArray[np.bool_]
 

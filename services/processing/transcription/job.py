@@ -85,11 +85,11 @@ class TranscribeKind:
         key = found.name if found else track.key
         beats, pickup = on_grid(pulse)
         if request.quantize is not None:
-            quantizer = request.quantize.quantizer()
+            quantizer = request.quantize.quantizer(pulse.meter)
             parts = [Part(part.name, quantizer.apply(part.notes, beats), part.program, part.drums) for part in parts]
         work.check()
         work.report(_COUNTED, "writing the notes")
-        heading = Heading(beats, signature_of(key), track.title, pulse.beats_per_bar, pickup)
+        heading = Heading(beats, signature_of(key), track.title, pulse.meter, pickup)
         files = {"transcription.mid": work.folder / "transcription.mid"}
         write_midi(files["transcription.mid"], parts, heading, bends=request.bends)
         if request.musicxml:
@@ -99,7 +99,8 @@ class TranscribeKind:
             "bpm": round(pulse.bpm, 2),
             "key": key,
             "beats": [round(beat, 4) for beat in pulse.beats.seconds],
-            "beats_per_bar": pulse.beats_per_bar,
+            "beats_per_bar": pulse.meter.beats,
+            "time_signature": pulse.meter.name,
             "parts": [
                 {"name": part.name, "drums": part.drums, "program": part.program, "notes": len(part.notes)}
                 for part in parts

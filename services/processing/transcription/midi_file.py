@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import mido
 
+from services.processing.analysis.meter import COMMON, Meter
 from services.processing.transcription.note import Note
 from services.processing.transcription.quantize import BeatMap
 
-TICKS_PER_BEAT: Final = 960
+TICKS_PER_QUARTER: Final = 960
 DRUM_CHANNEL: Final = 9
 # General MIDI 1: the bend range of a channel that nobody told otherwise, in semitones.
 BEND_RANGE: Final = 2.0
 _BEND_STEPS: Final = 8191
 # A bend below this is the trembling of the measurement, not of the musician.
 _SMALLEST_BEND: Final = 0.15
+# MIDI clocks in a quarter, by which a metronome's click is told.
+_CLOCKS_PER_QUARTER: Final = 24
 # Tempo changes are 24-bit numbers of microseconds.
-_LONGEST_BEAT_US: Final = (1 << 24) - 1
+_LONGEST_QUARTER_US: Final = (1 << 24) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,14 @@ class Heading:
     beats: BeatMap
     key: str = ""
     title: str = ""
-    beats_per_bar: int = 4
+    meter: Meter = COMMON
     pickup_beats: int = 0
 
 
 def write_midi(path: Path, parts: Sequence[Part], heading: Heading, *, bends: bool = True) -> None:
     """Write the file. Times follow the tempo map, so that notes lie on the beats that were found."""
-    file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT)
-    clock = _Clock(heading.beats)
+    file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER)
+    clock = _Clock(heading.beats, heading.meter.quarters_per_beat)
     file.tracks.append(_tempo_track(heading, clock))
     channels = (channel for channel in range(16) if channel != DRUM_CHANNEL)
     for part in parts:
@@ -63,34 +66,45 @@ def write_midi(path: Path, parts: Sequence[Part], heading: Heading, *, bends: bo
 class _Clock:
     """Seconds to ticks. The file begins where the audio does, so the first beat may come after its beginning."""
 
-    def __init__(self, beats: BeatMap) -> None:
+    def __init__(self, beats: BeatMap, quarters_per_beat: float) -> None:
+        self.ticks_per_beat = round(quarters_per_beat * TICKS_PER_QUARTER)
         first = beats.seconds[0]
         # Beats that the map gives for the time before its first one.
         self.lead = first / (beats.seconds[1] - beats.seconds[0])
         self._beats = beats
 
     def tick(self, seconds: float) -> int:
-        return max(0, round((self._beats.beat_at(seconds) + self.lead) * TICKS_PER_BEAT))
+        return max(0, round((self._beats.beat_at(seconds) + self.lead) * self.ticks_per_beat))
 
 
 def _tempo_track(heading: Heading, clock: _Clock) -> mido.MidiTrack:
     events: list[tuple[int, mido.MetaMessage]] = [
         (0, mido.MetaMessage("track_name", name=_latin(heading.title))),
-        (0, mido.MetaMessage("time_signature", numerator=heading.pickup_beats or heading.beats_per_bar, denominator=4)),
+        (0, _signature(replace(heading.meter, beats=heading.pickup_beats or heading.meter.beats))),
     ]
     if heading.pickup_beats:
-        bar = mido.MetaMessage("time_signature", numerator=heading.beats_per_bar, denominator=4)
-        events.append((heading.pickup_beats * TICKS_PER_BEAT, bar))
+        events.append((heading.pickup_beats * clock.ticks_per_beat, _signature(heading.meter)))
     if heading.key:
         events.append((0, mido.MetaMessage("key_signature", key=heading.key)))
     before = None
     for index, (start, end) in enumerate(pairwise(heading.beats.seconds)):
-        microseconds = min(_LONGEST_BEAT_US, max(1, round((end - start) * 1e6)))
+        quarter = (end - start) / heading.meter.quarters_per_beat
+        microseconds = min(_LONGEST_QUARTER_US, max(1, round(quarter * 1e6)))
         if microseconds != before:
             at = 0 if index == 0 else clock.tick(start)
             events.append((at, mido.MetaMessage("set_tempo", tempo=microseconds)))
             before = microseconds
     return _ordered(events)
+
+
+def _signature(meter: Meter) -> mido.MetaMessage:
+    """The metronome clicks on beats."""
+    return mido.MetaMessage(
+        "time_signature",
+        numerator=meter.numerator,
+        denominator=meter.denominator,
+        clocks_per_click=round(meter.quarters_per_beat * _CLOCKS_PER_QUARTER),
+    )
 
 
 def _track(part: Part, channel: int, clock: _Clock, *, bends: bool) -> mido.MidiTrack:

@@ -1,4 +1,4 @@
-"""Writes parts as MusicXML 4.0 (partwise), for notation programs: times on a grid of 24ths of a beat.
+"""Writes parts as MusicXML 4.0 (partwise), for notation programs: times on a grid of 24ths of a quarter.
 
 Overlapping notes of different lengths are written as chords that are cut where the next one begins: a readable score,
 not a recording; the MIDI file is the exact one.
@@ -44,10 +44,11 @@ def write_musicxml(path: Path, parts: Sequence[Part], heading: Heading) -> None:
     score = Xml.Element("score-partwise", version="4.0")
     Xml.SubElement(Xml.SubElement(score, "work"), "work-title").text = _clean(heading.title)
     listing = Xml.SubElement(score, "part-list")
-    bar = heading.beats_per_bar * DIVISIONS
-    written = [(part, _events(part, heading.beats)) for part in parts]
+    beat = round(heading.meter.quarters_per_beat * DIVISIONS)
+    bar = heading.meter.beats * beat
+    written = [(part, _events(part, heading.beats, beat)) for part in parts]
     ends = [start + length for _, events in written for _, start, length in events]
-    pickup = heading.pickup_beats * DIVISIONS
+    pickup = heading.pickup_beats * beat
     edges = [0, *range(pickup or bar, max(*ends, 1, pickup + 1) + bar, bar)]
     for number, (part, events) in enumerate(written, start=1):
         entry = Xml.SubElement(listing, "score-part", id=f"P{number}")
@@ -67,14 +68,15 @@ def write_musicxml(path: Path, parts: Sequence[Part], heading: Heading) -> None:
     path.write_text(_DOCTYPE + Xml.tostring(score, encoding="unicode") + "\n", encoding="utf-8")
 
 
-def _events(part: Part, beats: BeatMap) -> list[_Event]:
-    """Chords without gaps or overlaps: each lasts until its notes end or the next one begins."""
+def _events(part: Part, beats: BeatMap, beat: int) -> list[_Event]:
+    """Chords without gaps or overlaps: each lasts until its notes end or the next one begins. A beat has `beat`
+    divisions."""
     step = _SMALLEST
     lead = beats.beat_at(0.0)
     starts: dict[int, tuple[set[int], int]] = {}
     for note in part.notes:
-        start = max(0, round((beats.beat_at(note.start) - lead) * DIVISIONS / step) * step)
-        end = max(start + step, round((beats.beat_at(note.end) - lead) * DIVISIONS / step) * step)
+        start = max(0, round((beats.beat_at(note.start) - lead) * beat / step) * step)
+        end = max(start + step, round((beats.beat_at(note.end) - lead) * beat / step) * step)
         keys, latest = starts.get(start, (set(), 0))
         starts[start] = (keys | {note.pitch}, max(latest, end))
     events: list[_Event] = []
@@ -162,8 +164,8 @@ def _attributes(measure: Xml.Element, part: Part, heading: Heading) -> None:
     key = Xml.SubElement(attributes, "key")
     Xml.SubElement(key, "fifths").text = str(0 if part.drums else FIFTHS.get(heading.key, 0))
     time = Xml.SubElement(attributes, "time")
-    Xml.SubElement(time, "beats").text = str(heading.beats_per_bar)
-    Xml.SubElement(time, "beat-type").text = "4"
+    Xml.SubElement(time, "beats").text = str(heading.meter.numerator)
+    Xml.SubElement(time, "beat-type").text = str(heading.meter.denominator)
     clef = Xml.SubElement(attributes, "clef")
     low = not part.drums and part.notes and sum(note.pitch for note in part.notes) / len(part.notes) < 55
     Xml.SubElement(clef, "sign").text = "percussion" if part.drums else "F" if low else "G"
@@ -179,8 +181,10 @@ def _tempo(measure: Xml.Element, heading: Heading) -> None:
     direction = Xml.SubElement(measure, "direction", placement="above")
     metronome = Xml.SubElement(Xml.SubElement(direction, "direction-type"), "metronome")
     Xml.SubElement(metronome, "beat-unit").text = "quarter"
+    if heading.meter.compound:
+        Xml.SubElement(metronome, "beat-unit-dot")
     Xml.SubElement(metronome, "per-minute").text = f"{bpm:.0f}"
-    Xml.SubElement(direction, "sound", tempo=f"{bpm:.2f}")
+    Xml.SubElement(direction, "sound", tempo=f"{bpm * heading.meter.quarters_per_beat:.2f}")
 
 
 def _clean(text: str) -> str:

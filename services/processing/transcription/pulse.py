@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from services.processing.analysis.bars import find_bars
 from services.processing.analysis.beats import track_beats
 from services.processing.analysis.frames import Frames, Listener
+from services.processing.analysis.meter import COMMON, Meter
+from services.processing.analysis.meter_finding import find_meter
 from services.processing.analysis.song import measured_bpm
-from services.processing.analysis.tempo import estimate_tempo
+from services.processing.analysis.tempo import Level, metrical_levels
 from services.processing.media.reading import blocks, inspect
 from services.processing.transcription.quantize import BeatMap
 
 USUAL_BPM: Final = 120.0
-_USUAL_BEATS_PER_BAR: Final = 4
 # Less than that of a beat before the first one is no beat of its own, but belongs to it.
 _SHORTEST_LEAD: Final = 0.25
 # Of a tempo that somebody set, a first beat as near as that to the beginning is the beginning.
@@ -28,11 +29,11 @@ _EXACT_SECONDS: Final = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """Beats in the song's own time, how many make a bar, and the index of the `first` beat that begins one."""
+    """Beats in the song's own time, `bpm` of them a minute, their meter, and the `first` beat that begins a bar."""
 
     beats: BeatMap
     bpm: float
-    beats_per_bar: int = _USUAL_BEATS_PER_BAR
+    meter: Meter = COMMON
     first: int = 0
 
 
@@ -45,22 +46,38 @@ def heard(path: Path, check: Callable[[], None]) -> Frames:
 
 
 def pulse_of(frames: Frames, known_bpm: float = 0.0) -> Pulse:
-    """Tempo, beats and bars. A known tempo is exact, only where its beats lie is heard; 120 where nothing is heard."""
-    tempo = None if known_bpm else estimate_tempo(frames)
-    bpm = known_bpm or (tempo.bpm if tempo else 0.0)
+    """Tempo, beats and bars. A known tempo is exact, only where its beats lie is heard; 120 where nothing is heard.
+
+    It may count quarters even where beats are dotted ones, as titles and MIDI files do.
+    """
+    levels = _known(known_bpm) if known_bpm else metrical_levels(frames)
+    meter = find_meter(frames, levels)
+    if meter is None:
+        return _pulse_without_bars(frames, levels[0].bpm if levels else 0.0, known=bool(known_bpm))
+    bars = find_bars(frames, meter)
+    first = bars.first if bars.confidence > 0.0 else 0
+    if not known_bpm:
+        return Pulse(BeatMap(bars.beats.tolist()), measured_bpm(meter.beats, meter.bpm)[0], meter.meter, first)
+    period = 60.0 / meter.bpm
+    start = _phase(bars.beats, period)
+    number = round((float(bars.beats[first]) - start) / period)
+    place = number % meter.meter.beats if bars.confidence > 0.0 else 0
+    return Pulse(BeatMap.steady(meter.bpm, start), meter.bpm, meter.meter, place)
+
+
+def _known(bpm: float) -> list[Level]:
+    """A tempo that is known counts beats, or quarters where beats are dotted ones."""
+    return [Level(bpm, 0.0), Level(bpm / 1.5, 0.0, compound=True)]
+
+
+def _pulse_without_bars(frames: Frames, bpm: float, *, known: bool) -> Pulse:
+    """Too few beats to know their bars."""
     tracked = track_beats(frames.onsets, bpm) if bpm else np.zeros(0)
     if len(tracked) < 2:
         return Pulse(BeatMap.steady(bpm or USUAL_BPM), bpm or USUAL_BPM)
-    bars = find_bars(frames, tracked)
-    sure = bars is not None and bars.confidence > 0.0
-    beats = tracked if bars is None else bars.beats
-    per_bar, first = (bars.beats_per_bar, bars.first) if bars is not None and sure else (_USUAL_BEATS_PER_BAR, 0)
-    if not known_bpm:
-        return Pulse(BeatMap(beats.tolist()), measured_bpm(tracked, bpm)[0], per_bar, first)
-    period = 60.0 / known_bpm
-    start = _phase(beats, period)
-    number = round((float(beats[first]) - start) / period)
-    return Pulse(BeatMap.steady(known_bpm, start), known_bpm, per_bar, number % per_bar if sure else 0)
+    if known:
+        return Pulse(BeatMap.steady(bpm, _phase(tracked, 60.0 / bpm)), bpm)
+    return Pulse(BeatMap(tracked.tolist()), measured_bpm(tracked, bpm)[0])
 
 
 def _phase(beats: NDArray[np.float64], period: float) -> float:
@@ -83,4 +100,4 @@ def on_grid(pulse: Pulse) -> tuple[BeatMap, int]:
     beats = [*lead, *(found if added else found[1:])]
     if len(beats) < 3:
         beats.append(beats[-1] + interval)
-    return BeatMap(beats), (added + pulse.first) % pulse.beats_per_bar
+    return BeatMap(beats), (added + pulse.first) % pulse.meter.beats

@@ -11,6 +11,8 @@ from services.processing.transcription.note import Note
 
 # What a grid is called → its steps in a beat (a quarter note).
 GRIDS: Final = {"1/4": 1, "1/8": 2, "1/16": 4, "1/32": 8, "1/4T": 1.5, "1/8T": 3, "1/16T": 6}
+# The same where a beat is a dotted quarter; its "1/4" is the beat itself.
+COMPOUND_GRIDS: Final = {"1/4": 1, "1/8": 3, "1/16": 6, "1/32": 12}
 
 
 class BeatMap:

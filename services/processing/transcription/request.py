@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.processing.analysis.meter import Meter
 from services.processing.jobs.parsing import validated
-from services.processing.transcription.quantize import GRIDS, Quantizer
+from services.processing.transcription.quantize import COMPOUND_GRIDS, GRIDS, Quantizer
 
 Grid = Literal["1/4", "1/8", "1/16", "1/32", "1/4T", "1/8T", "1/16T"]
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -25,8 +26,11 @@ class Quantize(BaseModel):
     triplets: bool = False
     ends: bool = False
 
-    def quantizer(self) -> Quantizer:
-        """The object that does it."""
+    def quantizer(self, meter: Meter) -> Quantizer:
+        """The object that does it. Beats that are dotted quarters divide by three already: there grids of triplets are
+        the plain ones, and nothing swings."""
+        if meter.compound:
+            return Quantizer(COMPOUND_GRIDS[self.grid.removesuffix("T")], self.strength, ends=self.ends)
         return Quantizer(GRIDS[self.grid], self.strength, self.swing, self.triplets, self.ends)
 
 

@@ -91,7 +91,7 @@ def composer():
 def test_a_composed_song_is_understood_and_mastered(composer, tmp_path):
     song = composer.song(tmp_path / "song", "country", FIRST_SEED + 6, 16.0)
     described = heard(song.path)
-    assert tempo_right(song, described.bpm)
+    assert tempo_right(song, described.tempo.bpm)
     assert key_right(song, described.key)
     assert downbeats_right(song, described) > 0.8
     assert chords_right(song, described) > 0.5
@@ -106,7 +106,7 @@ def test_sixty_songs_are_understood_and_twenty_of_them_mastered(composer, tmp_pa
     for number in range(SONGS):
         song = composer.song(tmp_path / str(number), genres[number % len(genres)], FIRST_SEED + number, 40.0)
         described = heard(song.path)
-        tempi.append(tempo_right(song, described.bpm))
+        tempi.append(tempo_right(song, described.tempo.bpm))
         keys.append(key_right(song, described.key))
         downbeats.append(downbeats_right(song, described))
         if (share := chords_right(song, described)) is not None:

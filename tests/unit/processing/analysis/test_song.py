@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.processing.analysis import beats as beat_tracking
-from services.processing.analysis.bars import mean_between
 from services.processing.analysis.beats import track_beats
 from services.processing.analysis.chords import QUALITIES, find_chords, templates
 from services.processing.analysis.frames import FRAMES_PER_SECOND, Frames, Listener
 from services.processing.analysis.key import key_name
+from services.processing.analysis.marks import mean_between
 from services.processing.analysis.pulse import autocorrelation, pitch_classes
 from services.processing.analysis.sections import _borders, find_sections
 from services.processing.analysis.song import beats_dict, chords_list, describe, key_dict, tempo_dict
@@ -189,7 +189,7 @@ def test_a_drone_has_a_key_and_a_chord_but_no_bars_that_are_sure():
 @pytest.mark.parametrize("rate", [8_000, 44_100, 192_000])
 def test_every_sample_rate_is_heard_alike(rate):
     described = describe(listen(band(120.0, POP, bars=9, rate=rate), rate, block=65_536))
-    assert described.bpm == pytest.approx(120.0, rel=0.01)
+    assert described.tempo.bpm == pytest.approx(120.0, rel=0.01)
     assert described.key.name == "C major"
 
 

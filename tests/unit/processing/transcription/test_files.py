@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.processing.analysis.meter import METERS, Meter
 from services.processing.transcription.key_signature import FIFTHS
 from services.processing.transcription.midi_file import Heading, Part, write_midi
 from services.processing.transcription.musicxml import DIVISIONS, write_musicxml
@@ -83,29 +84,29 @@ def test_only_notes_that_sound_alone_are_bent_and_the_wheel_returns(tmp_path: Pa
 @settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(0, 12), st.floats(0.05, 6), st.integers(21, 108)), max_size=25),
-    st.integers(2, 5),
+    st.sampled_from([Meter(2), Meter(5), *METERS]),
     st.integers(0, 4),
     st.sampled_from(sorted(FIFTHS)),
 )
 def test_every_measure_of_the_score_is_exactly_full(
     tmp_path_factory: pytest.TempPathFactory,
     raw: list[tuple[float, float, int]],
-    beats_per_bar: int,
+    meter: Meter,
     pickup: int,
     key: str,
 ) -> None:
     path = tmp_path_factory.mktemp("xml") / "song.musicxml"
     parts = [Part("a", [Note(s, s + d, p, 80) for s, d, p in raw]), Part("d", [Note(0.5, 0.6, 38, 9)], drums=True)]
-    write_musicxml(
-        path, parts, Heading(BeatMap.steady(120), key, 'Song <&> "x"', beats_per_bar, pickup % beats_per_bar)
-    )
+    write_musicxml(path, parts, Heading(BeatMap.steady(120), key, 'Song <&> "x"', meter, pickup % meter.beats))
     score = Xml.parse(path).getroot()
     measures = [part.findall("measure") for part in score.findall("part")]
     assert len({len(each) for each in measures}) == 1
     for index, measure in (numbered for each in measures for numbered in enumerate(each)):
         lengths = [int(n.findtext("duration") or 0) for n in measure.findall("note") if n.find("chord") is None]
-        beats = beats_per_bar if index else pickup % beats_per_bar or beats_per_bar
-        assert sum(lengths) == beats * DIVISIONS
+        beats = meter.beats if index else pickup % meter.beats or meter.beats
+        assert sum(lengths) == beats * meter.quarters_per_beat * DIVISIONS
+    time = [score.findtext(f"part/measure/attributes/time/{name}") for name in ("beats", "beat-type")]
+    assert "/".join(time) == meter.name
     assert score.findtext("part/measure/attributes/key/fifths") == str(FIFTHS[key])
 
 
@@ -129,6 +130,18 @@ def test_score_writes_pitches_chords_and_ties(tmp_path: Path) -> None:
     ties = [[tie.get("type") for tie in note.findall("tie")] for note in score.findall("part/measure/note")]
     assert ties[0] == ["start"]
     assert ties[2] == ["stop"]
+
+
+def test_score_in_twelve_eight_has_its_eighths_as_eighths_and_its_tempo_by_dotted_quarters(tmp_path: Path) -> None:
+    eighths = [Note(number / 3.0, number / 3.0 + 0.3, 60, 80) for number in range(12)]
+    heading = Heading(BeatMap.steady(60), meter=Meter(4, compound=True))
+    write_musicxml(tmp_path / "a.musicxml", [Part("a", eighths)], heading)
+    score = Xml.parse(tmp_path / "a.musicxml").getroot()
+    first = score.find("part/measure")
+    assert [note.findtext("type") for note in first.findall("note")] == ["eighth"] * 12  # type: ignore[union-attr]
+    metronome = score.find("part/measure/direction/direction-type/metronome")
+    assert metronome.find("beat-unit-dot") is not None  # type: ignore[union-attr]
+    assert score.find("part/measure/direction/sound").get("tempo") == "90.00"  # type: ignore[union-attr]
 
 
 def test_score_says_its_tempo_and_no_empty_words(tmp_path: Path) -> None:

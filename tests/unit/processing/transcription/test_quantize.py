@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.processing.analysis.meter import COMMON, Meter
 from services.processing.transcription.note import Note
 from services.processing.transcription.quantize import GRIDS, BeatMap, Quantizer
+from services.processing.transcription.request import Grid, Quantize
 
 times = st.floats(0, 300, allow_nan=False)
 grids = st.sampled_from(sorted(GRIDS.values()))
@@ -107,3 +109,10 @@ def test_impossible_grids_are_refused(wrong: dict[str, float]) -> None:
 def test_impossible_beat_maps_are_refused(beats: list[float]) -> None:
     with pytest.raises(ValueError, match="beat map"):
         BeatMap(beats)
+
+
+@pytest.mark.parametrize(("grid", "lines"), [("1/4", 1), ("1/8", 3), ("1/8T", 3), ("1/16", 6)])
+def test_grid_of_a_compound_meter_has_three_eighths_a_beat_and_no_swing(grid: Grid, lines: int) -> None:
+    quantizer = Quantize(grid=grid, swing=1.0, triplets=True).quantizer(Meter(2, compound=True))
+    assert {round(quantizer.line(step / 120.0) * lines, 9) for step in range(110)} <= set(range(lines + 1))
+    assert Quantize(grid=grid, swing=1.0).quantizer(COMMON).swing == 1.0
