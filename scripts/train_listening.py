@@ -45,9 +45,9 @@ DECAY = 0.003
 PARTS = 2
 TOLERANCE = 0.02
 
-# The composer's 12/8 is a shuffle in 4/4, which teaches nothing about meters.
-METERS = ("4/4", "3/4", "6/8")
-METERED_SEEDS = range(20_000, 20_084)
+# The composer's 12/8 is a shuffle in 4/4, which teaches nothing about meters: that quarter of the songs is left out.
+METERS = ("4/4", "3/4", "6/8", "12/8")
+METERED_SEEDS = range(20_000, 20_063)
 METERED_SECONDS = 30.0
 NOTED_SEEDS = range(1_000, 1_028)
 METER_DECAY = 0.02
@@ -154,7 +154,9 @@ def learn_meter() -> dict[str, Any]:
     found: list[Example | None] = []
     with tempfile.TemporaryDirectory(prefix="mg-train-") as folder:
         for number, seed in enumerate(METERED_SEEDS):
-            meter = METERS[(number + number // len(genres)) % len(METERS)]
+            meter = METERS[(number % len(genres) + number // len(genres)) % len(METERS)]
+            if meter == "12/8":
+                continue
             song = composer.song(Path(folder) / str(seed), genres[number % len(genres)], seed, METERED_SECONDS, meter)
             found.append(meter_example(song.felt_bpm, song.meter, heard(song.path)))
             song.path.unlink()

@@ -101,13 +101,14 @@ def test_a_composed_song_is_understood_and_mastered(composer, tmp_path):
 @pytest.mark.timeout(3_600)
 def test_sixty_songs_are_understood_and_twenty_of_them_mastered(composer, tmp_path):
     genres = sorted(GENRES)
-    tempi, keys, downbeats, chords, errors = [], [], [], [], []
+    tempi, keys, meters, downbeats, chords, errors = [], [], [], [], [], []
     sections = {0.5: [], 3.0: []}
     for number in range(SONGS):
         song = composer.song(tmp_path / str(number), genres[number % len(genres)], FIRST_SEED + number, 40.0)
         described = heard(song.path)
         tempi.append(tempo_right(song, described.tempo.bpm))
         keys.append(key_right(song, described.key))
+        meters.append(described.bars is not None and described.bars.meter.name == song.meter)
         downbeats.append(downbeats_right(song, described))
         if (share := chords_right(song, described)) is not None:
             chords.append(share)
@@ -118,12 +119,13 @@ def test_sixty_songs_are_understood_and_twenty_of_them_mastered(composer, tmp_pa
             preset = list(PRESETS.values())[number % len(PRESETS)]
             errors.append(mastering_error(song.path, preset, tmp_path))
         song.path.unlink()
-    print(f"tempo {sum(tempi)}/{SONGS}, key {sum(keys)}/{SONGS}")
+    print(f"tempo {sum(tempi)}/{SONGS}, key {sum(keys)}/{SONGS}, meter {sum(meters)}/{SONGS}")
     print(f"downbeats F {np.mean(downbeats):.3f}, chords {np.mean(chords):.3f}")
     print("sections F " + ", ".join(f"{np.mean(found):.3f} within {tol} s" for tol, found in sections.items()))
     print(f"mastering: largest error {max(errors):.3f} LU on {len(errors)} songs")
     assert np.mean(tempi) >= 0.9
     assert np.mean(keys) >= 0.8
+    assert np.mean(meters) >= 0.9
     assert np.mean(downbeats) >= 0.8
     assert np.mean(chords) >= 0.65
     assert np.mean(sections[3.0]) >= 0.4
