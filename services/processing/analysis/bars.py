@@ -44,16 +44,14 @@ class Bars:
 def find_bars(frames: Frames, found: FoundMeter) -> Bars:
     """The bars over the beats of a meter, or over the places between them where these carry the song."""
     beats = found.beats
-    shifts = (1.0 / 3.0, 2.0 / 3.0) if found.meter.compound else (0.5,)
-    best = (*_first(marks(frames, beats), found.meter.beats), beats)
-    own = best[0]
-    for shift in shifts:
-        grid = beats[:-1] + shift * np.diff(beats)
-        score, first, confidence = _first(marks(frames, grid), found.meter.beats)
-        # The tracker's own beats have the onsets on their side: the others have to be clearly better.
-        if score > max(_CLEARLY * own, best[0], 0.0):
-            best = (score, first, confidence, grid)
-    score, first, confidence, grid = best
+    own = _first(marks(frames, beats), found.meter.beats)
+    between = (beats[:-1] + beats[1:]) / 2.0
+    other = _first(marks(frames, between), found.meter.beats)
+    # The tracker's own beats have the onsets on their side: the others have to be clearly better. Those of a compound
+    # meter were chosen by what lies between them.
+    clearly = not found.meter.compound and other[0] > max(0.0, _CLEARLY * own[0])
+    score, first, confidence = other if clearly else own
+    grid = between if clearly else beats
     return Bars(grid, found.meter, first, confidence if score > 0.0 else 0.0, found.confidence)
 
 
