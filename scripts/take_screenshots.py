@@ -64,6 +64,15 @@ class Studio:
             self.windows[who, size] = context
         return self.windows[who, size]
 
+    @property
+    def english(self) -> bool:
+        """Whether the pages speak the language that preparations know them in."""
+        return self.locale.startswith("en")
+
+    def name(self, shot: Shot) -> str:
+        """What a picture's file is called; pictures in other languages lie beside the English ones."""
+        return shot.name if self.english else f"{shot.name}-{self.locale[:2]}"
+
     def take(self, shot: Shot, size: str, themes: list[str]) -> int:
         """One picture in each theme; how many those are."""
         page = self.window(shot.who, size).new_page()
@@ -97,7 +106,7 @@ class Studio:
             with suppress(Exception):
                 # Covers are drawn when they are asked for the first time.
                 page.wait_for_function(LOADED, timeout=3000)
-            page.screenshot(path=TARGET / f"{shot.name}-{theme}-{size}.png", full_page=shot.full_page)
+            page.screenshot(path=TARGET / f"{self.name(shot)}-{theme}-{size}.png", full_page=shot.full_page)
 
 
 def sheet(name: str) -> None:
@@ -128,7 +137,6 @@ def main() -> int:
         return 1
     (TARGET / "sheets").mkdir(parents=True, exist_ok=True)
     wanted = tuple(filter(None, arguments.only.split(",")))
-    english = arguments.locale.startswith("en")
     started = time.monotonic()
     count, failed = 0, 0
     with running_world() as world, sync_playwright() as playwright:
@@ -136,7 +144,7 @@ def main() -> int:
         studio = Studio(browser, world, arguments.locale)
         print(f"the world is there after {time.monotonic() - started:.0f} s", flush=True)
         for shot in shots(world):
-            if (wanted and not shot.name.startswith(wanted)) or (shot.prepare is not None and not english):
+            if (wanted and not shot.name.startswith(wanted)) or (shot.prepare is not None and not studio.english):
                 continue
             taken = 0
             for size in arguments.sizes.split(","):
@@ -146,7 +154,7 @@ def main() -> int:
                     failed += 1
                     print(f"{shot.name}-{size}: {str(failure)[:300]}", flush=True)
             if taken:
-                sheet(shot.name)
+                sheet(studio.name(shot))
             count += taken
         browser.close()
     print(f"{count} pictures in {TARGET}, {failed} failed ({time.monotonic() - started:.0f} s)")

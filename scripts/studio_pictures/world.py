@@ -107,7 +107,7 @@ def populate(platform: Platform) -> World:
     ask(mira, "POST", "/tracks/bulk", {"track_ids": songs[3:5], "add_tags": ["drive"]})
 
     variation = finished(mira, ask(mira, "POST", "/generate", {"variation_of": track}))
-    finished(jonas, ask(jonas, "POST", f"/tracks/{track}/remix", {}))
+    finished(jonas, ask(jonas, "POST", f"/tracks/{track}/remix", {"public": True}))
     master = finished(mira, ask(mira, "POST", "/processing/master", {"track_id": track, "preset": "streaming"}))
     project = ask(mira, "POST", "/projects", {"title": "Songs for the night bus"})["id"]
     ask(mira, "POST", "/projects", {"title": "Film, second act"})

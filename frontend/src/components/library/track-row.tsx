@@ -35,7 +35,7 @@ export function TrackRow({
     <li
       className={`group flex items-center gap-3 rounded-lg px-2 py-2 transition [contain-intrinsic-size:auto_72px] [content-visibility:auto] hover:bg-surface md:gap-4 ${marked ? "bg-surface" : ""}`}
     >
-      <label className={`grid size-8 touch:size-11 shrink-0 place-items-center ${choosing ? "" : "max-md:hidden"}`}>
+      <label className={`grid size-8 touch:size-11 shrink-0 place-items-center ${choosing ? "" : "touch:hidden"}`}>
         <span className="sr-only">{t("mark", { title: track.title })}</span>
         <input
           type="checkbox"
