@@ -22,6 +22,9 @@ export type PlaylistMember = Schemas["PlaylistMember"];
 export type ExploreSort = "trending" | "new";
 export type PeopleKind = "followers" | "following";
 
+/** So many people stand above the songs that a search finds. */
+const MOST_PEOPLE = 12;
+
 /** Keys of what other people do. Everything that holds tracks of many people begins with "songs". */
 export const social = {
   explore: (sort: ExploreSort, tag: string | null) => ["songs", "explore", sort, tag] as const,
@@ -31,6 +34,7 @@ export const social = {
   search: (text: string) => ["songs", "search", text] as const,
   tags: ["tags"] as const,
   profile: (name: string) => ["profile", name] as const,
+  foundPeople: (text: string) => ["people", "found", text] as const,
   people: (kind: PeopleKind, name: string) => ["people", kind, name] as const,
   comments: (track: string) => ["comments", track] as const,
   pins: (track: string) => ["comments", track, "pins"] as const,
@@ -90,14 +94,30 @@ export function useTrendingTags() {
   });
 }
 
-/** Songs and people whose words match; a question that nobody waits for any more is called off. */
-export function useSearch(text: string) {
-  return usePages(
+/** Songs whose words match; a question that nobody waits for any more is called off. */
+export function useFoundSongs(text: string) {
+  return usePages<Track>(
     social.search(text),
-    (cursor, signal) =>
-      answer(api.GET("/api/v1/search", { params: { query: { q: text, cursor, limit: 24 } }, signal })),
+    async (cursor, signal) => {
+      const query = { q: text, cursor, limit: 24 };
+      const { items, next_cursor } = await answer(api.GET("/api/v1/search", { params: { query }, signal }));
+      return { items: items.flatMap(({ track }) => track ?? []), next_cursor };
+    },
     text.length > 0,
   );
+}
+
+/** The people whose names match best. */
+export function useFoundPeople(text: string) {
+  return useQuery({
+    queryKey: social.foundPeople(text),
+    enabled: text.length > 0,
+    queryFn: async ({ signal }): Promise<Profile[]> => {
+      const query = { q: text, type: "users" as const, limit: MOST_PEOPLE };
+      const { items } = await answer(api.GET("/api/v1/search", { params: { query }, signal }));
+      return items.flatMap(({ user }) => user ?? []);
+    },
+  });
 }
 
 export function useProfile(name: string | undefined) {

@@ -56,6 +56,7 @@ def test_published_song_is_found_heard_liked_and_talked_about(member: Visitor, l
     page = listener.page
     listener.go("/community/")
     page.get_by_role("searchbox", name="Search songs and people").fill(member.username)
+    expect(page.get_by_role("region", name="People").get_by_role("link", name=member.username).first).to_be_visible()
     page.get_by_role("link", name=f"Calm piano for {member.username}").last.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Calm piano")
     expect(page.get_by_role("button", name="Rename")).to_have_count(0)

@@ -171,6 +171,7 @@ def test_first_visit_loads_at_most_250_kilobytes_of_scripts_in_few_requests(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_page_fits_a_phone_and_the_finger_on_it(
     member: Visitor, pages: list[str], arrive: Callable[..., Visitor]
 ) -> None:
@@ -178,12 +179,15 @@ def test_every_page_fits_a_phone_and_the_finger_on_it(
     size = member.page.viewport_size
     member.page.set_viewport_size(phone)  # type: ignore[arg-type]
     found = {}
-    for visitor, paths in ((member, pages), (arrive(viewport=phone), OPEN_PAGES)):
-        for path in paths:
-            settle(visitor, path)
-            width = visitor.page.evaluate("document.documentElement.scrollWidth")
-            found[visitor.username, path] = (width, [] if "/studio/" in path else visitor.page.evaluate(MISSED))
-    member.page.set_viewport_size(size or {"width": 1280, "height": 720})
+    try:
+        for visitor, paths in ((member, pages), (arrive(viewport=phone), OPEN_PAGES)):
+            for path in paths:
+                settle(visitor, path)
+                width = visitor.page.evaluate("document.documentElement.scrollWidth")
+                found[visitor.username, path] = (width, [] if "/studio/" in path else visitor.page.evaluate(MISSED))
+    finally:
+        # The tests after this one share the window.
+        member.page.set_viewport_size(size or {"width": 1280, "height": 720})
     assert found == dict.fromkeys(found, (360, []))
 
 

@@ -11,15 +11,14 @@ import { Button, ButtonLink } from "@/components/ui/button";
 import { inputClass } from "@/components/ui/field";
 import { Empty } from "@/components/ui/states";
 import { TagFilter } from "@/components/ui/tag-filter";
-import type { Track } from "@/lib/api/client";
 import {
   useExplore,
   useFeed,
   useLikes,
-  useSearch,
+  useFoundPeople,
+  useFoundSongs,
   useTrendingTags,
   type ExploreSort,
-  type Profile,
 } from "@/lib/community";
 import { useSettled } from "@/lib/use-settled";
 
@@ -113,10 +112,10 @@ function Liked() {
 
 function Found({ text, me, clear }: { text: string; me: string; clear: () => void }) {
   const t = useTranslations("community");
-  const found = useSearch(text);
-  const people = found.items.map((hit) => hit.user).filter((user): user is Profile => Boolean(user));
-  const songs = found.items.map((hit) => hit.track).filter((track): track is Track => Boolean(track));
-  const nothing = !found.isPending && !found.error && found.items.length === 0;
+  const songs = useFoundSongs(text);
+  const found = useFoundPeople(text);
+  const people = found.data ?? [];
+  const nothing = songs.isSuccess && found.isSuccess && songs.items.length + people.length === 0;
   if (nothing)
     return (
       <Empty title={t("noneTitle")} action={<Button onClick={clear}>{t("showAll")}</Button>}>
@@ -141,7 +140,7 @@ function Found({ text, me, clear }: { text: string; me: string; clear: () => voi
         <h2 id="found-songs" className="mb-4 text-xl">
           {t("songs")}
         </h2>
-        <Songs shelf={{ ...found, items: songs }} empty={<p className="text-muted">{t("noSongs")}</p>} />
+        <Songs shelf={songs} empty={<p className="text-muted">{t("noSongs")}</p>} />
       </section>
     </div>
   );

@@ -111,7 +111,11 @@ export const TakeCard = memo(function TakeCard({
               </IconButton>
             )}
             {broken && (
-              <button type="button" className={buttonClass("quiet", "small")} onClick={() => make.mutate({ request })}>
+              <button
+                type="button"
+                className={buttonClass("quiet", "small", "max-sm:w-11 max-sm:px-0")}
+                onClick={() => make.mutate({ request })}
+              >
                 <RotateCcw size={14} aria-hidden />
                 <span className="max-sm:sr-only">{t("again")}</span>
               </button>
