@@ -6,7 +6,7 @@ frames at once. Prints the largest difference of their samples and of their spec
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import matplotlib as mpl
@@ -84,4 +84,6 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description="Draw a debug-model song streamed and in one shot.")
+    parser.add_argument("picture", type=Path, help="the PNG file that is written")
+    main(parser.parse_args().picture)
