@@ -28,8 +28,9 @@ class LiveOutput:
 
     Listeners are a comfort, the file is the product: when the channel is lost, the song goes on without it. A full
     disk is different (STORAGE_FULL), because the file would meet it too. `first_audio` is told the wall-clock time of
-    the first published samples. `saved_tokens` is the record that earlier attempts left; `forget` ends it once the song
-    is in the library: a worker that dies while it stores one leaves the next nothing to make anew.
+    the song's first samples, if this attempt publishes them. `saved_tokens` is the record that earlier attempts left;
+    `forget` ends it once the song is in the library: a worker that dies while it stores one leaves the next nothing to
+    make anew.
     """
 
     def __init__(
@@ -66,8 +67,8 @@ class LiveOutput:
         if live is None:
             return
         self._refuse_if_lost()
-        await self._writer.open(live)
-        heard = False
+        # What an earlier attempt published was heard then, and is not heard again.
+        heard = await self._writer.open(live) > 0
         while (pcm := await self._feed.next()) is not None:
             self._refuse_if_lost()
             await self._save_tokens()

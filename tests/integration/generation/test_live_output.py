@@ -20,6 +20,7 @@ from services.shared.leases import Lease, LeaseKeeper
 from services.shared.live_channel import LiveFormat, LiveReader, LiveWriter, StaleToken, raise_fence
 from services.shared.live_tokens import read_tokens
 from services.shared.storage import ObjectStore
+from tests.support.user_management import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -66,6 +67,29 @@ async def test_audio_is_published_and_the_channel_closed(redis: Redis, store: Ob
     assert await reader.format(0) == FORMAT
     assert b"".join([pcm async for pcm in reader.pcm()]) == (8192).to_bytes(2, "little") * 4_000
     assert reader.final_state == "closed"
+
+
+async def test_songs_first_audio_is_that_of_the_attempt_that_published_it(
+    redis: Redis, store: ObjectStore, lease: Lease
+) -> None:
+    told: list[float] = []
+
+    async def is_told() -> bool:
+        return bool(told)
+
+    feeds = [LiveFeed(), LiveFeed()]
+    for feed in feeds:
+        feed.start(FORMAT)
+        feed.put(BLOCK, lambda: None)
+        publishing = asyncio.create_task(LiveOutput(redis, store, lease, feed, told.append).run())
+        await eventually(is_told, within=10, what="the first audio is told")
+        if feed is feeds[-1]:
+            # An attempt goes on until its end behind what the one before it left.
+            feed.finish()
+            await publishing
+        publishing.cancel()
+        await asyncio.wait({publishing})
+    assert len(told) == 1
 
 
 async def test_record_of_tokens_outlives_the_channel_until_the_song_is_kept(
