@@ -32,6 +32,7 @@ _ROLES = {
     "melody": frozenset({"melody", "double"}),
     "pad": frozenset({"pad"}),
 }
+_SELDOM = frozenset({"counter", "riser"})
 _STAND_INS = {"chords": (0, 24, 4, 16), "melody": (73, 0, 40, 80), "pad": (89, 48), "bass": (33, 32, 38)}
 
 _PLAIN_COMPING: tuple[tuple[str, ...], ...] = (("x-------x-------", "x-----x-----x---"),)
@@ -105,9 +106,9 @@ class _Casting:
         self._wanted: set[str] = set()
 
     def done(self) -> Cast:
-        """The line-up; a song that lost everything keeps a single instrument."""
+        """The line-up; a song that lost everything but what plays now and then keeps a single instrument."""
         layers, drums = self._layers, self._drums
-        if not layers and drums is None:
+        if drums is None and all(layer.role in _SELDOM and layer.name not in self._wanted for layer in layers):
             layers = [replace(self._genre.layers[0], programs=(self._genre.layers[0].programs[0],))]
         if not layers and drums is not None:
             drums = replace(drums, enters=0.0, skip=frozenset())
