@@ -29,6 +29,8 @@ LOADED = """() => [...document.images].every((image) => {
   const {top, bottom} = image.getBoundingClientRect();
   return image.complete || bottom < 0 || top > innerHeight;
 })"""
+# Nothing keeps the place of what is still to come.
+HERE = "() => !document.querySelector('main .breathing')"
 THEMES = ("dark", "light")
 SIZES = {"phone": (360, 780), "tablet": (820, 1180), "desktop": (1440, 900)}
 PATIENCE_MS = 15_000
@@ -96,6 +98,8 @@ class Studio:
         page.goto(f"{self.world.url}{shot.path}")
         if shot.before is None:
             page.wait_for_load_state("networkidle")
+            with suppress(Exception):
+                page.wait_for_function(HERE, timeout=PATIENCE_MS)
         page.wait_for_timeout(400)
         if shot.prepare is not None:
             shot.prepare(page)

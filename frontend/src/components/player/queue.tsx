@@ -30,19 +30,19 @@ export default function Queue() {
               type="button"
               onClick={() => jump(at)}
               aria-current={at === index ? "true" : undefined}
-              className="flex min-w-0 flex-1 items-center gap-3 px-3 py-2 text-left max-md:gap-2 max-md:pl-1 max-md:pr-0"
+              className="flex min-w-0 flex-1 items-center gap-3 px-3 py-2 text-left touch:gap-2 touch:pl-1 touch:pr-0"
             >
               <span className="tabular w-5 text-center text-[13px] text-faint">
                 {at === index ? <AudioLines size={16} className="text-accent" aria-label={t("nowPlaying")} /> : at + 1}
               </span>
               <span
-                className={`min-w-0 flex-1 max-md:line-clamp-2 max-md:leading-snug md:truncate ${at === index ? "font-semibold text-accent" : ""}`}
+                className={`min-w-0 flex-1 line-clamp-2 leading-snug ${at === index ? "font-semibold text-accent" : ""}`}
               >
                 {item.title}
               </span>
-              <span className="tabular text-[13px] text-faint max-md:hidden">{clock(item.duration)}</span>
+              <span className="tabular text-[13px] text-faint touch:hidden">{clock(item.duration)}</span>
             </button>
-            <span className="flex opacity-0 transition-opacity group-focus-within:opacity-100 group-hover:opacity-100 max-md:opacity-100">
+            <span className="flex opacity-0 transition-opacity group-focus-within:opacity-100 group-hover:opacity-100 touch:opacity-100">
               <IconButton
                 label={t("moveUp", { title: item.title })}
                 size="small"
