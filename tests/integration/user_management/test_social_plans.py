@@ -94,8 +94,8 @@ class Crowd:
                 walk(part)
 
         for statement, parameters in asked:
-            plan = await self.sql.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *parameters)
-            walk(orjson.loads(plan)[0]["Plan"])
+            [plan] = orjson.loads(await self.sql.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *parameters))
+            walk({**plan["Plan"], "Execution Time": plan["Execution Time"]})
         return nodes
 
 
