@@ -59,8 +59,8 @@ def running_world() -> Iterator[World]:
     """A platform with people on it, as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="musicgen-shots-", ignore_cleanup_errors=True) as folder:
         platform = new_platform(Path(folder), MUSICGEN_GUESTS="1")
-        platform.start()
         try:
+            platform.start()
             yield populate(platform)
         finally:
             platform.stop()
