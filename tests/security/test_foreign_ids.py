@@ -28,6 +28,7 @@ NAMING = {
     "track_id": "track_id",
     "track_ids": "track_id",
     "melody_id": "track_id",
+    "style_id": "track_id",
     "continue_from_id": "track_id",
     "reference_track_id": "track_id",
     "after": "track_id",
