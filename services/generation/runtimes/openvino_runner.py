@@ -69,11 +69,11 @@ class OpenVinoRunner:
         decoder_rows += [firsts[one] + 1 for one in styled]
         logits = self._decoder.run(decoder_rows, embedded[taking][:, None], [positions[one] for one in taking])[:, 0]
         conditional, without, style = np.split(logits, [len(rows), len(rows) + len(guided)])
-        unconditional = conditional.copy()
-        unconditional[guided] = without
         if styled:
             betas = np.array([rows[one].sampling.guidance_beta for one in styled], np.float32)[:, None, None]
             conditional[styled] = style + (conditional[styled] - style) * betas
+        unconditional = conditional.copy()
+        unconditional[guided] = without
         return conditional, unconditional
 
     def _styled(self, rows: Sequence[RowStep]) -> list[int]:
