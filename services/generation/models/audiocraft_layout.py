@@ -156,7 +156,7 @@ def _style_configuration(model: Mapping[str, Tensor], settings: Mapping[str, Any
             "stride": int(style["ds_factor"]),
             "excerpt_seconds": float(style["length"]),
         }
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise ValueError(f"the style conditioner's settings or tensors lack {error}") from error
 
 

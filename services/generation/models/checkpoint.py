@@ -183,6 +183,8 @@ def _read(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
                     tensor = file.get_tensor(key).float()
                     if not torch.isfinite(tensor).all():
                         raise refuse(path, f"{name} holds values that are not finite.")
+                    if name.endswith(".running_var") and torch.any(tensor < 0):
+                        raise refuse(path, f"{name} holds variances below zero.")
                     yield name, tensor
         except (SafetensorError, OSError) as error:
             raise refuse(path, f"it cannot be read ({error}).") from error

@@ -29,6 +29,8 @@ _TEXT_TOKENS = 512
 # Where words are a prefix, they are in every cache.
 _PREFIX_TEXT_TOKENS = 256
 _SHORTEST_EXCERPT, _LONGEST_EXCERPT = 1.5, 30.0
+# Every frame attends to every other: thirty seconds of MERT's 75 are 2,250.
+_MOST_EXCERPT_FRAMES = 4_096
 _STYLE_ROWS = 3
 # Positions are a cosine and a sine of at least two frequencies.
 _LEAST_WIDTH = 4
@@ -193,7 +195,7 @@ def style_configuration(path: Path, document: Mapping[str, Any]) -> StyleConfigu
     if hidden % heads or hidden % 2 or hidden < _LEAST_WIDTH:
         raise refuse(path, f"style_conditioner.hidden_size {hidden} cannot be shared by {heads} heads.")
     codebooks = style.size("num_codebooks", 32)
-    return StyleConfiguration(
+    configuration = StyleConfiguration(
         encoder=encoder,
         hidden_size=hidden,
         heads=heads,
@@ -205,6 +207,10 @@ def style_configuration(path: Path, document: Mapping[str, Any]) -> StyleConfigu
         stride=style.size("stride", 1_000),
         excerpt_seconds=style.number("excerpt_seconds", _SHORTEST_EXCERPT, _LONGEST_EXCERPT, 3.0),
     )
+    frames = encoder.frames(configuration.excerpt_samples)
+    if frames > _MOST_EXCERPT_FRAMES:
+        raise refuse(path, f"style_encoder makes {frames:,} frames of an excerpt, which no MusicGen has.")
+    return configuration
 
 
 def mert_configuration(path: Path, values: object) -> MertConfiguration:

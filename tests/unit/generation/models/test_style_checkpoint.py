@@ -160,12 +160,20 @@ def test_style_model_without_its_encoder_says_what_to_put_where(copy: Path) -> N
         ({"num_conv_pos_embeddings": 8}, "shape"),
         ({"hidden_size": 10**9}, "no MusicGen"),
         ({"conv_kernel": [8000, 9, 8], "conv_stride": [4000, 64, 64]}, "so short"),
+        ({"conv_stride": [1, 1, 1]}, "71,976 frames"),
     ],
 )
 def test_encoder_of_another_shape_is_refused(changed: dict[str, Any], reason: str, copy: Path) -> None:
     document = {**encoder_document(build_encoder()), **changed}
     (copy / "style_encoder" / "config.json").write_text(json.dumps(document))
     assert reason in refusal(copy)
+
+
+def test_variances_below_zero_are_refused(copy: Path) -> None:
+    state = load_file(copy / "model.safetensors")
+    state["style_conditioner.batch_norm.running_var"][3] = -1e-3
+    save_file(state, copy / "model.safetensors")
+    assert "variances below zero" in refusal(copy)
 
 
 def test_settings_of_another_conditioner_are_refused(
@@ -182,6 +190,8 @@ def test_settings_of_another_conditioner_are_refused(
         (style_settings(transformer_scale="none"), "none"),
         (cross, "in front of the song"),
         (nothing, "lack 'prepend'"),
+        (style_settings(eval_q=float("inf")), "infinity"),
+        (style_settings(length="long"), "long"),
     ):
         told = yaml.safe_dump(yaml.safe_load(content["xp.cfg"]) | settings)
         torch.save({**content, "xp.cfg": told}, path / "state_dict.bin")
