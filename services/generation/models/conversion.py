@@ -26,7 +26,7 @@ CACHE_FOLDER = ".converted"
 _FORMAT = b"1"
 _TIMEOUT_SECONDS = 3600
 _PICKLED = "pytorch_model.bin"
-_FILES = ("state_dict.bin", "compression_state_dict.bin", _PICKLED)
+_FILES = ("state_dict.bin", "compression_state_dict.bin")
 
 _log = structlog.get_logger(__name__)
 
@@ -44,10 +44,12 @@ def is_pickled(folder: Path) -> bool:
 def content_key(folder: Path) -> str:
     """A name for the content of a checkpoint: the checksums that its archives hold of each of their members."""
     digest = hashlib.sha256(_FORMAT)
-    if is_pickled(folder):
+    files: tuple[str, ...] = _FILES
+    if not is_audiocraft(folder):
         # It goes with the weights, and says what they are.
         digest.update(json.dumps(read_json(folder / "config.json"), sort_keys=True).encode())
-    for name in _FILES:
+        files = (_PICKLED,)
+    for name in files:
         path = folder / name
         if not path.is_file():
             continue

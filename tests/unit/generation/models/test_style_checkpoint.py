@@ -14,7 +14,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from services.generation.models.checkpoint import load_model, open_checkpoint
-from services.generation.models.conversion import CACHE_FOLDER
+from services.generation.models.conversion import CACHE_FOLDER, content_key
 from services.generation.models.converter import Refused, convert
 from services.generation.models.installation import checked
 from services.generation.models.shelf import describe_folder
@@ -118,6 +118,23 @@ def test_children_convert_a_style_model_and_its_encoder_once(
         (entry / "mark").touch()
     checked(path, tmp_path)
     assert all((entry / "mark").exists() for entry in kept)
+
+
+def test_a_pickle_is_kept_by_its_own_content_and_its_configuration(tmp_path: Path) -> None:
+    encoder, model = tmp_path / "encoder", tmp_path / "model"
+    for folder, name in ((encoder, "pytorch_model.bin"), (model, "state_dict.bin")):
+        folder.mkdir()
+        torch.save({"a": torch.zeros(1)}, folder / name)
+    keys = []
+    for layers in (2, 3):
+        (encoder / "config.json").write_text(json.dumps({"num_hidden_layers": layers}))
+        keys.append(content_key(encoder))
+    torch.save({"a": torch.ones(1)}, encoder / "pytorch_model.bin")
+    assert len({*keys, content_key(encoder)}) == 3
+    usual = content_key(model)
+    # Other files that a hub has beside audiocraft's say nothing about it.
+    (model / "pytorch_model.bin").write_bytes(b"of another layout")
+    assert content_key(model) == usual
 
 
 @pytest.mark.slow
