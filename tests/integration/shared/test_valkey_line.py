@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.shared.valkey_line import Answer, ValkeyLine
 from services.standalone.valkey import ValkeyServer
+from tests.support.certificates import certificate
 
 
 @pytest.fixture
@@ -90,7 +92,12 @@ async def test_a_connection_that_died_unused_costs_nobody_a_call(line: ValkeyLin
     assert await line.call("PING") == b"PONG"
 
 
-async def served(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]) -> tuple[asyncio.Server, str]:
+async def served(
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object],
+    *,
+    tls: ssl.SSLContext | None = None,
+    path: Path | None = None,
+) -> tuple[asyncio.Server, str]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await reader.readuntil(b"PING\r\n"):
@@ -98,8 +105,11 @@ async def served(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], 
         except (asyncio.IncompleteReadError, OSError):
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    return server, f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    if path is not None:
+        return await asyncio.start_unix_server(serve, path), f"unix://{path}"
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    scheme = "redis" if tls is None else "rediss"
+    return server, f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
 
 
 async def test_answers_come_in_whatever_pieces() -> None:
@@ -113,6 +123,32 @@ async def test_answers_come_in_whatever_pieces() -> None:
     pieces = ValkeyLine(url)
     assert await pieces.call("PING") == [7, b"\r\nabc", None]
     await pieces.aclose()
+    server.close()
+
+
+def says_pong(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"+PONG\r\n")
+
+
+async def test_a_socket_in_a_folder_is_an_address_too(tmp_path: Path) -> None:
+    server, url = await served(says_pong, path=tmp_path / "valkey.sock")
+    line = ValkeyLine(url)
+    assert await line.call("PING") == b"PONG"
+    await line.aclose()
+    server.close()
+
+
+async def test_a_server_behind_tls_has_to_show_a_certificate_that_is_trusted(tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path, "127.0.0.1", "127.0.0.1")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem, key)
+    server, url = await served(says_pong, tls=tls)
+    trusting, strange = ValkeyLine(f"{url}?ssl_ca_certs={pem}"), ValkeyLine(url)
+    assert await trusting.call("PING") == b"PONG"
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await strange.call("PING")
+    await trusting.aclose()
+    await strange.aclose()
     server.close()
 
 

@@ -1,21 +1,16 @@
 """One message goes to one checked address, within its time, and nowhere else."""
 
 import asyncio
-import datetime
-import ipaddress
 import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from services.user_management.webhooks.names import Names
 from services.user_management.webhooks.rules import Target
 from services.user_management.webhooks.sender import Reply, WebhookSender
+from tests.support.certificates import certificate
 from tests.support.webhook_receiver import Receiver, receiving
 
 HEADERS = {"Content-Type": "application/json"}
@@ -161,33 +156,6 @@ async def test_the_next_address_is_tried_when_one_is_dead() -> None:
         # Nothing listens on the second address of loopback.
         reply = await post(receiver, resolver=names(["127.0.0.2", "127.0.0.1"]))
     assert reply.arrived
-
-
-def certificate(folder: Path, host: str) -> tuple[Path, Path]:
-    """A certificate of its own authority for a host, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.9"))]), False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, private = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return pem, private
 
 
 async def test_tls_is_checked_against_the_name_while_the_address_is_pinned(tmp_path: Path) -> None:
