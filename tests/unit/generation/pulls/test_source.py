@@ -31,10 +31,11 @@ def test_what_is_no_source_is_refused(text: str) -> None:
         ModelSource.parse(str(text))
 
 
-def test_every_known_model_has_a_source() -> None:
+def test_every_known_model_whose_parts_lie_in_one_repository_has_a_source() -> None:
     sources = CatalogueTexts.read(ROOT / "configs" / "models.yaml").sources
-    assert sources.keys() == KNOWN.keys()
-    assert {str(ModelSource.parse(text)) for text in sources.values()} == {f"hf:facebook/{name}@main" for name in KNOWN}
+    known = KNOWN.keys() - {"musicgen-style"}
+    assert sources.keys() == known
+    assert {str(ModelSource.parse(text)) for text in sources.values()} == {f"hf:facebook/{name}@main" for name in known}
 
 
 def test_safetensors_win_and_pickles_of_the_other_layout_stay_away() -> None:
