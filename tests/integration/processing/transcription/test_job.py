@@ -80,8 +80,8 @@ def test_every_stem_becomes_a_track_and_drums_are_drums(run, bank: SoundBank) ->
     assert [(part["name"], part["drums"]) for part in made.result["parts"]] == [("drums", True), ("bass", False)]
     assert all(part["notes"] > 5 for part in made.result["parts"])
     tracks = mido.MidiFile(made.files["transcription.mid"]).tracks
-    # Files of notes count quarters, whatever meter is heard in notes that have none. What comes before the first beat has
-    # a tempo of its own.
+    # Files of notes count quarters, whatever meter is heard in notes that have none. What comes before the first beat
+    # has a tempo of its own.
     assert [round(mido.tempo2bpm(each.tempo)) for each in tracks[0] if each.type == "set_tempo"][-1] == 110
     assert {message.channel for message in tracks[1] if message.type == "note_on"} == {9}
     assert list(made.files) == ["transcription.mid"]
