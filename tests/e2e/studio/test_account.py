@@ -192,7 +192,7 @@ def test_guest_makes_a_song_and_keeps_it_by_signing_up(arrive: Callable[..., Vis
     expect(banner).to_be_visible()
     guest = visitor.api("/users/me")
     assert guest["role"] == "guest"
-    assert page.locator("form select").first.locator("option").all_text_contents() == ["0:15", "0:30"]
+    expect(page.locator("form select").first.locator("option")).to_have_text(["0:15", "0:30"])
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert violations(visitor) == []
     card = visitor.make("slow waltz for an empty ballroom", 15)
