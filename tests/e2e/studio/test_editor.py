@@ -38,7 +38,7 @@ HEAR_PREVIEW = """async (from) => {
 }"""
 PREVIEW_STARTS_SAMPLES = 2_646  # START_DELAY_SECONDS in multitrack.ts
 LIMITER_LATE_SAMPLES = 284  # 5 ms of look-ahead, and what a height is read from
-EFFECTS_LATE_SAMPLES = 245 + 2 * LIMITER_LATE_SAMPLES  # the compressor's 5 ms, the saturation's filters, two limiters
+EFFECTS_LATE_SAMPLES = 244 + 2 * LIMITER_LATE_SAMPLES  # the compressor's 5 ms, the saturation's filters, two limiters
 RATE_HZ = 44_100
 WINDOW_SAMPLES = RATE_HZ // 10
 AUDIBLE_DBFS = -50.0
@@ -331,6 +331,10 @@ def test_automation_sends_effects_and_crossfades_by_keyboard_sound_in_the_previe
     print(f"{loud.sum()} windows over {span:.1f} dB: preview and bounce differ by {worst:.3f} dB at most")
     assert loud.sum() > 80
     assert worst <= 0.1
+    # A sample too early or too late would be −28 dB.
+    length = min(len(bounced), len(heard))
+    off = float(np.square(heard[:length] - bounced[:length]).sum() / np.square(bounced[:length]).sum())
+    assert 10 * math.log10(off) < -33
     peaks = [20 * math.log10(float(np.abs(sound[RATE_HZ // 10 :]).max())) for sound in (bounced, heard)]
     print(f"limited to {peaks[0]:.2f} dB by the server, to {peaks[1]:.2f} dB here")
     assert max(peaks) <= -12
