@@ -426,7 +426,7 @@ def new_key(page: Page) -> None:
 
 def key_made(page: Page) -> None:
     """A key, shown this once."""
-    page.get_by_role("button", name="New key").click()
+    new_key(page)
     page.get_by_label("What it is for").fill("Radio bot")
     page.get_by_role("button", name="Make the key").click()
     page.locator("[data-secret]").wait_for()

@@ -31,7 +31,8 @@ _PREFIX_TEXT_TOKENS = 256
 _SHORTEST_EXCERPT, _LONGEST_EXCERPT = 1.5, 30.0
 # Every frame attends to every other: thirty seconds of MERT's 75 are 2,250.
 _MOST_EXCERPT_FRAMES = 4_096
-_STYLE_ROWS = 3
+# Rows of a song: style and words, style, nothing; without a style words, nothing.
+_STYLE_ROWS, _ROWS = 3, 2
 # Positions are a cosine and a sine of at least two frequencies.
 _LEAST_WIDTH = 4
 _MOST_CHANNELS = 2
@@ -148,7 +149,7 @@ def model_configuration(path: Path, document: Mapping[str, Any]) -> MusicGenConf
             max_positions=round(_WINDOW_SECONDS * codec.frame_rate) + codebooks // channels - 1,
             prefix_positions=heard + text.max_tokens if prefixed else 0,
             channels=channels,
-            **({"guidance_rows": _STYLE_ROWS} if styled else {}),
+            guidance_rows=_STYLE_ROWS if styled else _ROWS,
         ),
         codec=codec,
         chroma=chroma,

@@ -40,7 +40,7 @@ def with_words(rows: Tensor, betas: Sequence[float]) -> Tensor:
     """What a song's conditional rows say together, `[B, K, V]`, of logits `[B, G, K, V]` whose last row is without.
 
     Of two rows it is the first. Of three (style and words, style, nothing) it goes from the style to style and words,
-    by each song's β: double guidance (Rouard et al., 2024, section 4.3), of which `guide` is the second half.
+    by each song's β: double guidance (Rouard et al., 2024), of which `guide` is the second half.
     """
     full = rows[:, 0]
     if rows.shape[1] == 2 or all(beta == 1.0 for beta in betas):

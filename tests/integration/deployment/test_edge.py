@@ -4,41 +4,17 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
+from tests.support.certificates import certificate
 from tests.support.gateway_platform import Gateway, Person, running_backend, running_gateway
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def certificate(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "tls.crt").write_bytes(made.public_bytes(Encoding.PEM))
-    (folder / "tls.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def free_port() -> int:
@@ -50,7 +26,9 @@ class Edge:
     """A running Envoy; `plain` and `tls` are its ports."""
 
     def __init__(self, folder: Path, gateway: Gateway) -> None:
-        certificate(folder)
+        chain, key = certificate(folder, "localhost")
+        chain.rename(folder / "tls.crt")
+        key.rename(folder / "tls.key")
         self.plain, self.tls = free_port(), free_port()
         self.context = ssl.create_default_context(cafile=folder / "tls.crt")
         host, port = gateway.url.removeprefix("http://").split(":")
