@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -75,11 +75,29 @@ def generate(
     json: Json = False,
 ) -> None:
     """Make a song and fetch it. Ctrl-C asks the server to stop."""
-    options = _options(duration, model, seed, negative_prompt, bpm, key, lyrics, title, public)
-    options.update(_heard(melody, style, style_codebooks, guidance_beta))
+    _require_numbers(("--duration", duration), ("--bpm", bpm), ("--guidance-beta", guidance_beta))
     asked = _checked(out, format_name, stems, midi, wait=wait, stream=stream, json=json)
+    # Here and not above: the command's help needs no HTTP.
+    from musicgen_client.calls.call import given
+
+    options = given(
+        duration=duration,
+        model=model,
+        seed=seed,
+        negative_prompt=negative_prompt,
+        bpm=bpm,
+        key=key,
+        lyrics=lyrics,
+        title=title,
+        public=public or None,
+        melody_id=melody,
+        style_id=style,
+        style_codebooks=style_codebooks,
+        guidance_beta=guidance_beta,
+    )
     with connect(url) as client:
-        _follow(client, client.generate(prompt, **options), asked, wait=wait, stream=stream, json=json)
+        job = client.generate(prompt, **cast("GenerateOptions", options))
+        _follow(client, job, asked, wait=wait, stream=stream, json=json)
 
 
 @app.command()
@@ -147,9 +165,7 @@ def extend(
     json: Json = False,
 ) -> None:
     """Make a song longer: its key, tempo, players and motifs stay. Ctrl-C asks the server to stop."""
-    for name, number in (("--duration", duration), ("--at", at)):
-        if number is not None and not math.isfinite(number):
-            raise typer.BadParameter(f"{name} has to be a number, not {number}")
+    _require_numbers(("--duration", duration), ("--at", at))
     asked = _checked(out, format_name, stems, midi, wait=wait, stream=False, json=json)
     with connect(url) as client:
         job = client.extend(track_id, duration=duration, at=at, prompt=prompt, seed=seed, title=title)
@@ -175,55 +191,6 @@ def _follow(client: Client, job: Job, asked: Wanted, *, wait: bool, stream: bool
     if asked.audio != STDOUT:
         for path in written:
             output.line(str(path))
-
-
-def _options(
-    duration: float | None,
-    model: str | None,
-    seed: int | None,
-    negative_prompt: str | None,
-    bpm: float | None,
-    key: str | None,
-    lyrics: str | None,
-    title: str | None,
-    public: bool,
-) -> GenerateOptions:
-    _require_numbers(("--duration", duration), ("--bpm", bpm))
-    options: GenerateOptions = {"public": True} if public else {}
-    if duration is not None:
-        options["duration"] = duration
-    if model is not None:
-        options["model"] = model
-    if seed is not None:
-        options["seed"] = seed
-    if negative_prompt is not None:
-        options["negative_prompt"] = negative_prompt
-    if bpm is not None:
-        options["bpm"] = bpm
-    if key is not None:
-        options["key"] = key
-    if lyrics is not None:
-        options["lyrics"] = lyrics
-    if title is not None:
-        options["title"] = title
-    return options
-
-
-def _heard(
-    melody: str | None, style: str | None, style_codebooks: int | None, guidance_beta: float | None
-) -> GenerateOptions:
-    """The tracks that a song begins with, and how they are listened to."""
-    _require_numbers(("--guidance-beta", guidance_beta))
-    options: GenerateOptions = {}
-    if melody is not None:
-        options["melody_id"] = melody
-    if style is not None:
-        options["style_id"] = style
-    if style_codebooks is not None:
-        options["style_codebooks"] = style_codebooks
-    if guidance_beta is not None:
-        options["guidance_beta"] = guidance_beta
-    return options
 
 
 def _require_numbers(*named: tuple[str, float | None]) -> None:
