@@ -5,7 +5,7 @@ from __future__ import annotations
 from protos.users.v1 import tracks_pb2, tracks_pb2_grpc
 from services.generation.backends.protocol import GenerationRequest
 from services.generation.job_request import SourceTrack
-from services.generation.musicgen.style_excerpt import SHORTEST_STYLE_SECONDS, too_short_for_a_style
+from services.generation.musicgen.style_limits import require_long_enough
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
 
@@ -48,8 +48,8 @@ class TrackSources:
                 raise AppError.field(
                     "/continue_at", f"The track is {content.duration_seconds:.1f} seconds long. Choose an earlier one."
                 )
-            if pointer == "/style_id" and content.duration_seconds < SHORTEST_STYLE_SECONDS:
-                raise AppError.field(pointer, too_short_for_a_style(content.duration_seconds))
+            if pointer == "/style_id":
+                require_long_enough(content.duration_seconds)
         return found
 
     async def content(self, pointer: str, track_id: str, token: str) -> tracks_pb2.TrackContent:

@@ -19,6 +19,7 @@ from services.generation.backends.protocol import (
     Section,
 )
 from services.generation.catalogue import ModelCatalogue
+from services.generation.musicgen.style_limits import fewer_codebooks
 from services.shared.errors import AppError, ErrorCode, FieldViolation
 
 LONGEST_PROMPT = 2_000
@@ -161,6 +162,8 @@ class RequestChecker:
                 takers = [other.id for other in self._catalogue if name in other.parameters]
                 instead = f", or choose a model that does: {', '.join(takers)}" if takers else ""
                 found.add(f"/{name}", f"The model {model.id} does not take {name}. Leave it out{instead}.")
+        if wire.style_codebooks > model.style_codebooks > 0:
+            found.add("/style_codebooks", fewer_codebooks(model.style_codebooks))
         return model
 
 

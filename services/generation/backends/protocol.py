@@ -29,6 +29,7 @@ class ModelDescription:
     `parameters` lists the optional request fields (by their API names) that the model takes beside prompt, duration,
     model, seed, title and public; what is not listed is refused by name. `continues_from` says what a model that takes
     `continue_from_id` goes on from: "notes" (its own songs, as it wrote them) or "sound" (any track).
+    `style_codebooks` is how many a style is heard through at most; 0 where nobody knows, or the model takes no style.
     """
 
     id: str
@@ -50,6 +51,7 @@ class ModelDescription:
     attributions: tuple[str, ...] = ()
     cost: int = 1
     continues_from: Literal["", "notes", "sound"] = ""
+    style_codebooks: int = 0
 
     def most_stored_bytes(self, seconds: float) -> int:
         """What a song of so many seconds takes in storage at most: master and stems, of 16 bits and not yet packed."""

@@ -17,6 +17,8 @@ from typing import Any
 
 from torch import Tensor
 
+from services.generation.models.parts import STYLE_TYPE
+
 _STYLE_LAYER = r"condition_provider\.conditioners\.self_wav\.transformer\.layers\.(\d+)\."
 _LANGUAGE_MODEL = (
     (r"^emb\.(\d+)\.", r"decoder.model.decoder.embed_tokens.\1."),
@@ -119,7 +121,7 @@ def transformers_configuration(
         "text_encoder": {"_name_or_path": str(text_name)},
     }
     if any(name.startswith("style_conditioner.") for name in model):
-        document["model_type"] = "musicgen_style"
+        document["model_type"] = STYLE_TYPE
         document["style_conditioner"] = _style_configuration(model, settings)
         document["style_encoder"] = {"_name_or_path": "m-a-p/MERT-v1-95M"}
     elif "audio_enc_to_dec_proj.weight" in model:

@@ -1,9 +1,6 @@
 """From a folder on disk to a model in memory, everything checked first.
 
-A folder in the transformers layout holds all of a model, or leaves the text encoder, the codec or the style encoder to
-a folder of their own: `text_encoder/`, `audio_encoder/` or `style_encoder/` inside it, or one beside it that its
-configuration names (`t5-base`, `encodec_32khz`, `MERT-v1-95M`). Such a part may be pickled: a limited child makes
-safetensors of it.
+A part that has a folder of its own (`models.parts`) may be pickled: a limited child makes safetensors of it.
 """
 
 from __future__ import annotations
@@ -17,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from services.generation.models.conversion import converted, is_pickled
+from services.generation.models.parts import find_part, separate_parts
 from services.generation.models.refusal import refuse
 from services.generation.models.tensor_folder import StoredTensor, read_json, stored_tensors
 from services.generation.models.transformers_layout import (
@@ -30,9 +28,6 @@ from services.generation.musicgen.decoder import sinusoidal_positions
 from services.generation.musicgen.model import MusicGen
 
 _FLOATS = {"F64", "F32", "F16", "BF16"}
-# Part of a model: the prefix of its tensors, and what its own folder is called when the configuration says nothing.
-_PARTS = {"text_encoder": "t5-base", "audio_encoder": "encodec_32khz"}
-_STYLE_PARTS = {**_PARTS, "style_encoder": "MERT-v1-95M"}
 _IN_WORDS = {"text_encoder": "text encoder", "audio_encoder": "codec", "style_encoder": "style encoder"}
 
 
@@ -64,12 +59,14 @@ def open_checkpoint(folder: Path, beside: Sequence[Path] = (), cache: Path | Non
     """
     document = dict(read_json(folder / "config.json"))
     tensors = dict(stored_tensors(folder))
-    parts = _STYLE_PARTS if document.get("model_type") == "musicgen_style" else _PARTS
-    places = dict.fromkeys(parts, folder)
-    for part, usual in parts.items():
-        if any(name.startswith(f"{part}.") for name in tensors):
-            continue
-        place = _part_folder(folder, part, document.get(part), usual, beside)
+    places: dict[str, Path] = {}
+    for part, called in separate_parts(document, tuple(tensors)).items():
+        place = find_part(folder, part, called, beside)
+        if place is None:
+            raise refuse(
+                folder,
+                f"its {_IN_WORDS[part]} “{called}” is not there. Put that folder beside it or into it as {part}/.",
+            )
         if cache is not None and is_pickled(place):
             place = converted(place, cache)
         document[part] = read_json(place / "config.json")
@@ -77,7 +74,9 @@ def open_checkpoint(folder: Path, beside: Sequence[Path] = (), cache: Path | Non
         places[part] = place
     configuration = model_configuration(folder / "config.json", document)
     _check_tensors(folder, configuration, tensors)
-    return Checkpoint(folder, configuration, tensors, (folder, places["text_encoder"], folder / "text_encoder"))
+    return Checkpoint(
+        folder, configuration, tensors, (folder, places.get("text_encoder", folder), folder / "text_encoder")
+    )
 
 
 def load_model(checkpoint: Checkpoint) -> MusicGen:
@@ -114,18 +113,6 @@ def load_model(checkpoint: Checkpoint) -> MusicGen:
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return model.eval()
-
-
-def _part_folder(folder: Path, part: str, values: object, usual: str, beside: Sequence[Path]) -> Path:
-    named = values.get("_name_or_path") if isinstance(values, Mapping) else None
-    name = Path(str(named)).name if named else usual
-    roots = (folder.parent, folder.resolve().parent, *beside)
-    for place in (folder / part, *(root / called for root in roots for called in (name, part))):
-        if (place / "config.json").is_file():
-            return place
-    raise refuse(
-        folder, f"its {_IN_WORDS[part]} “{name}” is not there. Put that folder beside it or into it as {part}/."
-    )
 
 
 def _part_name(part: str, name: str) -> str:

@@ -78,7 +78,7 @@ def _add(shelf: ModelShelf, path: Path, name: str | None) -> None:
     shelf.folder.mkdir(parents=True, exist_ok=True)
     _say(f"Checking {source} …")
     checkpoint = checked(source, shelf.folder)
-    description = _described(source, wanted)
+    description = _described(source, shelf, wanted)
     install(description, checkpoint)
     if not target.exists():
         target.symlink_to(source, target_is_directory=True)
@@ -91,7 +91,7 @@ def _check(shelf: ModelShelf, model: str, *, weights: bool, agreement: bool) -> 
     if folder is None:
         raise AppError(ErrorCode.NOT_FOUND, f"There is no {model_id(model)} in {shelf.folder}.")
     checkpoint = checked(folder, shelf.folder)
-    description = _described(folder.resolve(), model_id(folder.name))
+    description = _described(folder.resolve(), shelf, model_id(folder.name))
     if not weights:
         read_tokenizer(checkpoint.tokenizer_folders, checkpoint.configuration.text.vocabulary)
         _describe(description, checkpoint)
@@ -139,8 +139,8 @@ def _list(shelf: ModelShelf) -> None:
         _say(f"{model.id:32} {'here' if model.installed else '-':5} {model.size_bytes / 1e9:6.1f} GB  {model.licence}")
 
 
-def _described(folder: Path, name: str) -> ModelDescription:
-    description = describe_folder(folder, name)
+def _described(folder: Path, shelf: ModelShelf, name: str) -> ModelDescription:
+    description = describe_folder(folder, shelf.folder, name)
     if description is None:
         raise refuse(folder, "there is no MusicGen in it.")
     return description

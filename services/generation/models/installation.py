@@ -9,6 +9,7 @@ from pathlib import Path
 from services.generation.backends.protocol import ModelDescription
 from services.generation.models.checkpoint import Checkpoint, load_model, open_checkpoint
 from services.generation.models.conversion import converted, is_audiocraft
+from services.generation.models.parts import around_audiocraft
 from services.generation.models.refusal import about, refuse
 from services.generation.models.tokenizer import read_tokenizer
 from services.generation.musicgen.song import InstalledModel
@@ -27,14 +28,12 @@ def checked(folder: Path, models_dir: Path) -> Checkpoint:
     Raises MODEL_NOT_INSTALLED with the reason.
     """
     if (folder / "config.json").is_file():
-        return open_checkpoint(folder, cache=models_dir)
+        return open_checkpoint(folder, (models_dir,), models_dir)
     if not is_audiocraft(folder):
         raise refuse(folder, "there is no model in it: neither config.json nor audiocraft's state_dict.bin.")
     place = converted(folder, models_dir)
-    beside = (folder, folder.parent, folder.resolve().parent, models_dir)
     try:
-        # The parts that a converted model leaves out lie in the folder that it came from, or beside it.
-        checkpoint = open_checkpoint(place, beside, models_dir)
+        checkpoint = open_checkpoint(place, around_audiocraft(folder, models_dir), models_dir)
     except AppError as error:
         raise about(folder, error, place) from error
     return dataclasses.replace(checkpoint, tokenizer_folders=(folder, *checkpoint.tokenizer_folders))

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from services.generation.backends.protocol import ModelDescription
 from services.generation.models.conversion import is_audiocraft
-from services.generation.models.tensor_folder import read_json
+from services.generation.models.parts import (
+    STYLE_TYPE,
+    around_audiocraft,
+    find_part,
+    separate_parts,
+    separate_parts_of_audiocraft,
+)
+from services.generation.models.tensor_folder import read_json, stored_tensors
 from services.generation.models.transformers_layout import MODEL_TYPES
 from services.shared.errors import AppError
 
@@ -37,6 +44,7 @@ PARAMETERS = (
 STYLE_PARAMETERS = ("style_id", "guidance_beta", "style_codebooks")
 CONDITIONING = ("text", "structure", "audio_prompt")
 _WEIGHTS = (".safetensors", ".bin")
+_SMALL_FILES = ("config.json", "tokenizer.json", "spiece.model")
 _EDGE_BYTES = 2**16
 
 # Parameters of the text encoder (T5-base) and the codec (EnCodec 32 kHz), and of the decoders by their width and depth.
@@ -138,12 +146,22 @@ def model_id(folder_name: str) -> str:
     return name if name.startswith("musicgen-") else f"musicgen-{name}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A folder as it was described: the state of its own files, and of those of its parts too."""
+
+    own: object
+    state: object
+    parts: Mapping[str, str]
+    description: ModelDescription
+
+
 class ModelShelf:
     """The models folder. Reads it anew at each call; what did not change is not fingerprinted again."""
 
     def __init__(self, models_dir: Path) -> None:
         self._folder = models_dir
-        self._seen: dict[Path, tuple[object, ModelDescription]] = {}
+        self._seen: dict[Path, _Seen] = {}
 
     @property
     def folder(self) -> Path:
@@ -179,22 +197,24 @@ class ModelShelf:
     def _describe(self, folder: Path) -> ModelDescription | None:
         """The model of a folder; None when it holds none, or a broken one (`musicgen models check` says why)."""
         try:
-            state = _state(folder)
+            own = _state([folder])
             seen = self._seen.get(folder)
-            if seen is None or seen[0] != state:
-                found = describe_folder(folder)
+            parts = seen.parts if seen is not None and seen.own == own else _parts(folder)
+            state = _state([folder, *_part_folders(folder, parts, self._folder)])
+            if seen is None or (seen.own, seen.state) != (own, state):
+                found = describe_folder(folder, self._folder)
                 if found is None:
                     return None
-                self._seen[folder] = seen = (state, found)
+                self._seen[folder] = seen = _Seen(own, state, parts, found)
         except (OSError, AppError):
             return None
-        return seen[1]
+        return seen.description
 
 
-def describe_folder(folder: Path, name: str = "") -> ModelDescription | None:
+def describe_folder(folder: Path, models_dir: Path, name: str = "") -> ModelDescription | None:
     """What lies in a folder, by its configuration; None when that is no MusicGen. Raises what `read_json` raises.
 
-    `name` is its id; else the folder's name says it.
+    Parts of it may lie in `models_dir`. `name` is its id; else the folder's name says it.
     """
     name = name or model_id(folder.name)
     size = sum(path.stat().st_size for path in _weights(folder))
@@ -202,14 +222,17 @@ def describe_folder(folder: Path, name: str = "") -> ModelDescription | None:
         document = read_json(folder / "config.json")
         if document.get("model_type") not in MODEL_TYPES:
             return None
-        melody, style = document["model_type"] == "musicgen_melody", document["model_type"] == "musicgen_style"
+        melody, style = document["model_type"] == "musicgen_melody", document["model_type"] == STYLE_TYPE
         decoder = document.get("decoder")
         codec = document.get("audio_encoder")
         stereo = isinstance(decoder, Mapping) and decoder.get("audio_channels") == 2
         rate = codec.get("sampling_rate") if isinstance(codec, Mapping) else None
+        conditioner = document.get("style_conditioner") if style else None
+        style_codebooks = conditioner.get("num_codebooks") if isinstance(conditioner, Mapping) else None
     elif is_audiocraft(folder):
         # Its settings lie inside a pickle, which nobody opens for a list: the name has to say what it is.
         melody, style, stereo, rate = "melody" in name, "style" in name, "stereo" in name, None
+        style_codebooks = None
     else:
         return None
     known = KNOWN.get(name)
@@ -227,14 +250,19 @@ def describe_folder(folder: Path, name: str = "") -> ModelDescription | None:
         sample_rate_hz=rate if isinstance(rate, int) else base.sample_rate_hz,
         conditioning=_conditioning(melody=melody, style=style),
         parameters=_parameters(melody=melody, style=style),
-        revision=fingerprint(folder),
+        revision=fingerprint(folder, models_dir),
+        style_codebooks=style_codebooks if isinstance(style_codebooks, int) else 0,
     )
 
 
-def fingerprint(folder: Path) -> str:
-    """A short name for a folder's weights: of their sizes, their beginnings and ends, and the configuration."""
+def fingerprint(folder: Path, models_dir: Path) -> str:
+    """A short name for what a model is made of: its files and those of its parts, wherever they lie.
+
+    Of weights, configurations and tokenizers the names, sizes, beginnings and ends count.
+    """
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("config.json"), *_weights(folder)]):
+    parts = _part_folders(folder, _parts(folder), models_dir)
+    for path in [path for place in (folder, *parts) for path in _files(place)]:
         size = path.stat().st_size
         digest.update(f"{path.name} {size}\n".encode())
         with path.open("rb") as file:
@@ -248,6 +276,25 @@ def _weights(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix in _WEIGHTS and path.is_file()]
 
 
-def _state(folder: Path) -> object:
-    paths = [*folder.glob("config.json"), *_weights(folder)]
-    return sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
+def _files(folder: Path) -> list[Path]:
+    return sorted([*(folder / name for name in _SMALL_FILES if (folder / name).is_file()), *_weights(folder)])
+
+
+def _parts(folder: Path) -> Mapping[str, str]:
+    """The parts that have folders of their own, with what those are called. None of a folder that cannot be used."""
+    if is_audiocraft(folder) and not (folder / "config.json").is_file():
+        return separate_parts_of_audiocraft(folder, style="style" in model_id(folder.name))
+    try:
+        return separate_parts(read_json(folder / "config.json"), tuple(stored_tensors(folder)))
+    except AppError:
+        return {}
+
+
+def _part_folders(folder: Path, parts: Mapping[str, str], models_dir: Path) -> list[Path]:
+    beside = (models_dir,) if (folder / "config.json").is_file() else around_audiocraft(folder, models_dir)
+    found = (find_part(folder, part, name, beside) for part, name in parts.items())
+    return [place for place in found if place is not None]
+
+
+def _state(folders: Iterable[Path]) -> object:
+    return [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for folder in folders for path in _files(folder)]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from services.generation.models.parts import STYLE_TYPE
 from services.generation.models.refusal import refuse
 from services.generation.musicgen.configuration import (
     ChromaConfiguration,
@@ -22,7 +23,7 @@ from services.generation.musicgen.configuration import (
 )
 
 # The last one is ours: transformers has no style models, and MERT is HuBERT under a name of its own.
-MODEL_TYPES = ("musicgen", "musicgen_melody", "musicgen_style")
+MODEL_TYPES = ("musicgen", "musicgen_melody", STYLE_TYPE)
 _ENCODER_TYPES = ("mert_model", "hubert")
 _WINDOW_SECONDS = 30
 _TEXT_TOKENS = 512
@@ -110,7 +111,7 @@ def model_configuration(path: Path, document: Mapping[str, Any]) -> MusicGenConf
     kind = document.get("model_type")
     if kind not in MODEL_TYPES:
         raise refuse(path, f"it describes a model of type {kind!r}, not a MusicGen.")
-    melody, styled = kind == "musicgen_melody", kind == "musicgen_style"
+    melody, styled = kind == "musicgen_melody", kind == STYLE_TYPE
     top = _Reader(path, "config", document)
     decoder = _Reader(path, "decoder", document.get("decoder"))
     decoder.expect("activation_function", "gelu", "gelu")

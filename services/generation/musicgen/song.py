@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import queue
 import time
@@ -39,8 +40,8 @@ from services.generation.musicgen.live_song import LiveSong
 from services.generation.musicgen.melody import window_melodies
 from services.generation.musicgen.model import MusicGen
 from services.generation.musicgen.sections import passages, with_tempo_and_key
-from services.generation.musicgen.source_audio import read_source
-from services.generation.musicgen.style_excerpt import style_excerpt
+from services.generation.musicgen.source_audio import before, beginning, read_source
+from services.generation.musicgen.style_limits import fewer_codebooks, style_excerpt
 from services.generation.musicgen.text_conditioner import Tokenizer
 from services.generation.musicgen.token_record import TokenRecord
 from services.shared.errors import AppError, ErrorCode
@@ -163,17 +164,17 @@ class SongMaker:
         if not request.continue_from_id:
             return []
         configuration = self._model.configuration
-        longest = (configuration.window_frames - configuration.stride_frames) * configuration.codec.hop_samples
+        longest = (configuration.window_frames - configuration.stride_frames) / configuration.codec.frame_rate
         audio = read_source(
             _source(context, request.continue_from_id),
             configuration.codec.sample_rate,
             configuration.channels,
-            end_seconds=request.continue_at,
-            longest_samples=longest,
+            before(request.continue_at, longest),
+            "/continue_from_id" if request.continue_at is None else "/continue_at",
         )
         whole = len(audio) // configuration.codec.hop_samples * configuration.codec.hop_samples
         if not whole:
-            raise AppError(ErrorCode.VALIDATION, "There is nothing to go on from before that second of the track.")
+            raise AppError.field("/continue_at", "The track has no audio before that second. Choose a later one.")
         codes = self._codec.encode(torch.from_numpy(audio[len(audio) - whole :].T.copy()))
         return [tuple(frame) for frame in codes.T.tolist()]
 
@@ -189,7 +190,7 @@ class SongMaker:
             melody_frames |= set(self._windows.first_drawn(frames))
         places = sorted(frame for frame in beginnings.keys() | melody_frames if frame < frames)
         prompts, melodies, current = [], [], parts[0]
-        wave = self._melody(request, context)
+        wave = self._melody(request, context, frames)
         for frame in places:
             current = beginnings.get(frame, current)
             prompts.append(with_tempo_and_key(current.prompt, request.bpm, request.key))
@@ -204,19 +205,28 @@ class SongMaker:
         conditions = self._conditioner.conditions(prompts, request.negative_prompt, melodies, context.check, style)
         return [Cue(frame, condition) for frame, condition in zip(places, conditions, strict=True)]
 
-    def _melody(self, request: GenerationRequest, context: GenerationContext) -> NDArray[np.float32] | None:
+    def _melody(
+        self, request: GenerationRequest, context: GenerationContext, frames: int
+    ) -> NDArray[np.float32] | None:
         if not request.melody_id:
             return None
-        rate = self._model.configuration.codec.sample_rate
-        return read_source(_source(context, request.melody_id), rate, channels=1)[:, 0]
+        codec = self._model.configuration.codec
+        # The last window hears its own 30 s from where it begins, the song's end or not.
+        heard = (self._windows.start(frames - 1) + self._windows.frames) / codec.frame_rate
+        path = _source(context, request.melody_id)
+        return read_source(path, codec.sample_rate, 1, beginning(heard), "/melody_id")[:, 0]
 
     def _style(self, request: GenerationRequest, context: GenerationContext) -> Tensor | None:
         style = self._model.configuration.style
         if style is None or not request.style_id:
             return None
-        wave = read_source(_source(context, request.style_id), style.encoder.sample_rate, channels=1)[:, 0]
+        if (request.style_codebooks or 0) > style.codebooks:
+            raise AppError.field("/style_codebooks", fewer_codebooks(style.codebooks))
+        excerpt = functools.partial(style_excerpt, longest_seconds=style.excerpt_seconds)
+        path = _source(context, request.style_id)
+        wave = read_source(path, style.encoder.sample_rate, 1, excerpt, "/style_id")[:, 0]
         context.check()
-        return self._conditioner.style(style_excerpt(wave, style), request.style_codebooks)
+        return self._conditioner.style(wave, request.style_codebooks)
 
     def _finish(
         self,

@@ -1,10 +1,11 @@
-"""Another track's audio, as a model takes it: its sample rate and channel count, float32.
+"""Another track's audio, as a model takes it: its sample rate and channel count, float32, and only the part it hears.
 
 Only lossless masters that the platform wrote itself come here; what people upload was decoded in a limited child.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,44 +13,55 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from services.shared.errors import AppError, ErrorCode
+from services.shared.errors import AppError
 
-# Ten minutes: as much as any track of the platform has.
-_LONGEST_SECONDS = 600.0
+Part = Callable[[float], tuple[float, float]]
+"""Of a track of so many seconds, from which second to which is heard; raises VALIDATION for a track without it."""
+
+# Read on either side of a part where there is anything, so that the resampler's edges lie outside.
+_EDGE_SECONDS = 0.1
+_LOUDEST = 8.0
 
 
-def read_source(
-    path: Path,
-    sample_rate: int,
-    channels: int,
-    end_seconds: float | None = None,
-    longest_samples: int | None = None,
-) -> NDArray[np.float32]:
-    """Audio `[n, channels]` of a file up to `end_seconds`, at most the last `longest_samples` of it.
+def beginning(longest_seconds: float) -> Part:
+    """The track's first seconds."""
+    return lambda seconds: (0.0, min(seconds, longest_seconds))
 
-    Raises VALIDATION when it does not decode, holds nothing before that second, or holds values that no audio has.
+
+def before(at_seconds: float | None, longest_seconds: float) -> Part:
+    """The last seconds before `at_seconds` (None: the track's end)."""
+
+    def part(seconds: float) -> tuple[float, float]:
+        end = seconds if at_seconds is None else min(seconds, at_seconds)
+        return max(0.0, end - longest_seconds), end
+
+    return part
+
+
+def read_source(path: Path, sample_rate: int, channels: int, part: Part, pointer: str) -> NDArray[np.float32]:
+    """Audio `[n, channels]` of a part of a file.
+
+    Raises VALIDATION at `pointer` when it does not decode, the part is empty, or it holds values that no audio has.
     """
     try:
         with soundfile.SoundFile(path) as file:
-            end = file.frames if end_seconds is None else min(file.frames, round(end_seconds * file.samplerate))
-            longest = round(_LONGEST_SECONDS * file.samplerate)
-            if longest_samples is not None:
-                # A little more, so that the resampler's edge lies outside.
-                longest = min(longest, round(longest_samples / sample_rate * file.samplerate) + file.samplerate // 10)
-            file.seek(max(0, end - longest))
-            audio = file.read(min(end, longest), dtype="float32", always_2d=True)
             rate = file.samplerate
+            begin, end = part(file.frames / rate)
+            first = max(0, round((begin - _EDGE_SECONDS) * rate))
+            file.seek(first)
+            audio = file.read(round((end + _EDGE_SECONDS) * rate) - first, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        raise AppError(ErrorCode.VALIDATION, "The track's audio cannot be decoded. Choose another one.") from error
-    if not len(audio):
-        raise AppError(ErrorCode.VALIDATION, "The track has no audio before that second. Choose a later one.")
-    if not np.isfinite(audio).all() or np.abs(audio).max() > 8.0:
-        raise AppError(ErrorCode.VALIDATION, "The track's audio is damaged. Choose another one.")
+        raise AppError.field(pointer, "The track's audio cannot be decoded. Choose another one.") from error
+    wanted = round((end - begin) * sample_rate)
+    if not len(audio) or not wanted:
+        raise AppError.field(pointer, "There is no audio in that part of the track. Choose another one.")
+    if not np.isfinite(audio).all() or np.abs(audio).max() > _LOUDEST:
+        raise AppError.field(pointer, "The track's audio is damaged. Choose another one.")
     if channels == 1:
         audio = audio.mean(axis=1, keepdims=True)
     elif audio.shape[1] != channels:
         audio = np.repeat(audio[:, :1], channels, axis=1)
     if rate != sample_rate:
         audio = soxr.resample(audio, rate, sample_rate)
-    audio = np.ascontiguousarray(audio, dtype=np.float32)
-    return audio if longest_samples is None else audio[-longest_samples:]
+    edge = round((begin - first / rate) * sample_rate)
+    return np.ascontiguousarray(audio[edge : edge + wanted], dtype=np.float32)

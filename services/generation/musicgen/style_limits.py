@@ -1,31 +1,34 @@
-"""Which part of a track a style is heard in, and which tracks are too short for one. Light: no torch."""
+"""What a style may be: which part of a track it is heard in, which are too short, how many codebooks. Pure Python."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from services.generation.musicgen.configuration import StyleConfiguration
 from services.shared.errors import AppError
 
 SHORTEST_STYLE_SECONDS = 1.5
 """Excerpts of 1.5 to 4.5 s are what the style conditioner was trained on."""
 
 
-def too_short_for_a_style(seconds: float) -> str:
-    """Why a track of so many seconds is refused."""
-    return (
-        f"The track is {seconds:.1f} seconds long, and a style takes {SHORTEST_STYLE_SECONDS:g}. Choose a longer one."
-    )
+def style_excerpt(seconds: float, longest_seconds: float) -> tuple[float, float]:
+    """From which second to which a track is heard: its middle, where a song is most like itself, or all of a short one.
 
-
-def style_excerpt(wave: NDArray[np.float32], style: StyleConfiguration) -> NDArray[np.float32]:
-    """The middle of a mono wave `[n]` at the encoder's sample rate, where a song is most like itself.
-
-    As long as the conditioner usually hears, or all of what is shorter. Raises VALIDATION for what is too short.
+    Raises VALIDATION for what is too short.
     """
-    seconds = len(wave) / style.encoder.sample_rate
+    require_long_enough(seconds)
+    length = min(seconds, longest_seconds)
+    begin = (seconds - length) / 2
+    return begin, begin + length
+
+
+def require_long_enough(seconds: float) -> None:
+    """Raise VALIDATION for a track of so many seconds when it is too short for a style."""
     if seconds < SHORTEST_STYLE_SECONDS:
-        raise AppError.field("/style_id", too_short_for_a_style(seconds))
-    begin = max(0, len(wave) - style.excerpt_samples) // 2
-    return np.ascontiguousarray(wave[begin : begin + style.excerpt_samples])
+        raise AppError.field(
+            "/style_id",
+            f"The track is {seconds:.1f} seconds long, and a style takes {SHORTEST_STYLE_SECONDS:g}. "
+            "Choose a longer one.",
+        )
+
+
+def fewer_codebooks(held: int) -> str:
+    """Why a style through more codebooks than the model holds is refused."""
+    return f"This model hears a style through at most {held} codebooks. Ask for 1 to {held}."

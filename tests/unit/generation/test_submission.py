@@ -55,7 +55,11 @@ CATALOGUE = ModelCatalogue(
         description(
             "neural", parameters=("guidance_scale", "temperature", "top_k", "top_p"), max_duration_seconds=30.0
         ),
-        description("styled", parameters=("guidance_scale", "style_id", "guidance_beta", "style_codebooks")),
+        description(
+            "styled",
+            parameters=("guidance_scale", "style_id", "guidance_beta", "style_codebooks"),
+            style_codebooks=4,
+        ),
         description("absent", installed=False),
         *PickyBackend().describe(),
     ],
@@ -98,6 +102,13 @@ def test_a_style_goes_with_how_it_is_heard() -> None:
     assert "style_id" in lonely["/guidance_beta"]
     assert set(refused(model="styled", style_id="t", style_codebooks=7)) == {"/style_codebooks"}
     assert set(refused(model="styled", style_id="t" * 200)) == {"/style_id"}
+
+
+def test_more_codebooks_than_the_model_holds_are_refused_with_their_number() -> None:
+    assert accepted(model="styled", style_id="t", style_codebooks=4).style_codebooks == 4
+    found = refused(model="styled", style_id="t", style_codebooks=5)
+    assert set(found) == {"/style_codebooks"}
+    assert "at most 4" in found["/style_codebooks"]
 
 
 def test_models_without_styles_name_those_that_have_them() -> None:

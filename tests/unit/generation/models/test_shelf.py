@@ -82,20 +82,65 @@ def test_audiocraft_folder_says_by_its_name_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "musicgen-stereo-melody"
     path.mkdir()
     (path / "state_dict.bin").write_bytes(b"PK")
-    model = describe_folder(path)
+    model = describe_folder(path, tmp_path)
     assert model is not None
     assert (model.channels, "melody" in model.conditioning) == (2, True)
-    assert describe_folder(tmp_path) is None
+    assert describe_folder(tmp_path, tmp_path) is None
 
 
 def test_revision_follows_the_weights(folder: Callable[[str], Path], tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(folder("mono"), copy)
-    before = fingerprint(copy)
-    assert before == fingerprint(folder("mono"))
-    with (copy / "model.safetensors").open("r+b") as file:
+    before = fingerprint(copy, tmp_path)
+    assert before == fingerprint(folder("mono"), tmp_path)
+    change_last_byte(copy / "model.safetensors")
+    assert fingerprint(copy, tmp_path) != before
+
+
+@pytest.mark.parametrize("part", ["text_encoder", "style_encoder"])
+def test_revision_follows_parts_that_have_folders_of_their_own(part: str, style_folder: Path, tmp_path: Path) -> None:
+    shelf = ModelShelf(tmp_path / "models")
+    shutil.copytree(style_folder, tmp_path / "weights" / "style")
+    shelf.folder.mkdir()
+    (shelf.folder / "style").symlink_to(tmp_path / "weights" / "style")
+
+    def revision() -> str:
+        return next(model.revision for model in shelf.descriptions() if model.id == "musicgen-style")
+
+    before = revision()
+    inside = tmp_path / "weights" / "style" / part
+    change_last_byte(next(inside.glob("*.safetensors")))
+    changed = revision()
+    assert changed != before
+    # The same part under its own name beside the folder, and in the models folder, is the same model.
+    named = {"text_encoder": "t5-base", "style_encoder": "MERT-v1-95M"}[part]
+    for place in (tmp_path / "weights" / named, shelf.folder / named):
+        inside.rename(place)
+        assert revision() == changed
+        inside = place
+    shutil.rmtree(inside)
+    assert revision() not in {before, changed}
+
+
+def test_revision_follows_the_parts_that_audiocraft_leaves_out(tmp_path: Path) -> None:
+    published, part = tmp_path / "musicgen-small", tmp_path / "t5-base"
+    for path, name in ((published, "state_dict.bin"), (published, "compression_state_dict.bin"), (part, "config.json")):
+        path.mkdir(exist_ok=True)
+        (path / name).write_bytes(b"PK" * 2**16)
+    other = tmp_path / "encodec_32khz" / "config.json"
+    other.parent.mkdir()
+    other.write_bytes(b"{}")
+    before = fingerprint(published, tmp_path)
+    change_last_byte(other)
+    # Its codec is its own.
+    assert fingerprint(published, tmp_path) == before
+    change_last_byte(part / "config.json")
+    assert fingerprint(published, tmp_path) != before
+
+
+def change_last_byte(path: Path) -> None:
+    with path.open("r+b") as file:
         file.seek(-1, 2)
         last = file.read(1)
         file.seek(-1, 2)
         file.write(bytes([last[0] ^ 1]))
-    assert fingerprint(copy) != before

@@ -217,7 +217,7 @@ def test_settings_of_another_conditioner_are_refused(
 
 
 def test_the_shelf_knows_a_style_model_by_what_it_holds(style_folder: Path) -> None:
-    found = describe_folder(style_folder)
+    found = describe_folder(style_folder, style_folder.parent)
     assert found is not None
     assert found.id == "musicgen-style"
     assert "style" in found.conditioning

@@ -234,6 +234,19 @@ async def test_sound_that_does_not_decode_is_the_callers_to_mend(
     with pytest.raises(AppError) as caught:
         await backend.generate(request(kind, **{f"{kind}_id": "t"}), Stage(tmp_path / "s", sources={"t": broken}))
     assert caught.value.code is ErrorCode.VALIDATION
+    assert [violation.pointer for violation in caught.value.violations] == [f"/{kind}_id"]
+
+
+async def test_more_codebooks_than_the_checkpoint_holds_are_the_callers_to_mend(
+    backend: MusicGenBackend, tune: Path, tmp_path: Path
+) -> None:
+    # A description in the catalogue knows it, but for checkpoints in audiocraft's layout.
+    assert {model.id: model.style_codebooks for model in backend.describe()}["musicgen-style"] == 6
+    with pytest.raises(AppError, match="at most 6 codebooks") as caught:
+        await backend.generate(
+            request("style", style_id="t", style_codebooks=7), Stage(tmp_path / "s", sources={"t": tune})
+        )
+    assert [violation.pointer for violation in caught.value.violations] == ["/style_codebooks"]
 
 
 @pytest.mark.parametrize("kind", ["mono", "stereo"])
@@ -258,7 +271,7 @@ async def test_continuation_begins_where_it_is_asked_to_and_depends_on_what_was_
 async def test_continuation_from_nothing_is_refused(backend: MusicGenBackend, tune: Path, tmp_path: Path) -> None:
     with pytest.raises(AppError) as caught:
         await backend.generate(request(continue_from_id="t", continue_at=0.01), Stage(tmp_path, sources={"t": tune}))
-    assert caught.value.code is ErrorCode.VALIDATION
+    assert [violation.pointer for violation in caught.value.violations] == ["/continue_at"]
     with pytest.raises(AppError) as caught:
         backend.check(request(continue_from_id="t", continue_at=0.0))
     assert [violation.pointer for violation in caught.value.violations] == ["/continue_at"]
