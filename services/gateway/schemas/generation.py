@@ -147,7 +147,9 @@ class GenerateRequest(Body):
     ] = None
     negative_prompt: Annotated[Text | None, Field(max_length=LONGEST_PROMPT)] = None
     guidance_scale: Annotated[float | None, Field(ge=0, le=20)] = None
-    temperature: Annotated[float | None, Field(gt=0, le=5)] = None
+    temperature: Annotated[
+        float | None, Field(ge=0, le=5, description="0: always the likeliest token, whatever the seed; 1 unless said.")
+    ] = None
     top_k: Annotated[int | None, Field(ge=0, le=100_000)] = None
     top_p: Annotated[float | None, Field(ge=0, le=1)] = None
     lyrics: Annotated[Text | None, Field(max_length=10_000)] = None

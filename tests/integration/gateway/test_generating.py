@@ -27,7 +27,7 @@ async def test_every_field_reaches_the_service(gateway: Gateway, ada: Person) ->
         "seed": 2**53 - 1,
         "negative_prompt": "n",
         "guidance_scale": 3.5,
-        "temperature": 0.9,
+        "temperature": 0.0,
         "top_k": 250,
         "top_p": 0.5,
         "lyrics": "la\nla",
@@ -41,7 +41,9 @@ async def test_every_field_reaches_the_service(gateway: Gateway, ada: Person) ->
     assert (await ada.http.post(GENERATE, json=body)).status_code == 202
     sent = gateway.backend.generation.submitted[-1]
     assert (sent.prompt, sent.duration_seconds, sent.model, sent.seed) == ("p", 12.5, "composer", 2**53 - 1)
-    assert (sent.negative_prompt, sent.guidance_scale, sent.temperature) == ("n", 3.5, 0.9)
+    assert (sent.negative_prompt, sent.guidance_scale, sent.temperature) == ("n", 3.5, 0.0)
+    # Zero is not the same as nothing said.
+    assert sent.HasField("temperature")
     assert (sent.top_k, sent.top_p, sent.lyrics, sent.bpm, sent.key) == (250, 0.5, "la\nla", 104, "A minor")
     assert (sent.title, sent.public, sent.spec_json) == ("Title", True, '{"genre":"lofi"}')
     first, second = sent.structure
