@@ -48,7 +48,7 @@ class JobEnding:
 
     async def fail(self, error: AppError) -> Outcome:
         """The work cannot be done."""
-        request = failure(self._lease, error.code, error.message)
+        request = failure(self._lease, error)
         return (
             Outcome.RELEASED if self._told else await self._last(self._tell(self._jobs.Fail, request), Outcome.FAILED)
         )

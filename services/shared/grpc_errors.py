@@ -63,12 +63,22 @@ _BARE_STATUS: Mapping[grpc.StatusCode, tuple[ErrorCode, str]] = MappingProxyType
 _UNKNOWN = (ErrorCode.INTERNAL, "Something went wrong on our side.")
 
 
+def wire_violations(violations: Iterable[FieldViolation]) -> list[WireFieldViolation]:
+    """Fields that are wrong, for the wire."""
+    return [WireFieldViolation(pointer=item.pointer, detail=item.detail) for item in violations]
+
+
+def violations_of(wire: Iterable[WireFieldViolation]) -> tuple[FieldViolation, ...]:
+    """Fields that are wrong, off the wire."""
+    return tuple(FieldViolation(item.pointer, item.detail) for item in wire)
+
+
 def error_trailer(error: AppError) -> tuple[str, bytes]:
     """The trailing metadata entry that carries `error`."""
     detail = ErrorDetail(
         code=error.code.value,
         message=error.message,
-        violations=[WireFieldViolation(pointer=item.pointer, detail=item.detail) for item in error.violations],
+        violations=wire_violations(error.violations),
         retry_after_seconds=error.retry_after_seconds or 0.0,
     )
     return ERROR_TRAILER, detail.SerializeToString()
@@ -95,7 +105,7 @@ def _from_trailer(metadata: Iterable[tuple[str, str | bytes]]) -> AppError | Non
             return AppError(
                 code,
                 detail.message,
-                violations=[FieldViolation(item.pointer, item.detail) for item in detail.violations],
+                violations=violations_of(detail.violations),
                 retry_after_seconds=detail.retry_after_seconds or None,
             )
     return None

@@ -10,6 +10,7 @@ from typing import Any, Final
 from protos.users.v1 import jobs_pb2
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call
+from services.shared.grpc_errors import wire_violations
 from services.shared.leases import Lease, LeaseLost
 
 _CALL_SECONDS: Final = 3.0
@@ -32,9 +33,12 @@ def completion(lease: Lease, **outcome: Any) -> jobs_pb2.CompleteRequest:
     return jobs_pb2.CompleteRequest(**_attempt(lease), **outcome)
 
 
-def failure(lease: Lease, code: ErrorCode, message: str) -> jobs_pb2.FailRequest:
-    """That the job cannot be done."""
-    return jobs_pb2.FailRequest(**_attempt(lease), error=jobs_pb2.JobError(code=code.value, message=message))
+def failure(lease: Lease, error: AppError, message: str = "") -> jobs_pb2.FailRequest:
+    """That the job cannot be done, and which fields are to blame; `message` instead of the error's own."""
+    told = jobs_pb2.JobError(
+        code=error.code.value, message=message or error.message, violations=wire_violations(error.violations)
+    )
+    return jobs_pb2.FailRequest(**_attempt(lease), error=told)
 
 
 def giving_back(lease: Lease) -> jobs_pb2.ReleaseRequest:

@@ -34,9 +34,9 @@ class ToneBackend:
     """A sine whose pitch follows the seed, made `spec.speed` times faster than it plays (0: as fast as possible).
 
     `spec.crash_at` kills the process with SIGKILL when so many seconds are made, `spec.fail_at` raises `spec.error`
-    there ("app": STORAGE_FULL, else an error that nobody foresaw), `spec.hold_at` makes nothing more until it is told
-    to stop, `spec.deaf` ignores requests to stop for so many seconds, `spec.fault` spoils the file: "clip", "offset",
-    "silence" or "short"; `spec.loudness_error_lu` states a wrong loudness.
+    there ("app": STORAGE_FULL, "field": VALIDATION of `spec`, else an error that nobody foresaw), `spec.hold_at` makes
+    nothing more until it is told to stop, `spec.deaf` ignores requests to stop for so many seconds, `spec.fault` spoils
+    the file: "clip", "offset", "silence" or "short"; `spec.loudness_error_lu` states a wrong loudness.
     """
 
     def __init__(self, environment: BackendEnvironment) -> None:
@@ -123,6 +123,8 @@ def _misbehave(spec: dict[str, Any], made: float) -> None:
     if made >= spec.get("fail_at", np.inf):
         if spec.get("error") == "app":
             raise AppError(ErrorCode.STORAGE_FULL, "There is no room for another tone. Delete some.")
+        if spec.get("error") == "field":
+            raise AppError.field("/spec/fail_at", "The tone breaks there.")
         raise ZeroDivisionError("nobody foresaw this")
 
 

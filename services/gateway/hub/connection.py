@@ -24,7 +24,7 @@ from services.gateway.hub.messages import (
     HubMessage,
 )
 from services.gateway.hub.outbox import Outbox
-from services.gateway.schemas.jobs import Job, JobStatus, problem_of
+from services.gateway.schemas.jobs import Job, JobStatus, problem_of_event
 from services.gateway.sessions_watch import SessionWatch
 from services.gateway.signals import Signals
 from services.gateway.tokens.links import Links
@@ -144,8 +144,7 @@ class HubConnection:
                     "done", entry.entry_id, job_id, Job.from_message(job, self._links).model_dump(mode="json")
                 )
             case "error" if job_id is not None:
-                problem = problem_of(str(data.get("code", "")), str(data.get("message", "")))
-                await self._put("error", entry.entry_id, job_id, problem.model_dump(mode="json", exclude_none=True))
+                await self._put("error", entry.entry_id, job_id, problem_of_event(data))
             case "notification":
                 await self._put("notification", entry.entry_id, job_id, data)
             case _:

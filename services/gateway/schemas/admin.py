@@ -106,7 +106,7 @@ class ManagedJob(BaseModel):
             progress=min(1.0, max(0.0, message.progress)),
             stage=message.stage,
             attempts=message.attempts,
-            error=problem_of(message.error.code, message.error.message) if message.HasField("error") else None,
+            error=problem_of(message.error) if message.HasField("error") else None,
             created_at=to_datetime(message.created_at),
             started_at=optional_datetime(message, "started_at"),
             finished_at=optional_datetime(message, "finished_at"),

@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 import orjson
+from google.protobuf.json_format import ParseDict
 from pydantic import BaseModel, Field
 
 from protos.users.v1 import jobs_pb2
 from services.gateway.problems import kind_of
-from services.gateway.schemas.problems import Problem
+from services.gateway.schemas.problems import Problem, ProblemError
 from services.gateway.schemas.times import optional_datetime, to_datetime
 from services.gateway.tokens.links import Links
 
@@ -118,7 +119,7 @@ class Job(BaseModel):
             queue_position=message.queue_position or None,
             eta_seconds=message.eta_seconds or None,
             attempts=message.attempts,
-            error=problem_of(message.error.code, message.error.message) if message.HasField("error") else None,
+            error=problem_of(message.error) if message.HasField("error") else None,
             request=request_of(message),
             result=_result_of(message, links) if status is JobStatus.SUCCEEDED else None,
             metrics=_object(message.metrics_json) if message.metrics_json else None,
@@ -137,10 +138,17 @@ class JobList(BaseModel):
     next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null on the last.")]
 
 
-def problem_of(code: str, message: str) -> Problem:
-    """Why a job failed, as a problem document."""
-    kind = kind_of(code)
-    return Problem(type=kind.type, title=kind.title, status=kind.status, detail=message)
+def problem_of(error: jobs_pb2.JobError) -> Problem:
+    """Why a job failed, as a problem document; its pointers go into the request that the job was made of."""
+    kind = kind_of(error.code)
+    errors = [ProblemError(pointer=item.pointer, detail=item.detail) for item in error.violations]
+    return Problem(type=kind.type, title=kind.title, status=kind.status, detail=error.message, errors=errors or None)
+
+
+def problem_of_event(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as JSON, of what an `error` event carries."""
+    problem = problem_of(ParseDict(dict(data), jobs_pb2.JobError(), ignore_unknown_fields=True))
+    return problem.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def request_of(message: jobs_pb2.Job) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import orjson
 
 from protos.users.v1 import jobs_pb2
 from services.gateway.clients.jobs import JobsClient
-from services.gateway.schemas.jobs import Job, JobStatus, problem_of
+from services.gateway.schemas.jobs import Job, JobStatus, problem_of_event
 from services.gateway.tokens.links import Links
 from services.shared.errors import AppError, ErrorCode
 from services.shared.identity import Principal
@@ -100,9 +100,7 @@ class JobEvents:
             job = await self._jobs.get(self._caller, self._job_id)
             return Job.from_message(job, self._links).model_dump(mode="json")
         if event.type == "error":
-            return problem_of(str(data.get("code", "")), str(data.get("message", ""))).model_dump(
-                mode="json", exclude_none=True
-            )
+            return problem_of_event(data)
         if "status" in data:
             data["status"] = str(data["status"]).removeprefix("JOB_STATUS_").lower()
         return data

@@ -122,7 +122,7 @@ class JobRun:
         await tell_ledger(self._lease, self._parts.jobs.Complete, done)
 
     async def _fail(self, error: AppError) -> Outcome:
-        request = failure(self._lease, error.code, _with_places(error))
+        request = failure(self._lease, error, _with_places(error))
         return await self._ended(tell_ledger(self._lease, self._parts.jobs.Fail, request), Outcome.FAILED)
 
     async def _release(self) -> Outcome:
@@ -139,7 +139,7 @@ class JobRun:
 
 
 def _with_places(error: AppError) -> str:
-    """The message with where each thing is wrong: the ledger keeps a sentence, and no list of fields."""
+    """The message with where each thing is wrong, for who reads nothing but the sentence."""
     # Of which track the job is, nobody has to be told.
     found = [
         item.detail if item.pointer in _THE_TRACK else f"{item.pointer}: {item.detail}" for item in error.violations

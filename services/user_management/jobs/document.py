@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from services.user_management.jobs.rules import Job
+from services.user_management.jobs.rules import Job, JobFailure
 
 
 def job_document(job: Job) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "queue_position": 0,
         "eta_seconds": job.eta_seconds,
         "attempts": job.crashes,
-        "error": {"code": failure.code, "message": failure.message} if failure else None,
+        "error": failure_document(failure) if failure else None,
         "request": job.request,
         "model": job.model,
         "track_ids": [str(track_id) for track_id in job.track_ids],
@@ -33,6 +33,12 @@ def job_document(job: Job) -> dict[str, Any]:
         "started_at": _instant(job.started_at),
         "finished_at": _instant(job.finished_at),
     }
+
+
+def failure_document(failure: JobFailure) -> dict[str, Any]:
+    """Why a job failed; what an `error` event carries."""
+    violations = [{"pointer": item.pointer, "detail": item.detail} for item in failure.violations]
+    return {"code": failure.code, "message": failure.message, "violations": violations}
 
 
 def status_document(job: Job) -> dict[str, Any]:

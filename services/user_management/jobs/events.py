@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.user_management.jobs.document import job_document, status_document
+from services.user_management.jobs.document import failure_document, job_document, status_document
 from services.user_management.jobs.rules import Job, Status
 
 Event = tuple[str, dict[str, Any]]
@@ -24,8 +24,8 @@ def ending_events(job: Job) -> list[Event]:
     events = [status_event(job)]
     if job.status is Status.SUCCEEDED:
         events.append(("done", job_document(job)))
-    elif job.status is Status.FAILED:
-        events.append(("error", {"code": job.error_code, "message": job.error_message}))
+    elif job.failure is not None:
+        events.append(("error", failure_document(job.failure)))
     return events
 
 

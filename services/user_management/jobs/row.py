@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, Final
 
 from sqlalchemy import Row
 
+from services.shared.errors import FieldViolation
 from services.user_management.jobs.rules import Job, Status
 from services.user_management.prepared import Found
 
@@ -19,6 +20,7 @@ def job_from_row(row: Row[Any] | Found) -> Job:
     known = {name: values[name] for name in COLUMNS}
     known["status"] = Status(known["status"])
     known["track_ids"] = tuple(known["track_ids"])
+    known["error_violations"] = tuple(FieldViolation(**item) for item in known["error_violations"])
     return Job(**known)
 
 
@@ -26,4 +28,6 @@ def stored(name: str, value: Any) -> Any:
     """A field's value as its column takes it."""
     if name == "status":
         return value.value
+    if name == "error_violations":
+        return [asdict(item) for item in value]
     return list(value) if name == "track_ids" else value

@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from services.shared.errors import AppError, ErrorCode
+from services.shared.errors import AppError, ErrorCode, FieldViolation
 
 MAX_CRASHES: Final = 3
 LEASE_SECONDS: Final = 10.0
@@ -52,10 +52,11 @@ _ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 
 @dataclass(frozen=True, slots=True)
 class JobFailure:
-    """Why a job failed: a stable slug and a sentence for people."""
+    """Why a job failed: a stable slug, a sentence for people, and the fields of the request that are to blame."""
 
     code: str
     message: str
+    violations: tuple[FieldViolation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Job:
     cancel_requested: bool = False
     error_code: str = ""
     error_message: str = ""
+    error_violations: tuple[FieldViolation, ...] = ()
     result: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
     track_ids: tuple[UUID, ...] = ()
@@ -113,7 +115,9 @@ class Job:
     @property
     def failure(self) -> JobFailure | None:
         """Why it failed; None unless it did."""
-        return JobFailure(self.error_code, self.error_message) if self.status is Status.FAILED else None
+        if self.status is not Status.FAILED:
+            return None
+        return JobFailure(self.error_code, self.error_message, self.error_violations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +301,12 @@ def _requeue(job: Job, now: datetime) -> Job:
 
 
 def _failed(job: Job, failure: JobFailure, now: datetime) -> Job:
-    return replace(_end(job, Status.FAILED, now), error_code=failure.code, error_message=failure.message)
+    return replace(
+        _end(job, Status.FAILED, now),
+        error_code=failure.code,
+        error_message=failure.message,
+        error_violations=failure.violations,
+    )
 
 
 def _end(job: Job, status: Status, now: datetime) -> Job:

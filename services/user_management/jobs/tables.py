@@ -50,6 +50,8 @@ jobs: Final = Table(
     Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
     Column("error_code", Text, nullable=False, server_default=""),
     Column("error_message", Text, nullable=False, server_default=""),
+    # Which fields of the request are to blame: `[{"pointer", "detail"}]`.
+    Column("error_violations", JSONB, nullable=False, server_default=text("'[]'")),
     Column("result", JSONB(none_as_null=True)),
     Column("metrics", JSONB(none_as_null=True)),
     Column("track_ids", ARRAY(ID), nullable=False, server_default=text("'{}'")),

@@ -8,7 +8,8 @@ from typing import Final
 from uuid import UUID
 
 from protos.users.v1 import jobs_pb2
-from services.shared.errors import AppError
+from services.shared.errors import AppError, FieldViolation
+from services.shared.grpc_errors import wire_violations
 from services.user_management.jobs.fairness import Worker
 from services.user_management.jobs.forecast import Outlook
 from services.user_management.jobs.idempotency import IdempotencyKey
@@ -30,6 +31,9 @@ from services.user_management.wire import (
 QUEUES: Final = frozenset({"generation", "processing", "models"})
 LARGEST_BATCH: Final = 64
 _SHA256_BYTES: Final = 32
+_LONGEST_POINTER: Final = 200
+_LONGEST_DETAIL: Final = 2_000
+_MOST_VIOLATIONS: Final = 20
 
 _STATUS: Final[Mapping[Status, jobs_pb2.JobStatus.ValueType]] = MappingProxyType(
     {
@@ -61,7 +65,7 @@ def job_message(job: Job, outlook: Outlook | None = None) -> jobs_pb2.Job:
         queue_position=outlook.queue_position,
         eta_seconds=outlook.eta_seconds,
         attempts=job.crashes,
-        error=jobs_pb2.JobError(code=failure.code, message=failure.message) if failure else None,
+        error=_error(failure) if failure else None,
         request_json=json_text(job.request),
         track_ids=[str(track_id) for track_id in job.track_ids],
         metrics_json=json_text(job.metrics),
@@ -195,5 +199,14 @@ def outputs(request: jobs_pb2.CompleteRequest) -> Outputs:
 def failure(error: jobs_pb2.JobError) -> JobFailure:
     """Why a run failed."""
     return JobFailure(
-        storable(error.code, 64) or "internal", storable(error.message, 2000) or "Something went wrong on our side."
+        storable(error.code, 64) or "internal",
+        storable(error.message, 2000) or "Something went wrong on our side.",
+        tuple(
+            FieldViolation(storable(item.pointer, _LONGEST_POINTER), storable(item.detail, _LONGEST_DETAIL))
+            for item in error.violations[:_MOST_VIOLATIONS]
+        ),
     )
+
+
+def _error(failure: JobFailure) -> jobs_pb2.JobError:
+    return jobs_pb2.JobError(code=failure.code, message=failure.message, violations=wire_violations(failure.violations))

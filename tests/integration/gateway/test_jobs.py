@@ -75,6 +75,20 @@ async def test_a_failed_job_tells_why_as_a_problem(gateway: Gateway, ada: Person
     assert answer["result"] is None
     assert answer["error"]["type"] == "/problems/storage-full"
     assert answer["error"]["detail"] == "The disk is full."
+    assert answer["error"]["errors"] is None
+
+
+async def test_a_job_that_fails_by_a_field_names_it_wherever_it_is_told(gateway: Gateway, ada: Person) -> None:
+    job = await gateway.backend.jobs.add(ada.user.id)
+    words = "The track's audio is damaged. Choose another one."
+    await gateway.backend.jobs.end(
+        job.id, jobs_pb2.JOB_STATUS_FAILED, error=("validation", words), pointers=("/melody_id",)
+    )
+    named = [{"pointer": "/melody_id", "detail": words, "in": "body"}]
+    assert (await ada.http.get(f"/api/v1/jobs/{job.id}")).json()["error"]["errors"] == named
+    events = (await ada.http.get(f"/api/v1/jobs/{job.id}/events")).text
+    error = json.loads(events.split("event: error")[1].split("data: ")[1].splitlines()[0])
+    assert (error["type"], error["errors"]) == ("/problems/validation", named)
 
 
 async def test_cancelling_ends_a_job_and_may_be_repeated(gateway: Gateway, ada: Person, bob: Person) -> None:

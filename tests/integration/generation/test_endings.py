@@ -147,6 +147,14 @@ async def test_error_that_the_caller_can_mend_keeps_its_code_and_sentence(
     )
 
 
+async def test_error_about_a_field_names_it(generation: Any, worker: asyncio.Event) -> None:
+    ended = await generation.ended(await generation.submit(spec={"fail_at": 0.5, "error": "field"}))
+    assert ended.error.code == "validation"
+    assert [(item.pointer, item.detail) for item in ended.error.violations] == [
+        ("/spec/fail_at", "The tone breaks there.")
+    ]
+
+
 async def test_error_that_nobody_foresaw_is_told_calmly(generation: Any, worker: asyncio.Event) -> None:
     ended = await generation.ended(await generation.submit(spec={"fail_at": 0.5}))
     assert ended.error.code == "internal"

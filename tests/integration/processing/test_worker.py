@@ -225,6 +225,7 @@ async def test_error_that_only_the_audio_shows_names_its_field(
     job = await processing.ended(submitted.job.id, within=60)
     assert job.error.code == "validation"
     assert job.error.message == "/tracks/1/offset: This lies behind the end of the source."
+    assert [item.pointer for item in job.error.violations] == ["/tracks/1/offset"]
 
 
 async def test_foreign_kinds_of_job_fail_instead_of_hanging(processing: Any, worker: Any) -> None:

@@ -72,7 +72,11 @@ async def fail(service: UserManagement, leased: jobs_pb2.LeasedJob) -> jobs_pb2.
         job_id=leased.job.id,
         lease_id=leased.lease_id,
         fencing_token=leased.fencing_token,
-        error=jobs_pb2.JobError(code="validation", message="The melody is empty."),
+        error=jobs_pb2.JobError(
+            code="validation",
+            message="The melody is empty.",
+            violations=[{"pointer": "/melody_id", "detail": "The melody is empty."}],
+        ),
     )
     return (await call(service.jobs.Fail, request)).job
 
@@ -149,6 +153,7 @@ async def test_failed_job_tells_why_and_frees_its_reservation(user_management: U
     await user_management.create(ann, reserve_seconds=30)
     job = await fail(user_management, await claimed(user_management))
     assert (job.status, job.error.code, job.error.message) == (FAILED, "validation", "The melody is empty.")
+    assert [(item.pointer, item.detail) for item in job.error.violations] == [("/melody_id", "The melody is empty.")]
     usage = await user_management.usage(ann)
     assert (usage.balance_seconds, usage.reserved_seconds) == (36000, 0)
 

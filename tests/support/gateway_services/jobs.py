@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from google.protobuf.json_format import MessageToDict
+
 from protos.users.v1 import jobs_pb2, jobs_pb2_grpc
 from services.shared.errors import AppError
 from services.shared.identity import require_user
@@ -73,7 +75,13 @@ class Jobs(jobs_pb2_grpc.JobServiceServicer):
             self.changed.notify_all()
 
     async def end(
-        self, job_id: str, status: int, *, track_ids: tuple[str, ...] = (), error: tuple[str, str] | None = None
+        self,
+        job_id: str,
+        status: int,
+        *,
+        track_ids: tuple[str, ...] = (),
+        error: tuple[str, str] | None = None,
+        pointers: tuple[str, ...] = (),
     ) -> None:
         job = self.jobs[job_id]
         async with self.changed:
@@ -84,6 +92,8 @@ class Jobs(jobs_pb2_grpc.JobServiceServicer):
             job.finished_at.GetCurrentTime()
             if error:
                 job.error.code, job.error.message = error
+                for pointer in pointers:
+                    job.error.violations.add(pointer=pointer, detail=job.error.message)
             self.songs[job_id].ended = True
             self.changed.notify_all()
         words = {jobs_pb2.JOB_STATUS_SUCCEEDED: "succeeded", jobs_pb2.JOB_STATUS_FAILED: "failed"}
@@ -91,7 +101,7 @@ class Jobs(jobs_pb2_grpc.JobServiceServicer):
         if status == jobs_pb2.JOB_STATUS_SUCCEEDED:
             await self.publish(job_id, "done", {"id": job_id})
         elif status == jobs_pb2.JOB_STATUS_FAILED:
-            await self.publish(job_id, "error", {"code": job.error.code, "message": job.error.message})
+            await self.publish(job_id, "error", MessageToDict(job.error))
 
     def own(self, job_id: str) -> jobs_pb2.Job:
         job = self.jobs.get(job_id)

@@ -1,5 +1,6 @@
 import grpc
 
+from protos.users.v1.jobs_pb2 import JobError
 from services.gateway.problems import PROBLEM_KINDS, kind_of
 from services.gateway.schemas.jobs import problem_of
 from services.gateway.validation import entry_of
@@ -50,7 +51,8 @@ def test_every_kind_explains_itself() -> None:
 
 def test_an_unknown_code_counts_as_internal() -> None:
     assert kind_of("worker-crashed").status == 500
-    assert problem_of("worker-crashed", "It broke.").detail == "It broke."
+    problem = problem_of(JobError(code="worker-crashed", message="It broke."))
+    assert (problem.detail, problem.errors) == ("It broke.", None)
 
 
 def test_an_unforeseen_finding_keeps_its_own_words() -> None:

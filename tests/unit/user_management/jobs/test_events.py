@@ -35,8 +35,9 @@ def test_success_ends_with_done_that_holds_the_job_and_its_tracks() -> None:
 
 def test_failure_ends_with_an_error_for_people() -> None:
     job = rules.fail(running(), LEASE, JobFailure("internal", "Broken."), now=START)
-    assert ending_events(job)[-1] == ("error", {"code": "internal", "message": "Broken."})
-    assert job_document(job)["error"] == {"code": "internal", "message": "Broken."}
+    told = {"code": "internal", "message": "Broken.", "violations": []}
+    assert ending_events(job)[-1] == ("error", told)
+    assert job_document(job)["error"] == told
 
 
 def test_cancel_ends_with_its_status() -> None:

@@ -67,6 +67,15 @@ def test_failure_without_words_gets_some() -> None:
     assert wire.failure(jobs_pb2.JobError()) == JobFailure("internal", "Something went wrong on our side.")
 
 
+def test_fields_to_blame_are_kept_within_bounds() -> None:
+    told = jobs_pb2.JobError(
+        code="validation", message="No.", violations=[{"pointer": "/a\0", "detail": "b" * 9_000}] * 30
+    )
+    kept = wire.failure(told).violations
+    assert len(kept) == 20
+    assert (kept[0].pointer, kept[0].detail) == ("/a\N{REPLACEMENT CHARACTER}", "b" * 2_000)
+
+
 def test_unknown_status_cannot_be_filtered_by() -> None:
     with pytest.raises(AppError):
         wire.status_filter(99)  # type: ignore[arg-type]
