@@ -159,7 +159,7 @@ class RequestChecker:
         for field in _OPTIONAL:
             name = field.removesuffix("_json")
             if name not in model.parameters and _is_set(wire, field):
-                takers = [other.id for other in self._catalogue if name in other.parameters]
+                takers = [other.id for other in self._catalogue if name in other.parameters and other.installed]
                 instead = f", or choose a model that does: {', '.join(takers)}" if takers else ""
                 found.add(f"/{name}", f"The model {model.id} does not take {name}. Leave it out{instead}.")
         if wire.style_codebooks > model.style_codebooks > 0:

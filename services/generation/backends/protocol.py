@@ -147,9 +147,10 @@ class GenerationRequest:
     guess: StyleGuess | None = None
 
     @property
-    def heard_ids(self) -> tuple[str, ...]:
-        """The tracks whose sound making the song takes."""
-        return tuple(filter(None, (self.melody_id, self.style_id, self.continue_from_id)))
+    def heard(self) -> dict[str, str]:
+        """The tracks whose sound making the song takes, by the field that names each."""
+        named = {"melody_id": self.melody_id, "style_id": self.style_id, "continue_from_id": self.continue_from_id}
+        return {field: track_id for field, track_id in named.items() if track_id}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ class Runtime:
     """A runner over `slots` slots and the codec beside it.
 
     `name` ("torch-cpu", "openvino", …) and `precision` ("float32", "int8", …) stand on every track. `budget` is what
-    the caches hold in positions of one song (None: whatever the slots take); `prefill_chunk` how many positions are
+    the caches hold in positions of one song, where slots share it (None: each slot has room for a whole song, and there
+    are only as many as fit into memory: `runtimes.plan`); `prefill_chunk` how many positions are
     filled between two steps. `attention` says, for the log, how a step attends to its caches where there was a choice.
     `close` frees what the runtime holds.
     """

@@ -81,11 +81,11 @@ def plan_runtime(configuration: DecoderConfiguration, machine: Machine, wish: Wi
         if planned is not None:
             return planned
     if not machine.openvino:
-        return _on_torch(machine, wish, "OpenVINO is not installed")
+        return _on_torch(configuration, machine, wish, "OpenVINO is not installed")
     if weights is WeightPrecision.FLOAT32:
-        return _on_torch(machine, wish, "float32 is the reference's")
+        return _on_torch(configuration, machine, wish, "float32 is the reference's")
     if weights is None and dense_weights(configuration) < _SMALL_MODEL_WEIGHTS:
-        return _on_torch(machine, wish, "the model is small")
+        return _on_torch(configuration, machine, wish, "the model is small")
     return _on_openvino(configuration, machine, wish, weights or WeightPrecision.INT8)
 
 
@@ -133,9 +133,11 @@ def _cpu_cache(configuration: DecoderConfiguration, wish: Wish, weights: WeightP
     return CachePrecision.INT8 if possible and songs >= _MANY_SONGS else CachePrecision.FLOAT16
 
 
-def _on_torch(machine: Machine, wish: Wish, reason: str) -> RuntimePlan:
+def _on_torch(configuration: DecoderConfiguration, machine: Machine, wish: Wish, reason: str) -> RuntimePlan:
     threads = wish.threads or max(1, machine.cores // 2)
-    return RuntimePlan(TORCH_CPU, _FLOAT32, wish.songs(_TORCH_CPU_SLOTS), threads, reason)
+    wanted = wish.songs(_TORCH_CPU_SLOTS)
+    slots = _slots_that_fit(configuration, _FLOAT32, machine.memory_bytes * _CPU_SHARE, wanted)
+    return RuntimePlan(TORCH_CPU, _FLOAT32, wish.slots or max(1, slots), threads, reason)
 
 
 def _slots_that_fit(configuration: DecoderConfiguration, precision: Precision, memory_bytes: float, most: int) -> int:

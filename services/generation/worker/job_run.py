@@ -191,13 +191,21 @@ class JobRun:
             return b""
 
     async def _fetched_sources(self, request: GenerationRequest, scratch: Path) -> dict[str, Path]:
-        """Local copies of the tracks that the request names."""
+        """Local copies of the tracks that the request names. VALIDATION at the field of one that is gone."""
         paths: dict[str, Path] = {}
-        for track_id, source in job_request.sources(self._leased.job.request_json).items():
-            if source.object_key and track_id in request.heard_ids:
-                path = scratch / f"source-{len(paths)}.flac"
+        sources = job_request.sources(self._leased.job.request_json)
+        for field, track_id in request.heard.items():
+            source = sources.get(track_id)
+            if source is None or not source.object_key or track_id in paths:
+                continue
+            path = scratch / f"source-{len(paths)}.flac"
+            try:
                 await self._shared.store.download(source.object_key, path)
-                paths[track_id] = path
+            except AppError as error:
+                if error.code is not ErrorCode.NOT_FOUND:
+                    raise
+                raise AppError.field(f"/{field}", "The track was deleted before the song's turn came.") from error
+            paths[track_id] = path
         return paths
 
     async def _kept(

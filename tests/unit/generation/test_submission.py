@@ -96,7 +96,7 @@ def test_given_seed_is_kept_and_zero_is_one() -> None:
 def test_a_style_goes_with_how_it_is_heard() -> None:
     request = accepted(model="styled", style_id="t", guidance_beta=4.0, style_codebooks=1)
     assert (request.style_id, request.guidance_beta, request.style_codebooks) == ("t", 4.0, 1)
-    assert request.heard_ids == ("t",)
+    assert request.heard == {"style_id": "t"}
     lonely = refused(model="styled", guidance_beta=4.0, style_codebooks=2)
     assert set(lonely) == {"/guidance_beta", "/style_codebooks"}
     assert "style_id" in lonely["/guidance_beta"]

@@ -66,3 +66,14 @@ async def test_tracks_that_the_caller_does_not_have_are_refused_by_field(
     assert set(await refused(generation, continue_at=1.0)) == {"/continue_at"}
     # The debug model follows no melody, and the tone takes neither.
     assert "does not take melody_id" in (await refused(generation, melody_id=track.id))["/melody_id"]
+
+
+async def test_track_that_went_before_the_songs_turn_is_named_by_its_field(
+    generation: Any, worker: asyncio.Event
+) -> None:
+    track = await generation.track(await generation.ended(await generation.submit(duration_seconds=2)))
+    await generation.store.delete(track.content.master_object_key)
+    job = await generation.submit(model="musicgen-debug", duration_seconds=1, continue_from_id=track.id)
+    ended = await generation.ended(job)
+    assert (ended.status, ended.error.code) == (jobs_pb2.JOB_STATUS_FAILED, "validation")
+    assert [item.pointer for item in ended.error.violations] == ["/continue_from_id"]

@@ -151,6 +151,15 @@ def test_little_memory_still_makes_one_song() -> None:
     assert plan_runtime(LARGE, replace(LAPTOP, memory_bytes=GIB), Wish()).slots == 1
 
 
+def test_the_reference_makes_no_more_slots_than_memory_holds_either() -> None:
+    without = replace(LAPTOP, openvino=False)
+    weights, song = weight_bytes(LARGE, WeightPrecision.FLOAT32), song_bytes(LARGE, CachePrecision.FLOAT32)
+    for songs, slots in ((0, 1), (1, 1), (2, 2), (9, 4)):
+        # Half of a machine's memory is for one model.
+        memory = int(2 * (weights + (songs + 0.5) * song))
+        assert plan_runtime(LARGE, replace(without, memory_bytes=memory), Wish()).slots == slots
+
+
 def test_musicgen_small_reads_360_million_weights_in_a_step() -> None:
     # 24 layers of 4 d² + 2 d² (cross) + 8 d², and the heads.
     assert dense_weights(SMALL) == 24 * 14 * 1_024**2 + 4 * 2_048 * 1_024
