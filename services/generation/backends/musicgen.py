@@ -65,7 +65,7 @@ class MusicGenBackend:
     @property
     def resident_models(self) -> tuple[str, ...]:
         """Ids of the models in memory."""
-        return self._residents.names
+        return tuple(map(_model_id, self._residents.names))
 
     def describe(self) -> Sequence[ModelDescription]:
         """The models on offer."""
@@ -83,8 +83,8 @@ class MusicGenBackend:
         NOT_FOUND for a model that is not of this family, MODEL_NOT_INSTALLED with the reason for one that cannot be
         used.
         """
-        self._take(model_id)
-        self._residents.give_back(model_id)
+        name, _ = self._take(model_id)
+        self._residents.give_back(name)
 
     async def generate(self, request: GenerationRequest, context: GenerationContext) -> GeneratedTrack:
         """Make one song."""
@@ -95,16 +95,22 @@ class MusicGenBackend:
         self._residents.close()
 
     def _make(self, request: GenerationRequest, context: GenerationContext) -> GeneratedTrack:
-        maker = self._take(request.model)
+        name, maker = self._take(request.model)
         try:
             return maker.make(request, context)
         finally:
-            self._residents.give_back(request.model)
+            self._residents.give_back(name)
 
-    def _take(self, model_id: str) -> SongMaker:
-        return self._residents.take(model_id, lambda: self._plan(model_id))
+    def _take(self, model_id: str) -> tuple[str, SongMaker]:
+        """The model, and the name to give it back by: other weights under the same id are another model."""
+        description = next((model for model in self.describe() if model.id == model_id), None)
+        if description is None:
+            raise AppError(ErrorCode.NOT_FOUND, f"There is no MusicGen model “{model_id}”.")
+        name = f"{model_id}@{description.revision}"
+        self._residents.let_go(lambda other: _model_id(other) == model_id and other != name)
+        return name, self._residents.take(name, lambda: self._plan(description))
 
-    def _plan(self, model_id: str) -> Plan[SongMaker]:
+    def _plan(self, description: ModelDescription) -> Plan[SongMaker]:
         # Here and not above: the gRPC server reads descriptions without loading torch.
         from services.generation.engine.runtime import torch_runtime
         from services.generation.models import debug
@@ -130,15 +136,13 @@ class MusicGenBackend:
             cache = self._shelf.quantised_folder
             return SongMaker(installed, select_runtime(installed.model, wish, cache=cache))
 
+        model_id = description.id
         if model_id == _DEBUG.id:
             model = debug.build()
             tokenizer = HashTokenizer(model.configuration.text.vocabulary)
             installed = InstalledModel(_DEBUG, model, tokenizer, _DEBUG_LIVE_GAIN_DB)
             # The reference, so that its noise is the same on every machine.
             return Plan(0, lambda: SongMaker(installed, torch_runtime(model, _SLOTS, environment.threads)))
-        description = next((model for model in self._shelf.descriptions() if model.id == model_id), None)
-        if description is None:
-            raise AppError(ErrorCode.NOT_FOUND, f"There is no MusicGen model “{model_id}”.")
         folder = self._shelf.find(model_id)
         if folder is None:
             raise AppError(
@@ -165,6 +169,10 @@ class MusicGenBackend:
             lambda: build(install(description, checkpoint)),
             device_bytes(checkpoint, planned),
         )
+
+
+def _model_id(name: str) -> str:
+    return name.partition("@")[0]
 
 
 def _capacity_bytes() -> int:

@@ -116,6 +116,15 @@ class Residents(Generic[R]):
             self._users[name] -= 1
             self._condition.notify_all()
 
+    def let_go(self, unwanted: Callable[[str], bool]) -> None:
+        """Let those go that nobody wants any more and nobody uses; those in use leave when room is needed."""
+        with self._condition:
+            names = [name for name in self._models if unwanted(name) and not self._users.get(name)]
+            gone = [self._models.pop(name) for name in names]
+            self._condition.notify_all()
+        for held in gone:
+            held.model.close()
+
     def close(self) -> None:
         """Let go of all of them, used or not; what is being built is let go when it is there. Idempotent."""
         with self._condition:

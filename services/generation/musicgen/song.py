@@ -164,17 +164,18 @@ class SongMaker:
         if not request.continue_from_id:
             return []
         configuration = self._model.configuration
+        pointer = "/continue_from_id" if request.continue_at is None else "/continue_at"
         longest = (configuration.window_frames - configuration.stride_frames) / configuration.codec.frame_rate
         audio = read_source(
             _source(context, request.continue_from_id),
             configuration.codec.sample_rate,
             configuration.channels,
             before(request.continue_at, longest),
-            "/continue_from_id" if request.continue_at is None else "/continue_at",
+            pointer,
         )
         whole = len(audio) // configuration.codec.hop_samples * configuration.codec.hop_samples
         if not whole:
-            raise AppError.field("/continue_at", "The track has no audio before that second. Choose a later one.")
+            raise AppError.field(pointer, "The track has no audio before that second. Choose a later one.")
         codes = self._codec.encode(torch.from_numpy(audio[len(audio) - whole :].T.copy()))
         return [tuple(frame) for frame in codes.T.tolist()]
 

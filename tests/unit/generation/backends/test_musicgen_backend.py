@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +21,9 @@ from services.generation.backends.protocol import (
     GeneratedTrack,
     GenerationCancelled,
     GenerationRequest,
+    ModelDescription,
 )
+from services.generation.models.residents import Plan
 from services.generation.worker.output_gate import check_output
 from services.shared.errors import AppError, ErrorCode
 
@@ -154,3 +159,27 @@ async def test_closing_the_backend_ends_its_songs(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         with pytest.raises(RuntimeError, match="closed"):
             await making
+
+
+def test_other_weights_under_the_same_name_are_another_model(folder: Callable[[str], Path], tmp_path: Path) -> None:
+    built: list[str] = []
+    closed: list[str] = []
+
+    class Watched(MusicGenBackend):
+        def _plan(self, description: ModelDescription) -> Any:
+            def build() -> Any:
+                built.append(description.revision)
+                return SimpleNamespace(close=lambda: closed.append(description.revision))
+
+            return Plan(0, build)
+
+    shutil.copytree(folder("mono"), tmp_path / "mine")
+    backend = Watched(BackendEnvironment(tmp_path, tmp_path))
+    for _ in range(2):
+        backend.load("musicgen-mine")
+    with (tmp_path / "mine" / "config.json").open("a") as file:
+        file.write("\n")
+    backend.load("musicgen-mine")
+    assert (len(built), len(set(built)), closed) == (2, 2, built[:1])
+    assert backend.resident_models == ("musicgen-mine",)
+    backend.close()

@@ -90,6 +90,17 @@ def test_least_recently_used_model_makes_room() -> None:
     assert shop.residents.names == ("a", "c")
 
 
+def test_those_that_nobody_wants_any_more_go_unless_they_are_used() -> None:
+    shop = Shop(100)
+    shop.use("old")
+    shop.use("other")
+    shop.take("used")
+    shop.residents.let_go(lambda name: name in {"old", "used", "stranger"})
+    assert (shop.closed, shop.residents.names) == (["old"], ("other", "used"))
+    shop.use("old")
+    assert shop.built == ["old", "other", "used", "old"]
+
+
 def test_model_in_use_is_never_let_go() -> None:
     shop = Shop(10)
     shop.take("a")
