@@ -67,11 +67,11 @@ def open_checkpoint(folder: Path, beside: Sequence[Path] = (), cache: Path | Non
                 folder,
                 f"its {_IN_WORDS[part]} “{called}” is not there. Put that folder beside it or into it as {part}/.",
             )
+        places[part] = place
         if cache is not None and is_pickled(place):
             place = converted(place, cache)
         document[part] = read_json(place / "config.json")
         tensors |= {_part_name(part, name): tensor for name, tensor in stored_tensors(place).items()}
-        places[part] = place
     configuration = model_configuration(folder / "config.json", document)
     _check_tensors(folder, configuration, tensors)
     return Checkpoint(

@@ -80,7 +80,6 @@ def converted(folder: Path, cache: Path) -> Path:
         try:
             _log.info("checkpoint_conversion_started", folder=str(folder))
             _run_child(folder, work)
-            _link_tokenizer(folder, work)
             work.rename(target)
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -112,9 +111,3 @@ def _run_child(folder: Path, work: Path) -> None:
             "checkpoint_conversion_failed", code=done.returncode, stderr=done.stderr[-2000:].decode("utf-8", "replace")
         )
         raise refuse(folder, "the process that opens it died. The log says more.")
-
-
-def _link_tokenizer(folder: Path, work: Path) -> None:
-    for name in ("tokenizer.json", "spiece.model"):
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, work / name)

@@ -103,6 +103,27 @@ def test_text_encoder_of_a_folder_of_its_own_completes_the_model(
     same(load_model(checkpoint).state_dict(), load_model(open_checkpoint(folder("mono"))).state_dict())
 
 
+def test_tokenizer_that_comes_to_a_pickled_part_later_is_found(
+    copy: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, kept = copy("mono"), tmp_path / "kept"
+    state = load_file(path / "model.safetensors")
+    save_file(
+        {name: tensor for name, tensor in state.items() if not name.startswith("text_encoder.")},
+        path / "model.safetensors",
+    )
+    encoder = path.parent / "t5-base"
+    reference("mono").text_encoder.save_pretrained(kept)
+    encoder.mkdir()
+    (encoder / "pytorch_model.bin").touch()
+    shutil.copyfile(kept / "config.json", encoder / "config.json")
+    # What a child made of it before there was a tokenizer.
+    monkeypatch.setattr("services.generation.models.checkpoint.converted", lambda place, cache: kept)
+    (path / "tokenizer.json").rename(encoder / "tokenizer.json")
+    checkpoint = checked(path, path.parent)
+    assert read_tokenizer(checkpoint.tokenizer_folders, checkpoint.configuration.text.vocabulary)
+
+
 @pytest.mark.parametrize("kind", ["mono", "stereo", "melody"])
 def test_audiocrafts_layout_loads_to_the_same_tensors(
     kind: str, folder: Callable[[str], Path], reference: Callable[[str], Any], tmp_path: Path
