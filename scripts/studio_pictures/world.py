@@ -28,6 +28,8 @@ SONGS = (
 )
 SONGS_OF_OTHERS = ("slow soul ballad, warm rhodes", "jazz waltz for two brushes", "driving techno, 132 bpm")
 SONG_SECONDS = 30
+# How long a picture waits for work of the server.
+WORK_MS = 120_000
 COMMENTS = (
     (3.2, "That first chord: like somebody turning on a lamp."),
     (14.0, "The brushes come in a hair late, and it is just right."),
@@ -45,7 +47,6 @@ class World:
     admin_password: str
     track: str
     master: str
-    recording: str
     others_track: str
     project: str
     link: str
@@ -148,7 +149,6 @@ def populate(platform: Platform) -> World:
         shown[1],
         track,
         master,
-        songs[7],
         by_jonas[0],
         project,
         ask(mira, "POST", f"/tracks/{track}/share", {})["token"],
