@@ -97,7 +97,9 @@ class Studio:
             shot.before(page)
         page.goto(f"{self.world.url}{shot.path}")
         if shot.before is None:
-            page.wait_for_load_state("networkidle")
+            # A song of before that is still being made is never idle.
+            with suppress(Exception):
+                page.wait_for_load_state("networkidle")
             with suppress(Exception):
                 page.wait_for_function(HERE, timeout=PATIENCE_MS)
         page.wait_for_timeout(400)
