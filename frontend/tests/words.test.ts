@@ -11,6 +11,7 @@ import { coverOf } from "@/lib/cover";
 import { tokenOf } from "@/components/account/mail-token";
 import { inMixerOrder, stemColour, STEM_NAMES } from "@/lib/stems";
 import { deviceName } from "@/lib/device";
+import { wayBack } from "@/lib/doors";
 import { clock, fileSize, loudness, musicalKey, signed, timecode, times } from "@/lib/format";
 import { preferredLocale } from "@/lib/i18n";
 import {
@@ -146,6 +147,11 @@ describe("problems and doors", () => {
     expect(safeNext("?next=/track/%3Fid=1")).toBe("/track/?id=1");
     for (const bad of ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", ""])
       expect(safeNext(`?next=${encodeURIComponent(bad)}`)).toBe("/create/");
+  });
+  test("a door leads back to the page that one came from, also over the other door", () => {
+    expect(wayBack("/playlist/", "?id=1")).toBe("?next=%2Fplaylist%2F%3Fid%3D1");
+    expect(wayBack("/sign-in/", "?next=%2Fplaylist%2F%3Fid%3D1")).toBe("?next=%2Fplaylist%2F%3Fid%3D1");
+    for (const nowhere of ["/", "/forgot/", "/verify/", "/shared/", "/sign-up/"]) expect(wayBack(nowhere, "")).toBe("");
   });
   test("the way over another site ends at our own pages only", () => {
     const start = "https://music.example/api/v1/auth/oidc/example/start";

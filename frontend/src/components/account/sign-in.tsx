@@ -9,6 +9,7 @@ import { Providers, useReturn, useSecondFactor } from "./providers";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { ProblemError } from "@/lib/api/problem";
+import { useDoors } from "@/lib/doors";
 import { isGuest } from "@/lib/roles";
 import { useSession } from "@/lib/session";
 import { useProblemText } from "@/lib/use-problem-text";
@@ -22,6 +23,7 @@ export function SignIn() {
   const { user } = useSession();
   const guest = user !== null && isGuest(user.role);
   useSkipDoor();
+  const doors = useDoors();
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
@@ -47,7 +49,7 @@ export function SignIn() {
       foot={
         <>
           {t("newHere")}{" "}
-          <Link href="/sign-up/" className="font-semibold text-accent underline underline-offset-4">
+          <Link href={doors.signUp} className="font-semibold text-accent underline underline-offset-4">
             {t("createAccount")}
           </Link>
         </>

@@ -10,6 +10,7 @@ import { TryIt } from "./try-it";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { ProblemError } from "@/lib/api/problem";
+import { useDoors } from "@/lib/doors";
 import { isGuest } from "@/lib/roles";
 import { useSession } from "@/lib/session";
 import { useProblemText } from "@/lib/use-problem-text";
@@ -23,6 +24,7 @@ export function SignUp() {
   const { user } = useSession();
   const guest = user !== null && isGuest(user.role);
   useSkipDoor();
+  const doors = useDoors();
   const problem = register.error instanceof ProblemError ? register.error : null;
   const wrong = (name: string) => problem?.field(`/${name}`);
   const submit = (event: FormEvent<HTMLFormElement>) => {
@@ -41,7 +43,7 @@ export function SignUp() {
       foot={
         <>
           {t("haveAccount")}{" "}
-          <Link href="/sign-in/" className="font-semibold text-accent underline underline-offset-4">
+          <Link href={doors.signIn} className="font-semibold text-accent underline underline-offset-4">
             {t("signIn")}
           </Link>
           <span className="mt-5 block">

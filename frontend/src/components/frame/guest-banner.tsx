@@ -1,8 +1,9 @@
 "use client";
 
-import { usePathname, useRouter } from "next/navigation";
+import { usePathname } from "next/navigation";
 import { useTranslations } from "use-intl";
 import { ButtonLink } from "@/components/ui/button";
+import { useDoors } from "@/lib/doors";
 import { isGuest } from "@/lib/roles";
 import { useSession } from "@/lib/session";
 
@@ -10,7 +11,7 @@ import { useSession } from "@/lib/session";
 export function GuestBanner() {
   const t = useTranslations("guest");
   const path = usePathname();
-  const router = useRouter();
+  const { signUp } = useDoors();
   const { user } = useSession();
   if (!user || !isGuest(user.role) || path.startsWith("/sign-up") || path.startsWith("/sign-in")) return null;
   return (
@@ -20,16 +21,7 @@ export function GuestBanner() {
           <span className="font-semibold">{t("banner")}</span>{" "}
           <span className="text-muted max-sm:hidden">{t("bannerMore")}</span>
         </p>
-        <ButtonLink
-          look="primary"
-          size="small"
-          href="/sign-up/"
-          onClick={(event) => {
-            event.preventDefault();
-            // Back to this page afterwards, with what its address says.
-            router.push(`/sign-up/?next=${encodeURIComponent(location.pathname + location.search)}`);
-          }}
-        >
+        <ButtonLink look="primary" size="small" href={signUp}>
           {t("keep")}
         </ButtonLink>
       </div>

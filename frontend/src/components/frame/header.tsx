@@ -8,6 +8,7 @@ import { AccountMenu } from "./account-menu";
 import { Bell } from "./bell";
 import { Logo } from "./logo";
 import { ButtonLink } from "@/components/ui/button";
+import { useDoors } from "@/lib/doors";
 import { useSession } from "@/lib/session";
 import { useFrame } from "@/stores/frame";
 
@@ -24,6 +25,7 @@ export function Header() {
   const t = useTranslations("frame");
   const path = usePathname();
   const { user, loading, failure } = useSession();
+  const doors = useDoors();
   const openPalette = useFrame((frame) => frame.openPalette);
   return (
     <header className="sticky top-0 z-30 border-b border-line bg-[color-mix(in_oklab,var(--ground)_86%,transparent)] backdrop-blur-md">
@@ -85,10 +87,10 @@ export function Header() {
             !loading &&
             !failure && (
               <>
-                <ButtonLink look="plain" href="/sign-in/">
+                <ButtonLink look="plain" href={doors.signIn}>
                   {t("signIn")}
                 </ButtonLink>
-                <ButtonLink look="quiet" href="/sign-up/" className="max-sm:hidden">
+                <ButtonLink look="quiet" href={doors.signUp} className="max-sm:hidden">
                   {t("signUp")}
                 </ButtonLink>
               </>

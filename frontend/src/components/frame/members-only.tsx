@@ -1,17 +1,17 @@
 "use client";
 
-import { usePathname } from "next/navigation";
 import type { ReactNode } from "react";
 import { useTranslations } from "use-intl";
 import { ButtonLink } from "@/components/ui/button";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import type { User } from "@/lib/api/client";
+import { useDoors } from "@/lib/doors";
 import { useSession } from "@/lib/session";
 
 /** Shows its content to whoever is signed in, and everybody else the way in. */
 export function MembersOnly({ children }: { children: (user: User) => ReactNode }) {
   const t = useTranslations("frame");
-  const path = usePathname();
+  const doors = useDoors();
   const { user, loading, failure } = useSession();
   if (user) return children(user);
   if (failure) return <Failed alone failure={failure} retry={() => location.reload()} />;
@@ -20,9 +20,12 @@ export function MembersOnly({ children }: { children: (user: User) => ReactNode 
     <Empty
       title={t("membersTitle")}
       action={
-        <ButtonLink look="primary" href={`/sign-in/?next=${encodeURIComponent(path)}`}>
-          {t("signIn")}
-        </ButtonLink>
+        <div className="flex flex-wrap justify-center gap-2">
+          <ButtonLink look="primary" href={doors.signIn}>
+            {t("signIn")}
+          </ButtonLink>
+          <ButtonLink href={doors.signUp}>{t("signUp")}</ButtonLink>
+        </div>
       }
     >
       {t("membersText")}
