@@ -374,7 +374,7 @@ export function usePlaylistChanges() {
         change,
       }: {
         id: string;
-        change: { title?: string; public?: boolean; collaborative?: boolean };
+        change: { title?: string; description?: string; public?: boolean; collaborative?: boolean };
       }) =>
         answer(api.PATCH("/api/v1/playlists/{playlist_id}", { params: { path: { playlist_id: id } }, body: change })),
       onSuccess: (playlist) => void queries.setQueryData(social.playlist(playlist.id), playlist),

@@ -15,7 +15,7 @@ export function PlaylistLine({ playlist }: { playlist: Playlist }) {
         <ListMusic size={20} />
       </span>
       <div className="min-w-0 flex-1">
-        <Link prefetch={false} href={playlistHref(playlist.id)} className="font-semibold hover:underline">
+        <Link prefetch={false} href={playlistHref(playlist.id)} className="break-words font-semibold hover:underline">
           {playlist.title}
         </Link>
         <p className="flex items-center gap-1.5 text-sm text-muted">

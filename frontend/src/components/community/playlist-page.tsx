@@ -2,15 +2,16 @@
 
 import Link from "next/link";
 import { useRouter } from "next/navigation";
-import { ArrowDown, ArrowUp, Globe, ListMusic, Lock, Play, Trash2, Users, X } from "lucide-react";
+import { ArrowDown, ArrowUp, Globe, ListMusic, Lock, Pencil, Play, Trash2, Users, X } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
+import { EditPlaylist } from "./edit-playlist";
 import { LikeButton } from "./like-button";
 import { MembersOnly } from "@/components/frame/members-only";
 import { Button, ButtonLink, IconButton } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/confirm";
 import { CoverButton } from "@/components/ui/cover-button";
-import { Modal } from "@/components/ui/modal";
 import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { TrackCover } from "@/components/ui/track-cover";
@@ -61,7 +62,7 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
   const tracks = usePlaylistTracks(playlist.id);
   const { change, remove } = usePlaylistChanges();
   const members = useTranslations("members");
-  const [asking, setAsking] = useState(false);
+  const [asking, setAsking] = useState<"edit" | "delete" | null>(null);
   const [showsMembers, setMembers] = useState(false);
   const owner = playlist.role === "owner";
   const complain = { onError: (failure: Error) => void toast.error(text(failure)) };
@@ -87,7 +88,9 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
             {" · "}
             {t("songCount", { count: playlist.track_count })}
           </p>
-          {playlist.description && <p className="mt-3 max-w-[64ch] whitespace-pre-line">{playlist.description}</p>}
+          {playlist.description && (
+            <p className="mt-3 max-w-[64ch] whitespace-pre-line break-words">{playlist.description}</p>
+          )}
         </div>
       </div>
       {playlist.role === "invited" && <Invitation playlist={playlist} />}
@@ -112,7 +115,15 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
               {playlist.public ? <Globe size={17} aria-hidden /> : <Lock size={17} aria-hidden />}
               {t(playlist.public ? "public" : "private")}
             </Button>
-            <IconButton label={t("deletePlaylist")} size="large" onClick={() => setAsking(true)}>
+            <IconButton label={t("editPlaylist")} size="large" aria-haspopup="dialog" onClick={() => setAsking("edit")}>
+              <Pencil size={17} />
+            </IconButton>
+            <IconButton
+              label={t("deletePlaylist")}
+              size="large"
+              aria-haspopup="dialog"
+              onClick={() => setAsking("delete")}
+            >
               <Trash2 size={18} />
             </IconButton>
           </>
@@ -144,25 +155,17 @@ function List({ playlist, me }: { playlist: Playlist; me: string }) {
       <Suspense>
         {showsMembers && <MembersDialog playlist={playlist} me={me} onClose={() => setMembers(false)} />}
       </Suspense>
-      {asking && (
-        <Modal label={t("deletePlaylist")} onClose={() => setAsking(false)} className="w-[min(92vw,420px)]">
-          <div className="p-6">
-            <h2 className="text-xl">{t("deletePlaylist")}</h2>
-            <p className="mt-2 text-muted">{t("deletePlaylistText", { title: playlist.title })}</p>
-            <div className="mt-6 flex justify-end gap-2">
-              <Button autoFocus onClick={() => setAsking(false)}>
-                {t("keep")}
-              </Button>
-              <Button
-                look="danger"
-                disabled={remove.isPending}
-                onClick={() => remove.mutate(playlist.id, { ...complain, onSuccess: () => router.push("/playlists/") })}
-              >
-                {t("deletePlaylist")}
-              </Button>
-            </div>
-          </div>
-        </Modal>
+      {asking === "edit" && <EditPlaylist playlist={playlist} onClose={() => setAsking(null)} />}
+      {asking === "delete" && (
+        <Confirm
+          title={t("deletePlaylist")}
+          text={t("deletePlaylistText", { title: playlist.title })}
+          action={t("deletePlaylist")}
+          keep={t("keep")}
+          busy={remove.isPending}
+          onAction={() => remove.mutate(playlist.id, { ...complain, onSuccess: () => router.push("/playlists/") })}
+          onClose={() => setAsking(null)}
+        />
       )}
     </article>
   );

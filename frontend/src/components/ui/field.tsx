@@ -30,11 +30,17 @@ export function Field({
         />
         {children}
       </div>
-      {(wrong || hint) && (
-        <p id={note} role={wrong ? "alert" : undefined} className={`text-[13px] ${wrong ? "text-bad" : "text-faint"}`}>
-          {wrong || hint}
-        </p>
-      )}
+      <Note id={note} hint={hint} wrong={wrong} />
     </div>
+  );
+}
+
+/** What stands under a field: what is wrong with it, else a hint. */
+export function Note({ id, hint, wrong }: { id: string; hint?: string; wrong?: string }) {
+  if (!wrong && !hint) return null;
+  return (
+    <p id={id} role={wrong ? "alert" : undefined} className={`text-[13px] ${wrong ? "text-bad" : "text-faint"}`}>
+      {wrong || hint}
+    </p>
   );
 }
