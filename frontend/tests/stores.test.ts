@@ -237,6 +237,10 @@ describe("the live connection", () => {
     onopen?: () => void;
     onclose?: () => void;
     onmessage?: (event: { data: string }) => void;
+    said: string[] = [];
+    send(text: string) {
+      this.said.push(text);
+    }
     close() {
       this.onclose?.();
     }
@@ -287,6 +291,29 @@ describe("the live connection", () => {
     vi.advanceTimersByTime(60_000);
     expect(sockets).toHaveLength(2);
     expect(seen.polls).toBe(0);
+  });
+  test("finds out by its pings that a connection broke without a word", () => {
+    const { live, sockets, seen } = feed();
+    sockets[0]!.onopen!();
+    sockets[0]!.close = () => undefined;
+    for (let ping = 0; ping < 2; ping++) {
+      vi.advanceTimersByTime(15_000);
+      sockets[0]!.onmessage!({ data: '{"type":"pong","data":{}}' });
+    }
+    expect(sockets[0]!.said).toEqual(Array(2).fill('{"type":"ping"}'));
+    expect(sockets).toHaveLength(1);
+    vi.advanceTimersByTime(29_000);
+    expect(seen.polls).toBe(0);
+    vi.advanceTimersByTime(1600);
+    expect(sockets).toHaveLength(2);
+    sockets[0]!.onclose!();
+    sockets[0]!.onmessage!({ data: '{"type":"progress","job_id":"j","data":{"progress":0.5}}' });
+    expect(seen.jobs).toEqual([]);
+    sockets[1]!.onopen!();
+    expect(seen.gaps).toBe(2);
+    vi.advanceTimersByTime(1100);
+    expect(sockets).toHaveLength(2);
+    live.stop();
   });
   test("says that the server is gone when it does not come back at once, and that it is there again", () => {
     const { live, sockets, seen } = feed();

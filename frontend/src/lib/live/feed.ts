@@ -30,6 +30,8 @@ type FeedOptions = {
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
+// A connection that broke without a word, as when a laptop sleeps, is found out by a ping that nobody answers.
+const PING_MS = 15_000;
 
 /** The wait before attempt number `attempt` (from 0): doubling, bounded, spread by `random` (0…1) so that not all come at once. */
 export function reconnectDelay(attempt: number, random: number): number {
@@ -78,6 +80,9 @@ export class LiveFeed {
   private attempt = 0;
   private reconnectTimer: ReturnType<typeof setTimeout> | null = null;
   private pollTimer: ReturnType<typeof setInterval> | null = null;
+  private pingTimer: ReturnType<typeof setInterval> | null = null;
+  /** Whether anything has come since the last ping. */
+  private heard = false;
   private stopped = false;
   private open = false;
   /** Whether something is being made, so that asking makes sense. */
@@ -91,12 +96,14 @@ export class LiveFeed {
     this.pollTimer = setInterval(() => {
       if (!this.open && this.busy) this.options.poll();
     }, this.options.pollMilliseconds ?? 1000);
+    this.pingTimer = setInterval(() => this.ping(), PING_MS);
   }
 
   stop(): void {
     this.stopped = true;
     if (this.reconnectTimer) clearTimeout(this.reconnectTimer);
     if (this.pollTimer) clearInterval(this.pollTimer);
+    if (this.pingTimer) clearInterval(this.pingTimer);
     this.socket?.close();
     this.socket = null;
     this.open = false;
@@ -110,6 +117,28 @@ export class LiveFeed {
     this.connect();
   }
 
+  private ping(): void {
+    if (!this.open || !this.socket) return;
+    if (!this.heard) {
+      // Closing a dead connection takes as long as waiting for its end: it is left to itself.
+      const dead = this.socket;
+      this.lost(dead);
+      dead.close();
+      return;
+    }
+    this.heard = false;
+    this.socket.send(JSON.stringify({ type: "ping" }));
+  }
+
+  private lost(socket: WebSocket): void {
+    if (this.stopped || this.socket !== socket) return;
+    this.open = false;
+    this.socket = null;
+    this.reconnectTimer = setTimeout(() => this.connect(), reconnectDelay(this.attempt, Math.random()));
+    this.attempt += 1;
+    if (this.attempt > 1) this.options.onReach?.(false);
+  }
+
   private connect(): void {
     this.reconnectTimer = null;
     const open = this.options.openSocket ?? ((url: string) => new WebSocket(url));
@@ -117,22 +146,19 @@ export class LiveFeed {
     this.socket = socket;
     socket.onopen = () => {
       this.open = true;
+      this.heard = true;
       this.attempt = 0;
       this.options.onReach?.(true);
       this.options.onGap();
     };
     socket.onmessage = (event: MessageEvent) => {
+      if (this.socket !== socket) return;
+      this.heard = true;
       const message = typeof event.data === "string" ? readMessage(event.data) : null;
       const change = message && changeOf(message);
       if (message && change) this.options.onJob(message.job_id, change);
       else if (typeof event.data === "string" && isNotification(event.data)) this.options.onNotification?.();
     };
-    socket.onclose = () => {
-      this.open = false;
-      if (this.stopped || this.socket !== socket) return;
-      this.reconnectTimer = setTimeout(() => this.connect(), reconnectDelay(this.attempt, Math.random()));
-      this.attempt += 1;
-      if (this.attempt > 1) this.options.onReach?.(false);
-    };
+    socket.onclose = () => this.lost(socket);
   }
 }
