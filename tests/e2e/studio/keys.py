@@ -17,6 +17,10 @@ IS_SEEN = """(element) => {
   return element.matches(":focus-visible") && box.bottom > 0 && box.top < innerHeight
     && (outlined(element) || outlined(element.parentElement) || element.matches("input,textarea"));
 }"""
+IS_WITHIN = "(part) => part.contains(document.activeElement)"
+# Past the last stop of a dialog come the browser's own controls, which are nothing of the page.
+IS_AWAY = "() => document.activeElement === document.body"
+STOPS = "a[href],button:enabled,input:enabled,select:enabled,textarea:enabled,summary"
 WHERE = "() => document.activeElement?.outerHTML.slice(0, 160)"
 
 
@@ -49,6 +53,33 @@ class Keys:
         for key in keys or ("Enter",):
             self.page.keyboard.press(key)
         self.place_is_kept()
+
+    def dialog(self, opener: Locator, name: str, back: bool = False, back_to: Locator | None = None) -> Locator:
+        """Open a dialog and look that it takes the focus, holds it, and gives it back (to its opener, or to `back_to`)
+        when Escape closes it. It is open again afterwards.
+        """
+        dialog = self.page.get_by_role("dialog", name=name)
+        self.press(opener, back=back)
+        expect(dialog).to_be_visible()
+        for key in ("Tab", "Shift+Tab"):
+            assert dialog.evaluate(IS_WITHIN), f"{name} has not the focus"
+            for _ in range(dialog.locator(STOPS).count() + 1):
+                self.page.keyboard.press(key)
+                assert dialog.evaluate(IS_WITHIN) or self.page.evaluate(IS_AWAY), self.page.evaluate(WHERE)
+            if self.page.evaluate(IS_AWAY):
+                self.page.keyboard.press(key)
+        self.page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        start = back_to or opener
+        expect(start).to_be_focused()
+        assert start.evaluate(IS_SEEN), f"nobody sees where {name} gave the focus back to"
+        if back_to is None:
+            self.press(opener)
+        else:
+            self.press(back_to)
+            self.press(opener)
+        expect(dialog).to_be_visible()
+        return dialog
 
     def write(self, wanted: Locator, text: str, *keys: str) -> None:
         """Walk to a field, write into it instead of what it holds, and press keys."""

@@ -115,7 +115,7 @@ function Key({ apiKey, busy, onRevoke }: { apiKey: ApiKey; busy: boolean; onRevo
         </p>
       </div>
       {asked ? (
-        <span className="flex gap-2">
+        <span className="flex gap-2" onKeyDown={(event) => event.key === "Escape" && setAsked(false)}>
           <Button size="small" look="danger" autoFocus disabled={busy} onClick={onRevoke}>
             {t("revokeNow", { name })}
           </Button>

@@ -6,10 +6,11 @@ import { toast } from "sonner";
 import { Button } from "./button";
 
 /** Puts a text into the clipboard, and says so. */
-export function CopyButton({ text }: { text: string }) {
+export function CopyButton({ text, autoFocus }: { text: string; autoFocus?: boolean }) {
   const t = useTranslations("settings");
   return (
     <Button
+      autoFocus={autoFocus}
       onClick={() =>
         // Without a secure origin there is no clipboard; what stands there can still be marked and copied.
         void (navigator.clipboard?.writeText(text) ?? Promise.reject(new Error("no clipboard"))).then(

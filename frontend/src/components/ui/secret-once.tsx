@@ -3,7 +3,7 @@
 import { Button } from "./button";
 import { CopyButton } from "./copy-button";
 
-/** A secret that is shown this once, until whoever it belongs to has kept it. */
+/** A secret that is shown this once, until whoever it belongs to has kept it. It comes into view, and has the focus. */
 export function SecretOnce({
   title,
   text,
@@ -25,7 +25,7 @@ export function SecretOnce({
         {secret}
       </code>
       <div className="mt-3 flex gap-2">
-        <CopyButton text={secret} />
+        <CopyButton text={secret} autoFocus />
         <Button look="primary" onClick={onClose}>
           {kept}
         </Button>
