@@ -178,9 +178,9 @@ function Said({
               type="button"
               onClick={listen}
               aria-label={t("listenAt", { time: clock(position) })}
-              className="tabular rounded bg-raised px-1.5 text-accent hover:underline touch:min-h-11 touch:min-w-11"
+              className="tabular text-accent hover:underline touch:-my-2.5 touch:min-h-11 touch:min-w-11"
             >
-              {clock(position)}
+              <span className="rounded bg-raised px-1.5 py-0.5">{clock(position)}</span>
             </button>
           )}
           <time dateTime={comment.created_at} className="text-faint">

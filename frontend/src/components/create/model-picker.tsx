@@ -50,9 +50,9 @@ export function ModelPicker({
               disabled={!model.installed}
               onClick={() => onChoose(model.id)}
               aria-current={model.id === chosen?.id ? "true" : undefined}
-              className="w-full rounded-lg p-3 text-left transition hover:bg-raised disabled:opacity-60"
+              className="w-full rounded-lg p-3 text-left transition enabled:hover:bg-raised"
             >
-              <span className="flex items-center gap-2 font-semibold">
+              <span className={`flex items-center gap-2 font-semibold ${model.installed ? "" : "text-muted"}`}>
                 {model.title}
                 {model.id === chosen?.id && <Check size={16} className="text-accent" aria-label={t("chosen")} />}
               </span>

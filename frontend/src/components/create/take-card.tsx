@@ -91,7 +91,7 @@ export const TakeCard = memo(function TakeCard({
         </button>
         <div className="min-w-0 flex-1">
           <div className="flex items-start gap-3">
-            <h3 className="line-clamp-2 min-w-0 flex-1 text-base leading-snug">
+            <h3 className="line-clamp-2 min-w-0 flex-1 text-base leading-snug first-letter:uppercase">
               {trackId ? (
                 <Link prefetch={false} href={trackHref(trackId)} className="hover:underline">
                   {title}

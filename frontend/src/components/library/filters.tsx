@@ -33,20 +33,20 @@ export function Filters({
   onChoosing: () => void;
 }) {
   const t = useTranslations("library");
-  const select = `${selectClass} md:h-8 px-2 md:text-sm max-md:flex-auto`;
+  const select = `${selectClass} md:h-8 px-2 md:text-sm max-lg:flex-auto`;
   return (
     <div
       id={id}
-      className={`mt-5 items-center gap-x-6 gap-y-3 max-md:mt-3 max-md:flex-wrap md:flex ${open ? "appear flex" : "hidden"}`}
+      className={`mt-5 items-center gap-x-6 gap-y-3 max-md:mt-3 max-lg:flex-wrap md:flex ${open ? "appear flex" : "hidden"}`}
     >
       <TagFilter
         label={t("tags")}
         tags={tags}
         chosen={narrowed.tag}
         onChoose={(tag) => onNarrow({ tag })}
-        className="max-md:basis-[calc(100%+2rem)] md:min-w-0 md:flex-nowrap! lg:flex-wrap!"
+        className="max-md:basis-[calc(100%+2rem)] md:max-lg:fade-edge md:max-lg:basis-full md:max-lg:flex-nowrap lg:min-w-0"
       />
-      <div className="flex gap-2 max-md:basis-full md:ml-auto md:shrink-0">
+      <div className="flex gap-2 max-md:basis-full md:max-lg:flex-1 lg:ml-auto lg:shrink-0">
         <select
           aria-label={t("visibility")}
           className={select}
@@ -93,7 +93,7 @@ export function Filters({
               size="small"
               pressed={view === name}
               onClick={() => onView(name)}
-              className="rounded-md! md:h-7!"
+              className="rounded-md! md:h-7! touch:md:h-10!"
             >
               {name === "list" ? <List size={17} /> : <LayoutGrid size={16} />}
             </IconButton>

@@ -57,7 +57,7 @@ export function TrackRow({
         <Link
           prefetch={false}
           href={trackHref(track.id)}
-          className={`line-clamp-2 font-semibold leading-snug hover:underline touch:min-h-6 touch:after:absolute touch:after:inset-0 sm:line-clamp-1 ${isOn ? "text-accent" : ""}`}
+          className={`line-clamp-2 font-semibold leading-snug hover:underline touch:min-h-6 touch:after:absolute touch:after:inset-0 lg:line-clamp-1 ${isOn ? "text-accent" : ""}`}
         >
           {track.title}
         </Link>

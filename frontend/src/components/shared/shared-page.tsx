@@ -217,7 +217,7 @@ function Shown({ track }: { track: SharedTrack }) {
         }}
         className="mt-10 h-24 md:h-32"
       />
-      <div className="mt-10 grid items-start gap-4 md:grid-cols-2">
+      <div className="mt-10 grid gap-4 md:grid-cols-2">
         <section aria-labelledby="shared-licence" className="panel p-5">
           <h2 id="shared-licence" className="text-sm font-semibold text-muted">
             {t("licence")}

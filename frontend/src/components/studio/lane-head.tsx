@@ -37,6 +37,8 @@ export function LaneHead({
   const groups = [...new Set(targets.map(({ group }) => group))];
   const select =
     "h-7 min-w-0 rounded-md border border-line bg-ground px-1.5 text-[13px] font-medium disabled:opacity-40";
+  // A lane is too low for what a finger is given elsewhere.
+  const low = "size-7!";
   const addHere = () => {
     const time = engine?.position ?? 0;
     const after = withPoint(points, time, points.length ? valueAt(points, time) : (known?.rest ?? 0));
@@ -81,6 +83,7 @@ export function LaneHead({
         <IconButton
           label={t("hideLane")}
           size="small"
+          className={low}
           onClick={() =>
             show(
               strip.id,
@@ -104,7 +107,7 @@ export function LaneHead({
               withChange(points, place, { curve: event.target.value as AutomationCurve }),
             )
           }
-          className={`${select} w-24 max-md:w-14`}
+          className={`${select} w-24 max-md:w-14 max-md:appearance-none`}
         >
           {CURVES.map((curve) => (
             <option
@@ -117,13 +120,13 @@ export function LaneHead({
           ))}
         </select>
         <span className="ml-auto flex">
-          <IconButton label={t("addPoint")} size="small" className="max-md:size-6" onClick={addHere}>
+          <IconButton label={t("addPoint")} size="small" className={low} onClick={addHere}>
             <Plus size={15} />
           </IconButton>
           <IconButton
             label={t("pencil")}
             size="small"
-            className="max-md:hidden"
+            className={`${low} max-md:hidden`}
             pressed={pencil}
             onClick={() => onPencil(!pencil)}
           >
@@ -132,7 +135,7 @@ export function LaneHead({
           <IconButton
             label={t("clearLane")}
             size="small"
-            className="max-md:size-6"
+            className={low}
             disabled={!points.length}
             onClick={() => {
               editLane(strip.id, target, `clear${Date.now()}`, []);

@@ -92,11 +92,11 @@ function Choose() {
               {/* A whole load: the editor reads the address once. */}
               <a
                 href={`/studio/?track=${track.id}`}
-                className="panel flex items-center gap-4 p-3 transition hover:border-line-strong"
+                className="panel flex h-full items-center gap-4 p-3 transition hover:border-line-strong"
               >
                 <TrackCover seed={track.id} src={coverUrl(track)} sizes="56px" className="size-14 shrink-0" />
                 <span className="min-w-0">
-                  <span className="block truncate font-semibold">{track.title}</span>
+                  <span className="line-clamp-2 break-words font-semibold leading-snug">{track.title}</span>
                   <span className="tabular block text-sm text-muted">
                     {[
                       clock(track.duration),

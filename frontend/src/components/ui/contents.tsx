@@ -14,7 +14,7 @@ export function Contents({ label, parts }: { label: string; parts: { id: string;
       aria-label={label}
       className="sticky top-16 z-10 -mx-4 mt-4 bg-ground md:-mx-6 lg:top-24 lg:mx-0 lg:mt-12 lg:self-start"
     >
-      <ul className="hide-scrollbar flex gap-1 overflow-x-auto px-2 py-1 md:px-4 lg:flex-col lg:p-0">
+      <ul className="hide-scrollbar flex gap-1 overflow-x-auto px-2 py-1 max-lg:fade-edge md:pl-4 lg:flex-col lg:p-0">
         {parts.map(({ id, title }) => (
           <li key={id} className="shrink-0">
             <a
