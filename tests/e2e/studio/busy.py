@@ -1,5 +1,7 @@
 """What keeps a page busy: long tasks (W3C Long Tasks), frames that came late, what was drawn, the work that it took."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +23,7 @@ CanvasRenderingContext2D.prototype.clearRect = function (...area) {
 };
 """
 LATE_MS = 1_000 / 30
+LONG_TASK_MS = 50
 _IN_EACH_FRAME = """
 (frames) => new Promise((go) => {
   const step = STEP;
@@ -45,6 +48,29 @@ def print_busy(page: Page, what: str) -> None:
         f"{len(frames)} frames, {int((frames > LATE_MS).sum())} later than {LATE_MS:.0f} ms, "
         f"the latest {max(frames, default=0):.0f} ms"
     )
+
+
+def long_tasks_of(page: Page, act: Callable[[], None]) -> list[float]:
+    """Milliseconds of its processor's time that each long task of a main thread took while `act` was done. What else the
+    machine does makes none of them longer.
+    """
+    browser = page.context.browser
+    assert browser is not None
+    browser.start_tracing(page=page, categories=["disabled-by-default-devtools.timeline"])
+    act()
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    mains = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    took = [
+        event.get("tdur", 0) / 1_000
+        for event in events
+        if event["name"].endswith("RunTask") and (event["pid"], event["tid"]) in mains
+    ]
+    assert took, "no task was seen at all"
+    return [milliseconds for milliseconds in took if milliseconds > LONG_TASK_MS]
 
 
 @dataclass(frozen=True)

@@ -258,7 +258,7 @@ function Line({
         <Link
           prefetch={false}
           href={trackHref(track.id)}
-          className={`line-clamp-2 font-semibold leading-snug hover:underline sm:line-clamp-1 ${isOn ? "text-accent" : ""}`}
+          className={`line-clamp-2 font-semibold leading-snug hover:underline touch:min-h-6 sm:line-clamp-1 ${isOn ? "text-accent" : ""}`}
         >
           {track.title}
         </Link>

@@ -62,7 +62,7 @@ export function TrackTile({
       <Link
         prefetch={false}
         href={trackHref(track.id)}
-        className={`mt-2.5 line-clamp-2 font-semibold leading-snug hover:underline ${isOn ? "text-accent" : ""}`}
+        className={`mt-2.5 line-clamp-2 font-semibold leading-snug hover:underline touch:min-h-6 ${isOn ? "text-accent" : ""}`}
       >
         {track.title}
       </Link>

@@ -23,7 +23,7 @@ export function Empty({
     <div className="appear mx-auto flex max-w-md flex-col items-center gap-3 px-4 py-16 text-center">
       {picture}
       <h2 className="text-xl">{title}</h2>
-      <p className="text-muted">{children}</p>
+      <p className="text-balance text-muted">{children}</p>
       {action && <div className="mt-3">{action}</div>}
     </div>
   );
