@@ -51,7 +51,7 @@ def print_busy(page: Page, what: str) -> None:
 
 
 def long_tasks_of(page: Page, act: Callable[[], None]) -> list[float]:
-    """Milliseconds of its processor's time that each long task of a main thread took while `act` was done. What else the
+    """Milliseconds of processor time that each long task of a main thread took while `act` was done. What else the
     machine does makes none of them longer.
     """
     browser = page.context.browser
@@ -67,7 +67,7 @@ def long_tasks_of(page: Page, act: Callable[[], None]) -> list[float]:
     took = [
         event.get("tdur", 0) / 1_000
         for event in events
-        if event["name"].endswith("RunTask") and (event["pid"], event["tid"]) in mains
+        if event["name"] == "RunTask" and (event["pid"], event["tid"]) in mains
     ]
     assert took, "no task was seen at all"
     return [milliseconds for milliseconds in took if milliseconds > LONG_TASK_MS]
