@@ -118,6 +118,7 @@ def shots(world: World) -> Iterator[Shot]:
         Shot("playlists", "/playlists/"),
         Shot("playlist", playlist_page),
         Shot("playlist-members", playlist_page, community.inviting),
+        Shot("playlist-renaming", playlist_page, community.renaming),
         Shot("playlist-asked", playlist_page, community.asked_to_delete_list),
         Shot("playlist-invited", f"/playlist/?id={world.invitation}"),
         Shot("playlist-gone", "/playlist/?id=gone"),

@@ -30,6 +30,12 @@ def inviting(page: Page) -> None:
     page.get_by_role("dialog").locator("li").first.wait_for()
 
 
+def renaming(page: Page) -> None:
+    """What a playlist is called, and what it is for."""
+    page.get_by_role("button", name="Rename playlist").click()
+    page.get_by_role("dialog").get_by_label("What it is for").fill("For when the light goes, and the neighbours sing.")
+
+
 def asked_to_delete_list(page: Page) -> None:
     """The question before a playlist goes."""
     page.get_by_role("button", name="Delete playlist").click()
