@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.studio.conftest import Visitor
 from tests.e2e.studio.keys import Keys
+from tests.support.platform import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -140,6 +141,28 @@ def test_tracks_are_renamed_put_into_projects_and_changed_together(member: Visit
     expect(page.get_by_role("link", name="French suite")).to_have_count(0)
     keys.press(page.locator("[data-sonner-toast][data-front=true]").get_by_role("button", name="Undo"), back=True)
     expect(page.get_by_role("heading", level=2, name="French suite")).to_be_visible()
+    assert member.complaints == []
+
+
+def test_versions_of_a_track_are_seen_and_reached_from_the_library(member: Visitor) -> None:
+    page, keys = member.page, Keys(member.page)
+    track = member.finished_track("Bourrée by keys", 3)
+    member.send("POST", f"/tracks/{track}/remix", {})
+    remix = eventually(
+        lambda: (job := member.newest_job())["status"] == "succeeded" and job["result"]["track_ids"][0],
+        within=90,
+        what="the remix",
+    )
+    member.go("/library/")
+    more = page.get_by_role("button", name="More for Bourrée by keys", exact=True)
+    keys.press(more)
+    opener = page.get_by_role("button", name="Versions")
+    tree = keys.dialog(opener, "Versions of “Bourrée by keys”", back_to=more)
+    expect(tree.get_by_role("listitem")).to_have_count(2)
+    expect(tree.locator("li > [aria-current=true]")).to_contain_text("this one")
+    keys.press(tree.get_by_role("link", name="Bourrée by keys (remix)"))
+    page.wait_for_url(f"**/track/?id={remix}")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     assert member.complaints == []
 
 

@@ -7,6 +7,7 @@ import {
   FileMusic,
   Flag,
   FolderInput,
+  GitBranch,
   ListMusic,
   ListPlus,
   ListStart,
@@ -31,6 +32,7 @@ const AddToPlaylist = lazy(() => import("@/components/community/add-to-playlist"
 const MoveDialog = lazy(() => import("./move-dialog"));
 const ReportDialog = lazy(() => import("@/components/community/report-dialog"));
 const ShareDialog = lazy(() => import("@/components/track/share-dialog"));
+const VersionsDialog = lazy(() => import("@/components/track/versions-dialog"));
 
 /** The model whose songs can be remixed: it knows their form and harmony. */
 const COMPOSER = "composer";
@@ -40,9 +42,10 @@ export function TrackMenu({ track, onDelete }: { track: Track; onDelete?: () => 
   const t = useTranslations("library");
   const share = useTranslations("share");
   const report = useTranslations("report");
+  const versions = useTranslations("versions");
   const router = useRouter();
   const text = useProblemText();
-  const [opened, setOpened] = useState<"playlist" | "project" | "share" | "report" | null>(null);
+  const [opened, setOpened] = useState<"playlist" | "project" | "share" | "versions" | "report" | null>(null);
   const close = () => setOpened(null);
   const remix = useRemix();
   const makeRemix = () =>
@@ -87,6 +90,10 @@ export function TrackMenu({ track, onDelete }: { track: Track; onDelete?: () => 
             </button>
           </>
         )}
+        <button type="button" data-close className={menuItemClass} onClick={() => setOpened("versions")}>
+          <GitBranch size={16} aria-hidden />
+          {versions("title")}
+        </button>
         {onDelete && track.stems.length > 0 && (
           <Link prefetch={false} href={`/studio/?track=${track.id}`} className={menuItemClass}>
             <SlidersVertical size={16} aria-hidden />
@@ -137,6 +144,8 @@ export function TrackMenu({ track, onDelete }: { track: Track; onDelete?: () => 
             <MoveDialog tracks={[track]} onClose={close} />
           ) : opened === "share" ? (
             <ShareDialog track={track} onClose={close} />
+          ) : opened === "versions" ? (
+            <VersionsDialog track={track} onClose={close} />
           ) : (
             <ReportDialog kind="track" id={track.id} name={track.title} onClose={close} />
           )}

@@ -24,10 +24,15 @@ export function Versions({ track, me }: { track: Track; me: string }) {
       </h2>
       <p className="mt-1 text-muted">{t("lead")}</p>
       <div className="mt-3">
-        <Level branches={lineage(versions.data)} here={track.id} me={me} />
+        <VersionTree versions={versions.data} here={track.id} me={me} />
       </div>
     </section>
   );
+}
+
+/** Tracks that come from each other; the one that one looks at stands out. */
+export function VersionTree({ versions, here, me }: { versions: readonly Track[]; here: string; me: string }) {
+  return <Level branches={lineage(versions)} here={here} me={me} />;
 }
 
 function Level({
