@@ -45,7 +45,10 @@ STYLE_PARAMETERS = ("style_id", "guidance_beta", "style_codebooks")
 CONDITIONING = ("text", "structure", "audio_prompt")
 _WEIGHTS = (".safetensors", ".bin")
 _SMALL_FILES = ("config.json", "tokenizer.json", "spiece.model")
-_EDGE_BYTES = 2**16
+# Of a file of weights so much is looked at, spread over all of it: fine-tuned weights have the header, and often the
+# text encoder at the end, of those that they began with.
+_SAMPLES = 256
+_SAMPLE_BYTES = 2**12
 
 # Parameters of the text encoder (T5-base) and the codec (EnCodec 32 kHz), and of the decoders by their width and depth.
 _SHARED_PARAMETERS = 110_000_000 + 59_000_000
@@ -258,17 +261,18 @@ def describe_folder(folder: Path, models_dir: Path, name: str = "") -> ModelDesc
 def fingerprint(folder: Path, models_dir: Path) -> str:
     """A short name for what a model is made of: its files and those of its parts, wherever they lie.
 
-    Of weights, configurations and tokenizers the names, sizes, beginnings and ends count.
+    Of weights, configurations and tokenizers the names, sizes and a megabyte of each count, which lies all over it.
     """
     digest = hashlib.sha256()
     parts = _part_folders(folder, _parts(folder), models_dir)
     for path in [path for place in (folder, *parts) for path in _files(place)]:
         size = path.stat().st_size
         digest.update(f"{path.name} {size}\n".encode())
+        last = max(0, size - _SAMPLE_BYTES)
         with path.open("rb") as file:
-            digest.update(file.read(_EDGE_BYTES))
-            file.seek(max(0, size - _EDGE_BYTES))
-            digest.update(file.read(_EDGE_BYTES))
+            for sample in range(_SAMPLES):
+                file.seek(last * sample // (_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()[:12]
 
 

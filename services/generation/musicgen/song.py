@@ -171,6 +171,7 @@ class SongMaker:
             configuration.codec.sample_rate,
             configuration.channels,
             before(request.continue_at, longest),
+            "/continue_from_id",
             pointer,
         )
         whole = len(audio) // configuration.codec.hop_samples * configuration.codec.hop_samples

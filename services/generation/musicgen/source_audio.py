@@ -38,10 +38,13 @@ def before(at_seconds: float | None, longest_seconds: float) -> Part:
     return part
 
 
-def read_source(path: Path, sample_rate: int, channels: int, part: Part, pointer: str) -> NDArray[np.float32]:
+def read_source(
+    path: Path, sample_rate: int, channels: int, part: Part, pointer: str, part_pointer: str = ""
+) -> NDArray[np.float32]:
     """Audio `[n, channels]` of a part of a file.
 
-    Raises VALIDATION at `pointer` when it does not decode, the part is empty, or it holds values that no audio has.
+    Raises VALIDATION at `pointer` when it does not decode or holds values that no audio has, and at `part_pointer` (the
+    field that chose the part; else `pointer`) when the part is empty.
     """
     try:
         with soundfile.SoundFile(path) as file:
@@ -54,7 +57,9 @@ def read_source(path: Path, sample_rate: int, channels: int, part: Part, pointer
         raise AppError.field(pointer, "The track's audio cannot be decoded. Choose another one.") from error
     wanted = round((end - begin) * sample_rate)
     if not len(audio) or not wanted:
-        raise AppError.field(pointer, "There is no audio in that part of the track. Choose another one.")
+        raise AppError.field(
+            part_pointer or pointer, "There is no audio in that part of the track. Choose another one."
+        )
     if not np.isfinite(audio).all() or np.abs(audio).max() > _LOUDEST:
         raise AppError.field(pointer, "The track's audio is damaged. Choose another one.")
     if channels == 1:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from services.generation.models.shelf import KNOWN, ModelShelf, describe_folder, fingerprint, model_id
 
@@ -94,6 +96,19 @@ def test_revision_follows_the_weights(folder: Callable[[str], Path], tmp_path: P
     before = fingerprint(copy, tmp_path)
     assert before == fingerprint(folder("mono"), tmp_path)
     change_last_byte(copy / "model.safetensors")
+    assert fingerprint(copy, tmp_path) != before
+
+
+def test_revision_tells_fine_tuned_weights_from_those_that_they_began_with(
+    folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder("mono"), copy)
+    before = fingerprint(copy, tmp_path)
+    state = load_file(copy / "model.safetensors")
+    tuned = [name for name in state if ".self_attn.q_proj." in name]
+    assert sum(state[name].numel() for name in tuned) < 0.02 * sum(map(torch.numel, state.values()))
+    save_file(state | {name: state[name] + 0.01 for name in tuned}, copy / "model.safetensors")
     assert fingerprint(copy, tmp_path) != before
 
 

@@ -268,6 +268,16 @@ async def test_continuation_begins_where_it_is_asked_to_and_depends_on_what_was_
     assert songs[3.0] != plain.frames(4)
 
 
+async def test_continuation_of_a_damaged_track_names_the_track(backend: MusicGenBackend, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.flac"
+    broken.write_bytes(b"fLaC")
+    with pytest.raises(AppError) as caught:
+        await backend.generate(
+            request(continue_from_id="t", continue_at=1.0), Stage(tmp_path / "s", sources={"t": broken})
+        )
+    assert [violation.pointer for violation in caught.value.violations] == ["/continue_from_id"]
+
+
 async def test_continuation_from_nothing_is_refused(backend: MusicGenBackend, tune: Path, tmp_path: Path) -> None:
     with pytest.raises(AppError) as caught:
         await backend.generate(request(continue_from_id="t", continue_at=0.01), Stage(tmp_path, sources={"t": tune}))
