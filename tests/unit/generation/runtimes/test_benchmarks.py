@@ -72,6 +72,7 @@ def test_the_benchmark_says_what_can_be_asked_of_it() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_gpu_benchmark_runs_on_a_processor_at_toy_dimensions(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("transformers")
     gpu = script("bench_engine_gpu")
