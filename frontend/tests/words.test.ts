@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import { createTranslator } from "use-intl/core";
 import english from "@messages/en.json";
 import german from "@messages/de.json";
+import serverEnglish from "@messages/server/en.json";
+import serverGerman from "@messages/server/de.json";
 import { csrfToken } from "@/lib/api/client";
 import { problemOf } from "@/lib/api/problem";
 import { safeNext } from "@/components/account/enter";
@@ -23,9 +25,13 @@ import {
   readNarrowed,
   readTags,
 } from "@/lib/library";
+import { fittingLength, offeredLengths } from "@/lib/lengths";
 import { parameterText, toSlider, toValue } from "@/lib/parameters";
+import { inOwnWords, readPattern, sentenceInOwnWords } from "@/lib/server-words";
 import { surprise } from "@/lib/surprise";
 import { readUnderstood, specWith } from "@/lib/understood";
+import { tellProblem } from "@/lib/use-problem-text";
+import { knownStage } from "@/lib/use-stage-text";
 
 type Catalogue = { [key: string]: string | Catalogue };
 
@@ -65,6 +71,63 @@ describe("the catalogue", () => {
     expect(preferredLocale("de", ["en-GB"])).toBe("de");
     expect(preferredLocale(null, ["fr", "de-AT", "en"])).toBe("de");
     expect(preferredLocale(null, ["ja"])).toBe("en");
+  });
+});
+
+describe("what the server says", () => {
+  const words = { english: serverEnglish, own: serverGerman };
+  test("is said in the page's language by its id", () => {
+    expect(inOwnWords(words, "Compressor", ["effect.compressor"])).toBe("Kompressor");
+    expect(inOwnWords(words, "Sample rate", ["parameter.bitcrusher.rate_hz", "parameter.rate_hz"])).toBe("Abtastrate");
+    expect(inOwnWords(words, "Rate", ["parameter.chorus.rate_hz", "parameter.rate_hz"])).toBe("Geschwindigkeit");
+  });
+  test("stays as it is where the catalogue does not know it, or the operator said it differently", () => {
+    expect(inOwnWords(words, "Vocoder", ["effect.vocoder"])).toBe("Vocoder");
+    expect(inOwnWords(words, "Our house composer", ["model.composer"])).toBe("Our house composer");
+    expect(inOwnWords(null, "Compressor", ["effect.compressor"])).toBe("Compressor");
+  });
+  test("is translated around what it is about", () => {
+    expect(sentenceInOwnWords(words, "The meter 9/8 is written as 3/4.")).toBe(
+      "Die Taktart 9/8 wird als 3/4 geschrieben.",
+    );
+    expect(sentenceInOwnWords(words, "No style was named; Lo-fi hip hop suits the scene.")).toBe(
+      "Kein Stil war genannt; zur Szene passt Lo-Fi-Hip-Hop.",
+    );
+    expect(sentenceInOwnWords(words, "Something new.")).toBe("Something new.");
+  });
+  test("of a job's stage is found in the catalogue, the narrower pattern first", () => {
+    expect(knownStage("sound check")).toEqual({ stage: "sound check", about: [] });
+    expect(knownStage("playing the chorus")).toEqual({ stage: "playing the {1}", about: ["chorus"] });
+    expect(knownStage("mixing, 0:10 of 2:31")).toEqual({ stage: "mixing, {1} of {2}", about: ["0:10", "2:31"] });
+    expect(knownStage("listening to the mix")?.about).toEqual([]);
+    expect(knownStage("fetching model.safetensors (1.5 GB)")?.about).toEqual(["model.safetensors (1.5 GB)"]);
+    expect(knownStage("daydreaming")).toBeNull();
+    expect(readPattern("a.b {1}", "axb c")).toBeNull();
+  });
+  test("of a problem is translated, else told after the sentence for its kind, in English alone", () => {
+    const t = createTranslator({ locale: "de", messages: german as typeof english, namespace: "problems" });
+    const tell = (kind: string, detail: string) => tellProblem(t as never, words, false, kind, detail);
+    expect(tell("validation", "This is not your present password.")).toBe("Das ist nicht dein jetziges Passwort.");
+    expect(tell("conflict", "The job has ended.")).toMatch(/^Das passt nicht.*„The job has ended.“$/);
+    expect(tell("conflict", "")).toBe(german.problems.kinds.conflict);
+    expect(tell("brand-new", "The job has ended.")).toBe("The job has ended.");
+    expect(tell("brand-new", "")).toBe(german.problems.unknown);
+    const said = createTranslator({ locale: "en", messages: english, namespace: "problems" });
+    expect(tellProblem(said as never, null, true, "conflict", "The job has ended.")).toBe("The job has ended.");
+  });
+});
+
+describe("lengths of a take", () => {
+  test("are offered when it is known which model plays and who asks, and none of them vanishes then", () => {
+    expect(offeredLengths({ model: 600, account: undefined })).toBeNull();
+    expect(offeredLengths({ model: undefined, account: Infinity })).toBeNull();
+    expect(offeredLengths({ model: 600, account: 30 })).toEqual([15, 30]);
+    expect(offeredLengths({ model: 90, account: Infinity })).toEqual([15, 30, 60, 90]);
+  });
+  test("are shortened to what is offered", () => {
+    expect(fittingLength(240, [15, 30])).toBe(30);
+    expect(fittingLength(60, [15, 30, 60, 90])).toBe(60);
+    expect(fittingLength(60, null)).toBe(60);
   });
 });
 

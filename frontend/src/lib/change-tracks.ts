@@ -8,7 +8,7 @@ import { answer, api, type Track } from "./api/client";
 import type { components } from "./api/schema";
 import { keys } from "./music";
 import { projectKeys } from "./projects";
-import { useProblemText } from "./use-problem-text";
+import { useProblemSentence, useProblemText } from "./use-problem-text";
 import { usePlayer } from "@/stores/player";
 
 type Pages = InfiniteData<{ items: Track[] }>;
@@ -52,6 +52,7 @@ async function send(tracks: readonly Track[], changeOf: (track: Track) => TrackC
 export function useChangeTracks() {
   const t = useTranslations("library");
   const text = useProblemText();
+  const why = useProblemSentence();
   const queries = useQueryClient();
   return useCallback(
     async (
@@ -66,7 +67,7 @@ export function useChangeTracks() {
       };
       const tell = (outcomes: Outcome[]) => {
         const stayed = outcomes.filter(({ done }) => !done);
-        if (stayed.length) toast.error(t("someStayed", { count: stayed.length, reason: stayed[0]!.detail ?? "" }));
+        if (stayed.length) toast.error(t("someStayed", { count: stayed.length, reason: why(stayed[0]!) }));
       };
       try {
         const outcomes = await send(tracks, () => change);
@@ -84,7 +85,7 @@ export function useChangeTracks() {
         refresh();
       }
     },
-    [queries, t, text],
+    [queries, t, text, why],
   );
 }
 

@@ -9,11 +9,13 @@ import {
   type InfiniteData,
   type QueryClient,
 } from "@tanstack/react-query";
-import { answer, api, idempotencyKey, type GenerateRequest, type Job, type Track } from "./api/client";
+import { useCallback } from "react";
+import { answer, api, idempotencyKey, type GenerateRequest, type Job, type Model, type Track } from "./api/client";
 import { ProblemError } from "./api/problem";
 import { peaksOfWaveform } from "./audio/peaks";
 import { coverUrl } from "./cover-url";
 import { askedOf, type Shelf } from "./library";
+import { useOwnWords } from "./server-words";
 import type { Playable } from "@/stores/player";
 
 /** Keys of what is kept of the server's answers. */
@@ -138,11 +140,22 @@ export async function fetchWaveform(id: string, stem: string, points: number, si
 }
 
 export function useModels(enabled = true) {
+  const say = useOwnWords();
   return useQuery({
     queryKey: keys.models,
     enabled,
     staleTime: 60_000,
     queryFn: async () => (await answer(api.GET("/api/v1/models"))).items,
+    select: useCallback(
+      (models: Model[]) =>
+        models.map((model) => ({
+          ...model,
+          title: say(model.title, `model.${model.id}`),
+          description: say(model.description, `model.${model.id}.about`),
+          licence: say(model.licence, `model.${model.id}.licence`),
+        })),
+      [say],
+    ),
   });
 }
 

@@ -1,9 +1,11 @@
 "use client";
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback } from "react";
 import { answer, api, idempotencyKey, type Job } from "./api/client";
 import type { masterRequest } from "./mastering";
 import { isActive, keys } from "./music";
+import { useOwnWords } from "./server-words";
 
 /** A mastering preset, as far as the studio shows it. */
 export type Preset = { name: string; title: string; description: string; target_lufs: number; true_peak_dbtp: number };
@@ -32,21 +34,47 @@ export type EffectKind = {
 };
 
 export function usePresets() {
+  const say = useOwnWords();
   return useQuery({
     queryKey: ["presets"],
     staleTime: Infinity,
     queryFn: async () =>
       ((await answer(api.GET("/api/v1/processing/presets"))) as unknown as { items: Preset[] }).items,
+    select: useCallback(
+      (presets: Preset[]) =>
+        presets.map((preset) => ({
+          ...preset,
+          title: say(preset.title, `preset.${preset.name}`),
+          description: say(preset.description, `preset.${preset.name}.about`),
+        })),
+      [say],
+    ),
   });
 }
 
 export function useEffectKinds(enabled = true) {
+  const say = useOwnWords();
   return useQuery({
     queryKey: ["effects"],
     enabled,
     staleTime: Infinity,
     queryFn: async () =>
       ((await answer(api.GET("/api/v1/processing/effects"))) as unknown as { effects: EffectKind[] }).effects,
+    select: useCallback(
+      (kinds: EffectKind[]) =>
+        kinds.map((kind) => ({
+          ...kind,
+          title: say(kind.title, `effect.${kind.id}`),
+          group: say(kind.group, `group.${kind.group}`),
+          description: say(kind.description, `effect.${kind.id}.about`),
+          parameters: kind.parameters.map((parameter) => ({
+            ...parameter,
+            title: say(parameter.title, `parameter.${kind.id}.${parameter.name}`, `parameter.${parameter.name}`),
+            unit: say(parameter.unit, `unit.${parameter.unit}`),
+          })),
+        })),
+      [say],
+    ),
   });
 }
 

@@ -1,38 +1,39 @@
 "use client";
 
 import { useTranslations } from "use-intl";
-import type english from "@messages/en.json";
+import english from "@messages/en.json";
+import { readPattern } from "./server-words";
+import { STEM_NAMES, type StemName } from "./stems";
 
 type Stage = keyof (typeof english)["stages"];
 type Section = keyof (typeof english)["advanced"]["sections"];
 
-/** What the server calls the stages of making and mastering, by what the catalogue calls them. */
-const STAGES: Record<string, Stage> = {
-  composing: "composing",
-  "sound check": "soundCheck",
-  "counting in": "countingIn",
-  playing: "band",
-  saving: "saving",
-  "mastering and printing the stems": "printing",
-  "listening to the mix": "listening",
-  "listening to the reference": "reference",
-  "matching the reference": "matching",
-  "shaping tone and dynamics": "shaping",
-  "limiting and writing the master": "limiting",
-};
-const PLAYING = "playing the ";
+const PATTERNS = (Object.keys(english.stages) as Stage[]).filter((stage) => stage.includes("{1}"));
+
+/** The stage of the catalogue that the server's words are, and what they are about; null for words that it does not know. */
+export function knownStage(said: string): { stage: Stage; about: string[] } | null {
+  if (said in english.stages) return { stage: said as Stage, about: [] };
+  for (const stage of PATTERNS) {
+    const about = readPattern(stage, said);
+    if (about) return { stage, about };
+  }
+  return null;
+}
 
 /** What is being done with a take or a master, in the page's language; words that we do not know stay as they are. */
 export function useStageText(): (stage: string) => string {
   const t = useTranslations("stages");
   const sections = useTranslations("advanced.sections");
-  return (stage) => {
-    if (stage.startsWith(PLAYING)) {
-      const name = stage.slice(PLAYING.length);
-      const known = name.toLowerCase() as Section;
-      return t("playing", { section: sections.has(known) ? sections(known) : name });
-    }
-    const known = STAGES[stage];
-    return known ? t(known) : stage;
+  const stems = useTranslations("stemNames");
+  return (said) => {
+    const known = knownStage(said);
+    if (!known) return said;
+    const name = (word: string) => {
+      const lower = word.toLowerCase();
+      if (sections.has(lower as never)) return sections(lower as Section);
+      return (STEM_NAMES as readonly string[]).includes(lower) ? stems(lower as StemName) : word;
+    };
+    const values = Object.fromEntries(known.about.map((word, at) => [at + 1, name(word)]));
+    return t(known.stage, values as never);
   };
 }

@@ -26,7 +26,7 @@ from services.shared.errors import AppError, ErrorCode
 if TYPE_CHECKING:
     from services.generation.musicgen.song import SongMaker
 
-_DEBUG = ModelDescription(
+DEBUG = ModelDescription(
     id="musicgen-debug",
     family="musicgen",
     title="MusicGen debug (noise)",
@@ -69,7 +69,7 @@ class MusicGenBackend:
 
     def describe(self) -> Sequence[ModelDescription]:
         """The models on offer."""
-        return (_DEBUG, *self._shelf.descriptions())
+        return (DEBUG, *self._shelf.descriptions())
 
     def check(self, request: GenerationRequest) -> None:
         """Refuse what `generate` would refuse: a form whose times make no sense, a past in which there is nothing."""
@@ -137,10 +137,10 @@ class MusicGenBackend:
             return SongMaker(installed, select_runtime(installed.model, wish, cache=cache))
 
         model_id = description.id
-        if model_id == _DEBUG.id:
+        if model_id == DEBUG.id:
             model = debug.build()
             tokenizer = HashTokenizer(model.configuration.text.vocabulary)
-            installed = InstalledModel(_DEBUG, model, tokenizer, _DEBUG_LIVE_GAIN_DB)
+            installed = InstalledModel(DEBUG, model, tokenizer, _DEBUG_LIVE_GAIN_DB)
             # The reference, so that its noise is the same on every machine.
             return Plan(0, lambda: SongMaker(installed, torch_runtime(model, _SLOTS, environment.threads)))
         folder = self._shelf.find(model_id)

@@ -10,12 +10,13 @@ import { Button, ButtonLink } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { answer, api } from "@/lib/api/client";
 import { ProblemError } from "@/lib/api/problem";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useFieldText, useProblemText } from "@/lib/use-problem-text";
 
 /** Chooses a new password with the token of a mail. */
 export function ResetPassword() {
   const t = useTranslations("account");
   const text = useProblemText();
+  const fieldText = useFieldText();
   const token = useMailToken();
   const reset = useMutation({
     mutationFn: (password: string) =>
@@ -26,7 +27,7 @@ export function ResetPassword() {
     reset.mutate(String(new FormData(event.currentTarget).get("password")));
   };
   const problem = reset.error instanceof ProblemError ? reset.error : null;
-  const wrong = problem?.field("/password");
+  const wrong = fieldText(problem, "/password");
   return (
     <Door
       title={t("resetTitle")}

@@ -129,9 +129,7 @@ function OneMoreStep() {
         />
         {finish.error && (
           <p role="alert" className="text-sm text-bad">
-            {finish.error instanceof ProblemError && finish.error.status === 401
-              ? finish.error.message
-              : text(finish.error)}
+            {text(finish.error)}
           </p>
         )}
         <Button look="primary" size="large" type="submit" disabled={finish.isPending}>

@@ -13,12 +13,13 @@ import { ProblemError } from "@/lib/api/problem";
 import { useDoors } from "@/lib/doors";
 import { isGuest } from "@/lib/roles";
 import { useSession } from "@/lib/session";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useFieldText, useProblemText } from "@/lib/use-problem-text";
 
 /** Makes an account and signs in to it. */
 export function SignUp() {
   const t = useTranslations("account");
   const text = useProblemText();
+  const fieldText = useFieldText();
   const guests = useTranslations("guest");
   const register = useRegister();
   const { user } = useSession();
@@ -26,7 +27,7 @@ export function SignUp() {
   useSkipDoor();
   const doors = useDoors();
   const problem = register.error instanceof ProblemError ? register.error : null;
-  const wrong = (name: string) => problem?.field(`/${name}`);
+  const wrong = (name: string) => fieldText(register.error, `/${name}`);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);

@@ -89,24 +89,36 @@ function Number({ name, children }: { name: string; children: ReactNode }) {
   );
 }
 
+/** How each part of the server is; a server that is not ready says so of each as well. */
+async function readHealth() {
+  const call = await api.GET("/health/ready");
+  const told = (call.error as Partial<typeof call.data> | undefined)?.dependencies;
+  return told ?? (await answer(Promise.resolve(call))).dependencies;
+}
+
 function Health() {
   const t = useTranslations("admin");
+  const parts = useTranslations("admin.parts");
   const health = useQuery({
     queryKey: ["admin", "health"],
     refetchInterval: REFRESH_MS,
-    queryFn: () => answer(api.GET("/health/ready")),
+    queryFn: readHealth,
   });
   if (health.error && !health.data) return <Failed failure={health.error} retry={() => void health.refetch()} />;
   if (!health.data) return <Skeleton className="mt-4 h-40" />;
   return (
     <ul className="mt-4 grid gap-x-10 sm:grid-cols-2">
-      {health.data.dependencies.map((dependency) => {
+      {health.data.map((dependency) => {
         const works = dependency.state === "up";
         const Sign = works ? CircleCheck : CircleAlert;
         return (
           <li key={dependency.name} className="flex items-center gap-3 border-t border-line py-2.5">
             <Sign size={17} aria-hidden className={works ? "text-good" : "text-bad"} />
-            <span className="flex-1">{dependency.name.replaceAll("_", " ")}</span>
+            <span className="flex-1">
+              {parts.has(dependency.name as never)
+                ? parts(dependency.name as never)
+                : dependency.name.replaceAll("_", " ")}
+            </span>
             <span className={`text-sm ${works ? "text-muted" : "text-bad"}`}>{works ? t("up") : t("down")}</span>
             <span className="tabular w-20 text-right text-sm text-faint">
               {t("latency", { ms: dependency.latency_ms.toFixed(1) })}

@@ -10,6 +10,7 @@ import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api, type JobStatus } from "@/lib/api/client";
 import type { components } from "@/lib/api/schema";
 import { clock } from "@/lib/format";
+import { useProblemSentence } from "@/lib/use-problem-text";
 import { useStageText } from "@/lib/use-stage-text";
 
 type ManagedJob = components["schemas"]["ManagedJob"];
@@ -96,6 +97,7 @@ export function Jobs() {
 function Row({ job }: { job: ManagedJob }) {
   const t = useTranslations("admin.work");
   const stageText = useStageText();
+  const whyFailed = useProblemSentence();
   const format = useFormatter();
   const now = useNow({ updateInterval: REFRESH_MS });
   const Sign = SIGNS[job.status];
@@ -121,7 +123,7 @@ function Row({ job }: { job: ManagedJob }) {
         {format.relativeTime(new Date(job.created_at), now)}
       </time>
       <span className="tabular col-start-2 col-end-4 text-sm text-muted">{about.filter(Boolean).join(" · ")}</span>
-      {job.error && <span className="col-start-2 col-end-4 text-sm text-bad">{job.error.detail}</span>}
+      {job.error && <span className="col-start-2 col-end-4 text-sm text-bad">{whyFailed(job.error)}</span>}
     </li>
   );
 }

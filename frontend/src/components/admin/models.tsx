@@ -12,7 +12,7 @@ import { answer, api, idempotencyKey, type Job, type Model } from "@/lib/api/cli
 import { clock, fileSize, times } from "@/lib/format";
 import { isActive, keys, useCancel, useModels } from "@/lib/music";
 import { useJob } from "@/lib/processing";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 
 const PULL = "pull_model";
 
@@ -42,6 +42,7 @@ function Row({ model, running }: { model: Model; running: Job | undefined }) {
   const t = useTranslations("admin.models");
   const words = useTranslations("models");
   const text = useProblemText();
+  const whyFailed = useProblemSentence();
   const queries = useQueryClient();
   const [asking, setAsking] = useState<"install" | "remove" | null>(null);
   const anew = () => {
@@ -116,7 +117,7 @@ function Row({ model, running }: { model: Model; running: Job | undefined }) {
       </span>
       {ended === "failed" && (
         <p role="alert" className="col-span-2 text-sm text-bad">
-          {job?.error?.detail ?? text(null)}
+          {whyFailed(job?.error)}
         </p>
       )}
       {asking && (

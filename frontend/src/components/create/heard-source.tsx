@@ -10,7 +10,7 @@ import { clock } from "@/lib/format";
 import { isActive, useTrack } from "@/lib/music";
 import { useJob } from "@/lib/processing";
 import { AUDIO_TYPES, useUpload } from "@/lib/uploads";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 import { type Draft, useDraft } from "@/stores/draft";
 
 type Source = { of: (draft: Draft) => [id: string, title: string]; set: (id: string, title: string) => Partial<Draft> };
@@ -31,6 +31,7 @@ const SOURCES: Record<"melody" | "style", Source> = {
 export function HeardSource({ what }: { what: keyof typeof SOURCES }) {
   const t = useTranslations("advanced");
   const text = useProblemText();
+  const whyFailed = useProblemSentence();
   const draft = useDraft();
   const [chosen, chosenTitle] = SOURCES[what].of(draft);
   const field = useRef<HTMLInputElement>(null);
@@ -55,7 +56,7 @@ export function HeardSource({ what }: { what: keyof typeof SOURCES }) {
     upload.mutate(file);
   };
   const failure =
-    problem ?? (upload.error ? text(upload.error) : job.data?.status === "failed" ? job.data.error?.detail : null);
+    problem ?? (upload.error ? text(upload.error) : job.data?.status === "failed" ? whyFailed(job.data.error) : null);
   return (
     <div className="flex flex-col gap-2">
       <TrackSelect

@@ -5,6 +5,7 @@ import { useId, useState } from "react";
 import { useTranslations } from "use-intl";
 import { inputClass } from "@/components/ui/field";
 import words from "@/lib/composer-words.json";
+import { useComposerWords } from "@/lib/use-composer-words";
 
 /** The most that the composer takes in one line-up. */
 const MOST = 12;
@@ -18,10 +19,12 @@ export function InstrumentPicker({
   onChange: (instruments: string[]) => void;
 }) {
   const t = useTranslations("advanced");
+  const { instrument: wordOf } = useComposerWords();
   const id = useId();
   const [text, setText] = useState("");
   const add = (name: string) => {
-    const known = words.instruments.find((instrument) => instrument === name.trim().toLowerCase());
+    const said = name.trim().toLowerCase();
+    const known = words.instruments.find((instrument) => [instrument, wordOf(instrument).toLowerCase()].includes(said));
     if (!known) return false;
     if (!chosen.includes(known) && chosen.length < MOST) onChange([...chosen, known]);
     setText("");
@@ -38,10 +41,10 @@ export function InstrumentPicker({
             key={name}
             type="button"
             onClick={() => onChange(chosen.filter((other) => other !== name))}
-            aria-label={t("removeInstrument", { name })}
+            aria-label={t("removeInstrument", { name: wordOf(name) })}
             className="flex h-8 touch:h-11 items-center gap-1.5 rounded-full bg-raised pl-3 pr-2 text-sm transition hover:bg-line"
           >
-            {name}
+            {wordOf(name)}
             <X size={14} aria-hidden className="text-faint" />
           </button>
         ))}
@@ -69,7 +72,7 @@ export function InstrumentPicker({
         />
         <datalist id={`${id}-known`}>
           {words.instruments.map((name) => (
-            <option key={name} value={name} />
+            <option key={name} value={wordOf(name)} />
           ))}
         </datalist>
       </div>

@@ -9,6 +9,7 @@ import { Starters } from "./starters";
 import { Button } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
 import { clock } from "@/lib/format";
+import { fittingLength, offeredLengths } from "@/lib/lengths";
 import { isActive, playableTake, useMake, useModels, useTakes } from "@/lib/music";
 import { isGuest } from "@/lib/roles";
 import { useSession, useUsage } from "@/lib/session";
@@ -18,7 +19,8 @@ import { usePlayer } from "@/stores/player";
 
 const Advanced = lazy(() => import("./advanced"));
 
-const LENGTHS = [15, 30, 60, 90, 120, 180, 240, 300, 600];
+/** The longest of any model, where the catalogue cannot be had. */
+const LONGEST_SECONDS = 600;
 const TAKES = [1, 2, 3, 4];
 
 /** Bring the takes into view where they lie below the fold, as on phones. */
@@ -42,8 +44,13 @@ export function PromptForm() {
   const model = models.data?.find((known) => (draft.model ? known.id === draft.model : known.default));
   const guest = user !== null && isGuest(user.role);
   const usage = useUsage(guest);
-  const longest = Math.min(model?.max_duration ?? 600, usage.data?.longest_seconds_limit ?? Infinity);
-  const duration = Math.min(draft.duration, LENGTHS.findLast((seconds) => seconds <= longest) ?? draft.duration);
+  // Nobody is offered what is none of theirs, not even for the moment until the server has said who they are.
+  const modelKnown = user === null || models.data !== undefined || models.isError;
+  const lengths = offeredLengths({
+    model: modelKnown ? (model?.max_duration ?? LONGEST_SECONDS) : undefined,
+    account: loading ? undefined : guest ? usage.data && (usage.data.longest_seconds_limit ?? Infinity) : Infinity,
+  });
+  const duration = fittingLength(draft.duration, lengths);
   const takes = useTakes(guest);
   // A guest's songs are made one after the other.
   const waits = guest && Boolean(takes.data?.some(isActive));
@@ -102,19 +109,23 @@ export function PromptForm() {
             <span className="sr-only">{t("length")}</span>
             <select
               className={selectClass}
-              value={duration}
+              value={lengths ? duration : ""}
               onChange={(event) => draft.change({ duration: Number(event.target.value) })}
-              disabled={draft.advanced && draft.structure.length > 0}
+              disabled={!lengths || (draft.advanced && draft.structure.length > 0)}
             >
-              {LENGTHS.filter((seconds) => seconds <= longest).map((seconds) => (
-                <option key={seconds} value={seconds}>
-                  {clock(seconds)}
-                </option>
-              ))}
+              {lengths ? (
+                lengths.map((seconds) => (
+                  <option key={seconds} value={seconds}>
+                    {clock(seconds)}
+                  </option>
+                ))
+              ) : (
+                <option value="">{clock(NaN)}</option>
+              )}
             </select>
           </label>
           {!guest && (
-            <label className="contents">
+            <label className={loading ? "invisible" : "contents"}>
               <span className="sr-only">{t("howMany")}</span>
               <select
                 className={selectClass}

@@ -24,7 +24,7 @@ import {
   useTrack,
   useWaveform,
 } from "@/lib/music";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useProblemSentence } from "@/lib/use-problem-text";
 import { useStageText } from "@/lib/use-stage-text";
 import { useLivePeaks } from "@/stores/live-peaks";
 import { usePlayer } from "@/stores/player";
@@ -203,11 +203,11 @@ function Progress({ job, duration }: { job: Job; duration: number }) {
 
 function Broken({ job }: { job: Job }) {
   const t = useTranslations("take");
-  const text = useProblemText();
+  const whyFailed = useProblemSentence();
   if (job.status === "cancelled") return <p className="mt-1 text-sm text-muted">{t("cancelled")}</p>;
   return (
     <p role="alert" className="mt-1 text-sm text-bad">
-      {t("failed", { reason: job.error?.detail || text(null) })}
+      {t("failed", { reason: whyFailed(job.error) })}
     </p>
   );
 }

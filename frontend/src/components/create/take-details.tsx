@@ -7,11 +7,12 @@ import { useTranslations } from "use-intl";
 import { Understood } from "./understood";
 import { buttonClass } from "@/components/ui/button";
 import type { GenerateRequest, Track } from "@/lib/api/client";
-import { clock, loudness, musicalKey, tempo } from "@/lib/format";
+import { clock, loudness, tempo } from "@/lib/format";
 import { audioUrl, trackHref, useMake } from "@/lib/music";
 import { useProblemText } from "@/lib/use-problem-text";
 import { useStemName } from "@/lib/use-stem-name";
 import { inMixerOrder, stemVariable } from "@/lib/stems";
+import { useKeyText } from "@/lib/use-key-text";
 
 /** The model whose songs can be varied: it knows their form and harmony. */
 const COMPOSER = "composer";
@@ -86,11 +87,12 @@ export function TakeDetails({
 
 /** Length, tempo, key and loudness in one line. */
 export function TrackFacts({ track }: { track: Track }) {
+  const keyText = useKeyText();
   return (
     <p className="tabular flex flex-wrap gap-x-3 text-sm text-muted">
       <span>{clock(track.duration)}</span>
       {track.bpm && <span>{tempo(track.bpm)} bpm</span>}
-      {track.key && <span>{musicalKey(track.key)}</span>}
+      {track.key && <span>{keyText(track.key)}</span>}
       <span>{loudness(track.loudness_lufs)}</span>
     </p>
   );

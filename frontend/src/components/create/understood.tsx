@@ -13,10 +13,12 @@ import { tempo } from "@/lib/format";
 import { useMake } from "@/lib/music";
 import { readUnderstood, specWith, type UnderstoodChange } from "@/lib/understood";
 import { useProblemText } from "@/lib/use-problem-text";
+import { useComposerWords } from "@/lib/use-composer-words";
 
 /** What was understood, open to be corrected; the corrected take is made with the same seed. */
 export function Understood({ track, request }: { track: Track; request: GenerateRequest }) {
   const t = useTranslations("understood");
+  const composer = useComposerWords();
   const text = useProblemText();
   const make = useMake();
   const found = readUnderstood(track.spec!);
@@ -48,7 +50,9 @@ export function Understood({ track, request }: { track: Track; request: Generate
               onChange={(event) => set({ genre: event.target.value })}
             >
               {words.genres.map((genre) => (
-                <option key={genre}>{genre}</option>
+                <option key={genre} value={genre}>
+                  {composer.style(genre)}
+                </option>
               ))}
             </select>
           )}
@@ -63,7 +67,9 @@ export function Understood({ track, request }: { track: Track; request: Generate
             >
               <option value="">{t("noMood")}</option>
               {words.moods.map((mood) => (
-                <option key={mood}>{mood}</option>
+                <option key={mood} value={mood}>
+                  {composer.mood(mood)}
+                </option>
               ))}
             </select>
           )}
@@ -90,7 +96,9 @@ export function Understood({ track, request }: { track: Track; request: Generate
           onChange={(instruments) => set({ instruments })}
         />
       </div>
-      {found.notes.length > 0 && <p className="mt-3 text-[13px] text-faint">{found.notes.join(" ")}</p>}
+      {found.notes.length > 0 && (
+        <p className="mt-3 text-[13px] text-faint">{found.notes.map(composer.note).join(" ")}</p>
+      )}
       <div className="mt-4 flex flex-wrap items-center gap-3">
         <Button look="primary" onClick={again} disabled={make.isPending || Object.keys(change).length === 0}>
           <Sparkles size={16} aria-hidden />

@@ -8,6 +8,7 @@ import { Pop } from "@/components/ui/pop";
 import { Skeleton } from "@/components/ui/states";
 import { personHref, playlistHref, useMarkRead, useNotifications, useUnread, type Notification } from "@/lib/community";
 import { trackHref } from "@/lib/music";
+import { useQuoted } from "@/lib/use-quoted";
 
 const MANY = 99;
 
@@ -79,6 +80,7 @@ function News({ unread }: { unread: number }) {
 
 function Line({ notification }: { notification: Notification }) {
   const t = useTranslations("notifications");
+  const quoted = useQuoted();
   const format = useFormatter();
   const now = useNow();
   const { actor, track, comment, playlist, kind } = notification;
@@ -103,7 +105,7 @@ function Line({ notification }: { notification: Notification }) {
         <Avatar name={actor.username} className="size-9 text-sm" />
         <span className="min-w-0 flex-1 text-[15px]">
           <span className={notification.read_at ? "" : "font-semibold"}>{words}</span>
-          {comment && <span className="line-clamp-2 text-sm text-muted">“{comment.excerpt}”</span>}
+          {comment && <span className="line-clamp-2 text-sm text-muted">{quoted(comment.excerpt)}</span>}
           <span className="block text-[13px] text-faint">
             {format.relativeTime(new Date(notification.created_at), now)}
           </span>

@@ -8,6 +8,7 @@ import { engine } from "@/lib/audio/player-engine";
 import { EXAMPLES, EXAMPLE_SECONDS, playableExample, useExamplePeaks } from "@/lib/examples";
 import { inMixerOrder, stemVariable } from "@/lib/stems";
 import { usePlayer } from "@/stores/player";
+import { useQuoted } from "@/lib/use-quoted";
 
 /** One example: the words that made it, and the music as its stems' colours. */
 export function ExampleRecord({
@@ -19,6 +20,7 @@ export function ExampleRecord({
   inviting: boolean;
 }) {
   const t = useTranslations("landing");
+  const quoted = useQuoted();
   const player = usePlayer();
   const peaks = useExamplePeaks(example.id);
   const isOn = player.current()?.id === example.id;
@@ -55,7 +57,7 @@ export function ExampleRecord({
         <PlaySign playing={playing} size={22} />
       </button>
       <p className="text-left text-[17px] font-medium leading-snug md:text-xl md:tracking-[-0.01em]">
-        “{example.prompt}”
+        {quoted(example.prompt)}
       </p>
       <Waveform
         peaks={peaks?.mix ?? null}

@@ -7,9 +7,10 @@ import { StemDots } from "@/components/create/take-details";
 import { CoverButton } from "@/components/ui/cover-button";
 import type { Track } from "@/lib/api/client";
 import { coverUrl } from "@/lib/cover-url";
-import { clock, musicalKey, tempo } from "@/lib/format";
+import { clock, tempo } from "@/lib/format";
 import { trackHref } from "@/lib/music";
 import { usePlayer } from "@/stores/player";
+import { useKeyText } from "@/lib/use-key-text";
 
 /** A track as a line of the list. */
 export function TrackRow({
@@ -29,6 +30,7 @@ export function TrackRow({
   onDelete: () => void;
 }) {
   const t = useTranslations("library");
+  const keyText = useKeyText();
   const isOn = usePlayer((player) => player.queue[player.index]?.id === track.id);
   const playing = usePlayer((player) => player.playing) && isOn;
   return (
@@ -70,7 +72,7 @@ export function TrackRow({
         <StemDots stems={track.stems} />
       </div>
       <p className="tabular w-40 text-sm text-muted max-md:hidden">
-        {[track.bpm && `${tempo(track.bpm)} bpm`, track.key && musicalKey(track.key)].filter(Boolean).join(" · ")}
+        {[track.bpm && `${tempo(track.bpm)} bpm`, track.key && keyText(track.key)].filter(Boolean).join(" · ")}
       </p>
       <p className="tabular w-12 text-right text-sm text-muted max-sm:hidden">{clock(track.duration)}</p>
       <div className={choosing ? "max-md:hidden" : "contents"}>

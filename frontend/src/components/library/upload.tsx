@@ -8,12 +8,13 @@ import { Button } from "@/components/ui/button";
 import { isActive } from "@/lib/music";
 import { useJob } from "@/lib/processing";
 import { AUDIO_TYPES, useUpload } from "@/lib/uploads";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 
 /** Bring a recording of one's own: by the button, or by dropping it anywhere on the page. */
 export function Upload({ className }: { className: string }) {
   const t = useTranslations("library");
   const text = useProblemText();
+  const whyFailed = useProblemSentence();
   const field = useRef<HTMLInputElement>(null);
   const [sent, setSent] = useState(0);
   const [over, setOver] = useState(false);
@@ -31,9 +32,9 @@ export function Upload({ className }: { className: string }) {
 
   const { status, error, id } = job.data ?? {};
   useEffect(() => {
-    if (status === "failed") toast.error(t("uploadRefused", { reason: error?.detail ?? "" }));
+    if (status === "failed") toast.error(t("uploadRefused", { reason: whyFailed(error) }));
     if (status === "succeeded") toast(t("uploaded"));
-  }, [status, error, id, t]);
+  }, [status, error, id, t, whyFailed]);
 
   useEffect(() => {
     const hasFile = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;

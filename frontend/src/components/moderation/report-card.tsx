@@ -13,12 +13,14 @@ import { personHref } from "@/lib/community";
 import { decisionsOn, useVerdicts, type Decision, type Report } from "@/lib/moderation";
 import { trackHref } from "@/lib/music";
 import { useProblemText } from "@/lib/use-problem-text";
+import { useQuoted } from "@/lib/use-quoted";
 
 const SIGNS = { track: Music, comment: MessageSquare, user: UserRound };
 
 /** One report: what was said of what by whom, and what becomes of it. */
 export function ReportCard({ report }: { report: Report }) {
   const t = useTranslations("moderation");
+  const quoted = useQuoted();
   const reasons = useTranslations("report");
   const format = useFormatter();
   const now = useNow();
@@ -71,7 +73,7 @@ export function ReportCard({ report }: { report: Report }) {
             {report.subject_text}
           </Link>
         ) : (
-          <span className="whitespace-pre-line font-normal">“{report.subject_text}”</span>
+          <span className="whitespace-pre-line font-normal">{quoted(report.subject_text)}</span>
         )}
       </p>
       {kind !== "user" && (
@@ -109,7 +111,7 @@ export function ReportCard({ report }: { report: Report }) {
               name: report.decided_by ?? t("nobody"),
               when: report.decided_at ? ago(report.decided_at) : "",
             })}
-            {report.note && `: “${report.note}”`}
+            {report.note && `: ${quoted(report.note)}`}
           </p>
           {kind === "track" && report.hidden && (
             <Button

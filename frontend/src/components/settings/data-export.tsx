@@ -10,7 +10,7 @@ import { answer, api } from "@/lib/api/client";
 import { ProblemError } from "@/lib/api/problem";
 import type { components } from "@/lib/api/schema";
 import { fileSize } from "@/lib/format";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 
 type Export = components["schemas"]["Export"];
 
@@ -60,6 +60,7 @@ export function DataExport() {
 
 function State({ archive, busy, onAsk }: { archive: Export | null; busy: boolean; onAsk: () => void }) {
   const t = useTranslations("archive");
+  const inOwnWords = useProblemSentence();
   const format = useFormatter();
   const begin = (label: string) => (
     <Button className="self-start" disabled={busy} onClick={onAsk}>
@@ -91,7 +92,7 @@ function State({ archive, busy, onAsk }: { archive: Export | null; busy: boolean
     return (
       <>
         <p role="alert" className="text-bad">
-          {t("failed", { reason: archive.error ?? "–" })}
+          {t("failed", { reason: inOwnWords({ detail: archive.error }) })}
         </p>
         {begin(t("again"))}
       </>

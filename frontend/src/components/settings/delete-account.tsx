@@ -7,13 +7,13 @@ import { Button, buttonClass } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { Modal } from "@/components/ui/modal";
 import { answer, api, type User } from "@/lib/api/client";
-import { ProblemError } from "@/lib/api/problem";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useFieldText, useProblemText } from "@/lib/use-problem-text";
 
 /** The account and everything in it, gone after a while in which signing in keeps it. */
 export function DeleteAccount({ user, onClosed }: { user: User; onClosed: (due: string) => void }) {
   const t = useTranslations("settings");
   const text = useProblemText();
+  const fieldText = useFieldText();
   const [open, setOpen] = useState(false);
   const [name, setName] = useState("");
   const remove = useMutation({
@@ -24,7 +24,7 @@ export function DeleteAccount({ user, onClosed }: { user: User; onClosed: (due: 
     event.preventDefault();
     remove.mutate(String(new FormData(event.currentTarget).get("password")));
   };
-  const wrong = remove.error instanceof ProblemError ? remove.error.field("/password") : undefined;
+  const wrong = fieldText(remove.error, "/password");
   return (
     <div className="flex flex-wrap items-center gap-x-6 gap-y-3 py-4">
       <p className="min-w-0 flex-1 basis-64 text-sm text-muted">{t("deleteText")}</p>

@@ -7,13 +7,13 @@ import { toast } from "sonner";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { answer, api } from "@/lib/api/client";
-import { ProblemError } from "@/lib/api/problem";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useFieldText, useProblemText } from "@/lib/use-problem-text";
 
 /** A new password by the present one; it ends every other session. */
 export function Password() {
   const t = useTranslations("settings");
   const text = useProblemText();
+  const fieldText = useFieldText();
   const queries = useQueryClient();
   const [open, setOpen] = useState(false);
   const change = useMutation({
@@ -30,7 +30,7 @@ export function Password() {
     const form = new FormData(event.currentTarget);
     change.mutate({ present_password: String(form.get("present")), password: String(form.get("new")) });
   };
-  const wrong = change.error instanceof ProblemError ? change.error.field("/password") : undefined;
+  const wrong = fieldText(change.error, "/password");
   if (!open)
     return (
       <div className="py-4">

@@ -9,9 +9,8 @@ import { Button } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
 import { Field } from "@/components/ui/field";
 import { answer, api, type User } from "@/lib/api/client";
-import { ProblemError } from "@/lib/api/problem";
 import { qrCode, qrPath } from "@/lib/qr";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useFieldText, useProblemText } from "@/lib/use-problem-text";
 
 type Step = "resting" | "password" | "scan" | "codes" | "off";
 
@@ -19,6 +18,7 @@ type Step = "resting" | "password" | "scan" | "codes" | "off";
 export function SecondFactor({ user }: { user: User }) {
   const t = useTranslations("settings");
   const text = useProblemText();
+  const fieldText = useFieldText();
   const queries = useQueryClient();
   const [step, setStep] = useState<Step>("resting");
   const reread = () => queries.invalidateQueries({ queryKey: ["me"] });
@@ -76,7 +76,7 @@ export function SecondFactor({ user }: { user: User }) {
               pattern="[0-9 ]{6,7}"
               required
               autoFocus
-              wrong={confirm.error ? wrongCode(confirm.error, text) : undefined}
+              wrong={confirm.error ? (fieldText(confirm.error, "/code") ?? text(confirm.error)) : undefined}
             />
             <Buttons submit={t("turnOn")} busy={confirm.isPending} onCancel={close} />
           </div>
@@ -85,7 +85,7 @@ export function SecondFactor({ user }: { user: User }) {
     );
   if (step === "password" || step === "off") {
     const failure = step === "off" ? disable.error : enroll.error;
-    const wrongPassword = failure instanceof ProblemError ? failure.field("/password") : undefined;
+    const wrongPassword = fieldText(failure, "/password");
     return (
       <form
         onSubmit={submit((form) =>
@@ -116,7 +116,7 @@ export function SecondFactor({ user }: { user: User }) {
         )}
         {failure && !wrongPassword && (
           <p role="alert" className="text-sm text-bad sm:col-span-2">
-            {step === "off" ? wrongCode(failure, text) : text(failure)}
+            {step === "off" ? (fieldText(failure, "/code") ?? text(failure)) : text(failure)}
           </p>
         )}
         <div className="sm:col-span-2">
@@ -143,11 +143,6 @@ export function SecondFactor({ user }: { user: User }) {
       </Button>
     </div>
   );
-}
-
-/** What was wrong with a code: the sentence about the field, else about the whole. */
-function wrongCode(failure: Error, text: (failure: unknown) => string): string {
-  return (failure instanceof ProblemError && failure.field("/code")) || text(failure);
 }
 
 function Buttons({ submit, busy, onCancel }: { submit: string; busy: boolean; onCancel: () => void }) {

@@ -5,6 +5,7 @@ import { Line } from "./section";
 import { Failed, Skeleton } from "@/components/ui/states";
 import { clock, fileSize } from "@/lib/format";
 import { useUsage } from "@/lib/session";
+import { useOwnWords } from "@/lib/server-words";
 
 /** From here on nobody counts minutes. */
 const MANY_HOURS = 100;
@@ -13,6 +14,7 @@ const MANY_HOURS = 100;
 export function Usage() {
   const t = useTranslations("settings");
   const usage = useUsage();
+  const say = useOwnWords();
   if (usage.error && !usage.data) return <Failed failure={usage.error} retry={() => void usage.refetch()} />;
   if (!usage.data) return <Skeleton className="my-4 h-16" />;
   const { data } = usage;
@@ -36,7 +38,7 @@ export function Usage() {
         show={(bytes) => (bytes > 0 ? fileSize(bytes) : "0 MB")}
       />
       <Share name={t("atOnce")} used={data.jobs} limit={data.jobs_limit} show={String} />
-      {data.tier && <Line name={t("tier")}>{data.tier}</Line>}
+      {data.tier && <Line name={t("tier")}>{say(data.tier, `tier.${data.tier}`)}</Line>}
     </>
   );
 }

@@ -10,8 +10,7 @@ import { Confirm } from "@/components/ui/confirm";
 import { Field } from "@/components/ui/field";
 import { SecretOnce } from "@/components/ui/secret-once";
 import { Failed, Skeleton } from "@/components/ui/states";
-import { ProblemError } from "@/lib/api/problem";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useFieldText, useProblemText } from "@/lib/use-problem-text";
 import { EVENTS, eventName, useWebhookChanges, useWebhooks, type Webhook, type WebhookEvent } from "@/lib/webhooks";
 
 /** Addresses that are called when something happens to what one makes. */
@@ -237,6 +236,7 @@ function Terms({
 }) {
   const t = useTranslations("webhooks");
   const text = useProblemText();
+  const fieldText = useFieldText();
   const [events, setEvents] = useState<readonly string[]>(webhook?.events ?? ["job.succeeded", "job.failed"]);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -247,7 +247,7 @@ function Terms({
       events: EVENTS.filter((name) => events.includes(name)),
     });
   };
-  const wrong = failure instanceof ProblemError ? failure.field("/url") : undefined;
+  const wrong = fieldText(failure, "/url");
   return (
     <form onSubmit={submit} className="grid gap-4 py-5">
       <Field

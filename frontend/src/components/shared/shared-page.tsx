@@ -14,11 +14,13 @@ import { answer, api } from "@/lib/api/client";
 import { ProblemError } from "@/lib/api/problem";
 import { peaksOfWaveform, resamplePeaks } from "@/lib/audio/peaks";
 import { engine } from "@/lib/audio/player-engine";
-import { clock, musicalKey, tempo } from "@/lib/format";
+import { clock, tempo } from "@/lib/format";
 import { keys } from "@/lib/music";
 import { shareIdOf, useShared, withValue, type SharedTrack } from "@/lib/sharing";
 import { useProblemText } from "@/lib/use-problem-text";
 import { usePlayer } from "@/stores/player";
+import { useKeyText } from "@/lib/use-key-text";
+import { useComposerWords } from "@/lib/use-composer-words";
 
 const POINTS = 1000;
 /** What the player's own picture asks for. */
@@ -120,6 +122,8 @@ function Shown({ track }: { track: SharedTrack }) {
   const cover = useTranslations("cover");
   const format = useFormatter();
   const queries = useQueryClient();
+  const keyText = useKeyText();
+  const composer = useComposerWords();
   const player = usePlayer();
   const audio = track.links.audio ?? "";
   const share = shareIdOf(audio);
@@ -164,7 +168,7 @@ function Shown({ track }: { track: SharedTrack }) {
   const facts = [
     clock(track.duration),
     track.bpm ? `${tempo(track.bpm)} bpm` : "",
-    track.key ? musicalKey(track.key) : "",
+    track.key ? keyText(track.key) : "",
   ];
   return (
     <article className="mx-auto w-full max-w-[860px] px-4 pb-20 pt-8 md:px-6 md:pt-14">
@@ -222,7 +226,7 @@ function Shown({ track }: { track: SharedTrack }) {
           <h2 id="shared-licence" className="text-sm font-semibold text-muted">
             {t("licence")}
           </h2>
-          <p className="mt-2">{track.licence.name}</p>
+          <p className="mt-2">{composer.licence(track.licence.name)}</p>
           {track.licence.attributions.length > 0 && (
             <details className="mt-3 text-sm">
               <summary className="py-1 font-medium touch:py-3 text-muted hover:text-ink">{t("credits")}</summary>

@@ -10,19 +10,20 @@ import { Skeleton } from "@/components/ui/states";
 import { mixRequest } from "@/lib/audio/mix-request";
 import { isActive, trackHref, useTrack } from "@/lib/music";
 import { useBounce, useJob } from "@/lib/processing";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 import { useStudio } from "@/stores/studio";
 
 /** Render the session on the server: it becomes a track of the library. */
 export function Bounce() {
   const t = useTranslations("studio");
   const text = useProblemText();
+  const whyFailed = useProblemSentence();
   const bounce = useBounce();
   const job = useJob(bounce.data?.id);
   const { title, channels, buses, master, bpm } = useStudio();
   const busy = bounce.isPending || (job.data ? isActive(job.data) : false);
   const made = job.data?.result?.track_ids[0];
-  const failure = bounce.error ? text(bounce.error) : job.data?.status === "failed" ? job.data.error?.detail : null;
+  const failure = bounce.error ? text(bounce.error) : job.data?.status === "failed" ? whyFailed(job.data.error) : null;
   return (
     <div className="flex items-center gap-3 max-md:ml-auto">
       <span role="status" className="tabular text-sm">

@@ -9,6 +9,7 @@ import { loopedClip, movedClip, plainClip, roundedClip, sourcePlace, trimmedClip
 import { fadeGain, type Channel, type Clip } from "@/lib/audio/session";
 import { timecode } from "@/lib/format";
 import { editClip, removeClip, repeatClip, useStudio } from "@/stores/studio";
+import { useStripName } from "./strip";
 
 type Grip = "body" | "left" | "right" | "loop" | "round" | "fadeIn" | "fadeOut";
 
@@ -41,6 +42,7 @@ export function ClipView({
   view: View;
 }) {
   const t = useTranslations("studio");
+  const nameOf = useStripName();
   const select = useStudio((studio) => studio.select);
   const [held, setHeld] = useState<Clip | null>(null);
   const from = useRef({ x: 0, grip: "body" as Grip });
@@ -126,7 +128,7 @@ export function ClipView({
       role="group"
       aria-roledescription={t("clip")}
       aria-label={t(now.loop ? "loopLabel" : "clipLabel", {
-        name: channel.name,
+        name: nameOf(channel),
         start: timecode(now.start),
         length: timecode(now.length),
         round: timecode(now.loop ?? now.length),

@@ -14,6 +14,7 @@ import type { Strip } from "@/lib/audio/session";
 import { spaceOf } from "@/lib/audio/spaces";
 import { parameterText, toSlider, toValue } from "@/lib/parameters";
 import { useEffectKinds, type EffectKind, type EffectParameter } from "@/lib/processing";
+import { useOwnWords } from "@/lib/server-words";
 import { useProblemText } from "@/lib/use-problem-text";
 import { useStripName } from "./strip";
 import { editStrip, removeEffect, useStudio } from "@/stores/studio";
@@ -127,6 +128,7 @@ function EffectCard({
         <button
           type="button"
           aria-expanded={open}
+          title={kind.description}
           onClick={() => setOpen(!open)}
           className="flex min-w-0 flex-1 items-center gap-1.5 text-left font-semibold"
         >
@@ -214,6 +216,7 @@ function Control({
   value: number | string | boolean;
   onChange: (value: number | string | boolean) => void;
 }) {
+  const say = useOwnWords();
   if (parameter.kind === "number") {
     const number = Number(value);
     return (
@@ -253,7 +256,7 @@ function Control({
       >
         {(parameter.choices ?? []).map((choice) => (
           <option key={choice} value={choice}>
-            {choice.replaceAll("_", " ")}
+            {say(choice.replaceAll("_", " "), `choice.${choice}`)}
           </option>
         ))}
       </select>

@@ -13,8 +13,9 @@ import { Slider } from "@/components/ui/slider";
 import type { Track } from "@/lib/api/client";
 import type { Multitrack } from "@/lib/audio/multitrack";
 import { MASTER } from "@/lib/audio/session";
-import { musicalKey, tempo, timecode } from "@/lib/format";
+import { tempo, timecode } from "@/lib/format";
 import { splitAt, useStudio } from "@/stores/studio";
+import { useKeyText } from "@/lib/use-key-text";
 
 /** Play, where one is, how one moves, back and forth, and the way out. */
 export function Transport({
@@ -46,6 +47,7 @@ export function Transport({
   onVersions: () => void;
 }) {
   const t = useTranslations("studio");
+  const keyText = useKeyText();
   const { undo, redo, past, future, selected } = useStudio();
   return (
     <div className="sticky top-16 z-20 flex flex-wrap items-center gap-x-4 gap-y-2 border-b border-line bg-surface px-3 py-2 md:px-6">
@@ -58,7 +60,7 @@ export function Transport({
       <Clock engine={engine} />
       <p className="tabular flex gap-3 text-sm text-muted max-md:hidden">
         {track.bpm && <span>{tempo(track.bpm)} bpm</span>}
-        {track.key && <span>{musicalKey(track.key)}</span>}
+        {track.key && <span>{keyText(track.key)}</span>}
       </p>
       <label className="flex items-center gap-2 text-sm text-muted">
         <span className="max-sm:sr-only">{t("snap")}</span>

@@ -13,7 +13,7 @@ import type { Arrangement } from "@/lib/audio/session";
 import { useMixChanges, useReadVersion, type MixVersion } from "@/lib/mixes";
 import { isActive, trackHref } from "@/lib/music";
 import { useJob } from "@/lib/processing";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 import { useStudio } from "@/stores/studio";
 
 /** Something that can be done with a version; three of them fit beside each other in the panel. */
@@ -87,12 +87,13 @@ function Render({ version }: { version: MixVersion }) {
   const t = useTranslations("mixes");
   const studio = useTranslations("studio");
   const text = useProblemText();
+  const whyFailed = useProblemSentence();
   const { render } = useMixChanges();
   const job = useJob(render.data?.id);
   const { number } = version;
   const busy = render.isPending || (job.data ? isActive(job.data) : false);
   const made = job.data?.result?.track_ids[0];
-  const failure = render.error ? text(render.error) : job.data?.status === "failed" ? job.data.error?.detail : null;
+  const failure = render.error ? text(render.error) : job.data?.status === "failed" ? whyFailed(job.data.error) : null;
   return (
     <>
       <Action

@@ -3,22 +3,29 @@
 import Link from "next/link";
 import { useFormatter, useTranslations } from "use-intl";
 import type { Track } from "@/lib/api/client";
-import { clock, loudness, musicalKey, signed, tempo } from "@/lib/format";
+import { clock, loudness, signed, tempo } from "@/lib/format";
 import { trackHref, useTrack } from "@/lib/music";
 import { readUnderstood } from "@/lib/understood";
+import { useKeyText } from "@/lib/use-key-text";
+import { useComposerWords } from "@/lib/use-composer-words";
 
 /** Everything that is known of a track, down to what it takes to make it again. */
 export function Facts({ track }: { track: Track }) {
   const t = useTranslations("track");
+  const composer = useComposerWords();
+  const keyText = useKeyText();
   const format = useFormatter();
   const parent = useTrack(track.parent_id ?? undefined);
   const about = track.spec ? readUnderstood(track.spec) : null;
   const rows: [string, React.ReactNode][] = [
     [t("facts.length"), clock(track.duration)],
     [t("facts.tempo"), track.bpm ? `${tempo(track.bpm)} bpm` : null],
-    [t("facts.key"), track.key ? musicalKey(track.key) : null],
-    [t("facts.style"), about?.genre ? [about.genre, about.mood].filter(Boolean).join(", ") : null],
-    [t("facts.lineup"), about?.instruments.length ? about.instruments.join(", ") : null],
+    [t("facts.key"), track.key ? keyText(track.key) : null],
+    [
+      t("facts.style"),
+      about?.genre ? [composer.style(about.genre), composer.mood(about.mood)].filter(Boolean).join(", ") : null,
+    ],
+    [t("facts.lineup"), about?.instruments.length ? about.instruments.map(composer.instrument).join(", ") : null],
     [t("facts.loudness"), loudness(track.loudness_lufs)],
     [t("facts.peak"), `${signed(track.true_peak_dbtp)} dBTP`],
     [t("facts.sound"), `${track.sample_rate / 1000} kHz, ${track.channels === 1 ? t("mono") : t("stereo")}`],

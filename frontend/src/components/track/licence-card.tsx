@@ -3,10 +3,12 @@
 import { CircleCheck, CircleSlash } from "lucide-react";
 import { useTranslations } from "use-intl";
 import type { Track } from "@/lib/api/client";
+import { useComposerWords } from "@/lib/use-composer-words";
 
 /** The answer to "may I sell this?", and whom to name. */
 export function LicenceCard({ track }: { track: Pick<Track, "licence"> }) {
   const t = useTranslations("track");
+  const composer = useComposerWords();
   const { commercial_use: sellable, name, attributions } = track.licence;
   const Sign = sellable ? CircleCheck : CircleSlash;
   return (
@@ -18,7 +20,7 @@ export function LicenceCard({ track }: { track: Pick<Track, "licence"> }) {
         <Sign size={20} aria-hidden />
         {sellable ? t("sellYes") : t("sellNo")}
       </p>
-      <p className="mt-1.5 text-sm text-muted">{name}</p>
+      <p className="mt-1.5 text-sm text-muted">{composer.licence(name)}</p>
       {attributions.length > 0 && (
         <details className="mt-3 text-sm">
           <summary className="py-1 font-medium touch:py-3 text-muted hover:text-ink">{t("credits")}</summary>

@@ -15,13 +15,14 @@ import { loudness, signed } from "@/lib/format";
 import { CEILING_RANGE, LUFS_RANGE, loudestTarget, masterRequest, readReport } from "@/lib/mastering";
 import { isActive, trackHref, useTrack } from "@/lib/music";
 import { useJob, useMaster, usePresets } from "@/lib/processing";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 import { useStageText } from "@/lib/use-stage-text";
 
 /** Mastering: choose for whom or like what, hear before and after at the same loudness, see what the meters say. */
 export function MasterCard({ track }: { track: Track }) {
   const t = useTranslations("master");
   const text = useProblemText();
+  const whyFailed = useProblemSentence();
   const stageText = useStageText();
   const presets = usePresets();
   const master = useMaster();
@@ -129,7 +130,7 @@ export function MasterCard({ track }: { track: Track }) {
       )}
       {(master.error || job.error || job.data?.status === "failed") && (
         <p role="alert" className="mt-3 text-sm text-bad">
-          {master.error ? text(master.error) : job.error ? text(job.error) : job.data?.error?.detail}
+          {master.error ? text(master.error) : job.error ? text(job.error) : whyFailed(job.data?.error)}
         </p>
       )}
       {made.data && (

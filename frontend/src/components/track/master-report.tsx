@@ -4,6 +4,7 @@ import { CircleAlert } from "lucide-react";
 import { useTranslations } from "use-intl";
 import { loudness, signed } from "@/lib/format";
 import { frequencyPlace, spectrumPath, type MasterReport, type Meters } from "@/lib/mastering";
+import { useComposerWords } from "@/lib/use-composer-words";
 
 const [WIDTH, HEIGHT] = [320, 120];
 const [LOWEST_DB, HIGHEST_DB] = [-60, -12];
@@ -12,6 +13,7 @@ const LABELLED_HZ = [50, 200, 1000, 5000, 15_000];
 /** What a master changed: the meters side by side, and both spectra. */
 export function MasterReportView({ report }: { report: MasterReport }) {
   const t = useTranslations("master");
+  const { note: wordsOf } = useComposerWords();
   const level = (value: number | null, unit: string) => (value === null ? "–" : `${signed(value)} ${unit}`);
   const rows: [string, (meters: Meters) => string][] = [
     [t("integrated"), (meters) => loudness(meters.integratedLufs)],
@@ -62,7 +64,7 @@ export function MasterReportView({ report }: { report: MasterReport }) {
       {report.notes.map((note) => (
         <p key={note} className="mt-3 flex gap-2 text-sm text-muted">
           <CircleAlert size={16} aria-hidden className="mt-0.5 shrink-0 text-accent" />
-          {note}
+          {wordsOf(note)}
         </p>
       ))}
     </div>

@@ -17,6 +17,7 @@ import { soundingAt } from "@/lib/piano-roll";
 import { midiUrl, playableTrack } from "@/lib/music";
 import { stemVariable } from "@/lib/stems";
 import { usePlayer } from "@/stores/player";
+import { useComposerWords } from "@/lib/use-composer-words";
 
 const HEIGHT = 300;
 const CLOSEST_PIXELS_PER_SECOND = 220;
@@ -79,6 +80,7 @@ export function PianoRoll({ track }: { track: Track }) {
 
 function Roll({ track, song }: { track: Track; song: MidiSong }) {
   const t = useTranslations("roll");
+  const { instrument } = useComposerWords();
   const view = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const painter = useRef<RollPainter | null>(null);
@@ -193,7 +195,7 @@ function Roll({ track, song }: { track: Track; song: MidiSong }) {
                 className="size-2.5 rounded-full"
                 style={{ background: off ? "var(--line-strong)" : colourOf(name) }}
               />
-              {name}
+              {instrument(name)}
             </button>
           );
         })}

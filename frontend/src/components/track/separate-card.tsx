@@ -10,12 +10,13 @@ import type { Track } from "@/lib/api/client";
 import { isActive, keys, useVersions } from "@/lib/music";
 import { partsHref, partsOf } from "@/lib/parts";
 import { useJob, useSeparate } from "@/lib/processing";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 
 /** Takes a track that has no stems apart; the parts come up in the studio. */
 export function SeparateCard({ track }: { track: Track }) {
   const t = useTranslations("separate");
   const text = useProblemText();
+  const whyFailed = useProblemSentence();
   const queries = useQueryClient();
   const separate = useSeparate();
   const job = useJob(separate.data?.id);
@@ -31,7 +32,7 @@ export function SeparateCard({ track }: { track: Track }) {
   const failure = separate.error
     ? text(separate.error)
     : job.data?.status === "failed"
-      ? (job.data.error?.detail ?? text(null))
+      ? whyFailed(job.data.error)
       : null;
   return (
     <section aria-labelledby="separate" className="panel p-5">

@@ -34,12 +34,14 @@ import { useDeleteTracks } from "@/lib/change-tracks";
 import { coverUrl } from "@/lib/cover-url";
 import { playableTrack, useWaveform } from "@/lib/music";
 import { usePlayer } from "@/stores/player";
+import { useQuoted } from "@/lib/use-quoted";
 
 const PianoRoll = lazy(async () => ({ default: (await import("./piano-roll")).PianoRoll }));
 
 /** A track with everything that belongs to it. Somebody else's is heard, liked and talked about, not changed. */
 export function TrackView({ track, me }: { track: Track; me: string }) {
   const t = useTranslations("track");
+  const quoted = useQuoted();
   const cover = useTranslations("cover");
   const router = useRouter();
   const player = usePlayer();
@@ -80,7 +82,7 @@ export function TrackView({ track, me }: { track: Track; me: string }) {
               </Link>
             </>
           )}
-          <p className="mt-3 max-w-[70ch] text-muted">“{track.prompt}”</p>
+          <p className="mt-3 max-w-[70ch] text-muted">{quoted(track.prompt)}</p>
           <div className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-2">
             <TrackFacts track={track} />
             <StemDots stems={track.stems} />

@@ -1,15 +1,18 @@
 "use client";
 
 import { Toaster as Sonner } from "sonner";
+import { useTranslations } from "use-intl";
 
 /** Long enough to read two lines, and to reach for what takes something back. */
 const STAYS_MS = 8000;
 
 /** Where short messages appear: in a row of their own over the player, which `globals.css` puts into the page's flow. */
 export default function Toaster() {
+  const t = useTranslations("frame");
   return (
     <Sonner
       position="bottom-center"
+      containerAriaLabel={t("messages")}
       duration={STAYS_MS}
       style={{ fontFamily: "inherit" }}
       toastOptions={{

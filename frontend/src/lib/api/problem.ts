@@ -6,7 +6,8 @@ export class ProblemError extends Error {
   constructor(
     readonly status: number,
     readonly kind: string,
-    detail: string,
+    /** The server's own words; empty when it has none. */
+    readonly detail: string,
     readonly fields: FieldProblem[],
     readonly retryAfterSeconds: number | null = null,
   ) {
@@ -24,11 +25,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
+/** What a problem's type calls it: "/problems/quota-exceeded" is "quota-exceeded". */
+export const kindOf = (type: string): string => type.split("/").pop() ?? "";
+
 /** Read a problem document (RFC 9457); anything else becomes a problem of its status. */
 export function problemOf(status: number, body: unknown, headers?: Headers): ProblemError {
   const record = isRecord(body) ? body : {};
   const type = typeof record.type === "string" ? record.type : "";
-  const kind = type.split("/").pop() || (status >= 500 ? "unavailable" : "refused");
+  const kind = kindOf(type) || (status >= 500 ? "unavailable" : "refused");
   const fields = Array.isArray(record.errors)
     ? record.errors
         .filter(isRecord)

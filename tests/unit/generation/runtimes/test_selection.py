@@ -184,7 +184,7 @@ binding.get_host_cpu_features = binding.FeatureMap
 import numpy as np
 from pathlib import Path
 from services.generation.backends.protocol import GenerationRequest
-from services.generation.backends.musicgen import _DEBUG
+from services.generation.backends.musicgen import DEBUG
 from services.generation.musicgen.song import InstalledModel, SongMaker
 from services.generation.musicgen.text_conditioner import HashTokenizer
 from services.generation.runtimes.plan import Wish
@@ -194,9 +194,9 @@ from tests.unit.generation.runtimes.conftest import TEXT, build
 for weights in ("auto", "int8", "int4", "bfloat16"):
     model = build()
     runtime = select_runtime(model, Wish(weights=weights, slots=1, threads=1))
-    maker = SongMaker(InstalledModel(_DEBUG, model, HashTokenizer(TEXT.vocabulary)), runtime)
+    maker = SongMaker(InstalledModel(DEBUG, model, HashTokenizer(TEXT.vocabulary)), runtime)
     stage = Stage(Path(sys.argv[1]) / weights)
-    track = maker.make(GenerationRequest("warm piano", 1.0, _DEBUG.id, 1), stage)
+    track = maker.make(GenerationRequest("warm piano", 1.0, DEBUG.id, 1), stage)
     maker.close()
     print("song", weights, track.runtime, track.precision, len(stage.heard), bool(np.isfinite(stage.heard).all()))
 from tests.unit.generation.runtimes.test_selection import attended

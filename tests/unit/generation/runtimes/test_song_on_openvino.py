@@ -11,7 +11,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from services.generation.backends.musicgen import _DEBUG
+from services.generation.backends.musicgen import DEBUG
 from services.generation.backends.protocol import GeneratedTrack, GenerationCancelled, GenerationRequest
 from services.generation.musicgen.song import InstalledModel, SongMaker
 from services.generation.musicgen.text_conditioner import HashTokenizer
@@ -44,13 +44,13 @@ def maker(request: pytest.FixtureRequest) -> Iterator[SongMaker]:
     assert said["decoder_selected"]["decoder"] == way
     assert "VNNI" in said["decoder_selected"]["reason"]
     assert "runtime_unavailable" not in said
-    maker = SongMaker(InstalledModel(_DEBUG, model, HashTokenizer(TEXT.vocabulary), -20.0), runtime)
+    maker = SongMaker(InstalledModel(DEBUG, model, HashTokenizer(TEXT.vocabulary), -20.0), runtime)
     yield maker
     maker.close()
 
 
 def wanted(seed: int = 1) -> GenerationRequest:
-    return GenerationRequest("warm piano", 1.0, _DEBUG.id, seed)
+    return GenerationRequest("warm piano", 1.0, DEBUG.id, seed)
 
 
 def test_a_song_passes_the_gate_and_says_what_made_it(maker: SongMaker, tmp_path: Path) -> None:
