@@ -15,6 +15,13 @@ from tests.support.platform import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
+# Every length that the page has offered so far, however briefly.
+NOTE_LENGTHS = """
+window.offered = [];
+const note = () => offered.push(...[...document.querySelector("form select")?.options ?? []].map(({text}) => text));
+new MutationObserver(note).observe(document, {childList: true, subtree: true});
+"""
+
 
 def turn_on(page: Page) -> tuple[str, list[str]]:
     """Set the second factor up on the open settings page; its key and the recovery codes."""
@@ -192,7 +199,10 @@ def test_guest_makes_a_song_and_keeps_it_by_signing_up(arrive: Callable[..., Vis
     expect(banner).to_be_visible()
     guest = visitor.api("/users/me")
     assert guest["role"] == "guest"
+    page.add_init_script(NOTE_LENGTHS)
+    visitor.go("/create/")
     expect(page.locator("form select").first.locator("option")).to_have_text(["0:15", "0:30"])
+    assert set(page.evaluate("offered")) == {"–:––", "0:15", "0:30"}
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert violations(visitor) == []
     card = visitor.make("slow waltz for an empty ballroom", 15)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 
-from services.generation.backends.musicgen import _DEBUG, MusicGenBackend
+from services.generation.backends.musicgen import DEBUG, MusicGenBackend
 from services.generation.backends.protocol import BackendEnvironment, GenerationRequest
 from services.generation.engine.runtime import Runtime, torch_runtime
 from services.generation.models import debug
@@ -104,7 +104,7 @@ def test_openvino_model_that_leaves_takes_its_weights_graphs_and_caches_along(ca
     weights = decoder._weights.bytes if isinstance(decoder, StepDecoder) else decoder._graph._compiled
     graphs = [weakref.ref(part) for part in (weights, runtime.codec._graph._compiled)]  # type: ignore[attr-defined]
     del weights
-    maker = SongMaker(InstalledModel(_DEBUG, model, HashTokenizer(64)), runtime)
+    maker = SongMaker(InstalledModel(DEBUG, model, HashTokenizer(64)), runtime)
     maker.make(GenerationRequest("warm piano", 1.0, "musicgen-debug", 1), Stage(tmp_path))
     assert all(one() is not None for one in (*held, *graphs))
     maker.close()
@@ -127,7 +127,7 @@ def test_memory_of_the_process_does_not_grow_with_models_that_come_and_go() -> N
 
     def plan() -> Plan[SongMaker]:
         model = MusicGen(configuration).eval()
-        installed = InstalledModel(_DEBUG, model, HashTokenizer(configuration.text.vocabulary))
+        installed = InstalledModel(DEBUG, model, HashTokenizer(configuration.text.vocabulary))
         return Plan(1, lambda: SongMaker(installed, torch_runtime(model, 1, 1)))
 
     size = 4 * sum(parameter.numel() for parameter in MusicGen(configuration).parameters())
