@@ -36,6 +36,10 @@ class SongCondition:
         return 0 if self.prefix is None else self.prefix.shape[1]
 
 
+class TooManyWords(ValueError):  # noqa: N818 — an outcome, not an error
+    """A song's prompts would take more memory than its own past."""
+
+
 class Conditioner:
     """Prompts, negative prompt, melody and style to conditions. May be used by several threads at once."""
 
@@ -83,7 +87,8 @@ class Conditioner:
 
         `melodies` are pitch classes `[T]` (0–11) for each prompt; None: no melody. `style` are the vectors of `style`.
         `check` is called before each prompt is encoded, which takes a moment, and may raise. ValueError for a melody or
-        style that the model cannot follow.
+        style that the model cannot follow, `TooManyWords` where several prompts have more tokens together than the
+        song's rows have positions: each takes as much memory, for as long as the song is made.
         """
         melodies = [None] * len(prompts) if melodies is None else melodies
         # A chorus comes back: the same words are encoded, and held, once.
@@ -91,6 +96,9 @@ class Conditioner:
         for prompt in dict.fromkeys(prompts):
             check()
             words[prompt] = self.text(prompt)
+        decoder = self._model.configuration.decoder
+        if len(words) > 1 and sum(map(len, words.values())) > decoder.guidance_rows * decoder.cache_positions:
+            raise TooManyWords("The prompts are too long together.")
         texts = [words[prompt] for prompt in prompts]
         negative = self.text(negative_prompt) if negative_prompt else None
         configuration = self._model.configuration

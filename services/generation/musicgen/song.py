@@ -35,7 +35,7 @@ from services.generation.engine.streamer import Streamer
 from services.generation.engine.timeline import Timeline, Tokens, Windows
 from services.generation.mastering import LiveLimiter, Recording, write_master
 from services.generation.musicgen.audio_codec import AudioCodec
-from services.generation.musicgen.conditioning import Conditioner
+from services.generation.musicgen.conditioning import Conditioner, TooManyWords
 from services.generation.musicgen.live_song import LiveSong
 from services.generation.musicgen.melody import window_melodies
 from services.generation.musicgen.model import MusicGen
@@ -204,7 +204,13 @@ class SongMaker:
                 )
             )
         style = self._style(request, context)
-        conditions = self._conditioner.conditions(prompts, request.negative_prompt, melodies, context.check, style)
+        try:
+            conditions = self._conditioner.conditions(prompts, request.negative_prompt, melodies, context.check, style)
+        except TooManyWords as error:
+            raise AppError.field(
+                "/structure" if request.structure else "/prompt",
+                "The sections hold more words than this model keeps in mind. Shorten them, or what they share.",
+            ) from error
         return [Cue(frame, condition) for frame, condition in zip(places, conditions, strict=True)]
 
     def _melody(

@@ -178,6 +178,16 @@ async def test_form_changes_the_song_where_its_section_begins(backend: MusicGenB
     assert formed.frames() == brackets.frames()
 
 
+async def test_form_whose_words_would_outgrow_the_songs_own_memory_is_refused(
+    backend: MusicGenBackend, tmp_path: Path
+) -> None:
+    # A token for every two characters, and fewer characters than a form may have.
+    form = tuple(Section(f"part {index}", seconds=0.5, prompt="a " * 120) for index in range(36))
+    with pytest.raises(AppError, match="more words than this model keeps in mind") as caught:
+        await backend.generate(request(seconds=18.0, structure=form), Stage(tmp_path))
+    assert [violation.pointer for violation in caught.value.violations] == ["/structure"]
+
+
 async def test_melody_changes_the_song_and_models_without_refuse_it(
     backend: MusicGenBackend, tune: Path, tmp_path: Path
 ) -> None:
