@@ -1,4 +1,4 @@
-"""A page in another language than the server's says in its own what the server says: effects, models, presets, refusals."""
+"""A page in another language says in it what the server says in English: effects, models, presets, refusals."""
 
 import re
 from collections.abc import Callable
