@@ -21,7 +21,7 @@ _BY_NAME: Mapping[str, str] = {
     "license": "Free to use and sell",
     "link": "/track/?id=0196f1c2-7b3a-7d42-9a61-3f0f6f2c9b11",
     "message": "Open the link in the mail that is on its way.",
-    "model_revision": "composer-7",
+    "model_revision": "composer-8",
     "name": "Evenings",
     "next_cursor": "AZbxwns6fUKaYT8Pb2ybEQ",
     "note": "Taken down: somebody else's recording.",

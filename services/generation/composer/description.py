@@ -7,7 +7,7 @@ from services.generation.backends.protocol import ModelDescription
 MODEL_ID = "composer"
 """Id of the one model of this family."""
 
-REVISION = "composer-7"
+REVISION = "composer-8"
 """Changes whenever the same request and seed would give other notes or another sound."""
 
 MAX_SECONDS = 600.0

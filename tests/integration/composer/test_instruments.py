@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.generation.composer.genres.catalogue import GENRES
 from services.generation.composer.sampler.controls import Controls
 from services.generation.composer.sampler.player import NoteEvent, Player
 
@@ -31,6 +32,19 @@ def test_every_preset_sounds(bank):
         if np.abs(audio).max() < 1e-3:
             silent.append(number)
     assert silent == []
+
+
+PADS = sorted(
+    {number for style in GENRES.values() for each in style.layers if each.role == "pad" for number in each.programs}
+)
+
+
+@pytest.mark.parametrize("program", PADS)
+def test_pads_sound_for_as_long_as_they_are_held(bank, program):
+    # A "new age pad" is a bell that has died away after three seconds, and leaves a hole where a chord is held.
+    audio = play(bank, (0, program), 57, 8.0, velocity=70)
+    second = [float(np.mean(audio[:, start : start + RATE] ** 2)) for start in range(0, 7 * RATE, RATE)]
+    assert second[-1] > max(second) / 10
 
 
 # Sampled players wander around their pitch by a small fraction of a semitone.

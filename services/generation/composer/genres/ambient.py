@@ -51,7 +51,7 @@ GENRE = Genre(
     layers=(
         pad(
             "pad",
-            (89, 94, 91, 88),
+            (89, 94, 91, 50),
             low=48,
             high=74,
             enters=0.0,
@@ -63,14 +63,14 @@ GENRE = Genre(
         ),
         pad(
             "deep",
-            (95, 92, 49),
+            (95, 89, 49),
             low=36,
             high=57,
             voices=2,
             style="power",
             enters=0.2,
             velocity=62,
-            gain_db=-2.5,
+            gain_db=-1.0,
             high_cut_hz=3_000.0,
         ),
         chords(
@@ -113,7 +113,7 @@ GENRE = Genre(
             enters=0.3,
             velocity=72,
             # The octave above it is what small speakers and the room carry.
-            gain_db=-12.0,
+            gain_db=-9.0,
             gate=1.0,
             reverb_db=-14.0,
         ),

@@ -146,7 +146,7 @@ GENRE = Genre(
         ),
         pad(
             "drone",
-            (89, 95, 92),
+            (89, 95, 91),
             low=36,
             high=60,
             voices=3,
