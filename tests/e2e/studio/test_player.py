@@ -64,6 +64,29 @@ def test_queue_is_ordered_played_by_media_keys_and_taken_up_after_a_reload(membe
 
 
 @pytest.mark.slow
+def test_music_goes_on_while_one_walks_through_the_studio(member: Visitor) -> None:
+    page = member.page
+    track = member.finished_track("long walk raga", 60)
+    member.go(f"/track/?id={track}")
+    page.locator("main").get_by_role("button", name="Play", exact=True).first.click()
+    eventually(member.hears_something, within=60, what="the song")
+    player = page.get_by_role("region", name="Player")
+    page.evaluate("window.sameLoad = true")
+    places = page.get_by_role("navigation", name="Places")
+    for place, heading in (("Library", "Library"), ("Community", "Community"), ("Studio", "Open a track")):
+        places.get_by_role("link", name=place).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    page.get_by_role("main").get_by_role("link", name="Long walk raga").click()
+    expect(page.get_by_role("list", name="Channels")).to_be_visible()
+    expect(player.get_by_role("button", name="Pause")).to_be_visible()
+    expect(player).to_contain_text("Long walk raga")
+    assert page.evaluate("window.sameLoad") is True
+    assert member.hears_something()
+    player.get_by_role("button", name="Pause").click()
+    assert member.complaints == []
+
+
+@pytest.mark.slow
 def test_lost_connection_says_so_and_music_goes_on_when_it_is_back(member: Visitor) -> None:
     page = member.page
     track = member.finished_track("song for a thin line", 6)

@@ -196,6 +196,7 @@ function Mosaic({ tracks }: { tracks: Track[] }) {
 /** Who was invited decides here. */
 function Invitation({ playlist }: { playlist: Playlist }) {
   const t = useTranslations("community");
+  const router = useRouter();
   const text = useProblemText();
   const { answerInvitation } = usePlaylistChanges();
   const say = (yes: boolean) =>
@@ -205,7 +206,7 @@ function Invitation({ playlist }: { playlist: Playlist }) {
         onError: (failure: Error) => void toast.error(text(failure)),
         onSuccess: () => {
           if (yes) toast.success(t("joined", { title: playlist.title }));
-          else location.assign("/playlists/");
+          else router.push("/playlists/");
         },
       },
     );

@@ -1,10 +1,12 @@
 "use client";
 
+import Link from "next/link";
 import { useMemo } from "react";
 import { useTranslations } from "use-intl";
 import { Editor } from "./editor";
 import { MembersOnly } from "@/components/frame/members-only";
 import { ButtonLink } from "@/components/ui/button";
+import { More } from "@/components/ui/more";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { TrackCover } from "@/components/ui/track-cover";
 import { ProblemError } from "@/lib/api/problem";
@@ -89,8 +91,8 @@ function Choose() {
         <ul className="mt-8 grid grid-cols-1 gap-3 sm:grid-cols-2">
           {items.map((track) => (
             <li key={track.id}>
-              {/* A whole load: the editor reads the address once. */}
-              <a
+              <Link
+                prefetch={false}
                 href={`/studio/?track=${track.id}`}
                 className="panel flex h-full items-center gap-4 p-3 transition hover:border-line-strong"
               >
@@ -107,11 +109,12 @@ function Choose() {
                       .join(" · ")}
                   </span>
                 </span>
-              </a>
+              </Link>
             </li>
           ))}
         </ul>
       )}
+      {tracks.hasNextPage && <More load={() => void tracks.fetchNextPage()} loading={tracks.isFetchingNextPage} />}
     </div>
   );
 }
