@@ -43,6 +43,7 @@ _FORMS: Final = tuple(
         "auth/gate",
         "auth/second_factor",
         "exports/exports",
+        "social/rules",
         "webhooks/rules",
     )
 )

@@ -75,11 +75,9 @@ def position(seconds: float | None, duration_seconds: float) -> float | None:
     return seconds + 0.0
 
 
-def too_many(what: str, most: int) -> AppError:
+def too_many(most: int) -> AppError:
     """The refusal of one more."""
-    return AppError(
-        ErrorCode.CONFLICT, f"You {what} {most:,} people: that is as many as one can. Let somebody go first."
-    )
+    return AppError(ErrorCode.CONFLICT, f"These are {most:,} people, as many as one can. Let somebody go first.")
 
 
 def _is_link(text: str) -> bool:

@@ -69,7 +69,7 @@ class SocialServicer(social_pb2_grpc.SocialServiceServicer):
             if {Tie.FOLLOW: other.followed, Tie.BLOCK: other.blocked, Tie.MUTE: other.muted}[tie]:
                 return []
             if not await people.has_room(tie, person_id):
-                raise rules.too_many(tie.value, rules.MOST_TIES)
+                raise rules.too_many(rules.MOST_TIES)
             if tie is Tie.BLOCK:
                 await people.untie(Tie.FOLLOW, person_id, other.id)
                 await people.untie(Tie.FOLLOW, other.id, person_id)

@@ -12,7 +12,7 @@ import { TextArea } from "@/components/ui/text-area";
 import { answer, api, type User } from "@/lib/api/client";
 import { ProblemError } from "@/lib/api/problem";
 import { personHref } from "@/lib/community";
-import { useProblemText } from "@/lib/use-problem-text";
+import { useFieldText, useProblemText } from "@/lib/use-problem-text";
 
 type ProfileChange = { display_name: string; bio: string; links: string[]; full_name: string };
 
@@ -20,6 +20,7 @@ type ProfileChange = { display_name: string; bio: string; links: string[]; full_
 export function Profile({ user }: { user: User }) {
   const t = useTranslations("settings");
   const text = useProblemText();
+  const fieldText = useFieldText();
   const queries = useQueryClient();
   const save = useMutation({
     mutationFn: (body: ProfileChange) => answer(api.PATCH("/api/v1/users/me", { body })),
@@ -30,7 +31,9 @@ export function Profile({ user }: { user: User }) {
     },
   });
   const problem = save.error instanceof ProblemError ? save.error : null;
-  const wrong = (name: string) => problem?.fields.find(({ pointer }) => pointer.startsWith(`/${name}`))?.detail;
+  // Of a list, the one that it is about.
+  const pointerOf = (name: string) => problem?.fields.find(({ pointer }) => pointer.startsWith(`/${name}`))?.pointer;
+  const wrong = (name: string) => fieldText(save.error, pointerOf(name) ?? "");
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
