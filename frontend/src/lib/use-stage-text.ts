@@ -4,9 +4,9 @@ import { useTranslations } from "use-intl";
 import english from "@messages/en.json";
 import { readPattern } from "./server-words";
 import { STEM_NAMES, type StemName } from "./stems";
+import { useSectionName } from "./use-section-name";
 
 type Stage = keyof (typeof english)["stages"];
-type Section = keyof (typeof english)["advanced"]["sections"];
 
 const PATTERNS = (Object.keys(english.stages) as Stage[]).filter((stage) => stage.includes("{1}"));
 
@@ -23,15 +23,14 @@ export function knownStage(said: string): { stage: Stage; about: string[] } | nu
 /** What is being done with a take or a master, in the page's language; words that we do not know stay as they are. */
 export function useStageText(): (stage: string) => string {
   const t = useTranslations("stages");
-  const sections = useTranslations("advanced.sections");
+  const sectionName = useSectionName();
   const stems = useTranslations("stemNames");
   return (said) => {
     const known = knownStage(said);
     if (!known) return said;
     const name = (word: string) => {
       const lower = word.toLowerCase();
-      if (sections.has(lower as never)) return sections(lower as Section);
-      return (STEM_NAMES as readonly string[]).includes(lower) ? stems(lower as StemName) : word;
+      return (STEM_NAMES as readonly string[]).includes(lower) ? stems(lower as StemName) : sectionName(word);
     };
     const values = Object.fromEntries(known.about.map((word, at) => [at + 1, name(word)]));
     return t(known.stage, values as never);

@@ -13,6 +13,7 @@ import { Contents } from "@/components/ui/contents";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { answer, api } from "@/lib/api/client";
 import { clock } from "@/lib/format";
+import { readHealth } from "@/lib/health";
 
 const REFRESH_MS = 10_000;
 
@@ -87,13 +88,6 @@ function Number({ name, children }: { name: string; children: ReactNode }) {
       <dd className="tabular text-3xl font-semibold tracking-tight">{children}</dd>
     </div>
   );
-}
-
-/** How each part of the server is; a server that is not ready says so of each as well. */
-async function readHealth() {
-  const call = await api.GET("/health/ready");
-  const told = (call.error as Partial<typeof call.data> | undefined)?.dependencies;
-  return told ?? (await answer(Promise.resolve(call))).dependencies;
 }
 
 function Health() {

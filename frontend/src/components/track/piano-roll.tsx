@@ -18,6 +18,7 @@ import { midiUrl, playableTrack } from "@/lib/music";
 import { stemVariable } from "@/lib/stems";
 import { usePlayer } from "@/stores/player";
 import { useComposerWords } from "@/lib/use-composer-words";
+import { useSectionName } from "@/lib/use-section-name";
 
 const HEIGHT = 300;
 const CLOSEST_PIXELS_PER_SECOND = 220;
@@ -81,6 +82,7 @@ export function PianoRoll({ track }: { track: Track }) {
 function Roll({ track, song }: { track: Track; song: MidiSong }) {
   const t = useTranslations("roll");
   const { instrument } = useComposerWords();
+  const sectionName = useSectionName();
   const view = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const painter = useRef<RollPainter | null>(null);
@@ -108,9 +110,9 @@ function Roll({ track, song }: { track: Track; song: MidiSong }) {
     };
   }, []);
   useEffect(() => {
-    painter.current?.show({ song, parts, colourOf, scale, width: room, scroll: view.current!.scrollLeft });
+    painter.current?.show({ song, parts, colourOf, sectionName, scale, width: room, scroll: view.current!.scrollLeft });
     // Colours follow from the track's stems, which come with the song.
-  }, [song, parts, scale, room, stems]);
+  }, [song, parts, scale, room, stems, sectionName]);
   useEffect(() => {
     if (!playing) {
       painter.current?.moveTo(time);

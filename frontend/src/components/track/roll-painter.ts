@@ -6,6 +6,8 @@ type Scene = {
   parts: readonly MidiPart[];
   /** A part's colour, as a CSS variable. */
   colourOf: (name: string) => string;
+  /** What a section is called on this page. */
+  sectionName: (text: string) => string;
   /** Pixels for a second. */
   scale: number;
   width: number;
@@ -70,7 +72,7 @@ export class RollPainter {
     this.frame = 0;
     if (!this.scene) return;
     const { context, height } = this;
-    const { song, parts, colourOf, scale, width, scroll } = this.scene;
+    const { song, parts, colourOf, sectionName, scale, width, scroll } = this.scene;
     const style = getComputedStyle(this.canvas);
     const token = (name: string) => style.getPropertyValue(name.replace(/^var\(|\)$/g, "")).trim();
     const [low, high] = pitchRange(song.parts);
@@ -110,7 +112,8 @@ export class RollPainter {
     context.fillStyle = token("--surface");
     context.fillRect(0, 0, width, MARKER_HEIGHT);
     context.fillStyle = token("--muted");
-    for (const { time, text } of song.markers) context.fillText(text, time * scale - scroll + 4, MARKER_HEIGHT / 2);
+    for (const { time, text } of song.markers)
+      context.fillText(sectionName(text), time * scale - scroll + 4, MARKER_HEIGHT / 2);
     context.fillStyle = token("--faint");
     for (let pitch = low; pitch <= high; pitch += 1)
       if (pitch % 12 === 0) context.fillText(pitchName(pitch), 4, top(pitch) + row / 2);
