@@ -22,7 +22,7 @@ def test_what_the_server_says_is_german_on_german_pages(arrive: Callable[..., Vi
     page.get_by_role("button", name="ein anderes Modell wählen").click()
     expect(page.get_by_text("Schreibt und spielt einen Song in einem von 28 Stilen")).to_be_visible()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Ändern und neu machen").click()
+    page.get_by_role("button", name="Anders machen").click()
     expect(page.get_by_label("Stimmung")).to_contain_text("melancholisch")
     expect(page.get_by_text("Die Taktart 9/8 wird als 3/4 geschrieben.")).to_be_visible()
 
