@@ -39,8 +39,14 @@ describe("the address of a picture", () => {
 });
 
 describe("what can be undone for a while", () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal("document", { querySelector: () => null });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
   test("and was called off happens no more, and its toast goes", () => {
     const dismiss = vi.spyOn(toast, "dismiss").mockReturnValue("");
     const [commit, restore] = [vi.fn(), vi.fn()];
