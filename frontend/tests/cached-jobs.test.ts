@@ -2,7 +2,7 @@ import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Job } from "@/lib/api/client";
 import { applyChange } from "@/lib/live/cached-jobs";
-import { keys } from "@/lib/music";
+import { keys, recentJobs } from "@/lib/music";
 
 const job = (status: Job["status"], progress = 0): Job => ({ id: "j1", kind: "generate", status, progress }) as Job;
 
@@ -72,5 +72,40 @@ describe("what an event says of a take", () => {
     await settled();
     expect(owed).toHaveLength(2);
     expect(shown()).toMatchObject({ progress: 0.9 });
+  });
+});
+
+describe("the latest jobs", () => {
+  const PAGE = 20;
+  /** A server with these jobs, newest first, and how often it was asked. */
+  const server = (jobs: Job[]) => ({
+    asked: 0,
+    async ask(this: { asked: number }, cursor: string | undefined) {
+      this.asked += 1;
+      const end = Number(cursor ?? 0) + PAGE;
+      return { items: jobs.slice(end - PAGE, end), next_cursor: end < jobs.length ? String(end) : null };
+    },
+  });
+  const many = (count: number, kind: string, status: Job["status"] = "succeeded") =>
+    Array.from({ length: count }, (_, at) => ({ id: `${kind}${at}`, kind, status }) as Job);
+  const read = async (jobs: Job[]) => {
+    const there = server(jobs);
+    const found = await recentJobs((cursor) => there.ask(cursor));
+    return { found, asked: there.asked };
+  };
+
+  test("are one page where there are takes enough on it", async () => {
+    const { found, asked } = await read(many(50, "generate"));
+    expect([found.length, asked]).toEqual([20, 1]);
+  });
+  test("reach back to the takes that bounces and masters came after", async () => {
+    const { found } = await read([...many(35, "mix"), ...many(12, "generate")]);
+    expect(found.filter(({ kind }) => kind === "generate")).toHaveLength(12);
+  });
+  test("are all that still wait, and end", async () => {
+    const { found } = await read([...many(45, "generate", "queued"), ...many(40, "generate")]);
+    expect(found.filter(({ status }) => status === "queued")).toHaveLength(45);
+    expect(await read(many(400, "mix"))).toMatchObject({ asked: 5 });
+    expect(await read([])).toEqual({ found: [], asked: 1 });
   });
 });

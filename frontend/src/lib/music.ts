@@ -31,11 +31,31 @@ export const keys = {
   models: ["models"] as const,
 };
 
-/** Takes that are shown on the create page. */
-export const RECENT_TAKES = 20;
+const JOBS_A_PAGE = 20;
+/** Further pages of jobs are asked for until so many takes are among them, and everything that still waits. */
+const ENOUGH_TAKES = 10;
+const MOST_PAGES = 5;
 
 export function isActive(job: Pick<Job, "status">): boolean {
   return job.status === "queued" || job.status === "running";
+}
+
+const isTake = (job: Job) => job.kind === "generate";
+
+/** The latest jobs, newest first: all that wait or run, and so many that bounces and masters do not crowd the takes out. */
+export async function recentJobs(
+  ask: (cursor: string | undefined) => Promise<{ items: Job[]; next_cursor?: string | null }>,
+): Promise<Job[]> {
+  const jobs: Job[] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const { items, next_cursor } = await ask(cursor);
+    jobs.push(...items);
+    cursor = next_cursor ?? undefined;
+    const last = items.at(-1);
+    if (!cursor || !last || (!isActive(last) && jobs.filter(isTake).length >= ENOUGH_TAKES)) break;
+  }
+  return jobs;
 }
 
 /** The latest takes, newest first. */
@@ -43,8 +63,9 @@ export function useTakes(enabled: boolean) {
   return useQuery({
     queryKey: keys.jobs,
     enabled,
-    queryFn: async () => (await answer(api.GET("/api/v1/jobs", { params: { query: { limit: RECENT_TAKES } } }))).items,
-    select: (jobs) => jobs.filter((job) => job.kind === "generate"),
+    queryFn: () =>
+      recentJobs((cursor) => answer(api.GET("/api/v1/jobs", { params: { query: { limit: JOBS_A_PAGE, cursor } } }))),
+    select: (jobs) => jobs.filter(isTake),
   });
 }
 
@@ -164,7 +185,7 @@ export function rememberJob(queries: QueryClient, job: Job): void {
   queries.setQueryData<Job[]>(keys.jobs, (jobs = []) =>
     jobs.some((known) => known.id === job.id)
       ? jobs.map((known) => (known.id === job.id ? job : known))
-      : [job, ...jobs].slice(0, RECENT_TAKES + 8),
+      : [job, ...jobs],
   );
 }
 
