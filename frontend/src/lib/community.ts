@@ -289,11 +289,11 @@ export function useUnread(enabled: boolean) {
 }
 
 export function useNotifications(enabled: boolean) {
-  return useQuery({
-    queryKey: social.notifications,
+  return usePages<Notification>(
+    social.notifications,
+    (cursor) => answer(api.GET("/api/v1/notifications", { params: { query: { cursor, limit: 20 } } })),
     enabled,
-    queryFn: async () => (await answer(api.GET("/api/v1/notifications", { params: { query: { limit: 20 } } }))).items,
-  });
+  );
 }
 
 /** All of them were looked at. */

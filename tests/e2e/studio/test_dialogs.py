@@ -191,6 +191,27 @@ def test_playlist_is_made_renamed_shared_and_deleted(member: Visitor) -> None:
     assert member.complaints == []
 
 
+def test_news_are_read_back_to_the_oldest(member: Visitor, arrive: Callable[..., Visitor]) -> None:
+    track = member.finished_track("Gigue by keys", 3)
+    member.send("PATCH", f"/tracks/{track}", {"public": True})
+    listener = arrive()
+    listener.sign_up()
+    for number in range(22):
+        listener.send("POST", f"/tracks/{track}/comments", {"body": f"bar {number}", "position": None})
+    page, keys = member.page, Keys(member.page)
+    member.go("/playlists/")
+    keys.press(page.get_by_role("button", name="Notifications, 22 new"))
+    news = page.get_by_role("group", name="Notifications, 22 new")
+    expect(news.get_by_role("listitem")).to_have_count(20)
+    keys.press(news.get_by_role("button", name="Older ones"))
+    expect(news.get_by_role("listitem")).to_have_count(22)
+    expect(news.get_by_role("listitem").last).to_contain_text("bar 0")
+    keys.place_is_kept()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Notifications, 22 new")).to_be_focused()
+    assert member.complaints == []
+
+
 def test_door_leads_back_to_the_page_that_was_wanted(member: Visitor, arrive: Callable[..., Visitor]) -> None:
     wanted = f"/person/?name={member.username}"
     visitor = arrive()

@@ -4,6 +4,7 @@ import Link from "next/link";
 import { Bell as BellSign } from "lucide-react";
 import { useFormatter, useNow, useTranslations } from "use-intl";
 import { Avatar } from "@/components/community/avatar";
+import { Button } from "@/components/ui/button";
 import { Pop } from "@/components/ui/pop";
 import { Skeleton } from "@/components/ui/states";
 import { personHref, playlistHref, useMarkRead, useNotifications, useUnread, type Notification } from "@/lib/community";
@@ -61,18 +62,29 @@ function News({ unread }: { unread: number }) {
       </div>
       {news.isPending ? (
         <Skeleton className="m-2 h-24" />
-      ) : news.error ? (
+      ) : news.error && news.items.length === 0 ? (
         <p role="alert" className="px-3 pb-4 pt-2 text-muted">
           {t("failed")}
         </p>
-      ) : news.data.length === 0 ? (
+      ) : news.items.length === 0 ? (
         <p className="px-3 pb-4 pt-2 text-muted">{t("none")}</p>
       ) : (
         <ul>
-          {news.data.map((notification) => (
+          {news.items.map((notification) => (
             <Line key={notification.id} notification={notification} />
           ))}
         </ul>
+      )}
+      {news.hasNextPage && (
+        <Button
+          look="plain"
+          size="small"
+          className="w-full"
+          disabled={news.isFetchingNextPage}
+          onClick={() => void news.fetchNextPage()}
+        >
+          {t("older")}
+        </Button>
       )}
     </>
   );
