@@ -26,6 +26,7 @@ import {
   readTags,
 } from "@/lib/library";
 import { fittingLength, offeredLengths } from "@/lib/lengths";
+import { titleOf } from "@/lib/page-title";
 import { parameterText, toSlider, toValue } from "@/lib/parameters";
 import { inOwnWords, readPattern, sentenceInOwnWords } from "@/lib/server-words";
 import { surprise } from "@/lib/surprise";
@@ -66,6 +67,11 @@ describe("the catalogue", () => {
     expect(createTranslator({ locale: "de", messages: german })("library.marked", { count: 2 })).toBe(
       "2 Stücke gewählt",
     );
+  });
+  test("knows the titles of exported pages", () => {
+    expect(titleOf("Library · Music Gen AI")).toEqual({ title: "library", rest: " · Music Gen AI" });
+    expect(titleOf("Music Gen AI")).toBeNull();
+    expect(new Set(Object.values(english.titles)).size).toBe(Object.keys(english.titles).length);
   });
   test("is spoken in the chosen language, else in the browser's", () => {
     expect(preferredLocale("de", ["en-GB"])).toBe("de");

@@ -39,8 +39,16 @@ def test_what_the_server_says_is_german_on_german_pages(arrive: Callable[..., Vi
     expect(page.get_by_label("Messung")).to_contain_text("Effektivwert")
 
     visitor.go("/settings/")
+    expect(page).to_have_title("Einstellungen · Music Gen AI")
     page.get_by_role("button", name="Passwort ändern").click()
     page.get_by_label("Jetziges Passwort").fill("not the one")
     page.get_by_label("Neues Passwort").fill("password123")
     page.get_by_role("button", name="Passwort ändern").click()
     expect(page.get_by_text(re.compile("^Das ist nicht dein jetziges Passwort|häufiges Passwort"))).to_be_visible()
+
+    page.get_by_role("link", name="Sammlung").first.click()
+    page.wait_for_url("**/library/")
+    expect(page).to_have_title("Sammlung · Music Gen AI")
+    visitor.go("/settings/")
+    page.get_by_label("Sprache").select_option("en")
+    expect(page).to_have_title("Settings · Music Gen AI")

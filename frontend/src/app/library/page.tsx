@@ -1,9 +1,10 @@
 import type { Metadata } from "next";
+import english from "@messages/en.json";
 import { Suspense } from "react";
 import { Library } from "@/components/library/library";
 import { Skeleton } from "@/components/ui/states";
 
-export const metadata: Metadata = { title: "Library" };
+export const metadata: Metadata = { title: english.titles.library };
 
 /** Everything that was kept. */
 export default function Page() {

@@ -1,9 +1,10 @@
 import type { Metadata } from "next";
+import english from "@messages/en.json";
 import { Suspense } from "react";
 import { PersonPage } from "@/components/community/person-page";
 import { Skeleton } from "@/components/ui/states";
 
-export const metadata: Metadata = { title: "Profile" };
+export const metadata: Metadata = { title: english.titles.person };
 
 export default function Page() {
   return (

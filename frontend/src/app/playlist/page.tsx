@@ -1,9 +1,10 @@
 import type { Metadata } from "next";
+import english from "@messages/en.json";
 import { Suspense } from "react";
 import { PlaylistPage } from "@/components/community/playlist-page";
 import { Skeleton } from "@/components/ui/states";
 
-export const metadata: Metadata = { title: "Playlist" };
+export const metadata: Metadata = { title: english.titles.playlist };
 
 export default function Page() {
   return (

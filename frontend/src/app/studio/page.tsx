@@ -1,9 +1,10 @@
 import type { Metadata } from "next";
+import english from "@messages/en.json";
 import { Suspense } from "react";
 import { StudioPage } from "@/components/studio/studio-page";
 import { Skeleton } from "@/components/ui/states";
 
-export const metadata: Metadata = { title: "Studio" };
+export const metadata: Metadata = { title: english.titles.studio };
 
 /** The editor: `/studio/?track=…`. */
 export default function Page() {

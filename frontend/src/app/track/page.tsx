@@ -1,9 +1,10 @@
 import type { Metadata } from "next";
+import english from "@messages/en.json";
 import { Suspense } from "react";
 import { TrackPage } from "@/components/track/track-page";
 import { Skeleton } from "@/components/ui/states";
 
-export const metadata: Metadata = { title: "Track" };
+export const metadata: Metadata = { title: english.titles.track };
 
 /** One track: `/track/?id=…`. */
 export default function Page() {

@@ -1,7 +1,8 @@
 import type { Metadata } from "next";
+import english from "@messages/en.json";
 import { VerifyEmail } from "@/components/account/verify-email";
 
-export const metadata: Metadata = { title: "Verify your address" };
+export const metadata: Metadata = { title: english.titles.verify };
 
 /** Where the link of the mail leads: `/verify/#token=…`. */
 export default function Page() {

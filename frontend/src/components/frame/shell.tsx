@@ -14,6 +14,7 @@ import { PlayerBar } from "@/components/player/player-bar";
 import { Language } from "@/lib/i18n";
 import { ProblemError } from "@/lib/api/problem";
 import { keepFocus } from "@/lib/keep-focus";
+import { usePageTitle } from "@/lib/page-title";
 
 const Toaster = lazy(() => import("@/components/ui/toaster"));
 
@@ -40,6 +41,7 @@ export function Shell({ children }: { children: ReactNode }) {
 function Frame({ children }: { children: ReactNode }) {
   const t = useTranslations("frame");
   useEffect(keepFocus, []);
+  usePageTitle();
   return (
     <div className="flex min-h-dvh flex-col">
       <a
