@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createTranslator } from "use-intl/core";
 import english from "@messages/en.json";
 import german from "@messages/de.json";
@@ -14,7 +14,7 @@ import { tokenOf } from "@/components/account/mail-token";
 import { inMixerOrder, stemColour, STEM_NAMES } from "@/lib/stems";
 import { deviceName } from "@/lib/device";
 import { wayBack } from "@/lib/doors";
-import { clock, fileSize, loudness, musicalKey, signed, timecode, times } from "@/lib/format";
+import { clock, fileSize, loudness, musicalKey, signed, tempo, timecode, times } from "@/lib/format";
 import { preferredLocale } from "@/lib/i18n";
 import {
   askedOf,
@@ -138,6 +138,19 @@ describe("lengths of a take", () => {
 });
 
 describe("numbers with units", () => {
+  test("have the comma of a language that has one", () => {
+    vi.stubGlobal("document", { documentElement: { lang: "de" } });
+    expect([loudness(-14), fileSize(1.8e9), tempo(117.5), times(8.5), parameterText({ unit: "dB" }, 0)]).toEqual([
+      "−14,0 LUFS",
+      "1,8 GB",
+      "117,5",
+      "8,5",
+      "0,0 dB",
+    ]);
+    expect([parameterText({ unit: "Hz" }, 1500), parameterText({ unit: "s" }, 0.25)]).toEqual(["1,5 kHz", "0,25 s"]);
+    vi.unstubAllGlobals();
+    expect(loudness(-14)).toBe("−14.0 LUFS");
+  });
   test("read as musicians write them", () => {
     expect(clock(151.9)).toBe("2:31");
     expect(clock(3725)).toBe("1:02:05");

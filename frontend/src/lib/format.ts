@@ -1,3 +1,16 @@
+const MARKS = new Map<string, string>();
+
+/** A number, written with a point, as the page's language writes it: 1.5 or 1,5. */
+export function decimal(text: string): string {
+  const language = (typeof document === "undefined" ? "" : document.documentElement.lang) || "en";
+  let mark = MARKS.get(language);
+  if (mark === undefined) {
+    mark = new Intl.NumberFormat(language).formatToParts(1.5).find(({ type }) => type === "decimal")?.value ?? ".";
+    MARKS.set(language, mark);
+  }
+  return text.replace(".", mark);
+}
+
 /** Seconds as a musician reads them: 2:31, 1:02:05. */
 export function clock(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "–:––";
@@ -19,8 +32,8 @@ export function timecode(seconds: number): string {
 export function signed(value: number, digits = 1): string {
   if (value === -Infinity) return "−∞";
   const text = Math.abs(value).toFixed(digits);
-  if (Number(text) === 0) return text;
-  return `${value < 0 ? "−" : "+"}${text}`;
+  if (Number(text) === 0) return decimal(text);
+  return `${value < 0 ? "−" : "+"}${decimal(text)}`;
 }
 
 /** Loudness has a minus sign, never a plus: −14.0 LUFS. */
@@ -37,15 +50,20 @@ export function musicalKey(key: string): string {
 export function fileSize(bytes: number): string {
   if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
   if (bytes < 1e9) return `${Math.round(bytes / 1e6)} MB`;
-  return `${(bytes / 1e9).toFixed(1)} GB`;
+  return `${decimal((bytes / 1e9).toFixed(1))} GB`;
 }
 
 /** How many times as fast as it plays: 0.4, 9, 38. */
 export function times(factor: number): string {
-  return String(factor >= 10 ? Math.round(factor) : Number(factor.toPrecision(2)));
+  return decimal(String(factor >= 10 ? Math.round(factor) : Number(factor.toPrecision(2))));
 }
 
 /** A tempo without needless decimals: 80, 117.5. */
 export function tempo(bpm: number): string {
-  return String(Math.round(bpm * 10) / 10);
+  return decimal(String(roundTempo(bpm)));
+}
+
+/** A tempo as precise as it is shown. */
+export function roundTempo(bpm: number): number {
+  return Math.round(bpm * 10) / 10;
 }

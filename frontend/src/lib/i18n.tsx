@@ -41,9 +41,10 @@ export function Language({ children }: { children: ReactNode }) {
 
   const load = (wanted: Locale) =>
     CATALOGUES[wanted]().then((catalogue) => {
+      // What is drawn with the new words already writes its numbers so.
+      document.documentElement.lang = wanted;
       setMessages(catalogue);
       setLocale(wanted);
-      document.documentElement.lang = wanted;
     });
 
   useEffect(() => {

@@ -1,5 +1,5 @@
 import type { EffectParameter } from "./processing";
-import { signed } from "./format";
+import { decimal, signed } from "./format";
 
 type Range = Pick<EffectParameter, "min" | "max" | "scale">;
 
@@ -22,8 +22,8 @@ export function toValue(parameter: Range, part: number): number {
 /** A value with its unit: 1.2 kHz, −18.0 dB, 35 ms. */
 export function parameterText(parameter: Pick<EffectParameter, "unit">, value: number): string {
   const { unit } = parameter;
-  if (unit === "Hz" && value >= 1000) return `${Number((value / 1000).toPrecision(3))} kHz`;
+  if (unit === "Hz" && value >= 1000) return `${decimal(String(Number((value / 1000).toPrecision(3))))} kHz`;
   if (unit === "dB") return `${signed(value)} dB`;
-  const text = String(Number(value.toPrecision(3))).replace("-", "−");
+  const text = decimal(String(Number(value.toPrecision(3)))).replace("-", "−");
   return unit ? `${text} ${unit}` : text;
 }

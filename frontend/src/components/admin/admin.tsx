@@ -12,7 +12,7 @@ import { ButtonLink } from "@/components/ui/button";
 import { Contents } from "@/components/ui/contents";
 import { Empty, Failed, Skeleton } from "@/components/ui/states";
 import { answer, api } from "@/lib/api/client";
-import { clock } from "@/lib/format";
+import { clock, decimal } from "@/lib/format";
 import { readHealth } from "@/lib/health";
 
 const REFRESH_MS = 10_000;
@@ -115,7 +115,7 @@ function Health() {
             </span>
             <span className={`text-sm ${works ? "text-muted" : "text-bad"}`}>{works ? t("up") : t("down")}</span>
             <span className="tabular w-20 text-right text-sm text-faint">
-              {t("latency", { ms: dependency.latency_ms.toFixed(1) })}
+              {t("latency", { ms: decimal(dependency.latency_ms.toFixed(1)) })}
             </span>
           </li>
         );

@@ -9,7 +9,7 @@ import { Button } from "@/components/ui/button";
 import { Field, selectClass } from "@/components/ui/field";
 import type { GenerateRequest, Track } from "@/lib/api/client";
 import words from "@/lib/composer-words.json";
-import { tempo } from "@/lib/format";
+import { roundTempo } from "@/lib/format";
 import { useMake } from "@/lib/music";
 import { readUnderstood, specWith, type UnderstoodChange } from "@/lib/understood";
 import { useProblemText } from "@/lib/use-problem-text";
@@ -79,7 +79,7 @@ export function Understood({ track, request }: { track: Track; request: Generate
           type="number"
           min={30}
           max={300}
-          value={change.bpm ?? (found.bpm === null ? "" : tempo(found.bpm))}
+          value={change.bpm ?? (found.bpm === null ? "" : String(roundTempo(found.bpm)))}
           onChange={(event) => set({ bpm: Number(event.target.value) || undefined })}
         >
           <span className="text-sm text-faint">bpm</span>

@@ -7,7 +7,7 @@ import { inView, LANE_HEIGHT, type View } from "./rows";
 import { PEAKS_PER_SECOND } from "./use-multitrack";
 import { loopedClip, movedClip, plainClip, roundedClip, sourcePlace, trimmedClip } from "@/lib/audio/edits";
 import { fadeGain, type Channel, type Clip } from "@/lib/audio/session";
-import { timecode } from "@/lib/format";
+import { decimal, timecode } from "@/lib/format";
 import { editClip, removeClip, repeatClip, useStudio } from "@/stores/studio";
 import { useStripName } from "./strip";
 
@@ -175,7 +175,7 @@ export function ClipView({
           aria-valuemin={0}
           aria-valuemax={now.length}
           aria-valuenow={now[side].seconds}
-          aria-valuetext={`${now[side].seconds.toFixed(2)} s`}
+          aria-valuetext={`${decimal(now[side].seconds.toFixed(2))} s`}
           className={knob}
           title={t(side)}
           style={{
