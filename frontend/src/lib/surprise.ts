@@ -1,3 +1,4 @@
+// English on every page: it is what the models understand best.
 const SCENES = [
   "for a night drive through wet streets",
   "for the first morning of spring",
