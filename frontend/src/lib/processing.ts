@@ -1,8 +1,10 @@
 "use client";
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { answer, api, idempotencyKey, type Job } from "./api/client";
+import { ProblemError } from "./api/problem";
+import { keepJob, keptJob } from "./kept-jobs";
 import type { masterRequest } from "./mastering";
 import { isActive, keys } from "./music";
 import { useOwnWords } from "./server-words";
@@ -123,4 +125,22 @@ export function useJob(id: string | undefined) {
     },
     refetchInterval: (query) => (query.state.data && !isActive(query.state.data) ? false : 700),
   });
+}
+
+/**
+ * The job that was begun at a place of a page, also after a reload of this tab: it goes on at the server, and its
+ * progress and what it made must not be lost. `begun` is what the page itself began. A job that is over is forgotten
+ * once it was shown.
+ */
+export function useKeptJob(place: string, begun: string | undefined) {
+  const [kept, setKept] = useState<{ place: string; id: string | null }>();
+  useEffect(() => setKept({ place, id: keptJob(place) }), [place]);
+  const id = begun ?? (kept?.place === place ? kept.id : null) ?? undefined;
+  const job = useJob(id);
+  const gone = job.error instanceof ProblemError && job.error.status === 404;
+  const over = gone || (job.data ? !isActive(job.data) : false);
+  useEffect(() => {
+    if (id) keepJob(place, over ? null : id);
+  }, [place, id, over]);
+  return job;
 }

@@ -3,6 +3,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { answer, api, type User } from "./api/client";
 import { ProblemError } from "./api/problem";
+import { forgetJobs } from "./kept-jobs";
 import { useDraft } from "@/stores/draft";
 import { forgetQueue, usePlayer } from "@/stores/player";
 
@@ -71,6 +72,7 @@ export function useSignOut() {
     onSuccess: () => {
       queries.clear();
       forgetQueue();
+      forgetJobs();
       useDraft.getState().reset();
       useDraft.persist.clearStorage();
       usePlayer.getState().clear();

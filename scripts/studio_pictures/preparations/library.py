@@ -65,7 +65,7 @@ def bad_file(page: Page) -> None:
     """A file that holds no sound."""
     field = page.get_by_label("Upload", exact=True).first
     field.set_input_files({"name": "song.mp3", "mimeType": "audio/mpeg", "buffer": b"this is no music at all " * 99})
-    page.get_by_text("That file cannot be used").wait_for()
+    page.get_by_text("song.mp3 cannot be used").wait_for()
 
 
 def binning(page: Page) -> None:

@@ -74,7 +74,7 @@ def bounce(visitor: Visitor) -> np.ndarray:
     return samples_of(visitor, f"/tracks/{made}/audio?format=flac")
 
 
-def test_stems_open_as_channels_and_the_bounce_follows_the_faders(member: Visitor) -> None:
+def test_stems_open_as_channels_and_the_bounce_follows_the_faders_and_is_found_after_a_reload(member: Visitor) -> None:
     page = member.page
     track = member.finished_track("synthwave with a glassy lead", 8)
     member.go(f"/track/?id={track}")
@@ -87,6 +87,9 @@ def test_stems_open_as_channels_and_the_bounce_follows_the_faders(member: Visito
     page.get_by_role("button", name="Play", exact=True).first.click()
     eventually(member.hears_something, within=60, what="the preview")
     page.get_by_role("button", name="Bounce").click()
+    kept = "Object.keys(sessionStorage).some((key) => key.startsWith('studio.job.bounce'))"
+    eventually(lambda: page.evaluate(kept), within=20, what="the bounce to begin")
+    page.reload()
     expect(page.get_by_role("link", name="Open the bounce")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Download the bounce").click()
     files = page.get_by_role("group", name="Download the bounce").get_by_role("link")

@@ -246,14 +246,19 @@ def test_correction_of_what_was_understood_makes_a_take_with_it(member: Visitor)
     assert member.api(f"/tracks/{done['result']['track_ids'][0]}")["spec"]["genre"] == "reggae"
 
 
-def test_recording_is_uploaded_and_a_file_without_sound_is_refused_in_words(member: Visitor) -> None:
+def test_recordings_are_uploaded_one_after_the_other_and_one_without_sound_is_refused_in_words(member: Visitor) -> None:
     page = member.page
     member.go("/library/")
     field = page.get_by_label("Upload", exact=True).first
-    field.set_input_files({"name": "song.mp3", "mimeType": "audio/mpeg", "buffer": b"this is no music at all " * 99})
-    expect(page.get_by_text("That file cannot be used")).to_be_visible()
     sound = io.BytesIO()
     tone = np.sin(np.arange(2 * 44_100) * 2 * np.pi * 220 / 44_100) * 0.25
     soundfile.write(sound, tone, 44_100, format="WAV", subtype="PCM_16")
-    field.set_input_files({"name": "my own tone.wav", "mimeType": "audio/wav", "buffer": sound.getvalue()})
+    field.set_input_files(
+        [
+            {"name": "song.mp3", "mimeType": "audio/mpeg", "buffer": b"this is no music at all " * 99},
+            {"name": "my own tone.wav", "mimeType": "audio/wav", "buffer": sound.getvalue()},
+        ]
+    )
+    expect(page.get_by_text("song.mp3 cannot be used")).to_be_visible()
+    expect(page.get_by_text("my own tone.wav is in the library")).to_be_visible()
     expect(page.locator("main").get_by_role("link", name="my own tone")).to_be_visible()

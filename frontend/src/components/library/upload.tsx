@@ -21,20 +21,32 @@ export function Upload({ className }: { className: string }) {
   const upload = useUpload(setSent);
   const job = useJob(upload.data?.id);
   const busy = upload.isPending || (job.data ? isActive(job.data) : false);
-  const send = useRef((_file: File | undefined) => undefined as void);
-  useEffect(() => {
-    send.current = (file) => {
-      if (!file || busy) return;
-      setSent(0);
-      upload.mutate(file, { onError: (failure) => toast.error(text(failure)) });
-    };
-  });
+  // Files go one after the other: the next when it is known what became of the one before.
+  const [waiting, setWaiting] = useState<File[]>([]);
+  const underWay = useRef(false);
+  const take = (files: FileList | null | undefined) => setWaiting((before) => [...before, ...(files ?? [])]);
 
+  const name = upload.variables?.name ?? "";
   const { status, error, id } = job.data ?? {};
   useEffect(() => {
-    if (status === "failed") toast.error(t("uploadRefused", { reason: whyFailed(error) }));
-    if (status === "succeeded") toast(t("uploaded"));
-  }, [status, error, id, t, whyFailed]);
+    if (status === "failed") toast.error(t("uploadRefused", { name, reason: whyFailed(error) }));
+    if (status === "succeeded") toast(t("uploaded", { name }));
+    if (status && status !== "queued" && status !== "running") underWay.current = false;
+  }, [status, error, id, name, t, whyFailed]);
+
+  const [next] = waiting;
+  useEffect(() => {
+    if (!next || busy || underWay.current) return;
+    underWay.current = true;
+    setWaiting((before) => before.slice(1));
+    setSent(0);
+    upload.mutate(next, {
+      onError: (failure) => {
+        underWay.current = false;
+        toast.error(t("uploadFailed", { name: next.name, reason: text(failure) }));
+      },
+    });
+  }, [next, busy, upload, t, text]);
 
   useEffect(() => {
     const hasFile = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
@@ -48,7 +60,7 @@ export function Upload({ className }: { className: string }) {
       if (!hasFile(event)) return;
       event.preventDefault();
       setOver(false);
-      send.current(event.dataTransfer?.files[0]);
+      take(event.dataTransfer?.files);
     };
     addEventListener("dragover", onOver);
     addEventListener("dragleave", onLeave);
@@ -65,12 +77,13 @@ export function Upload({ className }: { className: string }) {
       <input
         ref={field}
         type="file"
+        multiple
         accept={AUDIO_TYPES}
         tabIndex={-1}
         aria-label={t("upload")}
         className="sr-only"
         onChange={(event) => {
-          send.current(event.target.files?.[0]);
+          take(event.target.files);
           event.target.value = "";
         }}
       />
@@ -83,6 +96,7 @@ export function Upload({ className }: { className: string }) {
         {busy ? <Loader size={16} className="animate-spin" aria-hidden /> : <UploadSign size={16} aria-hidden />}
         <span className={busy ? "tabular" : "max-sm:sr-only"}>
           {upload.isPending ? t("sending", { percent: Math.round(sent * 100) }) : busy ? t("checking") : t("upload")}
+          {waiting.length > 0 && ` · ${t("moreFiles", { count: waiting.length })}`}
         </span>
       </Button>
       {over && (

@@ -22,6 +22,7 @@ import { selectClass } from "@/components/ui/field";
 import { Failed, Skeleton } from "@/components/ui/states";
 import { answer, api, type User } from "@/lib/api/client";
 import { deviceName } from "@/lib/device";
+import { forgetJobs } from "@/lib/kept-jobs";
 import { LOCALES, LOCALE_NAMES, useLanguage, type Locale } from "@/lib/i18n";
 import { isGuest } from "@/lib/roles";
 import { useSignOut, useVersion } from "@/lib/session";
@@ -39,6 +40,7 @@ export function Settings() {
   const leave = (due: string) => {
     setClosed(due);
     forgetQueue();
+    forgetJobs();
     queries.setQueryData(["me"], null);
   };
   return (

@@ -9,7 +9,7 @@ import { Pop } from "@/components/ui/pop";
 import { Skeleton } from "@/components/ui/states";
 import { mixRequest } from "@/lib/audio/mix-request";
 import { isActive, trackHref, useTrack } from "@/lib/music";
-import { useBounce, useJob } from "@/lib/processing";
+import { useBounce, useKeptJob } from "@/lib/processing";
 import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 import { useStudio } from "@/stores/studio";
 
@@ -19,8 +19,8 @@ export function Bounce() {
   const text = useProblemText();
   const whyFailed = useProblemSentence();
   const bounce = useBounce();
-  const job = useJob(bounce.data?.id);
-  const { title, channels, buses, master, bpm } = useStudio();
+  const { projectId, title, channels, buses, master, bpm } = useStudio();
+  const job = useKeptJob(`bounce.${projectId}`, bounce.data?.id);
   const busy = bounce.isPending || (job.data ? isActive(job.data) : false);
   const made = job.data?.result?.track_ids[0];
   const failure = bounce.error ? text(bounce.error) : job.data?.status === "failed" ? whyFailed(job.data.error) : null;

@@ -12,7 +12,7 @@ import { differencesOf, type Difference, type Part } from "@/lib/audio/differenc
 import type { Arrangement } from "@/lib/audio/session";
 import { useMixChanges, useReadVersion, type MixVersion } from "@/lib/mixes";
 import { isActive, trackHref } from "@/lib/music";
-import { useJob } from "@/lib/processing";
+import { useKeptJob } from "@/lib/processing";
 import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 import { useStudio } from "@/stores/studio";
 
@@ -89,8 +89,8 @@ function Render({ version }: { version: MixVersion }) {
   const text = useProblemText();
   const whyFailed = useProblemSentence();
   const { render } = useMixChanges();
-  const job = useJob(render.data?.id);
   const { number } = version;
+  const job = useKeptJob(`render.${version.mix_id}.${number}`, render.data?.id);
   const busy = render.isPending || (job.data ? isActive(job.data) : false);
   const made = job.data?.result?.track_ids[0];
   const failure = render.error ? text(render.error) : job.data?.status === "failed" ? whyFailed(job.data.error) : null;

@@ -14,7 +14,7 @@ import type { Track } from "@/lib/api/client";
 import { loudness, signed } from "@/lib/format";
 import { CEILING_RANGE, LUFS_RANGE, loudestTarget, masterRequest, readReport } from "@/lib/mastering";
 import { isActive, trackHref, useTrack } from "@/lib/music";
-import { useJob, useMaster, usePresets } from "@/lib/processing";
+import { useJob, useKeptJob, useMaster, usePresets } from "@/lib/processing";
 import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 import { useStageText } from "@/lib/use-stage-text";
 
@@ -26,7 +26,7 @@ export function MasterCard({ track }: { track: Track }) {
   const stageText = useStageText();
   const presets = usePresets();
   const master = useMaster();
-  const job = useJob(master.data?.id);
+  const job = useKeptJob(`master.${track.id}`, master.data?.id);
   const made = useTrack(job.data?.result?.track_ids[0]);
   const report = readReport(job.data?.result);
   const [name, setName] = useState<string | null>(null);

@@ -9,7 +9,7 @@ import { Button } from "@/components/ui/button";
 import type { Track } from "@/lib/api/client";
 import { isActive, keys, useVersions } from "@/lib/music";
 import { partsHref, partsOf } from "@/lib/parts";
-import { useJob, useSeparate } from "@/lib/processing";
+import { useKeptJob, useSeparate } from "@/lib/processing";
 import { useProblemSentence, useProblemText } from "@/lib/use-problem-text";
 
 /** Takes a track that has no stems apart; the parts come up in the studio. */
@@ -19,7 +19,7 @@ export function SeparateCard({ track }: { track: Track }) {
   const whyFailed = useProblemSentence();
   const queries = useQueryClient();
   const separate = useSeparate();
-  const job = useJob(separate.data?.id);
+  const job = useKeptJob(`separate.${track.id}`, separate.data?.id);
   const busy = separate.isPending || (job.data ? isActive(job.data) : false);
   const versions = useVersions(track.id);
   const made = job.data?.status === "succeeded" ? (job.data.result?.track_ids ?? []) : [];
