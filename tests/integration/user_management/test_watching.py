@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from protos.common.v1 import common_pb2
 from protos.users.v1 import jobs_pb2
 from services.shared.errors import AppError, ErrorCode
 from services.shared.grpc_client import call, stream
@@ -105,11 +106,17 @@ async def test_failure_ends_the_stream_with_an_error(user_management: UserManage
         job_id=job.id,
         lease_id=leased.lease_id,
         fencing_token=leased.fencing_token,
-        error=jobs_pb2.JobError(code="storage-full", message="The disk is full."),
+        error=jobs_pb2.JobError(
+            code="validation",
+            message="The track's audio is damaged.",
+            violations=[common_pb2.FieldViolation(pointer="/melody_id", detail="Choose another one.")],
+        ),
     )
     await call(user_management.jobs.Fail, request)
     events = await watch(user_management, ann, job.id)
-    assert events[-1][1:] == ("error", {"code": "storage-full", "message": "The disk is full."})
+    blamed = [{"pointer": "/melody_id", "detail": "Choose another one."}]
+    why = {"code": "validation", "message": "The track's audio is damaged.", "violations": blamed}
+    assert events[-1][1:] == ("error", why)
 
 
 async def test_cancel_ends_the_stream_with_its_status(user_management: UserManagement) -> None:
