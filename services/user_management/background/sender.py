@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -48,6 +47,7 @@ class CelerySender:
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._pending: queue.Queue[_Message | None] = queue.Queue(PENDING_LIMIT)
+        self._given_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="celery-sender", daemon=True)
         self._thread.start()
 
@@ -60,9 +60,13 @@ class CelerySender:
         self._put(_Message(task, args, queue, headers))
 
     def close(self, timeout_seconds: float = 2.0) -> None:
-        """Send what is pending, as far as the time allows."""
+        """Send what is pending, as far as the time allows; the rest is dropped, and the thread ends."""
         self._put(None)
         self._thread.join(timeout_seconds)
+        if self._thread.is_alive():
+            _log.warning("tasks_dropped", pending=self._pending.qsize(), reason="the broker did not take them in time")
+            self._given_up.set()
+            self._thread.join(timeout_seconds)
 
     def _put(self, message: _Message | None) -> None:
         try:
@@ -71,7 +75,7 @@ class CelerySender:
             _log.warning("task_dropped", task=message.task if message else "", reason="too many are pending")
 
     def _run(self) -> None:
-        while (message := self._pending.get()) is not None:
+        while (message := self._pending.get()) is not None and not self._given_up.is_set():
             self._send(message)
 
     def _send(self, message: _Message) -> None:
@@ -83,6 +87,7 @@ class CelerySender:
             except Exception as error:
                 # Whatever it was: the thread has to live on, and the next minute's sweep makes up for the message.
                 _log.warning("task_not_sent", task=message.task, attempt=attempt + 1, reason=repr(error))
-                time.sleep(_PAUSE_SECONDS)
+                if self._given_up.wait(_PAUSE_SECONDS):
+                    return
             else:
                 return

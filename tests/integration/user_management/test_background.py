@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,18 @@ async def test_broker_that_is_away_costs_a_caller_nothing(
     with promised(2, "five jobs without a broker"):
         for _ in range(5):
             await service.create(ann, queue="processing", kind="convert")
+
+
+def test_closed_sender_leaves_no_thread_though_the_broker_is_away() -> None:
+    before = set(threading.enumerate())
+    sender = CelerySender(celery_app("redis://127.0.0.1:9/0"))
+    (thread,) = set(threading.enumerate()) - before
+    for _ in range(20):
+        sender.post("processing.ring", queue="processing")
+    sender.close(0.2)
+    # What it was doing when it was told may take until the connection is refused, and is the last that it does.
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 async def test_sender_goes_on_after_a_restart_of_the_broker(broker: ValkeyServer, queues: Redis) -> None:
