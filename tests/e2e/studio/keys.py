@@ -81,6 +81,18 @@ class Keys:
         expect(dialog).to_be_visible()
         return dialog
 
+    def form(self, region: Locator, opener: str, field: str) -> Locator:
+        """Open a form on the page (walking back to its opener) and look that its first field takes the focus, and that
+        cancelling gives it back. Answers that field, in the form that is open again.
+        """
+        button, first = region.get_by_role("button", name=opener), region.get_by_label(field)
+        self.press(button, back=True)
+        expect(first).to_be_focused()
+        self.press(region.get_by_role("button", name="Cancel"))
+        expect(button).to_be_focused()
+        self.page.keyboard.press("Enter")
+        return first
+
     def write(self, wanted: Locator, text: str, *keys: str) -> None:
         """Walk to a field, write into it instead of what it holds, and press keys."""
         self.to(wanted)

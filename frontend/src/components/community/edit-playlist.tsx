@@ -2,8 +2,8 @@
 
 import type { FormEvent } from "react";
 import { useTranslations } from "use-intl";
-import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
+import { FormEnd } from "@/components/ui/form-end";
 import { Modal } from "@/components/ui/modal";
 import { TextArea } from "@/components/ui/text-area";
 import { usePlaylistChanges, type Playlist } from "@/lib/community";
@@ -35,19 +35,13 @@ export function EditPlaylist({ playlist, onClose }: { playlist: Playlist; onClos
           required
         />
         <TextArea label={t("listText")} name="description" defaultValue={playlist.description} maxLength={2000} />
-        {change.error && (
-          <p role="alert" className="text-sm text-bad">
-            {text(change.error)}
-          </p>
-        )}
-        <div className="flex justify-end gap-2">
-          <Button look="plain" onClick={onClose}>
-            {t("cancel")}
-          </Button>
-          <Button type="submit" look="primary" disabled={change.isPending}>
-            {t("saveList")}
-          </Button>
-        </div>
+        <FormEnd
+          failure={change.error && text(change.error)}
+          cancel={t("cancel")}
+          onCancel={onClose}
+          send={t("saveList")}
+          busy={change.isPending}
+        />
       </form>
     </Modal>
   );

@@ -3,8 +3,8 @@
 import type { FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { toast } from "sonner";
-import { Button } from "@/components/ui/button";
 import { selectClass } from "@/components/ui/field";
+import { FormEnd } from "@/components/ui/form-end";
 import { Modal } from "@/components/ui/modal";
 import { TextArea } from "@/components/ui/text-area";
 import { REASONS, useReport, type ReportKind, type ReportReason } from "@/lib/moderation";
@@ -56,19 +56,13 @@ export default function ReportDialog({
           </select>
         </label>
         <TextArea label={t("details")} name="details" maxLength={1000} />
-        {report.error && (
-          <p role="alert" className="text-sm text-bad">
-            {text(report.error)}
-          </p>
-        )}
-        <div className="flex flex-wrap justify-end gap-2">
-          <Button look="plain" onClick={onClose}>
-            {t("cancel")}
-          </Button>
-          <Button type="submit" look="primary" disabled={report.isPending}>
-            {t("send")}
-          </Button>
-        </div>
+        <FormEnd
+          failure={report.error && text(report.error)}
+          cancel={t("cancel")}
+          onCancel={onClose}
+          send={t("send")}
+          busy={report.isPending}
+        />
       </form>
     </Modal>
   );

@@ -1,8 +1,8 @@
 "use client";
 
 import type { FormEvent } from "react";
-import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
+import { FormEnd } from "@/components/ui/form-end";
 import { Modal } from "@/components/ui/modal";
 import { useProblemText } from "@/lib/use-problem-text";
 
@@ -50,14 +50,7 @@ export function NameDialog({
           required
           wrong={failure ? text(failure) : undefined}
         />
-        <div className="flex justify-end gap-2">
-          <Button look="plain" onClick={onClose}>
-            {cancel}
-          </Button>
-          <Button type="submit" look="primary" disabled={busy}>
-            {action}
-          </Button>
-        </div>
+        <FormEnd failure={null} cancel={cancel} onCancel={onClose} send={action} busy={busy} />
       </form>
     </Modal>
   );
